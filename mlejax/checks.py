@@ -1,0 +1,56 @@
+"""Arguments are checked before anything runs; a message names the value, the place and the rule."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+
+def numbers(name: str, values: Any, rule: str, holds: Callable[[np.ndarray], Any]) -> np.ndarray:
+    """The values (any shape) as float64, every one of which must obey the rule.
+
+    Raises:
+        TypeError, ValueError: naming the argument, the rule, the first offending value and its index.
+    """
+    array = np.asarray(values)
+    if array.dtype.kind not in "iuf":
+        raise TypeError(f"{name} must be {rule} numbers; got {values!r}")
+    array = array.astype(np.float64)
+    if not np.all(good := np.broadcast_to(holds(array), array.shape)):
+        where = np.unravel_index(int(np.argmin(good)), array.shape)
+        place = f" at index {', '.join(str(int(i)) for i in where)}" if array.ndim else ""
+        raise ValueError(f"{name} must be {rule}; got {array[where]:g}{place}")
+    return array
+
+
+def positive(name: str, values: Any) -> np.ndarray:
+    """Finite and above zero."""
+    return numbers(name, values, "positive", lambda v: (v > 0) & (v < math.inf))
+
+
+def non_negative(name: str, values: Any) -> np.ndarray:
+    """Finite and at least zero."""
+    return numbers(name, values, "at least 0", lambda v: (v >= 0) & (v < math.inf))
+
+
+def counts(name: str, values: Any, at_least: int = 1, at_most: int = 2**24) -> np.ndarray:
+    """Whole numbers from `at_least` to `at_most`: float32 counts exactly up to 2^24."""
+    rule = (
+        f"whole numbers from {at_least} to {at_most:,}"
+        if np.ndim(values)
+        else f"a whole number from {at_least} to {at_most:,}"
+    )
+    array = numbers(name, values, rule, lambda v: (v >= at_least) & (v <= at_most) & (v == np.floor(v)))
+    return array.astype(np.int64)
+
+
+def floating_type(dtype: Any) -> np.dtype:
+    """float64 or float32."""
+    try:
+        found = np.dtype(dtype)
+    except TypeError:
+        found = None
+    if found not in (np.dtype(np.float64), np.dtype(np.float32)):
+        raise ValueError(f"dtype must be float64 or float32; got {dtype!r}")
+    return found

@@ -1,0 +1,23 @@
+"""Families on the integers."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.scipy.special import gammaln
+
+from ..constraints import parameter, positive
+from .base import Model, Parameter
+
+
+class Poisson(Model):
+    r"""log p(k) = k log(rate) - rate - log(k!), k = 0, 1, 2, ... `rate` is positive, in counts per observation."""
+
+    rate: Parameter = parameter(positive)
+
+    def log_prob(self, x: Any) -> Any:
+        return x * jnp.log(self.rate) - self.rate - gammaln(x + 1)
+
+    def sample(self, key: Any, shape: tuple[int, ...]) -> Any:
+        """Independent draws with a typed JAX key."""
+        return jax.random.poisson(key, self.rate, shape)

@@ -1,0 +1,45 @@
+"""The normal distribution."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ..constraints import parameter, positive, real
+from .base import Model, Parameter
+
+
+class Normal(Model):
+    r"""N(mean, variance): log p(x) = -log(2 pi variance) / 2 - (x - mean)^2 / (2 variance).
+
+    Args:
+        mean: location, in the units of the data.
+        variance: squared scale, positive, in the squared units of the data.
+
+    Example:
+        >>> import mlejax
+        >>> float(mlejax.Normal(mean=0.0, variance=1.0).log_prob(0.0))  # -log(2 pi) / 2
+        -0.9189385...
+    """
+
+    mean: Parameter = parameter(real)
+    variance: Parameter = parameter(positive)
+
+    def log_prob(self, x: Any) -> Any:
+        return -jnp.log(2 * jnp.pi * self.variance) / 2 - (x - self.mean) ** 2 / (2 * self.variance)
+
+    def sample(self, key: Any, shape: tuple[int, ...]) -> Any:
+        """Independent draws with a typed JAX key."""
+        dtype = jnp.result_type(self.mean, self.variance, float)
+        return self.mean + jnp.sqrt(self.variance) * jax.random.normal(key, shape, dtype)
+
+    def typical_observations(self) -> Any:
+        """Observations (2,) over which the average of any quadratic in x is its expectation under this model."""
+        return self.mean + jnp.sqrt(self.variance) * jnp.array([-1.0, 1.0])
+
+    @staticmethod
+    def closed_form(observations: Any) -> "Normal":
+        """The maximum of the likelihood: the sample's mean and its variance with divisor n."""
+        observations = np.asarray(observations, np.float64)
+        return Normal(mean=np.mean(observations), variance=np.var(observations))

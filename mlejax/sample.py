@@ -1,0 +1,247 @@
+"""Observations in: validation, split, the summary of a sample, and the merging of summaries."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .models.base import M, Model, domains, parameter_names
+from .sufficient import NotSeparable, SufficientForm, Undecided, factor, structure_of
+
+AGREEMENT = 1e-11
+"""How closely a factored log-likelihood and its gradient must agree with the raw data, relative to their terms."""
+
+
+class Observations(eqx.Module):
+    """A sample as it is: every epoch passes over all of it. For models without sufficient statistics."""
+
+    values: Any  # (n,)
+
+    @property
+    def count(self) -> Any:
+        """How many observations there are."""
+        return self.values.shape[0]
+
+    def mean_log_prob(self, model: Model) -> Any:
+        """The mean log-density per observation, in nats."""
+        return jnp.mean(jax.vmap(model.log_prob)(self.values))
+
+
+class Summary(eqx.Module):
+    """A sample as its sufficient statistics: the cost of an epoch does not depend on its size.
+
+    `centres` are the means of the functions of the data that meet a parameter in a sum; `averages` are those of the
+    statistics about these centres. See `mlejax.sufficient`.
+    """
+
+    centres: Any  # (J,)
+    averages: Any  # (K,)
+    count: Any  # (), a float: the number of observations
+    observation: jax.ShapeDtypeStruct = eqx.field(static=True)
+    branches: tuple[bool | None, ...] = eqx.field(static=True)
+
+    def form(self, model: Model) -> SufficientForm:
+        """The factored form that these statistics belong to, in the model's floating-point type."""
+        dtype = jnp.result_type(*jax.tree.leaves(model))
+        return factor(structure_of(model, self.observation, dtype), self.branches)
+
+    def mean_log_prob(self, model: Model) -> Any:
+        """The mean log-density per observation, in nats."""
+        return self.form(model).mean_log_prob(jax.tree.leaves(model), self.centres, self.averages)
+
+
+Sample = Observations | Summary
+
+
+def as_sample(sample: Any) -> Sample:
+    """A sample as it is, or an array of observations (n,) wrapped as one."""
+    return sample if isinstance(sample, Observations | Summary) else Observations(jnp.asarray(sample))
+
+
+def as_observations(values: Any, what: str = "observations") -> np.ndarray:
+    """Check and convert data: a one-dimensional array of at least two finite numbers that are not all equal.
+
+    Integers stay integers; everything else becomes float64.
+
+    Raises:
+        TypeError, ValueError: naming the first offending value and its index.
+    """
+    array = np.asarray(values)
+    if array.dtype.kind not in "iuf":
+        raise TypeError(f"{what} must be real numbers; got an array of {array.dtype}")
+    if array.ndim != 1:
+        raise ValueError(f"{what} must be one-dimensional; got shape {array.shape}")
+    if len(array) < 2:
+        raise ValueError(f"{what} must hold at least two values; got {len(array)}")
+    array = array.astype(np.int64 if array.dtype.kind in "iu" else np.float64)
+    if not np.all(finite := np.isfinite(array)):
+        index = int(np.argmin(finite))
+        raise ValueError(f"{what} must be finite; got {array[index]} at index {index}")
+    if np.all(array == array[0]):
+        raise ValueError(f"{what} must not be constant; all {len(array)} values equal {array[0]}")
+    return array
+
+
+def validation_count(n: int, validation_fraction: float) -> int:
+    """How many of n observations are held out: ceil(fraction n), at least one and leaving at least one; 0 for 0."""
+    if not 0 <= validation_fraction < 1:
+        raise ValueError(f"validation_fraction must be at least 0 and below 1; got {validation_fraction}")
+    count = math.ceil(validation_fraction * n)
+    if count >= n:
+        raise ValueError(f"validation_fraction={validation_fraction} leaves none of {n} observations to train on")
+    return count
+
+
+def split(observations: np.ndarray, validation_fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Train and validation parts, as scikit-learn's `train_test_split(test_size=..., random_state=seed)` cuts them.
+
+    A random permutation of NumPy's legacy stream: its first ceil(fraction n) indices are the validation part and the
+    rest the train part. With fraction 0 the validation part is empty.
+    """
+    count = validation_count(len(observations), validation_fraction)
+    if count == 0:
+        return observations, observations[:0]
+    order = np.random.RandomState(seed).permutation(len(observations))
+    return observations[order[count:]], observations[order[:count]]
+
+
+# Summaries ---------------------------------------------------------------------------------------------------------
+
+
+def find_form(model: Model, values: Any) -> tuple[SufficientForm, tuple[bool | None, ...]]:
+    """The factored form of `model`, and how these observations (n,) decide the branches of its formula.
+
+    Raises:
+        NotSeparable: with the reason.
+    """
+    structure = structure_of(model, jax.ShapeDtypeStruct((), values.dtype), np.float64)
+    branches: tuple[bool | None, ...] = ()
+    while True:
+        try:
+            return factor(structure, branches), branches
+        except Undecided as question:
+            outcome = np.asarray(jax.vmap(question.outcome)(values))
+            branches += (True if outcome.all() else None if outcome.any() else False,)
+
+
+def summarize_with(form: SufficientForm, branches: tuple[bool | None, ...], values: Any) -> Summary:
+    """The summary of observations (n,) for a known form; pure, for use under `jit` and `vmap`."""
+    u, factors = jax.vmap(form.observe)(values)
+    centres, deviations = [], []
+    for function in u:
+        first = accurate_mean(function)
+        # The second pass recovers what the first rounded away; what is left is below half a unit in the last place.
+        centres.append(first + accurate_mean(function - first))
+        deviations.append(function - centres[-1])
+    averages = [accurate_mean(value) for value in form.statistic_values(deviations, factors)]
+    count = jnp.asarray(float(values.shape[0]))
+    observation = jax.ShapeDtypeStruct((), values.dtype)
+    return Summary(_stack(centres), _stack(averages), count, observation, branches)
+
+
+def summarize(model: Model, values: np.ndarray, factoring: bool = True) -> tuple[Sample, str]:
+    """Summarise observations (n,) for `model` where its log-density factors, checked against the data.
+
+    Returns:
+        The sample (a `Summary`, or `Observations` when the model does not factor or the factored form does not agree
+        with the data to rounding) and a sentence that says which, and why.
+    """
+    with jax.enable_x64(True):
+        array = jnp.asarray(values)
+        if not factoring:
+            return Observations(array), "raw observations, as asked"
+        try:
+            form, branches = find_form(model, array)
+        except NotSeparable as reason:
+            return Observations(array), f"raw observations: {reason}"
+        summary = _summarize_jit(form, branches, array)
+        worst = float(_disagreement(model, summary, Observations(array)))
+        if not worst <= AGREEMENT:
+            reason = f"the factored form differs from the data by {worst:.1e} of its terms"
+            return Observations(array), f"raw observations: {reason}"
+        count = len(summary.centres) + len(summary.averages)
+        return (
+            summary,
+            f"{count} sufficient statistic{'s' if count != 1 else ''} found in {type(model).__name__}.log_prob",
+        )
+
+
+def merge(model: Model, parts: Sequence[Summary]) -> Summary:
+    """The summary of the union of samples, from their summaries for the same model, to rounding and in any order."""
+    counts = jnp.stack([part.count for part in parts])
+    weights = counts / jnp.sum(counts)
+    centres = jnp.stack([part.centres for part in parts])
+    # About the first part's centre: a weighted mean of nearly equal large numbers would lose their last digits.
+    centre = centres[0] + weights @ (centres - centres[0])
+    form = parts[0].form(model)
+    moved = [_stack(form.recentre(part.averages, part.centres - centre)) for part in parts]
+    return eqx.tree_at(
+        lambda s: (s.centres, s.averages, s.count), parts[0], (centre, weights @ jnp.stack(moved), jnp.sum(counts))
+    )
+
+
+def accurate_mean(values: Any) -> Any:
+    """The mean over the first axis, by sums of about sqrt(n) terms: rounding grows with n^(1/4), and they vectorise."""
+    n = values.shape[0]
+    width = max(1, math.isqrt(n))
+    whole = (n // width) * width
+    blocks = jnp.sum(values[:whole].reshape(-1, width, *values.shape[1:]), axis=0)
+    return (jnp.sum(blocks, axis=0) + jnp.sum(values[whole:], axis=0)) / n
+
+
+_summarize_jit = jax.jit(summarize_with, static_argnums=(0, 1))
+
+
+def _stack(values: Sequence[Any]) -> Any:
+    return jnp.stack(values) if values else jnp.zeros((0,))
+
+
+def _check_points(model: M) -> M:
+    """The start and a few other points of the domain around it, the same ones every time: leaves (4, ...)."""
+    random = np.random.RandomState(0)
+    leaves, tree = jax.tree.flatten(model)
+    moved = [
+        domain.from_real(
+            domain.to_real(leaf) + np.stack([np.zeros(np.shape(leaf)), *random.normal(size=(3, *np.shape(leaf)))])
+        )
+        for leaf, domain in zip(leaves, domains(model), strict=True)
+    ]
+    return jax.tree.unflatten(tree, moved)
+
+
+@jax.jit
+def _disagreement(model: Model, summary: Summary, observations: Observations) -> Any:
+    """The largest difference in value and gradient over a few points, relative to the mean size of their terms."""
+
+    def at(point: Model) -> Any:
+        each = jax.vmap(jax.value_and_grad(lambda m, x: m.log_prob(x)), (None, 0))(point, observations.values)
+        factored = jax.value_and_grad(summary.mean_log_prob)(point)
+        return [
+            jnp.abs(accurate_mean(terms) - value) / (accurate_mean(jnp.abs(terms)) + jnp.finfo(float).tiny)
+            for terms, value in zip(jax.tree.leaves(each), jax.tree.leaves(factored), strict=True)
+        ]
+
+    return jnp.max(jnp.stack(jax.lax.map(at, _check_points(model))))  # NaN, where one occurs
+
+
+def check_support(model: Model, values: np.ndarray) -> None:
+    """Refuse observations that the start gives no density: outside the support, or out of reach in floating point.
+
+    Raises:
+        ValueError: naming the first such observation and its index.
+    """
+    with jax.enable_x64(True):
+        log_probs = np.asarray(jax.jit(jax.vmap(lambda m, x: m.log_prob(x), (None, 0)))(model, jnp.asarray(values)))
+    if log_probs.shape != values.shape:
+        raise ValueError(f"{type(model).__name__}.log_prob must return one number; got shape {log_probs.shape[1:]}")
+    if not np.all(finite := np.isfinite(log_probs)):
+        index = int(np.argmin(finite))
+        start = ", ".join(f"{n}={leaf}" for n, leaf in zip(parameter_names(model), jax.tree.leaves(model), strict=True))
+        raise ValueError(
+            f"observations must have a finite log-density at the start; got log_prob({values[index]}) = "
+            f"{log_probs[index]} at index {index} for {type(model).__name__}({start})"
+        )

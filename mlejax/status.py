@@ -1,0 +1,41 @@
+"""The fates of a run. Each member carries a sentence of advice for the person who reads it."""
+
+import enum
+
+
+class Status(enum.IntEnum):
+    """Why a run ended. It does not say whether the run arrived: `distance` does."""
+
+    advice: str
+
+    RUNNING = 0, "The run has not ended yet."
+    PATIENCE = (
+        1,
+        "The validation log-likelihood did not improve for `patience` epochs; look at `distance` to see whether "
+        "the run had arrived.",
+    )
+    TOLERANCE = (
+        2,
+        "The validation log-likelihood changed by less than `tolerance`; look at `distance` to see whether the run "
+        "had arrived.",
+    )
+    MAX_EPOCHS = (
+        3,
+        "The epochs ran out; if `distance` is large, allow more epochs or choose another learning rate.",
+    )
+    PRECISION = (
+        4,
+        "The log-likelihood changed by less than its floating-point type can resolve, so nothing more can be "
+        "learned from it; use float64 to go on.",
+    )
+    DIVERGED = (
+        5,
+        "A step left the domain of the parameters or was not finite; the last finite parameters were kept. Use a "
+        "smaller learning rate.",
+    )
+
+    def __new__(cls, value: int, advice: str):
+        member = int.__new__(cls, value)
+        member._value_ = value
+        member.advice = advice
+        return member
