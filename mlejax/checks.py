@@ -50,7 +50,19 @@ def floating_type(dtype: Any) -> np.dtype:
     try:
         found = np.dtype(dtype)
     except TypeError:
-        found = None
-    if found not in (np.dtype(np.float64), np.dtype(np.float32)):
+        found = np.dtype(object)
+    if dtype is None or found not in (np.dtype(np.float64), np.dtype(np.float32)):  # NumPy reads None as float64
         raise ValueError(f"dtype must be float64 or float32; got {dtype!r}")
     return found
+
+
+def distinct(name: str, values: np.ndarray) -> np.ndarray:
+    """At least one value, one-dimensional, and none twice: values name the runs along an axis."""
+    if values.ndim != 1 or not len(values):
+        raise ValueError(f"{name} must be a non-empty sequence of numbers; got shape {values.shape}")
+    kept, times = np.unique(values, return_counts=True)
+    if len(kept) < len(values):
+        value = kept[np.argmax(times > 1)]
+        index = np.flatnonzero(values == value)
+        raise ValueError(f"{name} must be distinct; got {value:g} at index {index[0]} and {index[1]}")
+    return values

@@ -13,8 +13,8 @@ import jax.numpy as jnp
 class Domain:
     """The open interval (lower, upper) in which a parameter lives; either end may be infinite."""
 
-    lower: float = -math.inf
-    upper: float = math.inf
+    lower: float | int = -math.inf
+    upper: float | int = math.inf
 
     def __post_init__(self) -> None:
         if not self.lower < self.upper:

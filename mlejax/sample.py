@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from . import checks
 from .models.base import M, Model, domains, parameter_names
 from .sufficient import NotSeparable, SufficientForm, Undecided, factor, structure_of
 
@@ -86,7 +87,7 @@ def as_observations(values: Any, what: str = "observations") -> np.ndarray:
     return array
 
 
-def validation_count(n: int, validation_fraction: float) -> int:
+def validation_count(n: int, validation_fraction: float | int) -> int:
     """How many of n observations are held out: ceil(fraction n), at least one and leaving at least one; 0 for 0."""
     if not 0 <= validation_fraction < 1:
         raise ValueError(f"validation_fraction must be at least 0 and below 1; got {validation_fraction}")
@@ -96,7 +97,7 @@ def validation_count(n: int, validation_fraction: float) -> int:
     return count
 
 
-def split(observations: np.ndarray, validation_fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def split(observations: np.ndarray, validation_fraction: float | int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Train and validation parts, as scikit-learn's `train_test_split(test_size=..., random_state=seed)` cuts them.
 
     A random permutation of NumPy's legacy stream: its first ceil(fraction n) indices are the validation part and the
@@ -105,6 +106,7 @@ def split(observations: np.ndarray, validation_fraction: float, seed: int) -> tu
     count = validation_count(len(observations), validation_fraction)
     if count == 0:
         return observations, observations[:0]
+    seed = int(checks.counts("split_seed", seed, 0, 2**32 - 1))
     order = np.random.RandomState(seed).permutation(len(observations))
     return observations[order[count:]], observations[order[:count]]
 
@@ -134,11 +136,11 @@ def summarize_with(form: SufficientForm, branches: tuple[bool | None, ...], valu
     centres, deviations = [], []
     for function in u:
         first = accurate_mean(function)
-        # The second pass recovers what the first rounded away; what is left is below half a unit in the last place.
+        # The second pass recovers what the first rounded away; what is left is below one unit in the last place.
         centres.append(first + accurate_mean(function - first))
         deviations.append(function - centres[-1])
     averages = [accurate_mean(value) for value in form.statistic_values(deviations, factors)]
-    count = jnp.asarray(float(values.shape[0]))
+    count = jnp.asarray(values.shape[0], jnp.result_type(float))
     observation = jax.ShapeDtypeStruct((), values.dtype)
     return Summary(_stack(centres), _stack(averages), count, observation, branches)
 
@@ -172,16 +174,16 @@ def summarize(model: Model, values: np.ndarray, factoring: bool = True) -> tuple
 
 def merge(model: Model, parts: Sequence[Summary]) -> Summary:
     """The summary of the union of samples, from their summaries for the same model, to rounding and in any order."""
-    counts = jnp.stack([part.count for part in parts])
-    weights = counts / jnp.sum(counts)
-    centres = jnp.stack([part.centres for part in parts])
-    # About the first part's centre: a weighted mean of nearly equal large numbers would lose their last digits.
-    centre = centres[0] + weights @ (centres - centres[0])
-    form = parts[0].form(model)
-    moved = [_stack(form.recentre(part.averages, part.centres - centre)) for part in parts]
-    return eqx.tree_at(
-        lambda s: (s.centres, s.averages, s.count), parts[0], (centre, weights @ jnp.stack(moved), jnp.sum(counts))
-    )
+    with jax.enable_x64(parts[0].count.dtype == np.float64):
+        counts = jnp.stack([part.count for part in parts])
+        weights = counts / jnp.sum(counts)
+        centres = jnp.stack([part.centres for part in parts])
+        # About the first part's centre: a weighted mean of nearly equal large numbers would lose their last digits.
+        centre = centres[0] + weights @ (centres - centres[0])
+        form = parts[0].form(model)
+        moved = jnp.stack([_stack(form.recentre(part.averages, part.centres - centre)) for part in parts])
+        merged = (centre, weights @ moved, jnp.sum(counts))
+    return eqx.tree_at(lambda s: (s.centres, s.averages, s.count), parts[0], merged)
 
 
 def accurate_mean(values: Any) -> Any:
@@ -214,15 +216,28 @@ def _check_points(model: M) -> M:
 
 
 @jax.jit
+def _log_probs(model: Model, values: Any) -> Any:
+    return jax.vmap(model.log_prob)(values)
+
+
+@jax.jit
 def _disagreement(model: Model, summary: Summary, observations: Observations) -> Any:
-    """The largest difference in value and gradient over a few points, relative to the mean size of their terms."""
+    """The largest difference in value and gradient over a few points, relative to the mean size of their terms.
+
+    What the rounding of the centres may change, in the last place of the mean of the data, does not count.
+    """
+    rounding = jnp.finfo(summary.centres.dtype).eps * jnp.abs(summary.centres)
 
     def at(point: Model) -> Any:
+        def factored(centres: Any) -> Any:
+            return jax.value_and_grad(eqx.tree_at(lambda s: s.centres, summary, centres).mean_log_prob)(point)
+
         each = jax.vmap(jax.value_and_grad(lambda m, x: m.log_prob(x)), (None, 0))(point, observations.values)
-        factored = jax.value_and_grad(summary.mean_log_prob)(point)
+        found, slack = (jax.tree.leaves(tree) for tree in jax.jvp(factored, (summary.centres,), (rounding,)))
         return [
-            jnp.abs(accurate_mean(terms) - value) / (accurate_mean(jnp.abs(terms)) + jnp.finfo(float).tiny)
-            for terms, value in zip(jax.tree.leaves(each), jax.tree.leaves(factored), strict=True)
+            jnp.maximum(jnp.abs(accurate_mean(terms) - value) - jnp.abs(free), 0)
+            / (accurate_mean(jnp.abs(terms)) + jnp.finfo(float).tiny)
+            for terms, value, free in zip(jax.tree.leaves(each), found, slack, strict=True)
         ]
 
     return jnp.max(jnp.stack(jax.lax.map(at, _check_points(model))))  # NaN, where one occurs
@@ -235,7 +250,7 @@ def check_support(model: Model, values: np.ndarray) -> None:
         ValueError: naming the first such observation and its index.
     """
     with jax.enable_x64(True):
-        log_probs = np.asarray(jax.jit(jax.vmap(lambda m, x: m.log_prob(x), (None, 0)))(model, jnp.asarray(values)))
+        log_probs = np.asarray(_log_probs(model, jnp.asarray(values)))
     if log_probs.shape != values.shape:
         raise ValueError(f"{type(model).__name__}.log_prob must return one number; got shape {log_probs.shape[1:]}")
     if not np.all(finite := np.isfinite(log_probs)):

@@ -7,12 +7,15 @@ that is a Node of the parameters.
 
 import functools
 import itertools
+import math
 import operator
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
+
+from .arithmetic import log, reciprocal
 
 CONSTANT, PARAMETERS, DATA = 0, 1, 2
 LARGEST_POWER = 8
@@ -76,7 +79,12 @@ class Graph:
     def terms(self, value: Value) -> Terms:
         if isinstance(value, dict):
             return value
-        return {Monomial((), value): self.constant(1.0)} if value.kind == DATA else {UNIT: value}
+        if value.kind != DATA:
+            return {UNIT: value}
+        sign = 1.0
+        while value.name == "neg":  # -u is no further statistic beside u
+            value, sign = value.inputs[0], -sign
+        return {Monomial((), value): self.constant(sign)}
 
     def centre(self, value: Value) -> Terms:
         """Write every plain function of the data, u, as c + (u - c)."""
@@ -108,7 +116,7 @@ class Graph:
 
     def add(self, a: Value, b: Value) -> Value:
         if self.pure(a, b):
-            return self.apply("add", operator.add, a, b)
+            return self.apply("add", operator.add, a, b)  # type: ignore[arg-type]
         result = dict(self.centre(a))
         for monomial, coefficient in self.centre(b).items():
             self.accumulate(result, monomial, coefficient)
@@ -143,7 +151,10 @@ class Graph:
 
     def reciprocal(self, a: Value) -> Value:
         if isinstance(a, Node):
-            return self.apply("reciprocal", reciprocal, a)
+            constant, rest = self.scaled(a)
+            if constant == 1.0 or constant == 0.0:
+                return self.apply("reciprocal", reciprocal, a)
+            return self.multiply_nodes(self.constant(1 / constant), self.apply("reciprocal", reciprocal, rest))
         coefficient, factor = self.single(a, "division by a sum that mixes data and parameters")
         return self.product(
             self.apply("reciprocal", reciprocal, coefficient), self.apply("reciprocal", reciprocal, factor)
@@ -158,7 +169,7 @@ class Graph:
             raise NotSeparable(f"power {exponent} of a value that mixes data and parameters")
         return functools.reduce(self.multiply, [a] * exponent)
 
-    def log(self, a: Terms) -> Value:
+    def log(self, a: Value) -> Value:
         """The logarithm of one product of a positive coefficient and a function of the data."""
         coefficient, factor = self.single(a, "log of a sum that mixes data and parameters")
         if coefficient.sign <= 0:
@@ -168,15 +179,26 @@ class Graph:
     def log_node(self, a: Node) -> Node:
         if a.name == "reciprocal":
             return self.apply("neg", operator.neg, self.log_node(a.inputs[0]))
-        return self.apply("log", jnp.log, a)
+        constant, rest = self.scaled(a)
+        if constant > 0 and constant != 1.0:
+            return self.apply("add", operator.add, self.constant(math.log(constant)), self.log_node(rest))
+        return self.apply("log", log, a)
 
-    def square_root(self, a: Terms) -> Value:
+    def scaled(self, a: Node) -> tuple[float, Node]:
+        """A constant taken out of a product of parameters, so that equal reciprocals and logarithms are found equal."""
+        if a.name == "mul" and a.kind == PARAMETERS:
+            for constant, rest in (a.inputs, a.inputs[::-1]):
+                if constant.kind == CONSTANT and constant.value is not None and np.ndim(constant.value) == 0:
+                    return float(constant.value), rest
+        return 1.0, a
+
+    def square_root(self, a: Value) -> Value:
         coefficient, factor = self.single(a, "square root of a sum that mixes data and parameters")
         if coefficient.sign <= 0:
             raise NotSeparable("square root of a product whose factor in the parameters may be negative")
         return self.product(self.apply("sqrt", jnp.sqrt, coefficient), self.apply("sqrt", jnp.sqrt, factor))
 
-    def absolute(self, a: Terms) -> Value:
+    def absolute(self, a: Value) -> Value:
         coefficient, factor = self.single(a, "absolute value of a sum that mixes data and parameters")
         return self.product(self.apply("abs", jnp.abs, coefficient), self.apply("abs", jnp.abs, factor))
 
@@ -213,17 +235,13 @@ class Graph:
     def product(self, coefficient: Node, factor: Node) -> Terms:
         return {Monomial((), factor): coefficient}
 
-    def single(self, a: Terms, reason: str) -> tuple[Node, Node]:
+    def single(self, a: Value, reason: str) -> tuple[Node, Node]:
         """The coefficient and the plain function of the data of a value that is one product of the two."""
-        if len(a) == 1:
+        if isinstance(a, dict) and len(a) == 1:
             ((monomial, coefficient),) = a.items()
             if not monomial.powers and monomial.factor is not None:
                 return coefficient, monomial.factor
         raise NotSeparable(reason)
-
-
-def reciprocal(a: Any) -> Any:
-    return 1 / a
 
 
 def sign_of(name: str, inputs: tuple[Node, ...], tag: Any) -> int:

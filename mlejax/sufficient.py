@@ -20,12 +20,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jax.extend.core import ClosedJaxpr, Jaxpr, jaxpr_as_fun
 
 from .models.base import Model, domains
 from .separation import CONSTANT, DATA, PARAMETERS, UNIT, Graph, Monomial, Node, NotSeparable, Value
 
-CALLS = {"jit", "pjit", "closed_call", "core_call", "checkpoint", "remat", "custom_jvp_call", "custom_vjp_call"}
+CALLS = {"jit", "pjit", "closed_call", "core_call", "checkpoint", "remat2", "custom_jvp_call", "custom_vjp_call"}
 Structure = Any
 """What a form depends on: the model's tree structure, its leaves' types, its domains and the observations' type."""
 
@@ -218,22 +217,14 @@ class _Tracer:
         tag = tuple(sorted((key, str(value)) for key, value in parameters.items()))
         if primitive.name == "log":
             return [self.graph.log_node(inputs[0])]
-        if primitive.name == "div":
+        if primitive.name == "div" and jnp.issubdtype(equation.outvars[0].aval.dtype, jnp.floating):
             return [self.graph.multiply(inputs[0], self.graph.reciprocal(inputs[1]))]
         if primitive.name == "mul":
             return [self.graph.multiply(inputs[0], inputs[1])]
 
-        variables = [atom for atom in equation.invars if not hasattr(atom, "val")]
-        alone = Jaxpr((), list(dict.fromkeys(variables)), equation.outvars, [equation])
-
         def apply(*values: Any) -> Any:
-            typed = {
-                atom: jnp.asarray(value, atom.aval.dtype)
-                for atom, value in zip(equation.invars, values, strict=True)
-                if not hasattr(atom, "val")
-            }
-            results = jaxpr_as_fun(ClosedJaxpr(alone, ()))(*typed.values())
-            return results if primitive.multiple_results else results[0]
+            typed = (jnp.asarray(v, atom.aval.dtype) for v, atom in zip(values, equation.invars, strict=True))
+            return primitive.bind(*typed, **primitive.get_bind_params(parameters))
 
         if not primitive.multiple_results:
             return [self.graph.apply(primitive.name, apply, *inputs, tag=tag)]
@@ -249,7 +240,7 @@ class _Tracer:
         if name in ("add", "add_any"):
             return graph.add(*inputs)
         if name == "sub":
-            return graph.add(inputs[0], graph.negate(inputs[1]))
+            return graph.add(inputs[0], graph.negate(graph.terms(inputs[1])))
         if name == "neg":
             return graph.negate(inputs[0])
         if name == "mul":
@@ -260,7 +251,9 @@ class _Tracer:
             return graph.power(inputs[0], parameters.get("y", 2))
         if name == "pow" and (exponent := _small_integer(inputs[1])) is not None:
             return graph.power(inputs[0], exponent)
-        if name in ("copy", "convert_element_type", "reshape", "squeeze", "broadcast_in_dim", "stop_gradient"):
+        if name in ("copy", "reshape", "squeeze", "broadcast_in_dim"):
+            return inputs[0]
+        if name == "convert_element_type" and jnp.issubdtype(parameters["new_dtype"], jnp.floating):
             return inputs[0]
         if name == "ne" and inputs[0] is inputs[1]:
             return graph.constant(np.bool_(False))  # `x != x` asks for NaN, which ends a run by itself
@@ -292,8 +285,9 @@ class _Tracer:
         return self.graph.indicate(condition, *cases) if taken is None else cases[int(taken)]
 
 
-def _function_name(closed: Any) -> str:
-    return str(getattr(getattr(closed.jaxpr, "debug_info", None), "func_name", ""))
+def _function_name(inner: Any) -> str:
+    jaxpr = getattr(inner, "jaxpr", inner)  # closed or not
+    return str(getattr(getattr(jaxpr, "debug_info", None), "func_name", ""))
 
 
 def _item(index: int, values: Any) -> Any:

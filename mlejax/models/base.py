@@ -2,17 +2,16 @@
 
 import abc
 import dataclasses
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import equinox as eqx
 import jax
 import numpy as np
 from jax.tree_util import keystr, tree_flatten_with_path
-from jaxtyping import ArrayLike
 
 from ..constraints import Domain, real
 
-Parameter = ArrayLike
+Parameter: TypeAlias = Any
 """A number, or an array of numbers where an instance stands for many models (a sweep's result)."""
 
 M = TypeVar("M", bound="Model")
