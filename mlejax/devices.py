@@ -24,11 +24,11 @@ def start(cpu_devices: int | None = None) -> None:
     Args:
         cpu_devices: how many devices the CPU is to be; None for one per core that this process may use.
     """
-    chosen = jax.config.jax_num_cpu_devices > 0 or "host_platform_device_count" in os.environ.get("XLA_FLAGS", "")
+    chosen = _cpu_devices() > 0 or "host_platform_device_count" in os.environ.get("XLA_FLAGS", "")
     count = cpu_devices or (None if chosen else len(os.sched_getaffinity(0)))
     try:
         # Refused once the backends have started, and that is how to find out.
-        jax.config.update("jax_num_cpu_devices", count or jax.config.jax_num_cpu_devices)
+        jax.config.update("jax_num_cpu_devices", count or _cpu_devices())
     except RuntimeError:
         return
     flags = os.environ.get("XLA_FLAGS", "")
@@ -36,12 +36,16 @@ def start(cpu_devices: int | None = None) -> None:
         os.environ["XLA_FLAGS"] = f"{flags} --xla_backend_extra_options={FAST_LOOPS}".strip()
 
 
+def _cpu_devices() -> int:
+    """JAX's setting; -1 where the user has not chosen."""
+    return jax.config.jax_num_cpu_devices  # type: ignore[attr-defined]
+
+
 def mesh(devices: Any = None) -> jax.sharding.Mesh:
     """All local devices, or those given, as one axis named `runs`."""
     return jax.sharding.Mesh(np.asarray(jax.local_devices() if devices is None else devices), ("runs",))
 
 
-def describe() -> str:
-    """The device in words, such as `4 x cpu`."""
-    devices = jax.local_devices()
-    return f"{len(devices)} x {devices[0].device_kind}"
+def describe(over: jax.sharding.Mesh) -> str:
+    """The devices of a mesh in words, such as `4 x cpu`."""
+    return f"{over.devices.size} x {over.devices.flat[0].device_kind}"

@@ -36,7 +36,7 @@ class TrainState(eqx.Module, Generic[M]):
 
 
 class StepInfo(eqx.Module, Generic[M]):
-    """What a person wants to see of one epoch. Log-likelihoods are sums in nats, measured before the parameters move."""
+    """What a person wants to see of one epoch, measured before the parameters move. Log-likelihoods are sums, nats."""
 
     model: M  # the parameters that were measured
     train_log_likelihood: Any
@@ -179,9 +179,9 @@ def _sense(optimizer: Any, model: Model) -> float:
     """
     with jax.ensure_compile_time_eval():
         ones = jax.tree.map(lambda leaf: jnp.ones(jnp.shape(leaf), leaf.dtype), model)
-        memory = optimizer.init(ones)
+        memory, step = optimizer.init(ones), jax.jit(optimizer.update)
         for _ in range(4):  # a schedule that warms up starts with a rate of zero
-            update, memory = optimizer.update(ones, memory, ones)
+            update, memory = step(ones, memory, ones)
             if (total := float(sum(jnp.sum(jnp.sign(leaf)) for leaf in jax.tree.leaves(update)))) != 0:
                 return 1.0 if total > 0 else -1.0
     raise ValueError("optimizer: its first updates are zero, so it cannot be told which way it steps")
