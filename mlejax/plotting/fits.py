@@ -1,0 +1,341 @@
+"""Pictures of one run."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.flatten_util import ravel_pytree
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from matplotlib.patheffects import withStroke
+from matplotlib.ticker import NullLocator
+
+from .. import likelihood
+from ..fitting import FitResult
+from ..models.base import Model, domains, parameter_dict, parameter_names
+from ..results import ARRIVED
+from ..sample import Summary, as_observations
+from ..training import RESOLUTION
+from .style import (
+    BLUE,
+    GAP,
+    GAP_FROM_BEST,
+    LINES,
+    ORANGE,
+    RED,
+    legend_above,
+    new_axes,
+    new_figure,
+)
+
+
+def log_likelihood(result: FitResult, ax: Axes | None = None) -> Axes:
+    """Train and validation log-likelihood per observation, in nats, against the epoch (logarithmic).
+
+    The vertical axis begins where the first steep rise is over; where the curves come from is said in words.
+    """
+    ax, history = new_axes(ax), result.history
+    samples: list[tuple[str, str, Any, Any]] = [("train", BLUE, "-", result.train)]
+    if result.validation is not None:
+        samples.append(("validation", RED, (0, (4, 1.5)), result.validation))
+    curves = []
+    for name, color, line, sample in samples:
+        curves.append(getattr(history, f"{name}_log_likelihood") / float(sample.count))
+        at_best = getattr(result, f"{name}_log_likelihood") / float(sample.count)
+        ax.plot(history.epoch, curves[-1], color=color, linestyle=line, label=name)
+        _ring(ax, result.best_epoch, at_best, color)
+    _mark_end(ax, result)
+    _keep_the_end_in_view(ax, history.epoch, np.array(curves))
+    ax.set(xlabel="epoch", ylabel="log-likelihood per observation (nats)")
+    legend_above(ax, columns=4)
+    return ax
+
+
+def distance(result: FitResult, ax: Axes | None = None) -> Axes:
+    r"""How far each epoch was from the maximum of the train log-likelihood, in standard errors; both axes logarithmic.
+
+    The whole model, $\sqrt{2 (L_{max} - L)}$, and each parameter, |value - value at the maximum| / standard error.
+    The maximum is where a few Newton steps from the estimate lead; where they lead nowhere, the best that was measured
+    stands in for it and the axis says so. What rounding hides is left out.
+    """
+    ax, history = new_axes(ax), result.history
+    peak, errors, top, found = _maximum(result)
+    rounding = RESOLUTION * np.finfo(float).eps * abs(top)
+    gap = top - history.train_log_likelihood
+    whole = np.sqrt(2 * np.where(gap > rounding, gap, np.nan))
+    ax.plot(history.epoch, whole, color="black", linewidth=2.2, label=f"all: {GAP if found else GAP_FROM_BEST}")
+    errors, places = parameter_dict(errors), parameter_dict(peak)
+    for i, (name, values) in enumerate(parameter_dict(history.model).items()):
+        away = np.abs(values - places[name]) / errors[name]
+        color, line = LINES[i % len(LINES)]
+        if np.isfinite(errors[name]):
+            away = np.where(away > 0, away, np.nan)
+            ax.plot(history.epoch, away, color=color, linestyle=line, linewidth=1.3, label=name)
+    shown = whole[np.isfinite(whole)]
+    if found:
+        at_best = math.sqrt(2 * max(top - result.train_log_likelihood, rounding))
+        _ring(ax, result.best_epoch, at_best, "black")
+        shown = np.append(shown, at_best)
+    shown = shown if shown.size else np.ones(1)
+    _mark_end(ax, result)
+    ax.set(yscale="log", ylim=(shown.min() / 3, shown.max() * 3), xlabel="epoch")
+    ax.set_ylabel(f"distance from the {'maximum' if found else 'best measured'}\n(standard errors)")
+    legend_above(ax, columns=3)
+    return ax
+
+
+def distribution(result: FitResult, observations: Any, target: Model | None = None, ax: Axes | None = None) -> Axes:
+    """The data, and the densities of the start, the estimate and, where known, the target.
+
+    Args:
+        result: of a fit.
+        observations: the data, (n,). Integers within a hundred of each other are drawn as the share of each.
+        target: the model that the data were drawn from.
+        ax: where to draw; None for a new figure.
+    """
+    ax, values = new_axes(ax), as_observations(observations)
+    low, high = np.quantile(values, [0.0005, 0.9995])
+    if low == high:
+        low, high = values.min(), values.max()
+    # Curves only where there are data: outside its support a formula may give anything.
+    grid, whole = np.linspace(low, high, 500), bool(np.all(values == np.round(values)))
+    grid = np.unique(np.round(grid)) if whole else grid
+    few = whole and len(grid) <= 100
+    edges = np.append(grid, grid[-1] + 1) - 0.5 if few else _bin_edges(values, low, high)
+    shares = np.histogram(values, edges)[0] / (len(values) * np.diff(edges))
+    if few:
+        ax.bar(grid, shares, width=0.8, color="0.85")
+    else:
+        ax.stairs(shares, edges, fill=True, color="0.85")
+    curves = [("start", result.start, ORANGE, (0, (1, 1)), "^"), ("estimate", result.model, BLUE, "-", "o")]
+    if target is not None:
+        curves.append(("target", target, "black", (0, (4, 4)), "s"))
+    tallest, handles = shares.max(), [Patch(color="0.85", label=f"data, n = {len(values):,}")]
+    # A start far narrower than the data may not flatten them: its legend says how high it goes.
+    ceiling = 3 * tallest
+    for name, model, color, line, marker in curves:
+        density = _density(model, grid)
+        peak = float(np.max(np.nan_to_num(density)))
+        label = f"{name}: {_values(model)}" + (f" (up to {peak:.2g})" if peak > ceiling else "")
+        tallest = max(tallest, peak)
+        style: dict[str, Any] = {"linewidth": 1, "marker": marker, "markersize": 5} if few else {"linewidth": 2}
+        handles += ax.plot(grid, density, color=color, linestyle=line, label=label, **style)
+    ax.set(xlabel="observation (units of the data)", ylim=(0, 1.08 * min(tallest, ceiling)))
+    ax.set_ylabel("probability" if few else "density (1 / unit of the data)")
+    legend_above(ax, 2, handles)
+    return ax
+
+
+def surface(result: FitResult, ax: Axes | None = None, parameters: tuple[str, str] | None = None) -> Axes:
+    r"""The train log-likelihood over two parameters, and the way that the run took.
+
+    Colours are $\sqrt{2 (L_{max} - L)}$, in standard errors, in logarithmic steps. The other parameters are as in the
+    estimate. Numbers along the path are epochs.
+
+    Args:
+        result: of a fit.
+        ax: where to draw; None for a new figure.
+        parameters: names of two; the first two if None.
+
+    Raises:
+        ValueError: the model lacks such a parameter.
+    """
+    names = parameter_names(result.model)
+    chosen = tuple(parameters or names[:2])
+    if len(set(chosen)) != 2 or not set(chosen) <= set(names):
+        raise ValueError(f"surface needs two of the parameters {', '.join(names)}; got {', '.join(chosen)}")
+    ax = new_axes(ax, height=6.0)
+    x, y = (_grid(result, name) for name in chosen)
+    heights = _heights(result, chosen, x, y)
+    gap = np.sqrt(2 * np.maximum(max(np.nanmax(heights), _maximum(result)[2]) - heights, 0))
+    levels = _levels(np.nanquantile(gap, 0.002), np.nanmax(gap))
+    gap = np.maximum(gap, levels[0] / 2)
+    filled = ax.contourf(x, y, gap, levels, norm=LogNorm(levels[0], levels[-1]), cmap="cividis", extend="min", zorder=0)
+    ax.contour(x, y, gap, levels, colors="white", linewidths=0.5, alpha=0.5, zorder=1)
+    bar = ax.figure.colorbar(filled, ax=ax, label=f"below the maximum: {GAP} (standard errors)")
+    bar.set_ticks(levels, labels=[f"{level:,g}" for level in levels])
+    bar.ax.yaxis.set_minor_locator(NullLocator())
+    path = [parameter_dict(result.history.model)[name] for name in chosen]
+    halo = [withStroke(linewidth=2.2, foreground="black")]
+    ax.plot(*path, color="white", linewidth=1, path_effects=halo, label="path of the ascent; numbers: epochs")
+    for name, model, marker, color, size in (
+        ("start", result.start, "s", ORANGE, 9),
+        ("estimate", result.model, "*", RED, 17),
+    ):
+        place = [parameter_dict(model)[key] for key in chosen]
+        look = {"color": color, "marker": marker, "markersize": size, "markeredgecolor": "black", "linestyle": "none"}
+        ax.plot(*place, label=f"{name}: {_values(model, chosen)}", zorder=5, **look)
+    _number_epochs(ax, result.history.epoch, np.transpose(path))
+    ax.set(xlabel=chosen[0], ylabel=chosen[1])
+    legend_above(ax, columns=2)
+    return ax
+
+
+def fit_figure(result: FitResult) -> Figure:
+    """`log_likelihood` over `distance`, on one axis of epochs."""
+    figure = new_figure(8.0)
+    upper, lower = figure.subplots(2, 1, sharex=True)
+    log_likelihood(result, upper).label_outer()
+    distance(result, lower)
+    return figure
+
+
+def _values(model: Model, names: Sequence[str] | None = None) -> str:
+    values = parameter_dict(model)
+    return ", ".join(f"{name} = {float(values[name]):.5g}" for name in names or values)
+
+
+def _ring(ax: Axes, x: Any, y: Any, color: str) -> None:
+    ax.plot(x, y, "o", color=color, markersize=9, markerfacecolor="none", markeredgewidth=1.5, zorder=4)
+
+
+def _mark_end(ax: Axes, result: FitResult) -> None:
+    """Where the estimate was measured, where the run stopped, and an axis of epochs that ends there."""
+    first = result.history.epoch[0]
+    stop = f"stop: epoch {result.epochs:,}, {result.status.name}"
+    if result.best_epoch == result.epochs:
+        stop = f"best and {stop}"
+    else:
+        best = f"best: epoch {result.best_epoch:,}"
+        ax.axvline(result.best_epoch, color="0.4", linewidth=1, linestyle="--", label=best)
+    ax.axvline(result.epochs, color="0.4", linewidth=1.4, linestyle=":", label=stop)
+    ax.set(xscale="log", xlim=(0.85 * first, 1.2 * result.epochs))
+
+
+def _keep_the_end_in_view(ax: Axes, epoch: np.ndarray, curves: np.ndarray) -> None:
+    """Let the vertical axis begin a third of the (logarithmic) way along, when that at least halves it."""
+    along = np.searchsorted(epoch, np.geomspace(epoch[0], epoch[-1], 200).clip(epoch[0], epoch[-1]))
+    low, top = np.nanquantile(curves[:, along], 0.4), np.nanmax(curves)
+    if top - np.nanmin(curves) > 2 * (top - low) > 0:
+        ax.set_ylim(low - 0.1 * (top - low), top + 0.1 * (top - low))
+        first = f"↙ from {curves[0, 0]:,.4g} nats at epoch {epoch[0]}".replace("-", "\N{MINUS SIGN}")
+        ax.text(0.015, 0.03, first, transform=ax.transAxes, color="0.3")
+
+
+def _maximum(result: FitResult) -> tuple[Model, Model, float, bool]:
+    """The maximum of the train log-likelihood, the standard errors there, its height in nats; and if it was found."""
+    with jax.enable_x64(True):
+        peak, errors, height, away = jax.device_get(_newton(result.model, result.train))
+    inside = all(np.all(d.contains(leaf)) for d, leaf in zip(domains(peak), jax.tree.leaves(peak), strict=True))
+    if inside and away < 1e-3 and height >= result.train_log_likelihood - 1e-12 * abs(height):
+        return peak, errors, max(float(height), result.train_log_likelihood), True
+    highest = np.fmax.reduce(result.history.train_log_likelihood, initial=result.train_log_likelihood)
+    return result.model, result.standard_errors, float(highest), False
+
+
+@jax.jit
+def _newton(model: Model, sample: Any) -> tuple[Model, Model, Any, Any]:
+    flat, unravel = ravel_pytree(jax.tree.map(jnp.asarray, model))
+
+    def step(_: Any, flat: Any) -> Any:
+        uphill, _ = ravel_pytree(likelihood.score(unravel(flat), sample))
+        return flat + jnp.linalg.solve(likelihood.observed_information(unravel(flat), sample), uphill)
+
+    peak = unravel(jax.lax.fori_loop(0, 6, step, flat))
+    errors = likelihood.standard_errors(peak, sample)
+    return peak, errors, likelihood.log_likelihood(peak, sample), likelihood.distance(peak, sample)
+
+
+def _bin_edges(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    inner = values[(values >= low) & (values <= high)]
+    bins = np.clip((high - low) * np.cbrt(len(inner)) / (2 * (np.ptp(np.quantile(inner, [0.25, 0.75])) or 1.0)), 15, 80)
+    return np.linspace(low, high, int(bins) + 1)
+
+
+def _density(model: Model, grid: np.ndarray) -> np.ndarray:
+    with jax.enable_x64(True):
+        density = np.asarray(jnp.exp(jax.vmap(model.log_prob)(jnp.asarray(grid))))
+    return np.where(np.isfinite(density), density, np.nan)
+
+
+def _grid(result: FitResult, name: str) -> np.ndarray:
+    """Coordinates that hold the whole path and four standard errors about the estimate, inside the domain."""
+    domain = dict(zip(parameter_names(result.model), domains(result.model), strict=True))[name]
+    middle, error = parameter_dict(result.model)[name], np.nan_to_num(parameter_dict(result.standard_errors)[name])
+    about = [value for value in (middle - 4 * error, middle, middle + 4 * error) if domain.contains(value)]
+    path = np.append(parameter_dict(result.history.model)[name], about)
+    low, high = path.min(), path.max()
+    pad = 0.2 * (high - low) or 1e-3 * abs(low) or 1.0
+    low = low - pad if domain.contains(low - pad) else (low + domain.lower) / 2
+    high = high + pad if domain.contains(high + pad) else (high + domain.upper) / 2
+    raw = 0 if isinstance(result.train, Summary) else float(result.train.count)
+    return np.linspace(low, high, int(np.clip(math.sqrt(2e8 / (raw + 1)), 40, 200)))
+
+
+def _heights(result: FitResult, chosen: tuple[str, ...], x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The train log-likelihood, (len(y), len(x)), in nats; NaN where it is not finite."""
+    where = [parameter_names(result.model).index(name) for name in chosen]
+    raw = 1.0 if isinstance(result.train, Summary) else float(result.train.count)
+    with jax.enable_x64(True):
+        flat, unravel = ravel_pytree(jax.tree.map(jnp.asarray, result.model))
+
+        @jax.jit
+        def over(points: Any, sample: Any) -> Any:
+            def height(point: Any) -> Any:
+                return likelihood.log_likelihood(unravel(flat.at[jnp.array(where)].set(point)), sample)
+
+            return jax.lax.map(height, points, batch_size=max(1, int(min(4e6 / raw, len(points)))))
+
+        points = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
+        heights = np.asarray(over(points, result.train)).reshape(len(y), len(x))
+    return np.where(np.isfinite(heights), heights, np.nan)
+
+
+def _levels(low: float, high: float) -> list[float]:
+    """1, 2, 5, 10, 20, ... from the first above `low` to the first above `high`; only decades when there are many."""
+    low = max(low, 1e-6)
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(max(high, 10 * low))) + 1)
+    steps = [lead * 10.0**k for k in decades for lead in ((1, 2, 5) if len(decades) <= 6 else (1,))]
+    first = next(i for i, step in enumerate(steps) if step >= low)
+    last = next(i for i, step in enumerate(steps) if step >= high and i >= first + 2)
+    return steps[first : last + 1]
+
+
+def _number_epochs(ax: Axes, epoch: np.ndarray, path: np.ndarray) -> None:
+    """The epochs 3, 10, 30, ... beside the path, where there is room."""
+    spans = [np.ptp(limits) for limits in (ax.get_xlim(), ax.get_ylim())]
+    taken = [path[0], path[-1]]
+    for number in (lead * 10**k for k in range(8) for lead in (1, 3)):
+        row = np.searchsorted(epoch, number)
+        if row < len(epoch) and all(np.linalg.norm((path[row] - other) / spans) > 0.06 for other in taken):
+            taken.append(path[row])
+            ax.plot(*path[row], "o", color="white", markersize=5, markeredgecolor="black", zorder=4)
+            halo = [withStroke(linewidth=2.5, foreground="black")]
+            place = {"textcoords": "offset points", "xytext": (8, -11), "color": "white", "path_effects": halo}
+            ax.annotate(f"{epoch[row]:,}", tuple(path[row]), **place)
+
+
+def ascents(found: Sequence[Any], ax: Axes | None = None) -> Axes:
+    r"""Ways of ascending compared: $\sqrt{2 (L_{max} - L)}$ before every epoch, in standard errors.
+
+    Args:
+        found: of each its `name`, `learning_rate`, `epochs` to the maximum (None: never) and `history`, the distances.
+        ax: where to draw; None for a new figure.
+    """
+    ax = new_axes(ax)
+    for ascent, (color, line) in zip(found, LINES, strict=False):
+        reached = "never arrives" if ascent.epochs is None else f"{ascent.epochs:,} epochs"
+        label = f"{ascent.name}, rate {ascent.learning_rate:.3g}: {reached}"
+        ax.plot(
+            np.arange(1, len(ascent.history) + 1),
+            ascent.history,
+            color=color,
+            linestyle=line,
+            linewidth=1.8,
+            label=label,
+        )
+    ax.axhline(ARRIVED, color="0.4", linewidth=1, label=f"{ARRIVED} standard errors: arrived")
+    ax.set(
+        xscale="log",
+        yscale="log",
+        xlabel="epoch",
+        ylabel=f"below the maximum: {GAP}\n(standard errors)",
+        ylim=(ARRIVED / 20, None),
+    )
+    legend_above(ax, columns=2)
+    return ax
