@@ -1,0 +1,5 @@
+"""`python -m mlejax`."""
+
+from .cli import main
+
+raise SystemExit(main())
