@@ -1,7 +1,8 @@
 """The samples of a sweep: one train and one validation sample per seed, drawn or cut from the user's data."""
 
+import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +19,6 @@ from .sample import (
     split,
     summarize,
     summarize_with,
-    validation_count,
 )
 
 DRAWS = ("jax", "numpy")
@@ -47,7 +47,6 @@ class Datasets:
         sample, self.path = summarize(model, train, factoring)
         self.train: Summary | None = None
         self.validation: Summary | None = None
-        self.has_validation = len(held_out) > 0
         self.factored = isinstance(sample, Summary)
 
     def of(self, index: int) -> tuple[Sample, Sample | None]:
@@ -58,53 +57,77 @@ class Datasets:
         check_support(self.model, np.concatenate([train, held_out]))
         return Observations(train), Observations(held_out) if len(held_out) else None
 
-    def summarise(self, mesh: Mesh, drawn: Callable[[Any], Any] | None, progress: Callable[[int], None]) -> None:
+    def summarise(self, mesh: Mesh, draws: "Draws | None", progress: Callable[[int], None]) -> None:
         """Fill in `train` and `validation`, seed by seed or, for draws by JAX, on all devices at once."""
-        values = jnp.asarray(self.cut(int(self.seeds[0]))[0])
-        form, branches = find_form(self.model, values)
-
-        def both(train: Any, held_out: Any) -> tuple[Summary, Summary | None]:
-            parts = (train, held_out) if self.has_validation else (train,)
-            found = [summarize_with(form, branches, part) for part in parts]
-            return found[0], found[1] if self.has_validation else None
-
-        if drawn is None:
-            summarise = jax.jit(both)
-            pairs = []
-            for seed in self.seeds:
-                pairs.append(jax.device_get(summarise(*self.cut(int(seed)))))
-                progress(1)
-            self.train, self.validation = jax.tree.map(lambda *leaves: np.stack(leaves), *pairs)
-        else:
-            self.train, self.validation = _on_all_devices(lambda seed: both(*drawn(seed)), self.seeds, mesh, progress)
+        form, branches = find_form(self.model, jnp.asarray(self.cut(int(self.seeds[0]))[0]))
+        if draws is not None:
+            self.train, self.validation = _draw_all(draws, self.seeds, form, branches, mesh, progress)
+            return
+        pairs = []
+        for seed in self.seeds:
+            train, held_out = self.cut(int(seed))
+            validation = _summarise(form, branches, held_out) if len(held_out) else None
+            pairs.append(jax.device_get((_summarise(form, branches, train), validation)))
+            progress(1)
+        self.train, self.validation = jax.tree.map(lambda *leaves: np.stack(leaves), *pairs)
 
 
-def _on_all_devices(one: Callable[[Any], Any], seeds: np.ndarray, mesh: Mesh, progress: Callable[[int], None]) -> Any:
-    """`one(seed)` for all seeds: spread over the devices, one after the other on each, so that memory stays flat."""
+_summarise = jax.jit(summarize_with, static_argnums=(0, 1))
+
+
+def draw_with_jax(target: Any, base: Any, seed: Any, n: int, held_out: int) -> tuple[Any, Any]:
+    """Draws from the key `fold_in(key(base), seed)`; being independent, they need no permutation to be split."""
+    values = target.sample(jax.random.fold_in(jax.random.key(base), seed), (n,))
+    return values[held_out:], values[:held_out]
+
+
+_draw_one = jax.jit(draw_with_jax, static_argnums=(3, 4))
+
+
+class Draws(NamedTuple):
+    """How samples are drawn by JAX."""
+
+    target: Model
+    base: int
+    n: int
+    held_out: int
+
+    def cut(self, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """The train and validation parts of one seed."""
+        return jax.device_get(_draw_one(self.target, self.base, seed, self.n, self.held_out))
+
+
+@functools.lru_cache(maxsize=16)
+def _drawing(n: int, held_out: int, form: Any, branches: Any, mesh: Mesh) -> Callable[..., Any]:
+    """The compiled function that draws and summarises, kept from one sweep to the next."""
+
+    def one(target: Any, base: Any, seed: Any) -> tuple[Summary, Summary | None]:
+        train, validation = draw_with_jax(target, base, seed, n, held_out)
+        found = summarize_with(form, branches, train)
+        return found, summarize_with(form, branches, validation) if held_out else None
+
+    def share(target: Any, base: Any, seeds: Any) -> Any:
+        # One after the other on each device, so that memory stays flat.
+        return jax.lax.map(lambda seed: one(target, base, seed), seeds)
+
+    runs, everywhere = PartitionSpec("runs"), PartitionSpec()
+    specs = (everywhere, everywhere, runs)
+    return jax.jit(jax.shard_map(share, mesh=mesh, in_specs=specs, out_specs=runs, check_vma=False))
+
+
+def _draw_all(
+    draws: Draws, seeds: np.ndarray, form: Any, branches: Any, mesh: Mesh, progress: Callable[[int], None]
+) -> Any:
+    """Summaries of the samples of all seeds, spread over the devices."""
+    program = _drawing(draws.n, draws.held_out, form, branches, mesh)
     per_call = 4 * mesh.devices.size
-    runs = PartitionSpec("runs")
-    program = jax.jit(
-        jax.shard_map(lambda s: jax.lax.map(one, s), mesh=mesh, in_specs=runs, out_specs=runs, check_vma=False)
-    )
     parts = []
     for first in range(0, len(seeds), per_call):
         chunk = seeds[first : first + per_call]
         padded = np.concatenate([chunk, np.full(per_call - len(chunk), chunk[0])])
-        part = jax.device_get(program(padded))
-        parts.append(part)
+        parts.append(jax.device_get(program(draws.target, draws.base, padded)))
         progress(len(chunk))
     return jax.tree.map(lambda *leaves: np.concatenate(leaves)[: len(seeds)], *parts)
-
-
-def draw_with_jax(target: Model, n: int, validation_fraction: float, base: int) -> Callable[[Any], tuple[Any, Any]]:
-    """Draws from the key `fold_in(key(base), seed)`; being independent, they need no permutation to be split."""
-    held_out = validation_count(n, validation_fraction)
-
-    def drawn(seed: Any) -> tuple[Any, Any]:
-        values = target.sample(jax.random.fold_in(jax.random.key(base), seed), (n,))  # type: ignore[attr-defined]
-        return values[held_out:], values[:held_out]
-
-    return drawn
 
 
 def draw_with_numpy(target: Model, n: int, validation_fraction: float, split_seed: int) -> Callable[[int], Any]:

@@ -15,9 +15,12 @@ from tqdm import tqdm
 from . import checks, devices
 from .likelihood import standard_errors
 from .models.base import M, Model, parameter_dict, parameter_names, with_dtype
-from .sample import Sample, as_observations, check_support, split, summarize
+from .sample import Observations, Sample, as_observations, check_support, split, summarize
 from .status import Status
-from .training import Outcome, TrainState, conclude, init_state, per_parameter, train_step
+from .training import Outcome, StepInfo, TrainState, conclude, init_state, per_parameter, train_step
+
+FIRST_PIECE = 10_000_000
+"""Observations, or the like in cost, that the first piece of a run may pass over."""
 
 SECONDS_BETWEEN_CHECKS = 0.25
 """How long compiled code may run before Python looks at Ctrl-C and moves the progress bar."""
@@ -32,6 +35,11 @@ class Settings(NamedTuple):
     tolerance: float
     dtype: np.dtype
     optimizer: Any
+
+    @property
+    def limits(self) -> tuple[Any, int, int, float]:
+        """What of it is traced."""
+        return self.learning_rate, self.max_epochs, self.patience, self.tolerance
 
     @classmethod
     def checked(
@@ -203,45 +211,52 @@ def _run(
     settings: Settings, start: M, train: Sample, validation: Sample | None, record_every: int, progress: bool
 ) -> tuple[TrainState[M], np.ndarray]:
     """Run to the end in pieces of compiled code; the state and the rows of the history."""
-    dtype = settings.dtype
-    state = init_state(cast(start, dtype), optimizer=settings.optimizer)
     # A power of two: another `max_epochs` seldom compiles again.
     capacity = 1 << (-(-settings.max_epochs // record_every) - 1).bit_length()
-    width = 2 + sum(np.size(leaf) for leaf in jax.tree.leaves(start))
-    rows = jnp.zeros((capacity, width), dtype)
-    fixed = cast((train, validation, settings.learning_rate), dtype)
-    limits = (settings.patience, jnp.asarray(settings.tolerance, dtype), settings.max_epochs)
-    epochs, piece = 0, 1000
+    fixed = (train, validation, *settings.limits)
+    state, rows, fixed = _begin(start, fixed, capacity=capacity, dtype=settings.dtype, optimizer=settings.optimizer)
+    # A guess for the first piece: an observation costs about 10 ns and a whole epoch on statistics not much more.
+    piece = max(1, FIRST_PIECE // (len(train.values) if isinstance(train, Observations) else 10))
+    epochs, running = 0, True
     with tqdm(total=settings.max_epochs, unit=" epochs", delay=1, leave=False, disable=not progress) as bar:
-        while int(state.status) == Status.RUNNING:
+        while running:
             began = time.perf_counter()
             until = min(epochs + piece, settings.max_epochs)
-            state, rows = _advance(state, rows, *fixed, limits, until, record_every, optimizer=settings.optimizer)
-            jax.block_until_ready(state)
-            bar.update(int(state.epoch) - epochs)
-            epochs, elapsed = int(state.epoch), time.perf_counter() - began
+            state, rows = _advance(state, rows, *fixed, until, record_every=record_every, optimizer=settings.optimizer)
+            before, (epochs, status) = epochs, map(int, jax.device_get((state.epoch, state.status)))
+            running, elapsed = status == Status.RUNNING, time.perf_counter() - began
+            bar.update(epochs - before)
             # At most eightfold: the first piece may have been mostly compilation.
             piece = max(1, int(piece * min(8.0, SECONDS_BETWEEN_CHECKS / elapsed)))
     return state, np.asarray(rows)
 
 
-@functools.partial(jax.jit, static_argnames=("optimizer",), donate_argnums=(0, 1))
+@functools.partial(jax.jit, static_argnames=("capacity", "dtype", "optimizer"))
+def _begin(start: M, fixed: Any, *, capacity: int, dtype: np.dtype, optimizer: Any) -> tuple[TrainState[M], Any, Any]:
+    """The first state, an empty history, and what stays fixed, all in the type of the run."""
+    state = init_state(cast(start, dtype), optimizer=optimizer)
+    rows = jnp.zeros((capacity, 2 + sum(np.size(leaf) for leaf in jax.tree.leaves(start))), dtype)
+    return state, rows, cast(fixed, dtype)
+
+
+@functools.partial(jax.jit, static_argnames=("record_every", "optimizer"), donate_argnums=(0, 1))
 def _advance(
     state: TrainState[M],
     rows: Any,
     train: Sample,
     validation: Sample | None,
     learning_rate: M,
-    limits: Any,
+    max_epochs: Any,
+    patience: Any,
+    tolerance: Any,
     until: Any,
-    record_every: Any,
     *,
+    record_every: int,
     optimizer: Any,
 ) -> tuple[TrainState[M], Any]:
     """Epochs of one run up to `until`, or to its end, writing a row of the history every `record_every` epochs."""
-    patience, tolerance, max_epochs = limits
 
-    def step(state: TrainState[M]) -> Any:
+    def step(state: TrainState[M]) -> tuple[TrainState[M], StepInfo[M]]:
         return train_step(
             state, train, validation, learning_rate,
             patience=patience, tolerance=tolerance, max_epochs=max_epochs, optimizer=optimizer,
@@ -253,11 +268,11 @@ def _advance(
 
     def recorded(carry: Any) -> Any:
         state, rows = carry
-        before = state.epoch
-        state, info = step(state)
+        following, info = step(state)
         row = jnp.stack([info.train_log_likelihood, info.validation_log_likelihood, *ravel_pytree(info.model)[0]])
-        rows = jax.lax.cond(before % record_every == 0, lambda: rows.at[before // record_every].set(row), lambda: rows)
-        return state, rows
+        rows = rows.at[state.epoch // record_every].set(row)
+        # A run that ends on the way stays as it is.
+        return jax.lax.fori_loop(1, record_every, lambda _, state: step(state)[0], following), rows
 
     return jax.lax.while_loop(unfinished, recorded, (state, rows))
 

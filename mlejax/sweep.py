@@ -16,7 +16,7 @@ import numpy as np
 from tqdm import tqdm
 
 from . import checks
-from .datasets import DRAWS, Datasets, draw_with_jax, draw_with_numpy
+from .datasets import DRAWS, Datasets, Draws, draw_with_numpy
 from .devices import describe
 from .devices import mesh as device_mesh
 from .devices import start as start_devices
@@ -26,7 +26,7 @@ from .likelihood import observed_information
 from .models import Model, Normal
 from .models.base import M, parameter_dict, parameter_names, with_dtype
 from .results import QUANTITIES, SweepResult, blank
-from .sample import Sample, as_observations, split
+from .sample import Sample, as_observations, split, validation_count
 from .status import Status
 from .training import Outcome, TrainState, conclude, per_parameter
 
@@ -156,11 +156,11 @@ def sweep(
         mesh = device_mesh(devices)
         axes, run = _axes(start, seeds, starts, learning_rates, max_epochs, patience, tolerance)
         with Progress(int(np.prod([len(v) for v in axes.values()])), len(axes["seed"]), enabled=progress) as bar:
-            data, drawn = _datasets(
+            data, draws = _datasets(
                 start, axes["seed"], observations, target, draw, validation_fraction, split_seed, base_seed, summarise
             )
             if data.factored:
-                data.summarise(mesh, drawn, bar.seeds_done)
+                data.summarise(mesh, draws, bar.seeds_done)
             train, validation = jax.tree.map(lambda leaf: Along(np.asarray(leaf), 0), (data.train, data.validation))
             plan = Plan(axes, dataclasses.replace(run, train=train, validation=validation))
             settings = {"computed_by": computed_by(mesh), "dtype": dtype.name}
@@ -417,8 +417,8 @@ def _datasets(
     split_seed: int,
     base_seed: int,
     factoring: bool,
-) -> tuple[Datasets, Any]:
-    """The samples of all seeds; and, for draws by JAX, the traceable function that draws one."""
+) -> tuple[Datasets, Draws | None]:
+    """The samples of all seeds; and, for draws by JAX, how they are drawn."""
     if draw not in DRAWS:
         raise ValueError(f"draw must be one of {', '.join(DRAWS)}; got {draw!r}")
     if np.ndim(observations) > 0:
@@ -440,10 +440,10 @@ def _datasets(
         return Datasets(start, seeds, cut, factoring, origin), None
     if not hasattr(target, "sample"):
         raise TypeError(f"target: {type(target).__name__} cannot draw; give it a method sample(key, shape)")
-    drawn = draw_with_jax(target, n, validation_fraction, base_seed)
-    once = jax.jit(drawn)
+    base_seed = int(checks.counts("base_seed", base_seed, at_least=0, at_most=2**32 - 1))
+    draws = Draws(target, base_seed, n, validation_count(n, validation_fraction))
     origin = {"data": f"{drawn_from} by JAX", "base_seed": base_seed}
-    return Datasets(start, seeds, lambda seed: jax.device_get(once(seed)), factoring, origin), drawn
+    return Datasets(start, seeds, draws.cut, factoring, origin), draws
 
 
 def formula_digest(model: Model) -> str:

@@ -1,0 +1,1 @@
+"""What mlejax costs: one file per question, each a command of `python -m benchmarks`."""
