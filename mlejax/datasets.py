@@ -130,7 +130,7 @@ def _draw_all(
     return jax.tree.map(lambda *leaves: np.concatenate(leaves)[: len(seeds)], *parts)
 
 
-def draw_with_numpy(target: Model, n: int, validation_fraction: float, split_seed: int) -> Callable[[int], Any]:
+def draw_with_numpy(target: Model, n: int, validation_fraction: float | int, split_seed: int) -> Callable[[int], Any]:
     """NumPy's legacy stream and scikit-learn's split, as the article draws and cuts."""
     if not isinstance(target, Normal):
         raise ValueError(f"draw='numpy' draws from a Normal target, as the article does; got {type(target).__name__}")

@@ -1,13 +1,12 @@
-"""Runs are scheduled like requests: lanes of a fixed width, refilled as runs end.
+"""Lanes: a batch of runs in flight that compiled code refills as runs end, so that one slow run never holds others.
 
-A lane holds one run in flight. Compiled code advances all lanes by some epochs; then the runs that have ended are taken
-out and waiting ones are put in, so that one slow run never holds the others. Once nothing waits, the lanes that are
-still busy are gathered into fewer.
+A lane holds one run. The compiled program goes round the lanes chunk by chunk: it takes waiting runs from a queue into
+free lanes, advances the chunk by some epochs, and takes out the runs that have ended. `schedule` calls it.
 """
 
+import dataclasses
 import functools
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -41,23 +40,8 @@ class Lane(eqx.Module):
     state: TrainState
 
 
-class Tuning(NamedTuple):
-    """What a backend likes, measured in `benchmarks/`."""
-
-    width: int  # lanes per device
-    narrowest: int  # lanes per device below which narrower is not faster
-    epochs: int  # per call
-
-
-CPU = Tuning(width=4096, narrowest=64, epochs=128)
-# On an accelerator every epoch costs a launch, whatever the width.
-ACCELERATOR = Tuning(width=65536, narrowest=1024, epochs=256)
-
-
-def tuning(mesh: Mesh) -> Tuning:
-    """The one place where backends are told apart."""
-    return CPU if mesh.devices.flat[0].platform == "cpu" else ACCELERATOR
-
+QUEUE = 16
+"""Waiting runs that a call may take, per lane."""
 
 # One run ------------------------------------------------------------------------------------------------------------
 
@@ -114,249 +98,173 @@ def ended(state: TrainState) -> Any:
 # All lanes -----------------------------------------------------------------------------------------------------------
 
 
+class Flight(eqx.Module):
+    """The lanes of one device, or of all. Leaves have a leading axis over lanes."""
+
+    lanes: Lane
+    held: Any  # (width,): the run that each lane holds, -1 for none
+
+
+class Queue(eqx.Module):
+    """Runs that wait, for one device or for all."""
+
+    rows: Any  # (n, width of a row): packed `Run`s
+    ids: Any  # (n,)
+    length: Any  # (1,): how many there are; the rest of the rows means nothing
+
+
+class Landed(eqx.Module):
+    """What one call did, on one device or on all."""
+
+    rows: Any  # (n + width, width of a row): packed `ended` states, in the order in which the runs ended
+    ids: Any  # (n + width,)
+    count: Any  # (1,): how many there are
+    taken: Any  # (1,): runs taken from the queue
+    rounds: Any  # (1,): rounds over all chunks
+    visits: Any  # (1,): visits to chunks with a busy lane
+
+
+class Limits(NamedTuple):
+    """How long a call goes on; all traced."""
+
+    epochs: Any  # per visit to a chunk
+    rounds: Any  # over all chunks, at most
+    few: Any  # once the queue is empty and no more lanes than this are busy, the call returns
+
+
 class Engine:
     """The compiled programs for runs of one kind, a program per width; kept from one sweep to the next."""
 
-    def __init__(self, run: Run, shared: Any, optimizer: Any, dtype: np.dtype, mesh: Mesh):
-        self.optimizer, self.dtype, self.mesh = optimizer, dtype, mesh
+    def __init__(self, run: Run, shared: Any, optimizer: Any, dtype: np.dtype, mesh: Mesh, chunk: int):
+        self.optimizer, self.dtype, self.mesh, self.chunk = optimizer, dtype, mesh, chunk
         self.run_layout = Layout(run)
-        lane = jax.eval_shape(functools.partial(begin, optimizer=optimizer), run)
-        self.end_layout = Layout(ended(lane.state))
-        self.lane = lane
+        self.lane = jax.eval_shape(functools.partial(begin, optimizer=optimizer), run)
+        self.end_layout = Layout(ended(self.lane.state))
         self.shared = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(np.shape(leaf), jnp.result_type(leaf)), shared)
         self.programs: dict[int, Callable[..., Any]] = {}
-        self.compile_seconds = 0.0
         self.sharding = NamedSharding(mesh, PartitionSpec("runs"))
         self.replicated = NamedSharding(mesh, PartitionSpec())
 
     @classmethod
-    def of(cls, run: Run, shared: Any, optimizer: Any, dtype: np.dtype, mesh: Mesh) -> "Engine":
+    def of(cls, run: Run, shared: Any, optimizer: Any, dtype: np.dtype, mesh: Mesh, chunk: int) -> "Engine":
         """The engine for runs of this kind, from an earlier sweep where there was one."""
         example = (run, shared)
         shapes = tuple((np.shape(leaf), jnp.result_type(leaf)) for leaf in jax.tree.leaves(example))
-        key = (jax.tree.structure(example), shapes, optimizer, dtype, mesh)
+        key = (jax.tree.structure(example), shapes, optimizer, dtype, mesh, chunk)
         if key not in _ENGINES:
             if len(_ENGINES) >= ENGINES_KEPT:
                 _ENGINES.pop(next(iter(_ENGINES)))
-            _ENGINES[key] = cls(run, shared, optimizer, dtype, mesh)
+            _ENGINES[key] = cls(run, shared, optimizer, dtype, mesh, chunk)
         return _ENGINES[key]
 
-    def _step(self, lanes: Lane, rows: Any, fresh: Any, epochs: Any, shared: Any) -> tuple[Lane, Any]:
-        """Put waiting runs in where `fresh`, advance all lanes, and report their states as rows."""
+    # On one device --------------------------------------------------------------------------------------------------
 
-        def refill() -> Lane:
-            started = jax.vmap(lambda row: begin(self.run_layout.unpack(row), self.optimizer))(rows)
+    def _fly(self, flight: Flight, queue: Queue, limits: Limits, shared: Any) -> tuple[Flight, Landed]:
+        """Visit chunk after chunk of the lanes, round after round. A chunk is small enough for a core's cache."""
+        width, waiting = len(flight.held), len(queue.ids)
+        shape = (width // min(self.chunk, width), min(self.chunk, width))
+        chunks = jax.tree.map(lambda leaf: leaf.reshape(*shape, *leaf.shape[1:]), flight)
+        landed = Landed(
+            rows=jnp.zeros((waiting + width, self.end_layout.width), self.dtype),
+            ids=jnp.full(waiting + width, -1, queue.ids.dtype),
+            count=jnp.zeros(1, jnp.int32),
+            taken=jnp.zeros(1, jnp.int32),
+            rounds=jnp.zeros(1, jnp.int32),
+            visits=jnp.zeros(1, jnp.int32),
+        )
 
-            def choose(new: Any, old: Any) -> Any:
-                return jnp.where(fresh.reshape(-1, *[1] * (new.ndim - 1)), new, old)
+        def on(carry: tuple[Flight, Landed]) -> Any:
+            chunks, landed = carry
+            more = landed.taken[0] < queue.length[0]
+            return (landed.rounds[0] < limits.rounds) & (more | (jnp.sum(chunks.held >= 0) > limits.few))
 
-            return jax.tree.map(choose, started, lanes)
+        def visit(index: Any, carry: tuple[Flight, Landed]) -> tuple[Flight, Landed]:
+            chunks, landed = carry
+            chunk = jax.tree.map(lambda leaf: jax.lax.dynamic_index_in_dim(leaf, index, keepdims=False), chunks)
+            chunk, landed = self._visit(chunk, queue, landed, limits.epochs, shared)
+            put = functools.partial(jax.lax.dynamic_update_index_in_dim, index=index, axis=0)
+            return jax.tree.map(put, chunks, chunk), landed
 
-        lanes = jax.lax.cond(jnp.any(fresh), refill, lambda: lanes)
-        one = jax.vmap(lambda lane: advance(lane, shared, self.optimizer))
-        states = jax.lax.fori_loop(0, epochs, lambda _, states: one(Lane(lanes.run, states)).state, lanes.state)
-        report = jax.vmap(lambda state: Layout.pack(ended(state), self.dtype))(states)
-        return Lane(lanes.run, states), report
+        def round_(carry: tuple[Flight, Landed]) -> tuple[Flight, Landed]:
+            visited, landed = jax.lax.fori_loop(0, len(chunks.held), visit, carry)
+            return visited, dataclasses.replace(landed, rounds=landed.rounds + 1)
 
-    def program(self, width: int) -> Callable[..., Any]:
-        """The compiled step for this many lanes over all devices."""
+        chunks, landed = jax.lax.while_loop(on, round_, (chunks, landed))
+        return jax.tree.map(lambda leaf: leaf.reshape(width, *leaf.shape[2:]), chunks), landed
+
+    def _visit(self, chunk: Flight, queue: Queue, landed: Landed, epochs: Any, shared: Any) -> tuple[Flight, Landed]:
+        """Fill the free lanes of a chunk, advance it by some epochs, and take out the runs that have ended."""
+        chunk, taken = jax.lax.cond(
+            jnp.any(chunk.held < 0) & (landed.taken[0] < queue.length[0]),
+            lambda: self._fill(chunk, queue, landed.taken[0]),
+            lambda: (chunk, landed.taken[0]),
+        )
+        busy = jnp.any(chunk.held >= 0)
+        run = chunk.lanes.run
+        one = jax.vmap(lambda lane: advance(lane, shared, self.optimizer).state)
+        state = jax.lax.fori_loop(
+            0, jnp.where(busy, epochs, 0), lambda _, state: one(Lane(run, state)), chunk.lanes.state
+        )
+        over = (chunk.held >= 0) & (state.status != Status.RUNNING)
+        rows = jax.vmap(lambda state: Layout.pack(ended(state), self.dtype))(state)
+        place = jnp.where(over, landed.count[0] + jnp.cumsum(over) - 1, len(landed.ids))  # out of bounds: dropped
+        landed = dataclasses.replace(
+            landed,
+            rows=landed.rows.at[place].set(rows, mode="drop"),
+            ids=landed.ids.at[place].set(chunk.held, mode="drop"),
+            count=landed.count + jnp.sum(over, dtype=jnp.int32),
+            taken=taken[None],
+            visits=landed.visits + busy,
+        )
+        return Flight(Lane(run, state), jnp.where(over, -1, chunk.held)), landed
+
+    def _fill(self, chunk: Flight, queue: Queue, taken: Any) -> tuple[Flight, Any]:
+        """Free lanes take the next runs of the queue, in order."""
+        free = chunk.held < 0
+        place = taken + jnp.cumsum(free) - 1
+        filled = free & (place < queue.length[0])
+        place = jnp.clip(place, 0, len(queue.ids) - 1)
+        fresh = jax.vmap(lambda row: begin(self.run_layout.unpack(row), self.optimizer))(queue.rows[place])
+
+        def choose(new: Any, old: Any) -> Any:
+            return jnp.where(filled.reshape(-1, *[1] * (new.ndim - 1)), new, old)
+
+        chunk = Flight(jax.tree.map(choose, fresh, chunk.lanes), choose(queue.ids[place], chunk.held))
+        return chunk, taken + jnp.sum(filled, dtype=taken.dtype)
+
+    # On all devices -------------------------------------------------------------------------------------------------
+
+    def program(self, width: int) -> Callable[..., tuple[Flight, Landed]]:
+        """The compiled call for this many lanes over all devices."""
         if width not in self.programs:
-            began = time.perf_counter()
             runs, everywhere = PartitionSpec("runs"), PartitionSpec()
-            mapped = jax.shard_map(
-                self._step,
-                mesh=self.mesh,
-                in_specs=(runs, runs, runs, everywhere, everywhere),
-                out_specs=runs,
-                check_vma=False,
-            )
-            arguments = (
-                jax.eval_shape(lambda: self._idle(width)),
-                jax.ShapeDtypeStruct((width, self.run_layout.width), self.dtype),
-                jax.ShapeDtypeStruct((width,), jnp.bool_),
-                jax.ShapeDtypeStruct((), jnp.int32),
-                self.shared,
-            )
-            shardings = (self.sharding, self.sharding, self.sharding, self.replicated, self.replicated)
+            specs = (runs, runs, everywhere, everywhere)
+            mapped = jax.shard_map(self._fly, mesh=self.mesh, in_specs=specs, out_specs=runs, check_vma=False)
+            shardings = (self.sharding, self.sharding, self.replicated, self.replicated)
             jitted = jax.jit(mapped, in_shardings=shardings, out_shardings=self.sharding, donate_argnums=0)
-            self.programs[width] = jitted.lower(*arguments).compile()
-            self.compile_seconds = max(self.compile_seconds, time.perf_counter() - began)
+            whole = jax.ShapeDtypeStruct((), jnp.int32)
+            arguments = (jax.eval_shape(lambda: self._empty(width)), self._queue(width), Limits(whole, whole, whole))
+            self.programs[width] = jitted.lower(*arguments, self.shared).compile()
         return self.programs[width]
 
-    def _idle(self, width: int) -> Lane:
-        """Lanes without a run."""
-        lanes = jax.tree.map(lambda leaf: jnp.zeros((width, *leaf.shape), leaf.dtype), self.lane)
-        return eqx.tree_at(lambda x: x.state.status, lanes, lanes.state.status + int(Status.MAX_EPOCHS))
+    def _queue(self, width: int) -> Queue:
+        """The shape of the queue of lanes of this width."""
+        n = QUEUE * width
+        return Queue(
+            rows=jax.ShapeDtypeStruct((n, self.run_layout.width), self.dtype),
+            ids=jax.ShapeDtypeStruct((n,), jnp.int64),
+            length=jax.ShapeDtypeStruct((self.mesh.devices.size,), jnp.int32),
+        )
 
-    def idle(self, width: int) -> Lane:
-        return jax.device_put(self._idle(width), self.sharding)
+    def _empty(self, width: int) -> Flight:
+        lanes = jax.tree.map(lambda leaf: jnp.zeros((width, *leaf.shape), leaf.dtype), self.lane)
+        lanes = eqx.tree_at(lambda x: x.state.status, lanes, lanes.state.status + int(Status.MAX_EPOCHS))
+        return Flight(lanes, jnp.full(width, -1, jnp.int64))
+
+    def empty(self, width: int) -> Flight:
+        """Lanes without runs."""
+        return jax.device_put(self._empty(width), self.sharding)
 
 
 ENGINES_KEPT = 32
 _ENGINES: dict[Any, Engine] = {}
-
-
-class Batch:
-    """Lanes that are advanced together, and which run each of them holds (-1: none)."""
-
-    def __init__(self, engine: Engine, width: int, lanes: Lane | None = None, held: np.ndarray | None = None):
-        self.engine, self.width = engine, width
-        self.lanes = engine.idle(width) if lanes is None else lanes
-        self.held = np.full(width, -1, np.int64) if held is None else held
-        self.fresh = np.zeros(width, bool)
-        self.rows = np.zeros((width, engine.run_layout.width), engine.dtype)
-        self.report: Any = None
-
-    def put(self, ids: np.ndarray, rows: np.ndarray) -> None:
-        """Let free lanes hold these runs from the next step on."""
-        free = np.flatnonzero(self.held < 0)[: len(ids)]
-        self.held[free], self.rows[free], self.fresh[free] = ids, rows, True
-
-    def step(self, epochs: int, shared: Any) -> None:
-        """Start a step; `collect` waits for it."""
-        program = self.engine.program(self.width)
-        # Copies: the arrays are changed while the step may still be reading them.
-        rows, fresh = jax.device_put((self.rows.copy(), self.fresh.copy()), self.engine.sharding)
-        self.lanes, self.report = program(self.lanes, rows, fresh, np.int32(epochs), shared)
-        self.fresh[:] = False
-
-    def collect(self) -> tuple[np.ndarray, Any]:
-        """The runs that have ended, and their states (rows)."""
-        report = np.asarray(self.report)
-        over = np.flatnonzero((self.held >= 0) & (report[:, -1] != Status.RUNNING))
-        ids = self.held[over]
-        self.held[over] = -1
-        return ids, report[over]
-
-    @property
-    def busy(self) -> int:
-        return int(np.count_nonzero(self.held >= 0))
-
-
-class Tally:
-    """What a sweep has cost so far."""
-
-    def __init__(self) -> None:
-        self.useful = 0  # epochs of runs that have ended
-        self.executed = 0  # epochs that lanes, busy or not, went through
-        self.compile_seconds = 0.0
-
-
-def run_all(
-    engine: Engine,
-    shared: Any,
-    waiting: np.ndarray,
-    rows_of: Callable[[np.ndarray], np.ndarray],
-    tally: Tally,
-    compiling: Callable[[bool], None],
-) -> Iterator[tuple[np.ndarray, Any]]:
-    """Run all waiting runs to their ends.
-
-    Args:
-        engine: the compiled programs.
-        shared: train and validation samples that all runs share, or (None, None).
-        waiting: run numbers in the order in which to start them.
-        rows_of: the packed `Run`s of run numbers.
-        tally: counts epochs.
-        compiling: told when compilation begins and ends.
-
-    Yields:
-        Run numbers and their `ended` states, stacked, as they end.
-    """
-    setting, count = tuning(engine.mesh), engine.mesh.devices.size
-    width = count * first_width(len(waiting), count, setting)
-    shared = jax.device_put(shared, engine.replicated)
-
-    def compiled(width: int) -> None:
-        if width not in engine.programs:
-            compiling(True)
-            engine.program(width)
-            compiling(False)
-
-    compiled(width)
-    batches = [Batch(engine, width) for _ in range(2 if len(waiting) > width else 1)]
-    queue = _Queue(waiting, rows_of)
-    wasted, began = 0.0, time.perf_counter()
-    for batch in batches:
-        queue.fill(batch)
-        batch.step(setting.epochs, shared)
-    while batches:
-        # While Python looks at one batch, the devices advance the other.
-        batch = batches.pop(0)
-        ids, rows = batch.collect()
-        elapsed, began = time.perf_counter() - began, time.perf_counter()
-        tally.executed += setting.epochs * batch.width
-        wasted += elapsed * (1 - batch.busy / batch.width) if queue.empty else 0.0
-        if len(ids):
-            states = engine.end_layout.unpack(rows)
-            tally.useful += int(states[4].sum())
-            yield ids, states
-        queue.fill(batch)
-        narrower = None
-        if queue.empty and not batch.fresh.any():
-            narrower = _narrower([batch, *batches], count, setting)
-        # Worth compiling for once empty lanes have cost as much as compiling would.
-        if narrower is not None and (narrower in engine.programs or wasted > engine.compile_seconds):
-            compiled(narrower)
-            batch, batches, wasted = _gather([batch, *batches], narrower), [], 0.0
-        if batch.busy:
-            batch.step(setting.epochs, shared)
-            batches.append(batch)
-    tally.compile_seconds = engine.compile_seconds
-
-
-def first_width(runs: int, devices: int, setting: Tuning) -> int:
-    """Lanes per device, a power of two: several fillings per lane, so that the last runs leave few lanes empty."""
-    wanted = max(1, runs // (8 * devices))
-    return min(setting.width, max(setting.narrowest, 1 << (wanted - 1).bit_length()))
-
-
-class _Queue:
-    def __init__(self, waiting: np.ndarray, rows_of: Callable[[np.ndarray], np.ndarray]):
-        self.waiting, self.rows_of, self.next = waiting, rows_of, 0
-
-    @property
-    def empty(self) -> bool:
-        return self.next >= len(self.waiting)
-
-    def fill(self, batch: Batch) -> None:
-        ids = self.waiting[self.next : self.next + batch.width - batch.busy]
-        self.next += len(ids)
-        if len(ids):
-            batch.put(ids, self.rows_of(ids))
-
-
-def _narrower(batches: list[Batch], devices: int, setting: Tuning) -> int | None:
-    """The width that holds all busy lanes, where it is at most half of what there is."""
-    busy = sum(batch.busy for batch in batches)
-    per_device = max(setting.narrowest, 1 << max(0, -(-busy // devices) - 1).bit_length())
-    total = sum(batch.width for batch in batches)
-    return per_device * devices if busy > 0 and per_device * devices <= total // 2 else None
-
-
-def _gather(batches: list[Batch], width: int) -> Batch:
-    """All busy lanes in one narrower batch, spread evenly over the devices."""
-    for batch in batches[1:]:
-        jax.block_until_ready(batch.report)
-    engine = batches[0].engine
-    busy = [np.flatnonzero(batch.held >= 0) for batch in batches]
-    parts = [
-        jax.tree.map(lambda leaf, index=index: leaf[index], jax.device_get(b.lanes))
-        for b, index in zip(batches, busy, strict=True)
-    ]
-    held = np.concatenate([batch.held[index] for batch, index in zip(batches, busy, strict=True)])
-    count = len(held)
-    # Lane i goes to device i modulo their number, for an even share of the work.
-    devices = engine.mesh.devices.size
-    place = (np.arange(count) % devices) * (width // devices) + np.arange(count) // devices
-    empty = jax.device_get(engine.idle(width))
-
-    def put(target: np.ndarray, *sources: np.ndarray) -> np.ndarray:
-        target = np.array(target)
-        target[place] = np.concatenate(sources)
-        return target
-
-    lanes = jax.device_put(jax.tree.map(put, empty, *parts), engine.sharding)
-    holds = np.full(width, -1, np.int64)
-    holds[place] = held
-    return Batch(engine, width, lanes, holds)

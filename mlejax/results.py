@@ -1,5 +1,6 @@
 """What a sweep found: labelled arrays, indexed by axis value."""
 
+from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any, Generic
 
@@ -27,7 +28,7 @@ QUANTITIES = {
 class RunResult(eqx.Module, Generic[M]):
     """One run of a sweep."""
 
-    axes: Mapping[str, Any]  # its value along every axis
+    axes: Mapping[str, Any] = eqx.field(converter=OrderedDict)  # its value along every axis
     model: M  # the estimate
     status: Status
     epochs: int
@@ -45,7 +46,8 @@ class RunResult(eqx.Module, Generic[M]):
 class SweepResult(eqx.Module, Generic[M]):
     """The results of a sweep: NumPy arrays of the shape of its axes."""
 
-    axes: dict[str, np.ndarray]  # name -> values, in the order of the dimensions
+    # Name -> values, in the order of the dimensions, which JAX would lose of a plain dict.
+    axes: dict[str, np.ndarray] = eqx.field(converter=OrderedDict)
     model: M  # the estimates
     status: np.ndarray
     epochs: np.ndarray
@@ -97,7 +99,7 @@ class SweepResult(eqx.Module, Generic[M]):
 
     def _part(self, index: tuple[Any, ...], axes: dict[str, np.ndarray]) -> "SweepResult[M]":
         def take(leaf: np.ndarray) -> np.ndarray:
-            return leaf[index]
+            return np.asarray(leaf[index])
 
         quantities = {name: take(getattr(self, name)) for name in QUANTITIES}
         model = jax.tree.map(take, self.model)

@@ -12,6 +12,7 @@ import operator
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -62,6 +63,8 @@ class Graph:
 
     def constant(self, value: Any) -> Node:
         scalar = np.ndim(value) == 0
+        if scalar and not isinstance(value, jax.core.Tracer | float | int):
+            value = np.asarray(value)[()]  # a constant of JAX remembers the mesh under which it was traced
         key = (CONSTANT, str(np.asarray(value).dtype), repr(value)) if scalar else (CONSTANT, id(value))
         sign = int(value > 0) - int(value < 0) if scalar else 0
         return self.nodes.setdefault(key, Node(CONSTANT, "constant", None, (), sign, value))

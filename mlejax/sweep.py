@@ -21,12 +21,13 @@ from .devices import describe
 from .devices import mesh as device_mesh
 from .devices import start as start_devices
 from .fitting import cast
-from .lanes import Engine, Run, Tally, run_all
+from .lanes import Engine, Run
 from .likelihood import observed_information
 from .models import Model, Normal
 from .models.base import M, parameter_dict, parameter_names, with_dtype
 from .results import QUANTITIES, SweepResult, blank
 from .sample import Sample, as_observations, split, validation_count
+from .schedule import Tally, run_all, tuning
 from .status import Status
 from .training import Outcome, TrainState, conclude, per_parameter
 
@@ -252,7 +253,7 @@ class Results:
         return np.asarray(_information(jax.tree.map(lambda leaf: leaf[nearest], model), train))
 
 
-def _settings(plan: Plan, data: Datasets, validation_fraction: float) -> dict[str, Any]:
+def _settings(plan: Plan, data: Datasets, validation_fraction: float | int) -> dict[str, Any]:
     """What decides the results besides the axes, in plain values: a store refuses to mix two of them."""
     fixed = {
         name: leaf.values[0].item()
@@ -310,7 +311,7 @@ def _concluded(
 ) -> Iterator[tuple[np.ndarray, Outcome]]:
     """Run these runs; measure what they found in float64, many at a time."""
     example = cast(plan.example(), dtype)
-    engine = Engine.of(example, cast(shared, dtype), optimizer, dtype, mesh)
+    engine = Engine.of(example, cast(shared, dtype), optimizer, dtype, mesh, tuning(mesh).chunk)
     held: list[Any] = []
     since = time.monotonic()
     try:
@@ -413,7 +414,7 @@ def _datasets(
     observations: Any,
     target: Model | None,
     draw: str,
-    validation_fraction: float,
+    validation_fraction: float | int,
     split_seed: int,
     base_seed: int,
     factoring: bool,

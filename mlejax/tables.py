@@ -46,7 +46,8 @@ def read_column(file: str, column: str | None = None) -> np.ndarray:
 
 def _read_npy(path: Path, column: str | None) -> tuple[np.ndarray, str]:
     try:
-        array = np.load(path, allow_pickle=False)
+        with open(path, "rb") as handle:
+            array = np.load(handle, allow_pickle=False)
     except ValueError as error:
         raise TableError(f"{path}: not an array of numbers: {error}") from None
     if not isinstance(array, np.ndarray):

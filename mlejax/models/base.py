@@ -14,8 +14,6 @@ from ..constraints import Domain, real
 Parameter: TypeAlias = Any
 """A number, or an array of numbers where an instance stands for many models (a sweep's result)."""
 
-M = TypeVar("M", bound="Model")
-
 
 class Model(eqx.Module):
     """A parametric family. Its fields are the parameters; an instance is one member of the family.
@@ -37,6 +35,9 @@ class Model(eqx.Module):
     @abc.abstractmethod
     def log_prob(self, x: Any) -> Any:
         """The log-density (or log-probability) of ONE observation `x`, a scalar, in nats."""
+
+
+M = TypeVar("M", bound=Model)
 
 
 def parameter_names(model: Model) -> tuple[str, ...]:
