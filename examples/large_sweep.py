@@ -1,0 +1,43 @@
+"""Must mean and variance share a learning rate? Every pair of 31 x 31 rates, for 16 samples: 15,376 runs."""
+
+# %% What to run: axes by name; whatever is given as a sequence becomes one (patience=[5, 50] would be another)
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+import mlejax
+from mlejax import plotting, report
+
+picture = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).with_suffix(".png")
+rates = np.geomspace(0.02, 100, 31)
+axes = {
+    "seeds": range(16),  # each a sample of 100,000 draws of its own, from the article's N(7.2, 2.8^2)
+    "learning_rates": mlejax.Normal(mean=rates, variance=rates),
+}
+
+# %% Run it. With out= the results are on disk as they come; the same call again goes on where it was interrupted.
+with tempfile.TemporaryDirectory() as folder:  # keep yours
+    result = mlejax.sweep(mlejax.Normal(0.0, 1.0), **axes, out=Path(folder, "rates"))
+
+# %% What came out: the pairs with which most samples reach their maximum, soonest
+names = ["learning_rate.mean", "learning_rate.variance"]
+settings = sorted(result.summary()["settings"], key=lambda row: (-row["arrived"], row["epochs"]))
+rows = [
+    [*(f"{row[name]:.3g}" for name in names), f"{row['arrived']}/{row['runs']}", f"{row['epochs']:.0f}"]
+    for row in settings[:5]
+]
+print(report.table(rows, header=[*names, "samples that arrive", "median epochs"]))
+
+# %% As a labelled table, xarray does the rest: for each rate of the mean, the share of all its runs that arrive
+table = result.to_xarray()
+print((table["distance"] <= 0.01).mean(["seed", "learning_rate.variance"]).round(2).to_series().iloc[::5])
+
+# %% The picture: how far from the maximum the median sample's run ends
+drawing = plotting.heat_map(result, x=names[0], y=names[1])
+drawing.plot(rates[rates < 10], rates[rates < 10], color="white", linewidth=1)
+drawing.text(
+    0.04, 0.045, "one rate for both", color="white", rotation=45, rotation_mode="anchor", transform_rotates_text=True
+)
+plotting.save(drawing, picture)

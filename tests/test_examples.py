@@ -1,0 +1,40 @@
+"""Every example runs as a program of its own, without a warning, and ends in a picture."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from matplotlib.image import imread
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+
+
+def test_examples_are_there():
+    assert [path.stem for path in EXAMPLES] == ["large_sweep", "own_program", "reproduce_benchmarks"]
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_is_short_and_in_cells(path):
+    lines = path.read_text().splitlines()
+    assert len(lines) < 60
+    assert sum(line.startswith("# %% ") for line in lines) >= 3
+    assert lines[0].startswith('"""')
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_runs_and_draws(path, tmp_path):
+    picture = tmp_path / "picture.png"
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    environment.pop("JAX_ENABLE_X64", None)
+    program = [sys.executable, "-W", "error", str(path), str(picture)]
+    run = subprocess.run(program, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
+    assert run.returncode == 0, run.stderr[-3000:]
+    assert run.stdout.strip()
+    assert [file.name for file in tmp_path.iterdir()] == ["picture.png"]
+    height, width, _ = imread(picture).shape
+    assert (width, height) >= (1000, 300)
+    assert imread(picture)[..., :3].std() > 0.05  # not blank
+    assert 10_000 < picture.stat().st_size < 300_000
