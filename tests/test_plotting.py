@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 import mlejax
 from mlejax import Status, plotting
-from mlejax.plotting import fits, sweeps
+from mlejax.plotting import fits, style, sweeps
 
 RATES = np.geomspace(1e-3, 100.0, 11)
 VARIANCE_RATES = np.geomspace(1e-3, 1e3, 7)
@@ -275,11 +275,11 @@ def test_heat_map_of_statuses_is_the_commonest_and_paler_where_mixed(sweep):
     ax = plotting.heat_map(sweep, "learning_rate.mean", "learning_rate.variance", "status")
     (mesh,) = [c for c in ax.collections if isinstance(c, QuadMesh)]
     colors = np.asarray(mesh.get_array()).reshape(len(VARIANCE_RATES), len(RATES), 3)
-    np.testing.assert_allclose(colors[0, -1], mpl.colors.to_rgb(plotting.RED))
-    np.testing.assert_allclose(colors[0, 0], mpl.colors.to_rgb(plotting.ORANGE))
+    np.testing.assert_allclose(colors[0, -1], mpl.colors.to_rgb(style.RED))
+    np.testing.assert_allclose(colors[0, 0], mpl.colors.to_rgb(style.ORANGE))
     mixed = np.ptp(sweep.status, axis=0).T > 0
     assert mixed.any()
-    assert not any(np.allclose(c, mpl.colors.to_rgb(o)) for c in colors[mixed] for o, _ in plotting.LOOKS.values())
+    assert not any(np.allclose(c, mpl.colors.to_rgb(o)) for c in colors[mixed] for o, _ in style.LOOKS.values())
     names = {text.split()[0] for text in legend(ax)}
     assert {"PATIENCE", "MAX_EPOCHS", "DIVERGED", "paler:"} <= names
     assert "TOLERANCE" not in names

@@ -1,0 +1,74 @@
+"""JAX gets four CPU devices before it starts; nothing here imports mlejax, whose annotations pytest has yet to hook."""
+
+import os
+import sys
+from pathlib import Path
+
+os.environ.setdefault("MPLBACKEND", "agg")
+sys.path.insert(0, str(Path(__file__).parent))  # `import oracles`
+
+import hypothesis
+import jax
+import numpy as np
+import pytest
+
+jax.config.update("jax_num_cpu_devices", 4)
+hypothesis.settings.register_profile("mlejax", deadline=None, derandomize=True, max_examples=25, database=None)
+hypothesis.settings.load_profile("mlejax")
+
+
+@pytest.fixture
+def x64():
+    """float64 in this test, whatever the flag of the process says."""
+    with jax.enable_x64(True):
+        yield
+
+
+@pytest.fixture(scope="session")
+def article_data():
+    """The article's sample of 100,000 for a seed of NumPy's legacy stream, drawn once."""
+    drawn = {}
+
+    def draw(seed):
+        if seed not in drawn:
+            drawn[seed] = np.random.RandomState(seed).normal(7.2, 2.8, 100_000)
+            drawn[seed].flags.writeable = False
+        assert drawn[seed].shape == (100_000,)
+        return drawn[seed]
+
+    return draw
+
+
+@pytest.fixture(scope="session")
+def article_fit(article_data):
+    """`mlejax.fit` of the article's sample from (0, 1), once for each seed and learning rate."""
+    import mlejax
+
+    done = {}
+
+    def fit(seed, learning_rate=0.1):
+        if (seed, learning_rate) not in done:
+            start, data = mlejax.Normal(0.0, 1.0), article_data(seed)
+            done[seed, learning_rate] = mlejax.fit(start, data, learning_rate=learning_rate, progress=False)
+        return done[seed, learning_rate]
+
+    return fit
+
+
+@pytest.fixture(scope="session")
+def small_normal():
+    """200 observations with mean near 7 and variance near 8."""
+    x = np.random.RandomState(5).normal(7.2, 2.8, 200)
+    x.flags.writeable = False
+    assert x.shape == (200,)
+    return x
+
+
+@pytest.fixture(scope="session")
+def compilations():
+    """A list that grows by one with every program that XLA compiles."""
+    seen = []
+    jax.monitoring.register_event_duration_secs_listener(
+        lambda event, _, **__: seen.append(event) if event.endswith("backend_compile_duration") else None
+    )
+    return seen

@@ -1,0 +1,83 @@
+import math
+
+import numpy as np
+import pytest
+
+from mlejax import checks
+
+GOOD = {
+    "positive: a number": (checks.positive, 0.5, 0.5),
+    "positive: a whole number": (checks.positive, 3, 3.0),
+    "positive: an array": (checks.positive, [[0.1, 2]], [[0.1, 2.0]]),
+    "non_negative: zero": (checks.non_negative, 0, 0.0),
+    "counts: a number": (checks.counts, 7, 7),
+    "counts: floats that are whole": (checks.counts, [1.0, 1e4], [1, 10_000]),
+    "counts: the largest": (checks.counts, 2**24, 2**24),
+}
+BAD = {
+    "negative": (checks.positive, -0.1, ValueError, "rate must be positive; got -0.1$"),
+    "zero": (checks.positive, 0, ValueError, "rate must be positive; got 0$"),
+    "infinite": (checks.positive, math.inf, ValueError, "rate must be positive; got inf$"),
+    "nan": (checks.positive, math.nan, ValueError, "rate must be positive; got nan$"),
+    "negative in a list": (checks.positive, [1, 2, 3, -0.1], ValueError, "rate must be positive; got -0.1 at index 3$"),
+    "in a matrix": (checks.positive, [[1, 2], [-3, 4]], ValueError, "rate must be positive; got -3 at index 1, 0$"),
+    "a word": (checks.positive, "fast", TypeError, "rate must be positive numbers; got 'fast'"),
+    "none": (checks.positive, None, TypeError, "rate must be positive numbers; got None"),
+    "a truth value": (checks.positive, True, TypeError, "rate must be positive numbers; got True"),
+    "complex": (checks.positive, 1j, TypeError, "rate must be positive numbers; got 1j"),
+    "below zero": (checks.non_negative, -1e-9, ValueError, "rate must be at least 0; got -1e-09$"),
+    "not whole": (checks.counts, 2.5, ValueError, "rate must be a whole number from 1 to 16,777,216; got 2.5$"),
+    "none at all": (checks.counts, 0, ValueError, "rate must be a whole number from 1 to 16,777,216; got 0$"),
+    "too many": (checks.counts, 1e9, ValueError, "rate must be a whole number from 1 to 16,777,216; got 1e\\+09$"),
+    "one not whole": (checks.counts, [1, 1.5], ValueError, "rate must be whole numbers from 1 .* 1.5 at index 1$"),
+}
+
+
+@pytest.mark.parametrize(("check", "values", "expected"), GOOD.values(), ids=GOOD)
+def test_good_values_come_back_as_arrays(check, values, expected):
+    found = check("rate", values)
+    np.testing.assert_array_equal(found, expected)
+    assert found.dtype == (np.int64 if check is checks.counts else np.float64)
+    assert found.shape == np.shape(values)
+
+
+@pytest.mark.parametrize(("check", "values", "error", "message"), BAD.values(), ids=BAD)
+def test_bad_values_are_refused_by_name_place_and_rule(check, values, error, message):
+    with pytest.raises(error, match=message):
+        check("rate", values)
+
+
+def test_limits_of_counts_can_be_chosen():
+    assert checks.counts("seeds", 0, at_least=0) == 0
+    with pytest.raises(ValueError, match="seeds must be a whole number from 0 to 9; got 10"):
+        checks.counts("seeds", 10, at_least=0, at_most=9)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, "float64", "float32", np.dtype("f4"), float], ids=str)
+def test_floating_types(dtype):
+    assert checks.floating_type(dtype) == np.dtype(dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float16", np.int32, "double trouble", object, None], ids=str)
+def test_other_types_are_refused(dtype):
+    with pytest.raises(ValueError, match="dtype must be float64 or float32; got "):
+        checks.floating_type(dtype)
+
+
+def test_distinct_values_pass():
+    values = np.array([3.0, 1.0, 2.0])
+    assert checks.distinct("seeds", values) is values
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ([], r"seeds must be a non-empty sequence of numbers; got shape \(0,\)"),
+        (3.0, r"seeds must be a non-empty sequence of numbers; got shape \(\)"),
+        ([5, 1, 2, 1, 1], "seeds must be distinct; got 1 at index 1 and 3"),
+    ],
+    ids=["none", "a number", "one twice"],
+)
+def test_repeated_values_are_refused(values, message):
+    with pytest.raises(ValueError, match=message):
+        checks.distinct("seeds", np.array(values))
