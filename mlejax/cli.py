@@ -1,15 +1,15 @@
 """The command line: `mlejax reproduce`, `fit`, `sweep`, `plot`. No mathematics."""
 
-import argparse
+import dataclasses
 import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
-FORMATS = ("png", "svg", "pdf")
+from .arguments import geometric, make_parser
 
 
 class UsageError(Exception):
@@ -18,10 +18,12 @@ class UsageError(Exception):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; the exit status: 0 done, 2 bad usage or input, 130 interrupted."""
-    parser = _parser()
-    options = parser.parse_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    options = make_parser(COMMANDS).parse_args(arguments)
+    options.arguments = arguments
     say = (lambda *_: None) if getattr(options, "json", None) == "-" else print
     try:
+        _check_json(options)
         options.command(options, say)
         sys.stdout.flush()
     except (UsageError, ValueError, TypeError, OSError) as problem:
@@ -69,6 +71,7 @@ def fit(options: Any, say: Callable[..., None]) -> None:
     from .fitting import fit as run_fit
 
     observations = read_numbers(options.file, options.column)
+    folder = _folder(options.out)
     natural = options.learning_rate is None
     result = run_fit(
         Normal(options.start_mean, options.start_variance),
@@ -84,53 +87,112 @@ def fit(options: Any, say: Callable[..., None]) -> None:
     )
     say(f"{len(observations)} observations from {options.file}\n")
     say(report.fit_report(result, report.closed_form_of(result, observations)))
-    folder = _folder(options.out)
     _list(say, _draw_fit(result, observations, folder, options.format))
     _json(options, report.fit_record(result))
 
 
 def sweep(options: Any, say: Callable[..., None]) -> None:
-    from . import Normal, report
+    from . import report
     from .sweep import sweep as run_sweep
 
-    _start_devices(options.devices)
-    rates: Any = options.learning_rates
+    first = _start_devices(options)
+    if options.explain:
+        explain(options, say)
+        return
+    try:
+        result = run_sweep(
+            **sweep_arguments(options),
+            out=options.out,
+            repair=options.repair,
+            attributes={"arguments": options.arguments},
+            progress=first,
+        )
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            f"Finished runs are safe in {options.out}; the same command goes on from there."
+        ) from None
+    if not first:  # of several processes the first speaks
+        _leave()
+        return
+    say(report.sweep_report(result))
+    say(f"\nresults: {options.out} (xarray.open_zarr opens it)")
+    _list(say, _draw_sweep(result, Path(options.out), options.format))
+    _json(options, report.sweep_record(result) if options.json else {})
+    _wait_for_followers(options)
+
+
+def sweep_arguments(options: Any) -> dict[str, Any]:
+    """What `mlejax.sweep` is given for these options, the result directory excepted."""
+    from . import Normal
+
+    rates: Any = geometric("0.001:10:41") if options.learning_rates is None else options.learning_rates
     if options.learning_rate_mean is not None or options.learning_rate_variance is not None:
-        if rates is not None:
+        if options.learning_rates is not None:
             raise UsageError(
                 "--learning-rates is one rate for all; it cannot go with --learning-rate-mean or -variance"
             )
         default = np.float64(0.1)
         mean, variance = options.learning_rate_mean, options.learning_rate_variance
         rates = Normal(default if mean is None else mean, default if variance is None else variance)
-    try:
-        result = run_sweep(
-            Normal(0.0, 1.0),
-            seeds=options.seeds,
-            learning_rates=geometric("0.001:10:41") if rates is None else rates,
-            observations=read_numbers(options.file, options.column) if options.file else options.observations,
-            draw=options.draw,
-            max_epochs=options.max_epochs,
-            patience=options.patience,
-            tolerance=options.tolerance,
-            dtype=options.dtype,
-            out=options.out,
-            repair=options.repair,
-        )
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(
-            f"Finished runs are safe in {options.out}; the same command goes on from there."
-        ) from None
-    say(report.sweep_report(result))
-    say(f"\nresults: {options.out} (xarray.open_zarr opens it)")
-    _list(say, _draw_sweep(result, Path(options.out), options.format))
-    _json(options, report.sweep_record(result) if options.json else {})
+    return {
+        "model": Normal(0.0, 1.0),
+        "seeds": options.seeds,
+        "learning_rates": rates,
+        "observations": read_numbers(options.file, options.column) if options.file else options.observations,
+        "draw": options.draw,
+        "max_epochs": options.max_epochs,
+        "patience": options.patience,
+        "tolerance": options.tolerance,
+        "dtype": options.dtype,
+    }
+
+
+def explain(options: Any, say: Callable[..., None]) -> None:
+    """`mlejax sweep --explain`."""
+    from .explain import explain as predict
+
+    found = predict(**sweep_arguments(options))
+    say(str(found))
+    _json(options, {"runs": [], "summary": dataclasses.asdict(found)})
 
 
 def plot(options: Any, say: Callable[..., None]) -> None:
+    from . import report
     from .store import load
 
-    _list(say, _draw_sweep(load(options.directory), Path(options.directory), options.format))
+    result = load(options.directory)
+    _list(say, _draw_sweep(result, Path(options.directory), options.format))
+    _json(options, report.sweep_record(result) if options.json else {})
+
+
+def verify(options: Any, say: Callable[..., None]) -> None:
+    from .store import load
+    from .verify import verify as recompute
+
+    made_by = load(options.directory).attributes.get("arguments")
+    if not made_by:
+        raise UsageError(
+            f"{options.directory} was not finished by `mlejax sweep`, so its arguments are not known here; "
+            "mlejax.verify.verify takes them in Python"
+        )
+    given = make_parser(COMMANDS).parse_args(made_by)
+    found = recompute(options.directory, runs=options.runs, **sweep_arguments(given))
+    for record in found.different:
+        say(f"different: {record}")
+    say(f"{found.checked} runs recomputed, {len(found.different)} different")
+    _json(options, {"runs": found.different, "summary": {"checked": found.checked, "different": len(found.different)}})
+    if found.different:
+        raise UsageError(f"{len(found.different)} of {found.checked} runs differ from those in {options.directory}")
+
+
+def export(options: Any, say: Callable[..., None]) -> None:
+    from .store import load
+    from .tables import write_table
+
+    suffix = {"csv": ".csv", "parquet": ".parquet", "netcdf": ".nc"}[options.format]
+    file = Path(options.out or str(options.directory).rstrip("/") + suffix)
+    write_table(load(options.directory).to_xarray(), options.format, file)
+    say(f"table: {file}")
 
 
 def _draw_fit(result: Any, observations: np.ndarray, folder: Path, suffix: str) -> list[Path]:
@@ -150,10 +212,37 @@ def _draw_sweep(result: Any, folder: Path, suffix: str) -> list[Path]:
     return plotting.save_all(plotting.sweep_pictures(result), folder, suffix)
 
 
-def _start_devices(count: int | None) -> None:
-    from .devices import start
+def _start_devices(options: Any) -> bool:
+    """Start JAX's devices, join the other processes where there are any; whether this is the first of them."""
+    from . import devices
 
-    start(count)
+    use_compilation_cache()
+    devices.start(options.devices)
+    if options.distributed or options.coordinator:
+        devices.join(options.coordinator, options.num_processes, options.process_id)
+    return devices.first()
+
+
+def use_compilation_cache() -> None:
+    """Keep compiled programs for the next command, unless the user keeps them elsewhere."""
+    import jax
+
+    if jax.config.jax_compilation_cache_dir is None:  # type: ignore[attr-defined]
+        cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        jax.config.update("jax_compilation_cache_dir", str(Path(cache, "mlejax")))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+
+
+def _leave() -> None:
+    from .devices import leave
+
+    leave()
+
+
+def _wait_for_followers(options: Any) -> None:
+    from .store import wait_for_followers
+
+    wait_for_followers(Path(options.out))
 
 
 def _folder(path: str) -> Path:
@@ -164,6 +253,13 @@ def _folder(path: str) -> Path:
 
 def _list(say: Callable[..., None], paths: Sequence[Path]) -> None:
     say("pictures: " + ", ".join(str(path) for path in paths))
+
+
+def _check_json(options: Any) -> None:
+    """Before the work, not after it."""
+    file = getattr(options, "json", None)
+    if file and not Path(file).parent.is_dir():
+        raise UsageError(f"--json {file}: there is no such directory")
 
 
 def _json(options: Any, record: dict[str, Any]) -> None:
@@ -190,159 +286,11 @@ def read_numbers(file: str, column: str | None) -> np.ndarray:
         raise UsageError(str(problem)) from None
 
 
-def whole_numbers(text: str) -> list[int]:
-    """`0:100` for 0 to 99, or `0,5,7`."""
-    try:
-        if ":" in text:
-            first, last = map(int, text.split(":"))
-            values = list(range(first, last))
-        else:
-            values = [int(part) for part in text.split(",")]
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"expected FIRST:LAST or whole numbers with commas; got {text!r}") from None
-    if not values:
-        raise argparse.ArgumentTypeError(f"{text!r} is empty: LAST is not included")
-    return values
-
-
-def at_least_one(text: str) -> int:
-    """A whole number above zero."""
-    if not (text.isdecimal() and int(text) > 0):
-        raise argparse.ArgumentTypeError(f"expected a whole number above 0; got {text!r}")
-    return int(text)
-
-
-def geometric(text: str) -> np.ndarray:
-    """`0.001:10:41` for 41 values from 0.001 to 10 in equal ratios, or `0.1,0.2`."""
-    try:
-        if ":" not in text:
-            return np.array([float(part) for part in text.split(",")])
-        low, high, count = text.split(":")
-        if not (float(low) > 0 and float(high) > 0 and int(count) > 0):
-            raise argparse.ArgumentTypeError(f"LOW, HIGH and COUNT must be positive; got {text!r}")
-        return np.geomspace(float(low), float(high), int(count))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"expected LOW:HIGH:COUNT or numbers with commas; got {text!r}") from None
-
-
-# The parser ----------------------------------------------------------------------------------------------------------
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        """One line, and where to read more."""
-        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
-
-
-def _parser() -> argparse.ArgumentParser:
-    from . import __version__
-
-    parser = _Parser(prog="mlejax", description="Maximum likelihood by gradient ascent in JAX.")
-    parser.add_argument("--version", action="version", version=f"mlejax {__version__}")
-    commands = parser.add_subparsers(dest="name", required=True, metavar="COMMAND")
-
-    one = _command(
-        commands, "reproduce", reproduce, "the article's run, its figures and its open questions", "mlejax reproduce"
-    )
-    _output(one, "mlejax-reproduce")
-
-    one = _command(
-        commands, "fit", fit, "fit a normal distribution to a column of numbers", "mlejax fit heights.csv --column cm"
-    )
-    one.add_argument("file", metavar="FILE", help="a .csv (also .csv.gz) or .npy file")
-    one.add_argument(
-        "--column", metavar="NAME", help="the column, by name or number from 1; needed when there are several"
-    )
-    one.add_argument(
-        "--learning-rate", type=float, metavar="RATE",
-        help="plain gradient ascent with this rate; by default the natural gradient, which no unit disturbs",
-    )  # fmt: skip
-    one.add_argument("--start-mean", type=float, default=0.0, metavar="MEAN", help="default 0")
-    one.add_argument("--start-variance", type=float, default=1.0, metavar="VARIANCE", help="default 1")
-    one.add_argument(
-        "--validation-fraction",
-        type=float,
-        default=0.2,
-        metavar="PART",
-        help="held out to decide the stop; default 0.2",
-    )
-    one.add_argument("--split-seed", type=int, default=42, metavar="SEED", help="of the split; default 42")
-    _limits(one)
-    _output(one, "mlejax-fit")
-
-    one = _command(
-        commands, "sweep", sweep, "many runs: seeds x learning rates, on all cores or GPUs",
-        "mlejax sweep --seeds 0:1000 --learning-rates 0.01:10:31 --out atlas",
-    )  # fmt: skip
-    one.add_argument(
-        "--seeds", type=whole_numbers, default=list(range(100)), metavar="SEEDS", help="0:100 or 0,5,7; default 0:100"
-    )
-    one.add_argument(
-        "--learning-rates",
-        type=geometric,
-        metavar="RATES",
-        help="0.001:10:41 (geometric) or 0.1,0.2; default 0.001:10:41",
-    )
-    for parameter in ("mean", "variance"):
-        one.add_argument(
-            f"--learning-rate-{parameter}",
-            type=geometric,
-            metavar="RATES",
-            help=f"rates of the {parameter} alone, an axis of its own",
-        )
-    one.add_argument("--observations", type=int, default=100_000, metavar="N", help="draws per seed; default 100000")
-    one.add_argument("--file", metavar="FILE", help="your own numbers in place of draws; seeds then vary the split")
-    one.add_argument("--column", metavar="NAME", help="the column of FILE")
-    one.add_argument(
-        "--draw", choices=("jax", "numpy"), default="jax", help="numpy: the article's stream and split; default jax"
-    )
-    one.add_argument(
-        "--devices", type=at_least_one, metavar="N", help="how many devices the CPU is to be; default one per core"
-    )
-    one.add_argument("--repair", action="store_true", help="recompute damaged batches of the result directory")
-    _limits(one)
-    _output(
-        one,
-        "mlejax-sweep",
-        "the results, a Zarr store, and the pictures; given again, goes on where it was interrupted",
-    )
-
-    one = _command(
-        commands,
-        "plot",
-        plot,
-        "the pictures of a sweep again, from its result directory",
-        "mlejax plot mlejax-sweep --format pdf",
-    )
-    one.add_argument("directory", metavar="DIR", help="the result directory")
-    one.add_argument("--format", choices=FORMATS, default="png")
-    return parser
-
-
-def _command(commands: Any, name: str, run: Callable[..., None], text: str, example: str) -> argparse.ArgumentParser:
-    parser = commands.add_parser(
-        name, help=text, description=f"{text[0].upper()}{text[1:]}.", epilog=f"example: {example}"
-    )
-    parser.set_defaults(command=run)
-    return parser
-
-
-def _limits(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--max-epochs", type=int, default=10_000, metavar="N", help="default 10000")
-    parser.add_argument(
-        "--patience",
-        type=int,
-        default=50,
-        metavar="N",
-        help="epochs without a better validation log-likelihood; default 50",
-    )
-    parser.add_argument("--tolerance", type=float, default=1e-8, metavar="NATS", help="default 1e-8")
-    parser.add_argument("--dtype", choices=("float64", "float32"), default="float64")
-
-
-def _output(parser: argparse.ArgumentParser, folder: str, what: str = "the pictures") -> None:
-    parser.add_argument("--out", default=folder, metavar="DIR", help=f"{what}; default {folder}")
-    parser.add_argument("--format", choices=FORMATS, default="png", help="of the pictures; default png")
-    parser.add_argument(
-        "--json", metavar="FILE", help="write the results as JSON; - for standard output, and nothing else there"
-    )
+COMMANDS = {
+    "reproduce": reproduce,
+    "fit": fit,
+    "sweep": sweep,
+    "plot": plot,
+    "verify": verify,
+    "export": export,
+}

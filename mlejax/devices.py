@@ -36,6 +36,43 @@ def start(cpu_devices: int | None = None) -> None:
         os.environ["XLA_FLAGS"] = f"{flags} --xla_backend_extra_options={FAST_LOOPS}".strip()
 
 
+def join(coordinator: str | None = None, processes: int | None = None, process: int | None = None) -> None:
+    """Make this process one of several that share a sweep, by JAX's own distributed runtime.
+
+    Under SLURM, Open MPI, Kubernetes and on Cloud TPU JAX finds the others itself; elsewhere give all three arguments.
+    A process that dies can be started again and goes on. Before anything is computed.
+
+    Args:
+        coordinator: `HOST:PORT` of the first process.
+        processes: how many there are.
+        process: which of them this is, from 0.
+
+    Raises:
+        ValueError: no cluster was found, and none given; or only a part of it.
+    """
+    given = [argument is not None for argument in (coordinator, processes, process)]
+    if any(given) and not all(given):
+        raise ValueError("a cluster is given by coordinator, number of processes and process together, or found by JAX")
+    jax.config.update("jax_enable_recoverability", True)
+    try:
+        jax.distributed.initialize(coordinator, processes, process)
+    except ValueError as error:
+        raise ValueError(
+            "no cluster was found (SLURM, Open MPI, Kubernetes, Cloud TPU): give --coordinator HOST:PORT, "
+            f"--num-processes and --process-id. JAX says: {error}"
+        ) from None
+
+
+def first() -> bool:
+    """Whether this is the only process, or the first of several."""
+    return jax.process_index() == 0
+
+
+def leave() -> None:
+    """Part from the other processes."""
+    jax.distributed.shutdown()
+
+
 def _cpu_devices() -> int:
     """JAX's setting; -1 where the user has not chosen."""
     return jax.config.jax_num_cpu_devices  # type: ignore[attr-defined]

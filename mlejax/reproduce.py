@@ -8,13 +8,14 @@ import jax
 import numpy as np
 import optax
 
+from .datasets import ARTICLE_TARGET
 from .fitting import FitResult, fit
 from .likelihood import distance, expected_information, log_likelihood
 from .models import Normal
 from .optimizers import natural_gradient
 from .report import fit_record, table
 from .results import ARRIVED, SweepResult
-from .sweep import ARTICLE_TARGET, sweep
+from .sweep import sweep
 
 SEED, OBSERVATIONS, LEARNING_RATE = 42, 100_000, 0.1
 START = Normal(0.0, 1.0)

@@ -63,7 +63,7 @@ class Graph:
 
     def constant(self, value: Any) -> Node:
         scalar = np.ndim(value) == 0
-        if scalar and not isinstance(value, jax.core.Tracer | float | int):
+        if scalar and not isinstance(value, jax.core.Tracer | float | int):  # type: ignore[attr-defined]
             value = np.asarray(value)[()]  # a constant of JAX remembers the mesh under which it was traced
         key = (CONSTANT, str(np.asarray(value).dtype), repr(value)) if scalar else (CONSTANT, id(value))
         sign = int(value > 0) - int(value < 0) if scalar else 0

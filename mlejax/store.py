@@ -10,11 +10,13 @@ import fcntl
 import json
 import os
 import shutil
+import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 import zarr
 from zarr.codecs import Crc32cCodec, ZstdCodec
@@ -27,6 +29,7 @@ from .status import Status
 
 FORMAT = 1
 MAKING, READY = ".making", ".ready"
+FOLLOW_SECONDS, POLL_SECONDS = 300.0, 0.2
 SMALLEST_BATCH, LARGEST_BATCH = 256, 16384
 UNREADABLE = (ValueError, RuntimeError, OSError, KeyError)
 """What reading a damaged store may raise."""
@@ -46,6 +49,8 @@ class Store:
         settings: what decides the results besides the axes, as plain JSON values. Another value than the directory's
             is refused.
         repair: recompute batches that cannot be read, in place of refusing them.
+        process: which of several processes this is. The first makes the store; the others wait for it, and each writes
+            batches of its own.
 
     Raises:
         StoreError: the directory is in use, made by other settings or a newer version, damaged, or not writable.
@@ -58,8 +63,9 @@ class Store:
         names: tuple[str, ...],
         settings: dict[str, Any],
         repair: bool = False,
+        process: int = 0,
     ):
-        self.path, self.axes, self.names = Path(path), axes, names
+        self.path, self.axes, self.names, self.process = Path(path), axes, names, process
         self.group: Any = None
         self.settings = json.loads(json.dumps(settings))
         self.shape = tuple(len(values) for values in axes.values())
@@ -69,9 +75,9 @@ class Store:
             raise StoreError(f"{self.path} is a file; results need a directory")
         with self._readable_errors():
             self.path.mkdir(parents=True, exist_ok=True)
-            self.lock = _lock(self.path)
+            self.lock = _lock(self.path, process)
             try:
-                self.loaded = self._open(repair)
+                self.loaded = self._open(repair) if process == 0 else self._follow()
             except BaseException:
                 self.lock.close()
                 raise
@@ -91,6 +97,30 @@ class Store:
         self.group = zarr.open_group(self.path, mode="r+", use_consolidated=False)
         return loaded
 
+    def _follow(self) -> dict[str, np.ndarray]:
+        """The finished runs of a directory that the first process makes, or extends, as soon as it is there."""
+        for _ in range(int(FOLLOW_SECONDS / POLL_SECONDS)):
+            with contextlib.suppress(*UNREADABLE):
+                group, attributes, found = open_results(self.path)
+                if attributes["settings"] == self.settings and all(
+                    name in found and np.array_equal(found[name], values) for name, values in self.axes.items()
+                ):
+                    self.group = zarr.open_group(self.path, mode="r+", use_consolidated=False)
+                    return read_arrays(self.path, group, self.shape, self.names, repair=True)
+            time.sleep(POLL_SECONDS)
+        raise StoreError(
+            f"{self.path}: process {self.process} waited {FOLLOW_SECONDS:.0f} s for the first process to prepare the "
+            "directory. Is it running, with the same settings and the same directory?"
+        )
+
+    def statuses(self) -> np.ndarray:
+        """The statuses on disk now, by whichever process they were written."""
+        return np.asarray(self.group["status"][...])
+
+    def reload(self) -> dict[str, np.ndarray]:
+        """All results on disk now."""
+        return read_arrays(self.path, self.group, self.shape, self.names, repair=False)
+
     def _refuse_to_overwrite(self) -> None:
         for name in (*self.axes, *self.names, *QUANTITIES):
             if (self.path / name).exists():
@@ -98,15 +128,7 @@ class Store:
                     f"{self.path} holds {name!r}, but no sweep: it is not ours to replace. Use another directory."
                 )
 
-    def _check_settings(self, found: dict[str, Any], axes: list[str]) -> None:
-        """Refuse results that were made by other settings."""
-        for name in dict.fromkeys([*found, *self.settings]):
-            old, new = found.get(name), self.settings.get(name)
-            if old != new:
-                raise StoreError(
-                    f"{self.path} holds a sweep with {name} = {_shown(old)}; this one has {_shown(new)}. "
-                    "Use another directory, or the same settings."
-                )
+    def _check_axes(self, axes: list[str]) -> None:
         if axes != list(self.axes):
             raise StoreError(
                 f"{self.path} holds a sweep over {', '.join(axes)}; this one is over {', '.join(self.axes)}. "
@@ -116,7 +138,8 @@ class Store:
     def _load(self, repair: bool) -> dict[str, np.ndarray]:
         """The finished runs of the directory, on the axes of this sweep; where these are longer, it is extended."""
         group, attributes, old = open_results(self.path)
-        self._check_settings(attributes["settings"], list(old))
+        check_settings(self.path, attributes["settings"], self.settings)
+        self._check_axes(list(old))
         for name, values in old.items():
             missing = values[~np.isin(values, self.axes[name])]
             if len(missing):
@@ -207,7 +230,11 @@ class Store:
         return np.ravel_multi_index([i // size for i, size in zip(index, self.batch, strict=True)], self.grid)
 
     def close(self) -> None:
-        self.lock.close()
+        """Let go of the directory; a process that follows holds its part of it to its own end."""
+        if self.process == 0:
+            self.lock.close()
+        else:
+            _HELD.append(self.lock)
 
     @contextlib.contextmanager
     def _readable_errors(self) -> Iterator[None]:
@@ -218,6 +245,17 @@ class Store:
                 f"{self.path}: {error.strerror or error}. Nothing that was finished is lost; make room or "
                 "change the permissions, and give the same command again."
             ) from error
+
+
+def check_settings(path: Path, found: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+    """Refuse results that were made by other settings."""
+    for name in dict.fromkeys([*found, *settings]):
+        old, new = found.get(name), settings.get(name)
+        if old != new:
+            raise StoreError(
+                f"{path} holds a sweep with {name} = {_shown(old)}; this one has {_shown(new)}. "
+                "Use another directory, or the same settings."
+            )
 
 
 def batch_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -300,9 +338,24 @@ def _chunks(shape: tuple[int, ...], chunk: tuple[int, ...]) -> Iterator[tuple[sl
         yield tuple(slice(i * c, min((i + 1) * c, n)) for i, c, n in zip(index, chunk, shape, strict=True))
 
 
-def _lock(path: Path) -> Any:
+def wait_for_followers(path: Path) -> None:
+    """Wait until the other processes are gone: the first keeps the connection between all of them."""
+    deadline = time.monotonic() + FOLLOW_SECONDS
+    for process in range(1, jax.process_count()):
+        while time.monotonic() < deadline:
+            try:
+                _lock(path, process).close()
+                break
+            except StoreError:
+                time.sleep(POLL_SECONDS)
+
+
+_HELD: list[Any] = []
+
+
+def _lock(path: Path, process: int) -> Any:
     """Hold the directory for this process; the system lets go of it even when the process is killed."""
-    handle = open(path / ".lock", "a+")  # noqa: SIM115 - held until the sweep ends
+    handle = open(path / (f".lock.{process}" if process else ".lock"), "a+")  # noqa: SIM115 - held until the sweep ends
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -18,13 +18,16 @@ FLOORS = (
         {"separation"}, {"sufficient"}, {"sample"}, {"likelihood"},
     ),
     ({"optimizers", "training"},),
-    ({"devices", "datasets", "lanes", "results"}, {"schedule", "fitting"}, {"sweep"}),
+    (
+        {"devices", "datasets", "lanes", "results"}, {"schedule", "fitting", "plan"},
+        {"collect", "provenance", "progress"}, {"sweep"},
+    ),
     ({"plotting.style"}, {"plotting.fits", "plotting.sweeps"}, {"store", "plotting", "report", "tables"}),
-    ({"reproduce"}, {"cli"}, {"__main__"}),
+    ({"reproduce", "explain", "verify", "arguments"}, {"cli"}, {"__main__"}),
 )  # fmt: skip
 GROUPS = tuple(itertools.chain.from_iterable(FLOORS))
 RANK = {module: rank for rank, group in enumerate(GROUPS) for module in group}
-LAZY = {"fitting", "sweep", "results"}  # a method of a result may reach up to these when it is called
+LAZY = {"fitting", "collect", "results"}  # a method of a result may reach up to these when it is called
 LAZY_TARGETS = {"store", "plotting", "report"}
 
 

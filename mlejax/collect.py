@@ -1,0 +1,119 @@
+"""The results of runs as they come, in memory and on disk."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from .datasets import Datasets
+from .likelihood import observed_information
+from .models import Model
+from .models.base import parameter_names
+from .plan import Plan
+from .results import QUANTITIES, SweepResult, blank
+from .sample import Sample
+from .status import Status
+from .training import Outcome
+
+SECONDS_BETWEEN_SAVES = 10.0
+"""How often batches that are not complete yet are written too."""
+
+SECONDS_BETWEEN_LOOKS = 0.5
+"""How often the first process looks whether the others have finished."""
+
+
+class Results:
+    """The results of runs by number, as they come; written to the store batch by batch where there is one."""
+
+    def __init__(self, plan: Plan, start: Model, settings: dict[str, Any], out: str | Path | None, repair: bool):
+        self.process, self.processes = jax.process_index(), jax.process_count()
+        if self.processes > 1 and out is None:
+            raise ValueError("a sweep over several processes needs out=, a directory that all of them reach")
+        self.plan, self.tree, self.names = plan, jax.tree.structure(start), parameter_names(start)
+        self.arrays = {name: blank(name, plan.shape) for name in (*self.names, *QUANTITIES)}
+        self.store = None
+        self.saved = time.monotonic()
+        if out is not None:
+            from .store import Store
+
+            self.store = Store(out, plan.axes, self.names, settings, repair, self.process)
+            self.arrays.update(self.store.loaded or {})
+            self.batch_of = self.store.batches_of(np.unravel_index(np.arange(plan.count), plan.shape))
+            self.left = np.bincount(self.batch_of[self.waiting()], minlength=int(np.prod(self.store.grid)))
+            self.unsaved: set[int] = set()
+
+    def waiting(self) -> np.ndarray:
+        """The numbers of the runs that are not finished: all of them, or every so many batches are this process's."""
+        unfinished = np.flatnonzero(self.arrays["status"].ravel() == Status.RUNNING)
+        if self.processes == 1:
+            return unfinished
+        return unfinished[self.batch_of[unfinished] % self.processes == self.process]
+
+    def put(self, ids: np.ndarray, outcome: Outcome) -> None:
+        """Keep what became of these runs, and write the batches that this completes."""
+        for name, leaf in zip(self.names, jax.tree.leaves(outcome.model), strict=True):
+            self.arrays[name].reshape(-1)[ids] = leaf
+        for name in QUANTITIES:
+            self.arrays[name].reshape(-1)[ids] = getattr(outcome, name)
+        if self.store is not None:
+            touched, counts = np.unique(self.batch_of[ids], return_counts=True)
+            self.left[touched] -= counts
+            self.unsaved.update(touched.tolist())
+            whole = [batch for batch in touched.tolist() if self.left[batch] == 0]
+            self._save(whole if time.monotonic() - self.saved < SECONDS_BETWEEN_SAVES else list(self.unsaved))
+
+    def _save(self, batches: list[int]) -> None:
+        assert self.store is not None
+        for batch in batches:
+            self.store.save(tuple(map(int, np.unravel_index(batch, self.store.grid))), self.arrays)
+            self.unsaved.discard(batch)
+            self.saved = time.monotonic()
+
+    def __enter__(self) -> "Results":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        """Whatever ends the sweep, the runs that have ended are on disk, and the directory is free."""
+        if self.store is not None:
+            try:
+                self._save(list(self.unsaved))
+            finally:
+                self.store.close()
+
+    def finish(self, data: Datasets, made: dict[str, Any], waiting_for: Callable[[int], None]) -> SweepResult:
+        """The result, its attributes written to the store as well; of several processes, by the first.
+
+        Args:
+            data: the samples.
+            made: how the results were made.
+            waiting_for: told how many runs of other processes are not finished yet.
+        """
+        if self.store is not None and self.processes > 1 and self.process == 0:
+            self._save(list(self.unsaved))
+            while left := int(np.sum(self.store.statuses() == Status.RUNNING)):
+                waiting_for(left)
+                time.sleep(SECONDS_BETWEEN_LOOKS)
+            self.arrays.update(self.store.reload())
+        quantities = {name: self.arrays[name] for name in QUANTITIES}
+        model = jax.tree.unflatten(self.tree, [self.arrays[name] for name in self.names])
+        information = self._information(model, data)
+        if self.store is not None and self.process == 0:
+            self.store.describe(made | {"information": information.ravel().tolist()})
+        return SweepResult(axes=self.plan.axes, model=model, information=information, attributes=made, **quantities)
+
+    def _information(self, model: Model, data: Datasets) -> np.ndarray:
+        """Per observation, at the estimate nearest to a maximum; NaN where no run came near one."""
+        distance, size = self.arrays["distance"], len(self.names)
+        nearest = np.unravel_index(int(np.argmin(distance)), self.plan.shape)
+        if not distance[nearest] <= 1:
+            return np.full((size, size), np.nan)
+        train, _ = data.of(int(nearest[0]))
+        return np.asarray(_information(jax.tree.map(lambda leaf: leaf[nearest], model), train))
+
+
+@jax.jit
+def _information(model: Model, train: Sample) -> Any:
+    return observed_information(model, train) / train.count
