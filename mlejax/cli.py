@@ -218,8 +218,9 @@ def _start_devices(options: Any) -> bool:
 
     use_compilation_cache()
     devices.start(options.devices)
-    if options.distributed or options.coordinator:
-        devices.join(options.coordinator, options.num_processes, options.process_id)
+    cluster = (options.coordinator, options.num_processes, options.process_id)
+    if options.distributed or any(part is not None for part in cluster):
+        devices.join(*cluster)
     return devices.first()
 
 

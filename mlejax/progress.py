@@ -13,8 +13,8 @@ class Progress:
     """A progress bar on standard error: what is being done, runs done, epochs per second, time left."""
 
     def __init__(self, enabled: bool):
-        self.runs, self.began = 0, 0.0
-        self.bar = tqdm(unit=" seeds", desc="drawing", disable=not enabled, leave=False, file=sys.stderr)
+        self.runs, self.began, self.enabled = 0, 0.0, enabled
+        self.bar: Any = tqdm(disable=True)  # nothing is shown before the arguments are known to be good
 
     def __enter__(self) -> "Progress":
         return self
@@ -24,7 +24,10 @@ class Progress:
 
     def draw(self, seeds: int) -> None:
         """Count seeds."""
-        self.bar.reset(total=seeds)
+        self.bar.close()
+        self.bar = tqdm(
+            total=seeds, unit=" seeds", desc="drawing", disable=not self.enabled, leave=False, file=sys.stderr
+        )
 
     def seeds_done(self, count: int) -> None:
         self.bar.update(count)

@@ -31,9 +31,9 @@ COMMANDS = commands(TEXT)
 
 
 def check_mlejax(words):
-    from mlejax import cli
+    from mlejax import arguments, cli
 
-    assert callable(cli._parser().parse_args(words).command)
+    assert callable(arguments.make_parser(cli.COMMANDS).parse_args(words).command)
 
 
 def check_python(words):

@@ -5,10 +5,11 @@ Nothing here touches pyplot, its backends or its settings; `save(axes, "picture.
 
 from .fits import ascents, distance, distribution, fit_figure, log_likelihood, surface
 from .style import save, save_all
-from .sweeps import heat_map, learning_rates, sweep_figure, sweep_pictures
+from .sweeps import atlas, heat_map, learning_rates, status_shares, sweep_figure, sweep_pictures
 
 __all__ = [
     "ascents",
+    "atlas",
     "distance",
     "distribution",
     "fit_figure",
@@ -17,6 +18,7 @@ __all__ = [
     "log_likelihood",
     "save",
     "save_all",
+    "status_shares",
     "surface",
     "sweep_figure",
     "sweep_pictures",

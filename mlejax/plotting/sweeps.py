@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import StrMethodFormatter
 
+from ..results import ARRIVED
 from ..status import Status
 from .style import (
     LOOKS,
@@ -230,6 +231,44 @@ def _status_cells(ax: Axes, at: list[np.ndarray], edges: list[np.ndarray], cells
     return handles + (
         [Patch(facecolor="white", edgecolor="0.6", label="paler: fewer agree")] if share.min() < 1 else []
     )
+
+
+def status_shares(result: Any, axis: str = "learning_rate", ax: Axes | None = None) -> Axes:
+    """Why runs ended, as shares of all runs at each learning rate; and, within a line, the share that arrived.
+
+    Args:
+        result: a `SweepResult`.
+        axis: the name of an axis of learning rates.
+        ax: where to draw; None for a new figure.
+    """
+    _one_of("axis", axis, tuple(result.axes))
+    ax, order = new_axes(ax), np.argsort(result.axes[axis])
+    rates = np.asarray(result.axes[axis], float)[order]
+    status = _rows(result, "status", axis)[order]
+    bottom = np.zeros(len(rates))
+    for (fate, (color, _)), hatch in zip(LOOKS.items(), ("", "", "//", "..", "xx", "\\\\"), strict=True):
+        share = np.mean(status == fate, axis=1)
+        if np.any(share > 0):
+            look = {"color": color, "alpha": 0.75, "hatch": hatch, "edgecolor": "white", "linewidth": 0}
+            ax.fill_between(rates, bottom, bottom + share, label=_with_share(fate, status), **look)
+        bottom = bottom + share
+    arrived = np.mean(_rows(result, "distance", axis)[order] <= ARRIVED, axis=1)
+    ax.plot(rates, arrived, color="black", linewidth=1.8, label=f"arrived: within {ARRIVED} standard errors")
+    _limit(ax.axvline, result, axis, rates[0] / 3, rates[-1] * 3)
+    ax.set(xscale="log", xlabel=_label(axis), ylabel="share of runs", ylim=(0, 1), xlim=(rates[0], rates[-1]))
+    legend_above(ax, columns=3)
+    return ax
+
+
+def atlas(result: Any, axis: str = "learning_rate") -> Figure:
+    """`status_shares` over `learning_rates`, epochs and distance, on one axis of learning rates."""
+    figure = new_figure(11.5)
+    top, middle, bottom = figure.subplots(3, 1, sharex=True)
+    status_shares(result, axis, top).label_outer()
+    learning_rates(result, "epochs", axis, middle).label_outer()
+    learning_rates(result, "distance", axis, bottom).legend_ = None
+    middle.legend_ = None
+    return figure
 
 
 def sweep_pictures(result: Any) -> dict[str, Figure | Axes]:

@@ -1,0 +1,127 @@
+"""What callers may rely on: the public names, the signatures, a light import."""
+
+import inspect
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import pytest
+
+import mlejax
+
+MODELS = {
+    "Beta", "Exponential", "Gamma", "LogNormal", "Model", "Normal", "NormalMixture", "Poisson", "StudentT", "Weibull",
+}  # fmt: skip
+RUNNING = {"fit", "sweep", "init_state", "train_step", "natural_gradient", "summarize", "merge"}
+RECORDS = {
+    "FitResult", "History", "Observations", "RunResult", "Status", "StepInfo", "Summary", "SweepResult", "TrainState",
+}  # fmt: skip
+DERIVED = {
+    "covariance", "distance", "expected_information", "log_likelihood", "mean_log_likelihood", "observed_information",
+    "robust_standard_errors", "score", "standard_errors",
+}  # fmt: skip
+DOMAINS = {"Domain", "parameter", "positive", "real", "unit_interval"}
+PUBLIC = MODELS | RUNNING | RECORDS | DERIVED | DOMAINS
+REQUIRED = inspect.Parameter.empty
+
+
+def test_the_public_names_are_these():
+    found = {
+        name
+        for name, value in vars(mlejax).items()
+        if not name.startswith("_") and not (isinstance(value, types.ModuleType) and name not in PUBLIC)
+    }
+    assert found == PUBLIC
+
+
+@pytest.mark.parametrize("name", sorted(PUBLIC))
+def test_everything_public_is_documented(name):
+    thing = getattr(mlejax, name)
+    if callable(thing):
+        own = thing.__dict__.get("__doc__") if inspect.isclass(thing) else thing.__doc__
+        assert own, name
+        assert own.strip()[0].isupper() or own.strip().startswith(("log", "N("))
+
+
+PROMISED = {
+    "fit": {
+        "model": REQUIRED,
+        "observations": REQUIRED,
+        "validation_fraction": 0.2,
+        "split_seed": 42,
+        "learning_rate": 0.1,
+        "max_epochs": 10_000,
+        "patience": 50,
+        "tolerance": 1e-8,
+    },
+    "sweep": {
+        "model": REQUIRED,
+        "seeds": REQUIRED,
+        "learning_rates": REQUIRED,
+        "observations": 100_000,
+        "validation_fraction": 0.2,
+        "max_epochs": 10_000,
+        "patience": 50,
+        "tolerance": 1e-8,
+        "progress": True,
+    },
+    "init_state": {"model": REQUIRED},
+    "train_step": {
+        "state": REQUIRED,
+        "train": REQUIRED,
+        "validation": REQUIRED,
+        "learning_rate": REQUIRED,
+        "patience": 50,
+        "tolerance": 1e-8,
+    },
+    "Normal": {"mean": REQUIRED, "variance": REQUIRED},
+}
+
+
+@pytest.mark.parametrize("name", PROMISED)
+def test_signatures_that_were_promised(name):
+    parameters = inspect.signature(getattr(mlejax, name)).parameters
+    for argument, default in PROMISED[name].items():
+        assert parameters[argument].default == default, argument
+
+
+@pytest.mark.parametrize(("name", "by_position"), [("fit", 2), ("sweep", 1), ("init_state", 1), ("train_step", 4)])
+def test_the_rest_is_given_by_name(name, by_position):
+    kinds = [parameter.kind for parameter in inspect.signature(getattr(mlejax, name)).parameters.values()]
+    assert kinds == [inspect.Parameter.POSITIONAL_OR_KEYWORD] * by_position + [inspect.Parameter.KEYWORD_ONLY] * (
+        len(kinds) - by_position
+    )
+
+
+@pytest.mark.parametrize("name", sorted(RUNNING | DERIVED))
+def test_words_are_whole(name):
+    arguments = set(inspect.signature(getattr(mlejax, name)).parameters)
+    assert not arguments & {"lr", "ll", "nll", "loss", "rng", "theta"}
+
+
+FIT = "model status epochs distance history standard_errors best_epoch train_log_likelihood validation_log_likelihood"
+SWEEP = "axes model status epochs best_epoch train_log_likelihood validation_log_likelihood distance"
+
+
+def test_fields_that_were_promised():
+    assert set(FIT.split()) <= {*mlejax.FitResult.__dataclass_fields__}
+    assert set(SWEEP.split()) <= {*mlejax.SweepResult.__dataclass_fields__}
+    assert {"to_xarray", "best", "sel", "summary"} <= {*dir(mlejax.SweepResult)}
+    assert [s.name for s in mlejax.Status] == [
+        "RUNNING", "PATIENCE", "TOLERANCE", "MAX_EPOCHS", "PRECISION", "DIVERGED",
+    ]  # fmt: skip
+
+
+def test_the_import_is_light():
+    """Pictures, tables, stores and `scipy.stats` (2 s) are loaded when first used."""
+    heavy = ["matplotlib", "xarray", "zarr", "pandas", "scipy.stats", "mlejax.plotting", "mlejax.store"]
+    program = f"import sys, mlejax; print(*[name for name in {heavy} if name in sys.modules])"
+    root = Path(__file__).parent.parent
+    done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+def test_the_version_is_that_of_the_project():
+    text = (Path(__file__).parent.parent / "pyproject.toml").read_text()
+    assert f'version = "{mlejax.__version__}"' in text
