@@ -125,7 +125,8 @@ def report(record: dict[str, Any]) -> str:
     return (
         f"{common.table(rows)}\n\n{statuses}\n{slope_text}"
         "All cores; from the start of `sweep` to its last byte on disk: drawing and compilation\n"
-        f"included, imports not. memory: at most, above what the imports took.\n{common.describe(record['environment'])}"
+        "included, imports not. memory: at most, above what the imports took.\n"
+        f"{common.describe(record['environment'])}"
     )
 
 

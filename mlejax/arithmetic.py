@@ -49,6 +49,12 @@ def log(x: Any) -> Any:
 
 
 @jax.custom_jvp
+def log_in_domain(x: Any) -> Any:
+    """`log` for a parameter that lives above zero: NaN wherever it does not, 0, infinity and subnormal included."""
+    return _on_cpu(_log_in_domain, jnp.log, x)
+
+
+@jax.custom_jvp
 def log1p(x: Any) -> Any:
     """log(1 + x), elementwise, within one unit in the last place; -inf at -1, NaN below."""
     return _on_cpu(_log1p, jnp.log1p, x)
@@ -78,6 +84,13 @@ def _log(x: Any) -> Any:
     return _log_outside(x, bits, _log_near_one(exponent, mantissa - 1))
 
 
+def _log_in_domain(x: Any) -> Any:
+    bits = lax.bitcast_convert_type(x, jnp.int64)
+    exponent, scale_bits = _exponent(bits)
+    y = _log_near_one(exponent, lax.bitcast_convert_type(bits - scale_bits, jnp.float64) - 1)
+    return jnp.where((x > 0) & (x < jnp.inf), y, jnp.nan)
+
+
 def _log1p(x: Any) -> Any:
     u = 1 + x
     bits = lax.bitcast_convert_type(u, jnp.int64)
@@ -88,7 +101,7 @@ def _log1p(x: Any) -> Any:
 
 
 def _exponent(bits: Any) -> tuple[Any, Any]:
-    """k as a float and k << 52, where the positive normal number with these bits is m 2^k, sqrt(1/2) <= m < sqrt(2)."""
+    """For the bits of a positive normal number m 2^k with sqrt(1/2) <= m < sqrt(2): k as a float, and k << 52."""
     # AVX2 has neither an arithmetic shift nor a conversion of 64-bit integers: the exponent is kept positive, shifted
     # logically, and read as the mantissa of 2^52 + exponent.
     from_sqrt_half = bits - _SQRT_HALF_BITS
@@ -161,6 +174,12 @@ def _reciprocal_jvp(primals: Any, tangents: Any) -> Any:
     (x,), (dx,) = primals, tangents
     y = reciprocal(x)
     return y, -y * y * dx
+
+
+@log_in_domain.defjvp
+def _log_in_domain_jvp(primals: Any, tangents: Any) -> Any:
+    (x,), (dx,) = primals, tangents
+    return log_in_domain(x), reciprocal(x) * dx
 
 
 @log1p.defjvp

@@ -15,12 +15,12 @@ from . import checks
 from .models import Model, Normal
 from .models.base import parameter_dict, with_dtype
 from .sample import (
-    Observations,
     Sample,
     Summary,
     as_observations,
     check_support,
     find_form,
+    observe,
     split,
     summarize,
     summarize_with,
@@ -66,7 +66,7 @@ class Datasets:
             return jax.tree.map(lambda leaf: leaf[index], (self.train, self.validation))
         train, held_out = self.cut(int(self.seeds[index]))
         check_support(self.model, np.concatenate([train, held_out]))
-        return Observations(train), Observations(held_out) if len(held_out) else None
+        return jax.device_get((observe(self.model, train), observe(self.model, held_out) if len(held_out) else None))
 
     def summarise(self, mesh: Mesh, draws: "Draws | None", progress: Callable[[int], None]) -> None:
         """Fill in `train` and `validation`, seed by seed or, for draws by JAX, on all devices at once."""

@@ -1,6 +1,7 @@
 """Cores, GPUs, hosts: start-up, and the mesh that runs are spread over."""
 
 import os
+import re
 from typing import Any
 
 import jax
@@ -34,6 +35,12 @@ def start(cpu_devices: int | None = None) -> None:
     flags = os.environ.get("XLA_FLAGS", "")
     if jaxlib.__version__ in TRIED and "xla_backend_extra_options" not in flags:
         os.environ["XLA_FLAGS"] = f"{flags} --xla_backend_extra_options={FAST_LOOPS}".strip()
+
+
+def compiler_options() -> str:
+    """The options of XLA's own that are in force: with others, the last bits of a result may be others."""
+    found = re.search(r"--xla_backend_extra_options=(\S*)", os.environ.get("XLA_FLAGS", ""))
+    return found.group(1) if found else ""
 
 
 def join(coordinator: str | None = None, processes: int | None = None, process: int | None = None) -> None:

@@ -1,6 +1,7 @@
 """What a sweep will need, predicted from a short calibration."""
 
 import dataclasses
+import math
 import resource
 import sys
 import time
@@ -77,28 +78,33 @@ def explain(model: Model, *, seeds: Any, progress: bool = True, **arguments: Any
         job, draw = _timed(lambda: prepare(model, seeds=some, **arguments, bar=bar))
         total = job.plan.count // len(some) * len(seeds)
         most = CALIBRATION_RUNS if job.data.factored else RAW_CALIBRATION_RUNS
-        ids = np.sort(random.choice(job.plan.count, min(most, job.plan.count), replace=False))
-        bar.train(len(ids), 0)
-        _, first_run = _timed(lambda: _run(job, ids, bar))
+        ids = random.permutation(job.plan.count)[:most]
+        bar.train(2 * len(ids), 0)
+        _, first_run = _timed(lambda: _run(job, ids[: len(ids) // 8 or 1], bar))
+        (few, _), short = _timed(lambda: _run(job, ids[: len(ids) // 8 or 1], bar))
         (tally, results), run = _timed(lambda: _run(job, ids, bar))
     scale = total / len(ids)
     # What lanes go through besides useful epochs: half a visit for every run, and their emptying at the end, once.
     per_run = tuning(job.mesh).epochs / 2
     ending = max(0.0, tally.executed - tally.useful - per_run * len(ids))
     executed = scale * (tally.useful + per_run * len(ids)) + ending
+    # The difference of the two calibrations is free of what every sweep pays once.
+    more = tally.executed - few.executed
+    pace = (run - short) / more if more > 0 and run > short else run / max(tally.executed, 1)
     per_result, kept = _bytes_per_run(job), _compression(results)
-    batch = int(np.prod(batch_shape((len(seeds), *job.plan.shape[1:]))))
+    shape = (len(seeds), *job.plan.shape[1:])
+    batch = batch_shape(shape)
     return Explanation(
         runs=total,
-        batches=-(-total // batch),
-        runs_per_batch=batch,
+        batches=math.prod(-(-n // size) for n, size in zip(shape, batch, strict=True)),
+        runs_per_batch=math.prod(batch),
         devices=describe(job.mesh),
         path=job.data.path,
         run_epochs=scale * tally.useful,
         executed_run_epochs=executed,
         drawing_seconds=draw * len(seeds) / len(some),
-        training_seconds=run * executed / tally.executed,
-        starting_seconds=max(0.0, first_draw - draw) + max(0.0, first_run - run),
+        training_seconds=run + pace * max(0.0, executed - tally.executed),
+        starting_seconds=max(0.0, first_draw - draw) + max(0.0, first_run - short),
         memory_bytes=_resident() + total * (per_result + WORKING_BYTES),
         disk_bytes=total * per_result * kept,
     )
@@ -130,7 +136,7 @@ def _compression(results: list[Any]) -> float:
 
 def _resident() -> float:
     """The most memory that this process has had so far, in bytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1.0 if sys.platform == "darwin" else 1024.0)
 
 
 def _duration(seconds: float) -> str:

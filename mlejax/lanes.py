@@ -47,8 +47,15 @@ QUEUE = 16
 
 
 def begin(run: Run, optimizer: Any) -> Lane:
-    """A lane at its run's start."""
-    return Lane(run, init_state(run.start, optimizer=optimizer))
+    """A lane at its run's start. Its counters and status are floats like all else, exact to 2^24.
+
+    Masks of one width over arrays of one type are what vector units do best.
+    """
+    state = init_state(run.start, optimizer=optimizer)
+    dtype = state.best_log_likelihood.dtype
+    counters = (state.best_epoch, state.epoch, state.status)
+    floats = tuple(counter.astype(dtype) for counter in counters)
+    return Lane(run, eqx.tree_at(lambda s: (s.best_epoch, s.epoch, s.status), state, floats))
 
 
 def advance(lane: Lane, shared: tuple[Any, Any], optimizer: Any) -> Lane:

@@ -1,7 +1,6 @@
 """What decides the results of a sweep, in plain values: a directory of results refuses to mix two of them."""
 
 import hashlib
-import re
 from typing import Any
 
 import jax
@@ -9,6 +8,7 @@ import jaxlib
 import numpy as np
 
 from .datasets import Datasets
+from .devices import compiler_options
 from .models import Model
 from .models.base import parameter_names
 from .plan import Plan
@@ -55,13 +55,12 @@ def fingerprint(optimizer: Any, model: Model) -> str:
 
 
 def _digest(jaxpr: Any) -> str:
-    text = re.sub("0x[0-9a-f]+", "", str(jaxpr))  # where a function lies in memory is another place every time
-    digest = hashlib.sha256(text.encode())
+    digest = hashlib.sha256(str(jaxpr).encode())  # JAX writes XXXX for the addresses of functions
     for constant in jaxpr.consts:
         digest.update(np.asarray(constant).tobytes())
     return digest.hexdigest()[:16]
 
 
 def computed_by(mesh: Any) -> str:
-    """Backend and version: within one of them a run has the same bits always."""
-    return f"jaxlib {jaxlib.__version__}, {mesh.devices.flat[0].platform}"
+    """Version, backend and compiler options: where they are the same a run has the same bits always."""
+    return f"jaxlib {jaxlib.__version__}, {mesh.devices.flat[0].platform} {compiler_options()}".rstrip()

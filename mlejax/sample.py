@@ -1,5 +1,6 @@
 """Observations in: validation, split, the summary of a sample, and the merging of summaries."""
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -9,18 +10,26 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from . import checks
+from . import checks, kernel, rawdata
 from .models.base import M, Model, domains, parameter_names
 from .sufficient import NotSeparable, SufficientForm, Undecided, factor, structure_of
+
+LARGE = 1 << 20
+"""Observations that are summarised at once; more are cut into shares of this size."""
 
 AGREEMENT = 1e-11
 """How closely a factored log-likelihood and its gradient must agree with the raw data, relative to their terms."""
 
 
 class Observations(eqx.Module):
-    """A sample as it is: every epoch passes over all of it. For models without sufficient statistics."""
+    """A sample as it is: every epoch passes over all of it. For models without sufficient statistics.
+
+    `Observations(values)` is all it takes; `observe` also keeps what a model's formula needs of the data alone.
+    """
 
     values: Any  # (n,)
+    derived: Any = ()  # functions of the data alone in the formula that `structure` stands for, each (n,)
+    structure: kernel.Structure | None = eqx.field(static=True, default=None)
 
     @property
     def count(self) -> Any:
@@ -29,7 +38,12 @@ class Observations(eqx.Module):
 
     def mean_log_prob(self, model: Model) -> Any:
         """The mean log-density per observation, in nats."""
-        return jnp.mean(jax.vmap(model.log_prob)(self.values))
+        structure = kernel.structure_of(model, self.values)
+        if (division := kernel.divide(structure)) is None:
+            return jnp.mean(jax.vmap(model.log_prob)(self.values))
+        known = structure == self.structure or not division.derived
+        derived = self.derived if known else rawdata.derived_columns(division, self.values)
+        return rawdata.mean_log_prob(division, model, self.values, derived)
 
 
 class Summary(eqx.Module):
@@ -61,6 +75,15 @@ Sample = Observations | Summary
 def as_sample(sample: Any) -> Sample:
     """A sample as it is, or an array of observations (n,) wrapped as one."""
     return sample if isinstance(sample, Observations | Summary) else Observations(jnp.asarray(sample))
+
+
+def observe(model: Model, values: Any) -> Observations:
+    """Observations (n,) with what the formula of `model` needs of the data alone, computed once."""
+    structure = kernel.structure_of(model, values)
+    division = kernel.divide(structure)
+    if division is None or not division.derived:
+        return Observations(values)
+    return Observations(values, rawdata.derived_columns(division, values), structure)
 
 
 def as_observations(values: Any, what: str = "observations") -> np.ndarray:
@@ -153,23 +176,76 @@ def summarize(model: Model, values: np.ndarray, factoring: bool = True) -> tuple
         with the data to rounding) and a sentence that says which, and why.
     """
     with jax.enable_x64(True):
-        array = jnp.asarray(values)
+
+        def raw() -> Observations:
+            return observe(model, jnp.asarray(values))
+
+        array = jnp.asarray(_some_of(values))
         if not factoring:
-            return Observations(array), "raw observations, as asked"
+            return raw(), "raw observations, as asked"
         try:
             form, branches = find_form(model, array)
         except NotSeparable as reason:
-            return Observations(array), f"raw observations: {reason}"
-        summary = _summarize_jit(form, branches, array)
-        worst = float(_disagreement(model, summary, Observations(array)))
+            return raw(), f"raw observations: {reason}"
+        worst = float(_disagreement(model, _summarize_jit(form, branches, array), Observations(array)))
         if not worst <= AGREEMENT:
-            reason = f"the factored form differs from the data by {worst:.1e} of its terms"
-            return Observations(array), f"raw observations: {reason}"
+            return raw(), f"raw observations: the factored form differs from the data by {worst:.1e} of its terms"
+        summary, holds = _summarize_all(model, form, branches, values)
+        if not holds:
+            return raw(), "raw observations: they take different branches of the formula"
         count = len(summary.centres) + len(summary.averages)
-        return (
-            summary,
-            f"{count} sufficient statistic{'s' if count != 1 else ''} found in {type(model).__name__}.log_prob",
-        )
+        path = f"{count} sufficient statistic{'s' if count != 1 else ''} found in {type(model).__name__}.log_prob"
+        return summary, path
+
+
+def _some_of(values: np.ndarray) -> np.ndarray:
+    """Up to `LARGE` observations, evenly spread, the extremes among them: enough to check a formula on."""
+    if len(values) <= LARGE:
+        return values
+    spread = values[:: -(-len(values) // LARGE)]
+    return np.concatenate([spread, [values.min(), values.max()]])
+
+
+def _summarize_all(
+    model: Model, form: SufficientForm, branches: tuple[bool | None, ...], values: np.ndarray
+) -> tuple[Summary, bool]:
+    """The summary of any number of observations (n,), and whether all take the branches that `form` stands for.
+
+    Many are cut into shares of `LARGE`, which all local devices summarise side by side, a round at a time, so that
+    neither a device nor its memory ever holds them all; the summaries are merged.
+    """
+    if len(values) <= LARGE:
+        return _summarize_jit(form, branches, jnp.asarray(values)), True
+    mesh = jax.sharding.Mesh(np.asarray(jax.local_devices()), ("data",))
+    program = _sharded(form, branches, mesh)
+    together = LARGE * mesh.devices.size
+    parts, holds = [], True
+    for first in range(0, len(values), together):
+        piece = values[first : first + together]
+        if len(piece) == together:
+            summaries, held = jax.device_get(program(piece))
+            parts += [jax.tree.map(lambda leaf, i=i: leaf[i], summaries) for i in range(mesh.devices.size)]
+        else:
+            summary, held = jax.device_get(_summarize_and_look(form, branches, piece))
+            parts.append(summary)
+        holds = holds and bool(np.all(held))
+    return merge(model, parts), holds
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _summarize_and_look(form: SufficientForm, branches: Any, values: Any) -> tuple[Summary, Any]:
+    return summarize_with(form, branches, values), jnp.all(jax.vmap(form.holds)(values))
+
+
+@functools.lru_cache(maxsize=16)
+def _sharded(form: SufficientForm, branches: Any, mesh: Any) -> Any:
+    """The compiled function that summarises one share of observations on each device."""
+
+    def share(values: Any) -> Any:
+        return jax.tree.map(lambda leaf: leaf[None], _summarize_and_look(form, branches, values))
+
+    data = jax.sharding.PartitionSpec("data")
+    return jax.jit(jax.shard_map(share, mesh=mesh, in_specs=data, out_specs=data, check_vma=False))
 
 
 def merge(model: Model, parts: Sequence[Summary]) -> Summary:
@@ -187,12 +263,21 @@ def merge(model: Model, parts: Sequence[Summary]) -> Summary:
 
 
 def accurate_mean(values: Any) -> Any:
-    """The mean over the first axis, by sums of about sqrt(n) terms: rounding grows with n^(1/4), and they vectorise."""
+    """The mean of (n,) values, by sums of about sqrt(n) terms: rounding grows with n^(1/4), and the sums vectorise.
+
+    The order of all additions is written down: a compiler's own reduction adds in another order on another number of
+    threads.
+    """
     n = values.shape[0]
     width = max(1, math.isqrt(n))
     whole = (n // width) * width
-    blocks = jnp.sum(values[:whole].reshape(-1, width, *values.shape[1:]), axis=0)
-    return (jnp.sum(blocks, axis=0) + jnp.sum(values[whole:], axis=0)) / n
+    columns = _add_up(values[:whole].reshape(-1, width))
+    return _add_up(jnp.concatenate([columns, values[whole:]])) / n
+
+
+def _add_up(values: Any) -> Any:
+    """The sum over the first axis, from the first to the last."""
+    return jax.lax.scan(lambda total, each: (total + each, None), jnp.zeros_like(values[0]), values)[0]
 
 
 _summarize_jit = jax.jit(summarize_with, static_argnums=(0, 1))

@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .arithmetic import log, reciprocal
+from .arithmetic import log, log_in_domain, reciprocal
 
 CONSTANT, PARAMETERS, DATA = 0, 1, 2
 LARGEST_POWER = 8
@@ -185,7 +185,8 @@ class Graph:
         constant, rest = self.scaled(a)
         if constant > 0 and constant != 1.0:
             return self.apply("add", operator.add, self.constant(math.log(constant)), self.log_node(rest))
-        return self.apply("log", log, a)
+        leaf = a.kind == PARAMETERS and a.function is None and a.sign > 0
+        return self.apply("log", log_in_domain if leaf else log, a)
 
     def scaled(self, a: Node) -> tuple[float, Node]:
         """A constant taken out of a product of parameters, so that equal reciprocals and logarithms are found equal."""

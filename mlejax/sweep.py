@@ -241,8 +241,7 @@ def _conclude_all(plan: Plan, held: list[Any], shared: Any) -> tuple[np.ndarray,
 def _conclude(states: Any, samples: Any, shared: bool) -> Outcome:
     def one(state: Any, samples: Any) -> Outcome:
         model, best_model, best_log_likelihood, best_epoch, epoch, status = state
-        waited, optimizer = epoch, ()
-        whole = TrainState(model, best_model, best_log_likelihood, best_epoch, epoch, waited, status, optimizer)
+        whole = TrainState(model, best_model, best_log_likelihood, best_epoch, epoch, status, optimizer=())
         return conclude(whole, *samples)
 
     return jax.vmap(one, (0, None if shared else 0))(states, samples)

@@ -133,7 +133,7 @@ def write_table(dataset: Any, kind: str, path: Path) -> None:
     try:
         if kind == "netcdf":
             plain = {
-                key: value if isinstance(value, str | int | float) else json.dumps(value)
+                key: json.dumps(value) if isinstance(value, bool) or not isinstance(value, str | int | float) else value
                 for key, value in dataset.attrs.items()
             }
             dataset.assign_attrs(plain).to_netcdf(path, engine="h5netcdf")

@@ -66,12 +66,12 @@ def verify(
         bar.train(len(ids), 0)
         with jax.enable_x64(True):
             parts = list(outcomes(job, ids, Tally(), bar))
-    order = {int(run): row for run, row in zip(ids, finished, strict=True)}
+    order = {int(run): tuple(row.tolist()) for run, row in zip(ids, finished, strict=True)}
     different = []
     for part, outcome in parts:
         again = parameter_dict(outcome.model) | {name: getattr(outcome, name) for name in QUANTITIES}
         for i, run in enumerate(part):
-            record = _difference(stored, tuple(order[int(run)]), {name: values[i] for name, values in again.items()})
+            record = _difference(stored, order[int(run)], {name: values[i] for name, values in again.items()})
             if record is not None:
                 different.append(record)
     return Verification(len(ids), different)

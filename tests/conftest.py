@@ -13,6 +13,15 @@ import numpy as np
 import pytest
 
 jax.config.update("jax_num_cpu_devices", 4)
+
+
+def pytest_sessionstart():
+    """The compiler options of a process that mlejax starts: bits are compared with such processes."""
+    from mlejax import devices
+
+    devices.start()
+
+
 hypothesis.settings.register_profile("mlejax", deadline=None, derandomize=True, max_examples=25, database=None)
 hypothesis.settings.load_profile("mlejax")
 

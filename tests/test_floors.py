@@ -15,7 +15,7 @@ FLOORS = (
     ({"status", "constraints", "checks", "arithmetic"},),
     (
         {"models.base"}, {"models.continuous", "models.discrete", "models.normal"}, {"models"},
-        {"separation"}, {"sufficient"}, {"sample"}, {"likelihood"},
+        {"separation"}, {"sufficient"}, {"kernel"}, {"rawdata"}, {"sample"}, {"likelihood"},
     ),
     ({"optimizers", "training"},),
     (

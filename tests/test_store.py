@@ -320,9 +320,13 @@ def test_a_spoilt_description_is_refused(saved):
             use(saved)
 
 
-@pytest.mark.skipif(os.getuid() == 0, reason="everything is writable for root")
-def test_a_directory_that_cannot_be_written(tmp_path):
+def test_a_directory_that_cannot_be_written(tmp_path, monkeypatch):
+    def denied(*_):
+        raise PermissionError(13, "Permission denied")
+
     tmp_path.chmod(stat.S_IRUSR | stat.S_IXUSR)
+    if os.getuid() == 0:  # everything is writable for root
+        monkeypatch.setattr(store, "_lock", denied)
     with pytest.raises(StoreError, match=r"Permission denied\. Nothing that was finished is lost"):
         sweep(seeds=SEEDS, learning_rates=RATES, out=tmp_path)
 
