@@ -14,6 +14,8 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from mlejax import devices
+
 from . import common
 
 SIZES = {"1e3": (10, 100), "1e4": (100, 100), "1e5": (1000, 100), "1e6": (1000, 1000)}
@@ -32,6 +34,7 @@ def main(arguments: argparse.Namespace) -> None:
         size, folder = arguments.child
         print(json.dumps(sweep_once(*SIZES[size], Path(folder))))
         return
+    devices.start()
     arguments.out.mkdir(parents=True, exist_ok=True)
     records = []
     with tempfile.TemporaryDirectory() as folder:

@@ -122,8 +122,9 @@ def structure_of(model: Model, values: Any) -> Structure | None:
     if not all(map(eqx.is_array_like, leaves)) or np.ndim(values) != 1 or len(values) == 0:
         return None
     avals = [jax.typeof(value) for value in (*leaves, values)]
-    # Inside a `shard_map` that checks what varies over the mesh, operations are not repeated one by one.
-    if any(aval.shape for aval in avals[:-1]) or any(getattr(aval, "vma", None) for aval in avals):
+    # Inside a `shard_map` that checks what varies over the mesh, an operation repeated on its own is refused.
+    varying = any(getattr(getattr(aval, "manual_axis_type", None), "varying", ()) for aval in avals)
+    if varying or any(aval.shape for aval in avals[:-1]):
         return None
     types = tuple((aval.dtype, bool(aval.weak_type)) for aval in avals)
     return tree, types, bool(jax.config.jax_enable_x64)  # type: ignore[attr-defined]
