@@ -55,7 +55,12 @@ def make_parser(run: Mapping[str, Callable[..., None]]) -> argparse.ArgumentPars
     """The parser of the whole command line; `options.command` is the chosen command."""
     from . import __version__
 
-    parser = _Parser(prog="mlejax", description="Maximum likelihood by gradient ascent in JAX.")
+    parser = _Parser(
+        prog="mlejax",
+        description="Maximum likelihood by gradient ascent in JAX.",
+        epilog="Compiled programs are kept for the next command in mlejax/ of the cache directory (XDG_CACHE_HOME, "
+        "or ~/.cache); JAX_COMPILATION_CACHE_DIR names another place.",
+    )
     parser.add_argument("--version", action="version", version=f"mlejax {__version__}")
     commands = parser.add_subparsers(dest="name", required=True, metavar="COMMAND")
 
@@ -170,6 +175,7 @@ def make_parser(run: Mapping[str, Callable[..., None]]) -> argparse.ArgumentPars
     one.add_argument("directory", metavar="DIR", help="the result directory")
     one.add_argument("--format", choices=TABLES, required=True, help="needs pip install 'mlejax[export]'")
     one.add_argument("--out", metavar="FILE", help="default DIR with the format's suffix")
+    _json_option(one)
     return parser
 
 

@@ -47,6 +47,7 @@ def reproduce(options: Any, say: Callable[..., None]) -> None:
     from . import report
     from . import reproduce as article
 
+    use_compilation_cache()
     folder = _folder(options.out)
     observations = article.article_observations()
     run, figures = article.article_run(observations)
@@ -72,6 +73,7 @@ def fit(options: Any, say: Callable[..., None]) -> None:
 
     observations = read_numbers(options.file, options.column)
     folder = _folder(options.out)
+    use_compilation_cache()
     natural = options.learning_rate is None
     result = run_fit(
         Normal(options.start_mean, options.start_variance),
@@ -169,6 +171,7 @@ def verify(options: Any, say: Callable[..., None]) -> None:
     from .store import load
     from .verify import verify as recompute
 
+    use_compilation_cache()
     made_by = load(options.directory).attributes.get("arguments")
     if not made_by:
         raise UsageError(
@@ -193,6 +196,7 @@ def export(options: Any, say: Callable[..., None]) -> None:
     file = Path(options.out or str(options.directory).rstrip("/") + suffix)
     write_table(load(options.directory).to_xarray(), options.format, file)
     say(f"table: {file}")
+    _json(options, {"runs": [], "summary": {"table": str(file), "format": options.format}})
 
 
 def _draw_fit(result: Any, observations: np.ndarray, folder: Path, suffix: str) -> list[Path]:

@@ -41,7 +41,7 @@ class Observations(eqx.Module):
         structure = kernel.structure_of(model, self.values)
         if (division := kernel.divide(structure)) is None:
             return jnp.mean(jax.vmap(model.log_prob)(self.values))
-        known = structure == self.structure or not division.derived
+        known = structure == self.structure
         derived = self.derived if known else rawdata.derived_columns(division, self.values)
         return rawdata.mean_log_prob(division, model, self.values, derived)
 
@@ -81,7 +81,7 @@ def observe(model: Model, values: Any) -> Observations:
     """Observations (n,) with what the formula of `model` needs of the data alone, computed once."""
     structure = kernel.structure_of(model, values)
     division = kernel.divide(structure)
-    if division is None or not division.derived:
+    if division is None:
         return Observations(values)
     return Observations(values, rawdata.derived_columns(division, values), structure)
 
