@@ -13,7 +13,7 @@ from .likelihood import observed_information
 from .models import Model
 from .models.base import parameter_names
 from .plan import Plan
-from .results import QUANTITIES, SweepResult, blank
+from .results import ARRIVED, QUANTITIES, SweepResult, blank
 from .sample import Sample
 from .status import Status
 from .training import Outcome
@@ -105,13 +105,15 @@ class Results:
         return SweepResult(axes=self.plan.axes, model=model, information=information, attributes=made, **quantities)
 
     def _information(self, model: Model, data: Datasets) -> np.ndarray:
-        """Per observation, at the estimate nearest to a maximum; NaN where no run came near one."""
+        """Per observation, at the first estimate that arrived at a maximum; NaN where none came near one."""
         distance, size = self.arrays["distance"], len(self.names)
-        nearest = np.unravel_index(int(np.argmin(distance)), self.plan.shape)
-        if not distance[nearest] <= 1:
+        # The first, not the nearest of all: which of many is nearest hangs on rounding.
+        near = next((np.argmax(distance <= limit) for limit in (ARRIVED, 1.0) if np.any(distance <= limit)), None)
+        if near is None:
             return np.full((size, size), np.nan)
-        train, _ = data.of(int(nearest[0]))
-        return np.asarray(_information(jax.tree.map(lambda leaf: leaf[nearest], model), train))
+        index = np.unravel_index(int(near), self.plan.shape)
+        train, _ = data.of(int(index[0]))
+        return np.asarray(_information(jax.tree.map(lambda leaf: leaf[index], model), train))
 
 
 @jax.jit

@@ -55,7 +55,7 @@ class SweepResult(eqx.Module, Generic[M]):
     train_log_likelihood: np.ndarray
     validation_log_likelihood: np.ndarray
     distance: np.ndarray
-    information: np.ndarray  # (p, p): observed information per observation at the nearest run's estimate
+    information: np.ndarray  # (p, p): observed information per observation at the first estimate that arrived
     attributes: dict[str, Any] = eqx.field(static=True)  # how it was made
 
     @property

@@ -112,8 +112,8 @@ def train_step(
         ...         return mlejax.train_step(state, x, None, learning_rate)
         ...     return jax.lax.scan(epoch, mlejax.init_state(mlejax.Normal(0.0, 1.0)), length=600)
         >>> state, info = train(0.1)
-        >>> print(f"{float(state.model.mean):.3f}", info.train_log_likelihood.shape)
-        1.000 (600,)
+        >>> print(f"{float(state.model.mean):.2f}", info.train_log_likelihood.shape)
+        1.00 (600,)
     """
     sample, held_out = as_sample(train), None if validation is None else as_sample(validation)
     dtype = state.best_log_likelihood.dtype
