@@ -50,7 +50,7 @@ def report(record: dict[str, Any]) -> str:
             row[f"ratio ({name[0]})"] = f"{predicted / done:.2f}"
         rows.append(row)
     return (
-        f"{common.table(rows)}\n\nPredicted, done, and predicted / done. seconds: drawing and training, without imports "
+        f"{common.table(rows)}\n\nPredicted, done, and their ratio. seconds: drawing and training, without imports "
         f"and compilation.\n{common.describe(record['environment'])}"
     )
 
