@@ -28,7 +28,7 @@ def learning_rates(result: Any, value: str = "epochs", axis: str = "learning_rat
     """Every run of a sweep, and their spread, against the learning rate; both axes logarithmic.
 
     Line: the median run over all other axes. Band: 10 % to 90 % of them. Thin lines: the least and the most. Markers:
-    single runs, by why they ended (of very many an even choice). Infinite distances lie on a line at the top.
+    single runs, by why they ended (of very many a random choice). Infinite distances lie on a line at the top.
 
     Args:
         result: a `SweepResult`.
@@ -52,7 +52,8 @@ def learning_rates(result: Any, value: str = "epochs", axis: str = "learning_rat
     ax.plot(rates, least, color="0.6", linewidth=0.7, label="least, most", zorder=2)
     ax.plot(rates, most, color="0.6", linewidth=0.7, zorder=2)
     chosen = np.zeros(runs.shape, bool)
-    chosen.flat[:: math.ceil(runs.size / MOST_MARKERS)] = True
+    # At random, the same ones every time: equal steps would meet the same few seeds at every rate.
+    chosen.flat[np.random.RandomState(0).permutation(runs.size)[:MOST_MARKERS]] = True
     for fate, (color, marker) in LOOKS.items():
         at = np.nonzero((status == fate) & chosen)
         if np.any(status == fate):
