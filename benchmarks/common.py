@@ -20,6 +20,8 @@ from typing import Any
 import jax
 import numpy as np
 
+from mlejax import devices
+
 HERE = Path(__file__).parent
 BUILD = HERE / "build"
 
@@ -96,6 +98,7 @@ def measure(cases: Mapping[Any, Case], *, rounds: int = 5, seconds: float = 0.2)
 
 def environment() -> dict[str, Any]:
     """What a figure depends on, without names of hosts, people or folders."""
+    devices.start()
     packages = ("jax", "jaxlib", "numpy", "scipy", "mlejax")
     return {
         "date": dt.datetime.now(dt.UTC).date().isoformat(),

@@ -112,19 +112,17 @@ void copy(Columns<T> columns, std::size_t first, T (*tile)[TILE], int rows, bool
     }
 }
 
-// A fixed batch: `epochs` epochs of every run, tile by tile; threads share the tiles evenly.
+// A fixed batch: `epochs` epochs of every run, tile by tile.
 template <class T>
-void advance(std::size_t count, int epochs, T* settings, T* states, int threads) {
+void advance(std::size_t count, int epochs, T* settings, T* states) {
     const Columns<T> setting{settings, count}, state{states, count};
-    each_thread(threads, [=](int thread) {
-        Tile<T> tile{};
-        for (std::size_t first = TILE * thread; first < count; first += TILE * threads) {
-            copy(setting, first, tile.setting, SETTINGS, false);
-            copy(state, first, tile.state, FIELDS, false);
-            tile.advance(epochs);
-            copy(state, first, tile.state, FIELDS, true);
-        }
-    });
+    Tile<T> tile{};
+    for (std::size_t first = 0; first < count; first += TILE) {
+        copy(setting, first, tile.setting, SETTINGS, false);
+        copy(state, first, tile.state, FIELDS, false);
+        tile.advance(epochs);
+        copy(state, first, tile.state, FIELDS, true);
+    }
 }
 
 // All runs to their ends: a lane whose run has ended takes the next one. Returns the run-epochs executed.
@@ -164,12 +162,12 @@ std::int64_t sweep(std::size_t count, T mean, T variance, T* settings, T* states
 
 extern "C" {
 
-void advance_float64(std::size_t count, int epochs, double* settings, double* states, int threads) {
-    advance(count, epochs, settings, states, threads);
+void advance_float64(std::size_t count, int epochs, double* settings, double* states) {
+    advance(count, epochs, settings, states);
 }
 
-void advance_float32(std::size_t count, int epochs, float* settings, float* states, int threads) {
-    advance(count, epochs, settings, states, threads);
+void advance_float32(std::size_t count, int epochs, float* settings, float* states) {
+    advance(count, epochs, settings, states);
 }
 
 std::int64_t sweep_float64(std::size_t count, double mean, double variance, double* settings, double* states,

@@ -1,4 +1,4 @@
-"""The cost of one epoch of one run in a batch: mlejax, hand-written C++, plain JAX and NumPy; and on more cores."""
+"""The cost of one epoch of one run in a batch, on one core: mlejax, hand-written C++, plain JAX and NumPy."""
 
 import argparse
 import ctypes
@@ -28,11 +28,11 @@ START = (0.0, 1.0)
 ENDLESS = {"patience": 1_000_000, "tolerance": 0.0, "max_epochs": 10_000_000}
 """Settings with which no run ends, so that all lanes stay busy; what is computed in an epoch is the same."""
 
-STRETCH = 1024
+STRETCH = 8192
 """Epochs after which the runs that are timed begin again. Until then nearly all of them improve, as runs do nearly all
 of the time before they end; where none does, some compilers' code skips the stores."""
 
-RATES = (0.05, 0.15)
+RATES = (0.005, 0.015)
 """With which the runs are far from their ends for so long."""
 
 ANSWER_RATES = (0.05, 2.0)
@@ -163,8 +163,8 @@ class Program:
 class Cpp(Program):
     """epochs.cpp."""
 
-    def __init__(self, *arguments: Any, flags: Sequence[str] = FAST, threads: int = 1, **settings: Any):
-        self.flags, self.threads = flags, threads
+    def __init__(self, *arguments: Any, flags: Sequence[str] = FAST, **settings: Any):
+        self.flags = flags
         super().__init__(*arguments, **settings)
 
     def setup(self) -> None:
@@ -179,7 +179,7 @@ class Cpp(Program):
 
     def advance(self, epochs: int) -> None:
         data = (ctypes.c_void_p(array.ctypes.data) for array in (self.settings, self.states))
-        self.function(ctypes.c_size_t(len(self.runs)), epochs, *data, self.threads)
+        self.function(ctypes.c_size_t(len(self.runs)), epochs, *data)
 
     def answer(self) -> dict[str, np.ndarray]:
         _, _, mean, variance, _, best_epoch, epochs, status = self.states
@@ -317,27 +317,25 @@ def lane_answer(state: Any) -> dict[str, np.ndarray]:
 
 
 class Lanes(Program):
-    """mlejax's lane program, as a sweep runs it: one batch on so many devices."""
+    """mlejax's lane program, as a sweep runs it on each of its devices."""
 
-    def __init__(self, *arguments: Any, cpu_devices: int = 1, **settings: Any):
-        devices.start(cpu_devices)
-        super().__init__(*arguments, **settings)
+    def setup(self) -> None:
+        devices.start(1)
+        self._setup()
 
     @wide
-    def setup(self) -> None:
+    def _setup(self) -> None:
         runs, mesh = cast(lane_runs(self.runs), self.dtype), devices.mesh()
         one, setting = jax.tree.map(lambda leaf: leaf[0], runs), schedule.tuning(mesh)
         self.engine = lanes.Engine(one, (None, None), None, self.dtype, mesh, setting.chunk)
         self.block = setting.epochs
         width = len(self.runs)
         rows = np.concatenate([np.reshape(leaf, (width, -1)) for leaf in jax.tree.leaves(runs)], axis=1)
-        self.program, count = self.engine.program(width), mesh.devices.size
-        # Every device takes its share of the runs from the head of its own queue.
-        waiting = lanes.QUEUE * width // count
-        queued = np.zeros((count, waiting, rows.shape[1]), self.dtype)
-        queued[:, : width // count] = rows.reshape(count, width // count, -1)
-        ids = np.arange(width * lanes.QUEUE)
-        full = lanes.Queue(queued.reshape(-1, rows.shape[1]), ids, np.full(count, width // count, np.int32))
+        self.program = self.engine.program(width)
+        waiting = lanes.QUEUE * width
+        queued = np.zeros((waiting, rows.shape[1]), self.dtype)
+        queued[:width] = rows
+        full = lanes.Queue(queued, np.arange(waiting), np.array([width], np.int32))
         self.full = jax.device_put(full, self.engine.sharding)
         self.nothing = dataclasses.replace(self.full, length=jax.device_put(full.length * 0, self.engine.sharding))
 
@@ -354,7 +352,7 @@ class Lanes(Program):
 
     @wide
     def _call(self, queue: Any, epochs: int, rounds: int, flight: Any) -> None:
-        limits = lanes.Limits(np.int32(epochs), np.int32(rounds), np.int32(0))
+        limits = lanes.Limits(np.int32(epochs), np.array([rounds], np.int32), np.int32(0))
         self.flight, landed = self.program(flight, queue, limits, (None, None))
         jax.block_until_ready((self.flight, landed))
 
@@ -415,11 +413,10 @@ class Row:
     make: str
     dtype: str = "float64"
     width: int = 4096
-    cores: int = 1
     arguments: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
-def rows_on_one_core(widths: Sequence[int], dtypes: Sequence[str]) -> list[Row]:
+def table_rows(widths: Sequence[int], dtypes: Sequence[str]) -> list[Row]:
     """Everything, the yardstick first."""
     middle = widths[len(widths) // 2]
     return [
@@ -435,30 +432,18 @@ def rows_on_one_core(widths: Sequence[int], dtypes: Sequence[str]) -> list[Row]:
     ]
 
 
-def rows_on_more_cores(cores: Sequence[int], width: int) -> list[Row]:
-    """As many lanes, or C++ threads' runs, per core."""
-    return [
-        row
-        for count in cores
-        for row in (
-            Row(YARDSTICK, "Cpp", width=width * count, cores=count, arguments={"threads": count}),
-            Row("mlejax, lanes", "Lanes", width=width * count, cores=count, arguments={"cpu_devices": count}),
-        )
-    ]
-
-
 YARDSTICK = "C++ fast-math"
 
 
 def measure(rows: Sequence[Row], rounds: int, seconds: float) -> list[dict[str, Any]]:
-    """Time all rows in turn, each in a process of its own; records with nanoseconds per run-epoch and core."""
+    """Time all rows in turn, each in a process of its own; records with nanoseconds per run-epoch."""
     with ExitStack() as stack:
         programs: dict[int, Any] = {}
-        records = [{"program": row.program, **_place(row)} for row in rows]
+        records = [{"program": row.program, "dtype": row.dtype, "width": row.width} for row in rows]
         for number, row in enumerate(rows):
             try:
                 arguments = {"count": row.width, "dtype": row.dtype, **ENDLESS, **row.arguments}
-                worker = workers.Worker(f"{__package__}.epochs", row.make, arguments, cores=row.cores)
+                worker = workers.Worker(f"{__package__}.epochs", row.make, arguments)
                 programs[number] = stack.enter_context(worker)
             except workers.WorkerError as reason:
                 records[number]["missing"] = str(reason)
@@ -469,16 +454,12 @@ def measure(rows: Sequence[Row], rounds: int, seconds: float) -> list[dict[str, 
             for number, worker in programs.items():
                 taken = worker.call("seconds", epochs=epochs[number])
                 row = rows[number]
-                samples[number].append(1e9 * taken * row.cores / (row.width * epochs[number]))
+                samples[number].append(1e9 * taken / (row.width * epochs[number]))
         for number, worker in programs.items():
             records[number]["improving"] = worker.call("improving")
     for number, taken in samples.items():
         records[number] |= {"nanoseconds": _spread(taken), "samples": taken}
     return records
-
-
-def _place(row: Row) -> dict[str, Any]:
-    return {"dtype": row.dtype, "width": row.width, "cores": row.cores}
 
 
 def _warm(worker: Any, seconds: float) -> int:
@@ -493,7 +474,7 @@ def _spread(samples: Sequence[float]) -> dict[str, float]:
 
 
 def add_ratios(records: list[dict[str, Any]]) -> None:
-    """The speed beside the yardstick's, and beside the same program's on one core.
+    """The speed beside the yardstick's.
 
     Medians over the rounds of the ratio within a round, where both met the same noise.
     """
@@ -506,10 +487,8 @@ def add_ratios(records: list[dict[str, Any]]) -> None:
 
     for record in measured:
         same = [r for r in measured if r["dtype"] == record["dtype"]]
-        yardstick = (r for r in same if r["program"] == YARDSTICK and r["cores"] == record["cores"])
-        alone = (r for r in same if r["program"] == record["program"] and r["cores"] == 1)
+        yardstick = (r for r in same if r["program"] == YARDSTICK)
         record["speed"] = compare(record, next(yardstick, None))
-        record["linear"] = compare(record, next(alone, None))
 
 
 # The same answers ----------------------------------------------------------------------------------------------------
@@ -562,8 +541,7 @@ def agreement(found: Mapping[str, np.ndarray], reference: Mapping[str, np.ndarra
 
 
 def cells(record: Mapping[str, Any]) -> dict[str, str]:
-    place = {"program": record["program"], "type": record["dtype"], "cores": str(record["cores"])}
-    place["lanes"] = f"{record['width']:,}"
+    place = {"program": record["program"], "type": record["dtype"], "lanes": f"{record['width']:,}"}
     if "missing" in record:
         return place | {"x C++": record["missing"]}
     spread = record["nanoseconds"]
@@ -571,7 +549,6 @@ def cells(record: Mapping[str, Any]) -> dict[str, str]:
         "ns": f"{spread['median']:.2f}",
         "min .. max": f"{spread['minimum']:.2f} .. {spread['maximum']:.2f}",
         "x C++": common.ratio(record["speed"]),
-        **({"of linear": common.ratio(record["linear"])} if record["cores"] > 1 else {}),
     }
 
 
@@ -589,14 +566,14 @@ def compared(name: str, found: Mapping[str, Any]) -> dict[str, str]:
 
 def report(record: Mapping[str, Any]) -> str:
     """The tables with what is needed to read them."""
-    lines = [common.table([cells(row) for row in record[part]]) + "\n" for part in ("results", "scaling")]
+    lines = [common.table([cells(row) for row in record["results"]]), ""]
     least = min(row["improving"] for row in record["results"] if "improving" in row)
     lines += [
-        "ns: per run-epoch and core, median over rounds: measure train gradient and validation log-likelihood, ascend,",
+        "ns: per run-epoch, median over rounds: measure train gradient and validation log-likelihood, ascend,",
         "decide, keep the best. Every run has its own sample and settings; all lanes are busy, and at least",
         f"{least:.0%} of the runs improve, as runs do nearly all the time before they end. x C++: speed beside the C++",
-        "fast-math row of the same type and cores; of linear: beside the same program on one core; both are medians of",
-        "ratios within a round. fast-math: -O3 -march=native -ffast-math. All rows of a table are measured in turn.",
+        "fast-math row of the same type, the median of ratios within a round: all rows are measured in turn.",
+        "fast-math: -O3 -march=native -ffast-math. More cores: python -m benchmarks cores.",
     ]
     lines += ["", common.table([compared(name, found) for name, found in record["agreement"].items()])]
     lines += [
@@ -610,29 +587,21 @@ def report(record: Mapping[str, Any]) -> str:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rounds", type=int, default=15, help="repetitions of everything (default 15)")
     parser.add_argument("--seconds", type=float, default=0.1, help="of one repetition (default 0.1)")
-    parser.add_argument("--widths", type=int, nargs="+", default=[256, 1024, 4096, 16384], help="lanes")
+    parser.add_argument("--widths", type=int, nargs="+", default=[256, 512, 1024, 4096], help="lanes")
     parser.add_argument("--runs", type=int, default=512, help="runs whose answers are compared (default 512)")
 
 
-def results(
-    widths: Sequence[int], dtypes: Sequence[str], cores: Sequence[int], rounds: int, seconds: float, runs: int
-) -> dict[str, Any]:
+def results(widths: Sequence[int], dtypes: Sequence[str], rounds: int, seconds: float, runs: int) -> dict[str, Any]:
     """Measure and compare everything."""
-    one = measure(rows_on_one_core(widths, dtypes), rounds, seconds)
-    more = measure(rows_on_more_cores(cores, widths[len(widths) // 2]), rounds, seconds)
+    one = measure(table_rows(widths, dtypes), rounds, seconds)
     add_ratios(one)
-    add_ratios(more)
     found = answers(batch(runs, ANSWER_RATES))
     reference = found.pop(YARDSTICK, found["NumPy"])
     alike = {name: agreement(answer, reference) for name, answer in found.items()}
-    return {"results": one, "scaling": more, "agreement": alike}
+    return {"results": one, "agreement": alike}
 
 
 def main(arguments: argparse.Namespace) -> None:
-    available = len(workers.os.sched_getaffinity(0))
-    cores = [count for count in (1, 2, 4, 8, 16) if count <= available]
-    found = results(
-        arguments.widths, ("float64", "float32"), cores, arguments.rounds, arguments.seconds, arguments.runs
-    )
+    found = results(arguments.widths, ("float64", "float32"), arguments.rounds, arguments.seconds, arguments.runs)
     record = {"benchmark": "epochs", "environment": common.environment(), **found}
     common.write(record, report(record), arguments)

@@ -84,6 +84,16 @@ class WhileLoop:
         return {"seconds": time.perf_counter() - began, "epochs": ended}
 
 
+def runs_of(problem: Problem) -> tuple[epochs.Runs, dict[str, int]]:
+    """Other draws of the same distribution, the statistics of normal samples drawn directly; and counts."""
+    held_out = -(-problem.observations // 5)
+    counts = {"train_count": problem.observations - held_out, "held_out_count": held_out}
+    drawn = epochs.batch(problem.seeds, counts=(counts["train_count"], held_out)).varying
+    varying = {name: np.repeat(values, problem.learning_rates) for name, values in drawn.items()}
+    varying["learning_rate"] = np.tile(problem.rates, problem.seeds)
+    return epochs.Runs.of(varying, **counts), counts
+
+
 def executed_by_batches(ended: np.ndarray, width: int) -> int:
     """A batch goes on until the longest of its runs ends, and takes all its lanes along."""
     return sum(int(ended[first : first + width].max()) * width for first in range(0, len(ended), width))
@@ -95,13 +105,8 @@ def results(problem: Problem, cores: int, widths: tuple[int, ...]) -> list[dict[
     with workers.Worker(f"{__package__}.lanes", "Sweep", arguments, cores=cores) as worker:
         swept = worker.call("run")
     records = [record("mlejax.sweep", None, swept["useful"], swept["executed"], swept["seconds"])]
-    # Other draws of the same distribution: the statistics of normal samples are drawn directly.
-    count = problem.seeds * problem.learning_rates
-    held_out = -(-problem.observations // 5)
-    counts = {"train_count": problem.observations - held_out, "held_out_count": held_out}
-    drawn = epochs.batch(problem.seeds, counts=(counts["train_count"], held_out)).varying
-    varying = {name: np.repeat(values, problem.learning_rates) for name, values in drawn.items()}
-    varying["learning_rate"] = np.tile(problem.rates, problem.seeds)
+    drawn, counts = runs_of(problem)
+    count, varying = len(drawn), drawn.varying
     arguments = {"runs": varying, "counts": counts, "max_epochs": problem.max_epochs}
     orders = {"in order": np.arange(count), "by learning rate": np.argsort(varying["learning_rate"], kind="stable")}
     with workers.Worker(f"{__package__}.lanes", "WhileLoop", arguments, cores=cores) as worker:

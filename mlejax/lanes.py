@@ -132,10 +132,10 @@ class Landed(eqx.Module):
 
 
 class Limits(NamedTuple):
-    """How long a call goes on; all traced."""
+    """How long a call goes on, on one device or on all; all traced."""
 
     epochs: Any  # per visit to a chunk
-    rounds: Any  # over all chunks, at most
+    rounds: Any  # (1,): over all chunks, at most
     few: Any  # once the queue is empty and no more lanes than this are busy, the call returns
 
 
@@ -183,7 +183,7 @@ class Engine:
         def on(carry: tuple[Flight, Landed]) -> Any:
             chunks, landed = carry
             more = landed.taken[0] < queue.length[0]
-            return (landed.rounds[0] < limits.rounds) & (more | (jnp.sum(chunks.held >= 0) > limits.few))
+            return (landed.rounds[0] < limits.rounds[0]) & (more | (jnp.sum(chunks.held >= 0) > limits.few))
 
         def visit(index: Any, carry: tuple[Flight, Landed]) -> tuple[Flight, Landed]:
             chunks, landed = carry
@@ -193,8 +193,10 @@ class Engine:
             return jax.tree.map(put, chunks, chunk), landed
 
         def round_(carry: tuple[Flight, Landed]) -> tuple[Flight, Landed]:
-            visited, landed = jax.lax.fori_loop(0, len(chunks.held), visit, carry)
-            return visited, dataclasses.replace(landed, rounds=landed.rounds + 1)
+            chunks, landed = carry
+            chunks = _together(chunks, landed.taken[0] >= queue.length[0])
+            chunks, landed = jax.lax.fori_loop(0, len(chunks.held), visit, (chunks, landed))
+            return chunks, dataclasses.replace(landed, rounds=landed.rounds + 1)
 
         chunks, landed = jax.lax.while_loop(on, round_, (chunks, landed))
         return jax.tree.map(lambda leaf: leaf.reshape(width, *leaf.shape[2:]), chunks), landed
@@ -245,12 +247,13 @@ class Engine:
         """The compiled call for this many lanes over all devices."""
         if width not in self.programs:
             runs, everywhere = PartitionSpec("runs"), PartitionSpec()
-            specs = (runs, runs, everywhere, everywhere)
+            specs = (runs, runs, Limits(everywhere, runs, everywhere), everywhere)
             mapped = jax.shard_map(self._fly, mesh=self.mesh, in_specs=specs, out_specs=runs, check_vma=False)
-            shardings = (self.sharding, self.sharding, self.replicated, self.replicated)
-            jitted = jax.jit(mapped, in_shardings=shardings, out_shardings=self.sharding, donate_argnums=0)
-            whole = jax.ShapeDtypeStruct((), jnp.int32)
-            arguments = (jax.eval_shape(lambda: self._empty(width)), self._queue(width), Limits(whole, whole, whole))
+            # Named again for the compiled call: it places arrays without elements elsewhere by itself.
+            split, whole = self.sharding, self.replicated
+            shardings = (split, split, Limits(whole, split, whole), whole)
+            jitted = jax.jit(mapped, in_shardings=shardings, out_shardings=split, donate_argnums=0)
+            arguments = (jax.eval_shape(lambda: self._empty(width)), self._queue(width), self._limits())
             self.programs[width] = jitted.lower(*arguments, self.shared).compile()
         return self.programs[width]
 
@@ -263,6 +266,11 @@ class Engine:
             length=jax.ShapeDtypeStruct((self.mesh.devices.size,), jnp.int32),
         )
 
+    def _limits(self) -> Limits:
+        """The shape of limits."""
+        number = jax.ShapeDtypeStruct((), jnp.int32)
+        return Limits(number, jax.ShapeDtypeStruct((self.mesh.devices.size,), jnp.int32), number)
+
     def _empty(self, width: int) -> Flight:
         lanes = jax.tree.map(lambda leaf: jnp.zeros((width, *leaf.shape), leaf.dtype), self.lane)
         lanes = eqx.tree_at(lambda x: x.state.status, lanes, lanes.state.status + int(Status.MAX_EPOCHS))
@@ -271,6 +279,21 @@ class Engine:
     def empty(self, width: int) -> Flight:
         """Lanes without runs."""
         return jax.device_put(self._empty(width), self.sharding)
+
+
+def _together(chunks: Flight, nothing_waits: Any) -> Flight:
+    """The last runs go on in as few chunks as hold them: a chunk without a run costs nothing."""
+    count, size = chunks.held.shape
+    if count == 1:
+        return chunks
+    busy = chunks.held >= 0
+    needed = -(-jnp.sum(busy) // size)
+
+    def gather() -> Flight:
+        order = jnp.argsort(~busy.ravel(), stable=True)
+        return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[order].reshape(leaf.shape), chunks)
+
+    return jax.lax.cond(nothing_waits & (jnp.sum(jnp.any(busy, axis=1)) > needed), gather, lambda: chunks)
 
 
 ENGINES_KEPT = 32

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import jax
@@ -52,9 +53,10 @@ def run_all(
     shared: Any,
     waiting: np.ndarray,
     rows_of: Callable[[np.ndarray], np.ndarray],
+    land: Callable[[np.ndarray, Any], None],
     tally: Tally,
     compiling: Callable[[bool], None],
-) -> Iterator[tuple[np.ndarray, Any]]:
+) -> Iterator[int]:
     """Run all waiting runs to their ends.
 
     Args:
@@ -62,39 +64,60 @@ def run_all(
         shared: train and validation samples that all runs share, or (None, None).
         waiting: run numbers in the order in which to start them.
         rows_of: the packed `Run`s of run numbers.
+        land: told the numbers and stacked `ended` states of runs that have ended, before the devices go on: what it
+            asks of them they do first.
         tally: counts epochs.
         compiling: told when compilation begins and ends.
 
     Yields:
-        Run numbers and their `ended` states, stacked, as they end.
+        How many runs have landed, while the devices go on.
     """
     setting, devices = tuning(engine.mesh), engine.mesh.devices.size
     shared = jax.device_put(shared, engine.replicated)
-    line, pace = _Line(waiting, rows_of), _Pace(setting.epochs)
+    line, pace = _Line(waiting, rows_of), _Pace(setting.epochs, devices)
     width = devices * lanes_per_device(len(waiting), devices, setting)
     if width not in engine.programs:
         compiling(True)
     program = engine.program(width)
     compiling(False)
-    flight, busy = engine.empty(width), np.zeros(devices, np.int64)
-    while line.length or busy.any():
-        queue, dealt = line.deal(engine, width)
-        soon_busy = np.minimum(width // devices, busy + np.asarray(queue.length))
-        # The queue being empty, a call ends when no more lanes than this are busy on a device: when one is free, where
-        # more runs wait than were dealt; otherwise when a quarter is free and the rest worth moving together.
-        few = width // devices - 1 if line.length > len(dealt) else int(soon_busy.max() * 3 // 4)
-        began = time.perf_counter()
-        flight, landed = program(flight, queue, pace.limits(few), shared)
-        landed = _Report(engine, landed)
-        pace.learn(time.perf_counter() - began, int(landed.rounds.max()))
-        line.took(dealt, landed.taken)
-        busy += landed.taken - landed.count
-        tally.executed += int(landed.visits.sum()) * pace.used * min(engine.chunk, width // devices)
-        if len(landed.ids):
+    busy = np.zeros(devices, np.int64)
+    with ThreadPoolExecutor(devices) as watchers:
+
+        def call(flight: Flight) -> _Call:
+            queue, dealt = line.deal(engine, width)
+            # A lane that is free while more runs wait than were dealt ends the call; else it goes on to the end.
+            few = width // devices - 1 if line.length > len(dealt) else 0
+            began = time.perf_counter()
+            flight, landed = program(flight, queue, Limits(pace.epochs, pace.rounds, np.int32(few)), shared)
+            seconds = watchers.map(lambda shard: _seconds_until(shard.data, began), landed.rounds.addressable_shards)
+            return _Call(flight, landed, dealt, pace.epochs, seconds)
+
+        now = call(engine.empty(width)) if line.length else None
+        while now is not None:
+            seconds, landed = np.array(list(now.seconds)), _Report(engine, now.landed)
+            pace.learn(seconds, landed.rounds)
+            line.took(now.dealt, landed.taken)
+            busy += landed.taken - landed.count
+            tally.executed += int(landed.visits.sum() * now.epochs) * min(engine.chunk, width // devices)
             tally.useful += int(landed.states[4].sum())
-            yield landed.ids, landed.states
-        if not line.length and busy.any():
-            flight, busy = _move_together(engine, flight, width)
+            land(landed.ids, landed.states)
+            now = call(now.flight) if line.length or busy.any() else None
+            yield len(landed.ids)
+
+
+class _Call(NamedTuple):
+    """A call that has been launched."""
+
+    flight: Flight
+    landed: Landed
+    dealt: np.ndarray  # run numbers
+    epochs: np.int32  # per visit
+    seconds: Iterator[float]  # that each device takes
+
+
+def _seconds_until(array: jax.Array, began: float) -> float:
+    array.block_until_ready()
+    return time.perf_counter() - began
 
 
 def lanes_per_device(runs: int, devices: int, setting: Tuning) -> int:
@@ -147,21 +170,17 @@ class _Line:
 
 
 class _Pace:
-    """How many epochs a call goes through, so that it takes about `SECONDS_PER_CALL`."""
+    """How much each device does in a call, so that it takes `SECONDS_PER_CALL`: cores differ, and change."""
 
-    def __init__(self, epochs: int):
-        self.most, self.epochs, self.rounds, self.used = epochs, 1, 1, 1
+    def __init__(self, epochs: int, devices: int):
+        self.most, self.epochs, self.rounds = epochs, np.int32(1), np.ones(devices, np.int32)
 
-    def limits(self, few: int) -> Limits:
-        self.used = self.epochs
-        return Limits(np.int32(self.epochs), np.int32(self.rounds), np.int32(few))
-
-    def learn(self, seconds: float, rounds: int) -> None:
-        """Whole rounds of the most epochs, unless one alone takes too long. At most eightfold from call to call."""
-        if rounds:
-            total = min(SECONDS_PER_CALL * self.used * rounds / seconds, 8 * self.epochs * self.rounds)
-            self.epochs = max(1, min(self.most, int(total)))
-            self.rounds = max(1, int(total / self.epochs))
+    def learn(self, seconds: np.ndarray, rounds: np.ndarray) -> None:
+        """From the last call. Whole rounds of the most epochs, unless one alone takes too long; at most eightfold."""
+        rounds = np.maximum(rounds, 1)
+        total = np.minimum(SECONDS_PER_CALL * rounds * self.epochs / seconds, 8 * self.rounds * self.epochs)
+        self.epochs = np.int32(np.clip(total.min(), 1, self.most))
+        self.rounds = np.maximum(total / self.epochs, 1).astype(np.int32)
 
 
 class _Report:
@@ -176,19 +195,3 @@ class _Report:
         self.ids = np.concatenate([part[:n] for part, n in zip(ids, self.count, strict=True)])
         rows = np.concatenate([part[:n] for part, n in zip(rows, self.count, strict=True)])
         self.states = engine.end_layout.unpack(rows)
-
-
-def _move_together(engine: Engine, flight: Flight, width: int) -> tuple[Flight, np.ndarray]:
-    """All busy lanes in as few chunks as possible, the devices even; and how many each device then has."""
-    whole = jax.device_get(flight)
-    busy = np.flatnonzero(whole.held >= 0)
-    devices, count = engine.mesh.devices.size, np.arange(len(busy))
-    place = (count % devices) * (width // devices) + count // devices
-
-    def put(empty: np.ndarray, leaf: np.ndarray) -> np.ndarray:
-        empty = np.array(empty)
-        empty[place] = leaf[busy]
-        return empty
-
-    moved = jax.device_put(jax.tree.map(put, jax.device_get(engine.empty(width)), whole), engine.sharding)
-    return moved, np.bincount(count % devices, minlength=devices)

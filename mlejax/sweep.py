@@ -200,47 +200,67 @@ def _concluded(
     plan, dtype = job.plan, job.dtype
     example = cast(plan.example(), dtype)
     engine = Engine.of(example, cast(shared, dtype), job.optimizer, dtype, job.mesh, tuning(job.mesh).chunk)
-    held: list[Any] = []
-    since = time.monotonic()
+    conclusions = _Conclusions(plan, shared)
     try:
-        for part in run_all(engine, cast(shared, dtype), plan.order(ids), plan.rows, tally, bar.compiling):
-            held.append(part)
-            bar.runs_done(len(part[0]), tally)
-            late = time.monotonic() - since > SECONDS_BETWEEN_CONCLUSIONS
-            if late or sum(len(ids) for ids, _ in held) >= CONCLUDED_TOGETHER:
-                concluded = _conclude_all(plan, held, shared)
-                held, since = [], time.monotonic()
-                yield concluded
-    except KeyboardInterrupt:
-        if held:  # these have ended: they are worth keeping
-            yield _conclude_all(plan, held, shared)
+        for count in run_all(
+            engine, cast(shared, dtype), plan.order(ids), plan.rows, conclusions.land, tally, bar.compiling
+        ):
+            bar.runs_done(count, tally)
+            yield from conclusions.ready()
+    except KeyboardInterrupt:  # the runs that have ended are worth keeping
+        conclusions.ask()
+        yield from conclusions.ready()
         raise
-    if held:
-        yield _conclude_all(plan, held, shared)
+    conclusions.ask()
+    yield from conclusions.ready()
 
 
-def _conclude_all(plan: Plan, held: list[Any], shared: Any) -> tuple[np.ndarray, Outcome]:
-    ids = np.concatenate([ids for ids, _ in held])
-    states = jax.tree.map(lambda *leaves: np.concatenate(leaves), *(states for _, states in held))
-    index = plan.index(ids)[0]
-    together = RAW_CONCLUDED_TOGETHER if plan.run.train is None else CONCLUDED_TOGETHER
-    pieces = []
-    for first in range(0, len(ids), together):
-        take = np.resize(np.arange(first, min(first + together, len(ids))), together)
-        samples = shared
-        if plan.run.train is not None:
-            both = (plan.run.train, plan.run.validation)
-            samples = jax.tree.map(lambda leaf, take=take: leaf.values[index[take]], both)
-        piece = jax.tree.map(lambda leaf, take=take: leaf[take], states)
-        pieces.append(jax.device_get(_conclude(cast(piece, np.float64), samples, plan.run.train is None)))
-    outcome = jax.tree.map(lambda *leaves: np.concatenate(leaves)[: len(ids)], *pieces)
-    return ids, outcome
+class _Conclusions:
+    """What runs that have ended found, measured many at a time while the lanes go on."""
+
+    def __init__(self, plan: Plan, shared: Any):
+        self.plan, self.shared = plan, shared
+        self.held: list[Any] = []
+        self.asked: list[Any] = []
+        self.since = time.monotonic()
+
+    def land(self, ids: np.ndarray, states: Any) -> None:
+        """Runs that have ended."""
+        self.held.append((ids, states))
+        late = time.monotonic() - self.since > SECONDS_BETWEEN_CONCLUSIONS
+        if late or sum(len(ids) for ids, _ in self.held) >= CONCLUDED_TOGETHER:
+            self.ask()
+
+    def ask(self) -> None:
+        """Have the device measure what is held; returns at once."""
+        if not self.held:
+            return
+        plan, shared = self.plan, self.plan.run.train is None
+        together = RAW_CONCLUDED_TOGETHER if shared else CONCLUDED_TOGETHER
+        ids, states = jax.tree.map(lambda *leaves: np.concatenate(leaves), *self.held)
+        index = plan.index(ids)[0]
+        for first in range(0, len(ids), together):
+            take = np.resize(np.arange(first, min(first + together, len(ids))), together)
+            samples = self.shared
+            if not shared:
+                both = (plan.run.train, plan.run.validation)
+                samples = jax.tree.map(lambda leaf, take=take: leaf.values[index[take]], both)
+            piece = jax.tree.map(lambda leaf, take=take: leaf[take], states)
+            self.asked.append((ids[first : first + together], _conclude(piece, samples, shared)))
+        self.held, self.since = [], time.monotonic()
+
+    def ready(self) -> Iterator[tuple[np.ndarray, Outcome]]:
+        """What was asked for."""
+        while self.asked:
+            ids, outcome = self.asked.pop(0)
+            taken = slice(len(ids))  # the rest repeats them
+            yield ids, jax.tree.map(lambda leaf, taken=taken: leaf[taken], jax.device_get(outcome))
 
 
 @functools.partial(jax.jit, static_argnums=2)
 def _conclude(states: Any, samples: Any, shared: bool) -> Outcome:
     def one(state: Any, samples: Any) -> Outcome:
-        model, best_model, best_log_likelihood, best_epoch, epoch, status = state
+        model, best_model, best_log_likelihood, best_epoch, epoch, status = cast(state, np.float64)
         whole = TrainState(model, best_model, best_log_likelihood, best_epoch, epoch, status, optimizer=())
         return conclude(whole, *samples)
 

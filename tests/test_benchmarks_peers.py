@@ -2,13 +2,14 @@
 
 import dataclasses
 import functools
+import importlib
 import json
 
 import numpy as np
 import pytest
 
 import mlejax
-from benchmarks import common, epochs, lanes, peers, workers
+from benchmarks import common, cores, epochs, lanes, peers, workers
 
 FEW = {"patience": 20, "tolerance": 1e-6, "max_epochs": 1_000}
 SMALL = peers.Problem(seeds=2, learning_rates=3, observations=1_000, **FEW)
@@ -18,10 +19,9 @@ COUNTS = (800, 200)
 class Inside:
     """A worker in this process."""
 
-    def __init__(self, module, name, arguments, *, cores=1, environment=None):
-        self.target = getattr({"epochs": epochs, "peers": peers, "lanes": lanes}[module.split(".")[-1]], name)(
-            **json.loads(json.dumps(arguments, default=workers._plain))
-        )
+    def __init__(self, module, name, arguments, **_):
+        made = getattr(importlib.import_module(module), name)
+        self.target = made(**json.loads(json.dumps(arguments, default=workers._plain)))
 
     def call(self, method, **arguments):
         result = getattr(self.target, method)(**json.loads(json.dumps(arguments, default=workers._plain)))
@@ -71,7 +71,6 @@ def cpp(*arguments, **settings):
 PROGRAMS = {
     "C++ fast-math": cpp,
     "C++": lambda **settings: cpp(flags=("-O3",), **settings),
-    "C++, two threads": lambda **settings: cpp(threads=2, **settings),
     "lanes": epochs.Lanes,
     "scan": epochs.Scan,
 }
@@ -114,14 +113,28 @@ def test_a_measurement_with_ended_runs_is_refused(ends):
 
 def test_epochs_record_and_report(inside, monkeypatch):
     monkeypatch.setattr(epochs, "STRETCH", epochs.SCAN)
-    found = epochs.results((64,), ("float64",), (1,), rounds=1, seconds=0.0, runs=8)
+    found = epochs.results((64,), ("float64",), rounds=1, seconds=0.0, runs=8)
     record = {"benchmark": "epochs", "environment": common.environment(), **found}
     assert json.loads(json.dumps(record, allow_nan=False)) == record
     programs = [row["program"] for row in found["results"]]
     assert programs == [epochs.YARDSTICK, "C++ -O3", "mlejax, lanes", "JAX, vmap and scan", "NumPy"]
-    assert all(row["linear"] == 1 for row in found["results"] if "linear" in row)
     assert {"C++ -O3", "mlejax, lanes", "JAX, vmap and scan", "NumPy"} >= set(found["agreement"])
     assert "mlejax, lanes" in epochs.report(record)
+
+
+def test_cores_record_and_report(inside):
+    if common.compiler() is None:
+        pytest.skip("no C++ compiler")
+    problem = lanes.Problem(seeds=4, learning_rates=5, observations=1_000, max_epochs=300)
+    record = {"benchmark": "cores", "environment": common.environment(), "problem": dataclasses.asdict(problem)}
+    record["results"] = cores.results(problem, [1, 2], rounds=2)
+    assert json.loads(json.dumps(record, allow_nan=False)) == record
+    assert [(row["program"], row["cores"]) for row in record["results"]] == [
+        ("C++ fast-math", 1), ("mlejax.sweep", 1), ("C++ fast-math", 2), ("mlejax.sweep", 2),
+    ]  # fmt: skip
+    assert all(row["run_epochs"] > 0 for row in record["results"])
+    assert record["results"][0]["speed"] == record["results"][0]["linear"] == 1
+    assert "of linear" in cores.report(record)
 
 
 # Peers -------------------------------------------------------------------------------------------------------------

@@ -72,7 +72,13 @@ def run_all(ids, count=2, tuning=None, limits=None):
         runs = [a_run(np.float64(RATES[i]), limits[i]) for i in ids]
         return np.stack([np.asarray(made.run_layout.pack(run, np.float64)) for run in runs])
 
-    parts = list(schedule.run_all(made, shared, np.asarray(ids), rows_of, tally, told.append))
+    parts = []
+
+    def land(ids, states):
+        parts.append((ids, states))
+
+    counts = list(schedule.run_all(made, shared, np.asarray(ids), rows_of, land, tally, told.append))
+    assert counts == [len(ids) for ids, _ in parts]
     return parts, tally, told
 
 

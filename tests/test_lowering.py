@@ -96,9 +96,7 @@ def test_the_lane_program_can_be_compiled_for_other_devices(family, dtype, platf
     mesh = devices.mesh(jax.local_devices()[:1])
     engine = lanes.Engine(run, shared, None, np.dtype(dtype), mesh, schedule.ACCELERATOR.chunk)
     width = 64
-    whole = jax.ShapeDtypeStruct((), jnp.int32)
-    limits = lanes.Limits(whole, whole, whole)
-    arguments = (jax.eval_shape(lambda: engine._empty(width)), engine._queue(width), limits, engine.shared)
+    arguments = (jax.eval_shape(lambda: engine._empty(width)), engine._queue(width), engine._limits(), engine.shared)
     leaves, tree = jax.tree.flatten(arguments)
 
     @jax.jit

@@ -70,14 +70,17 @@ def in_pieces(monkeypatch, most=1000):
     """Runs end four at a time, and are measured at once; after so many pieces comes Ctrl-C."""
     run_all = module.run_all
 
-    def pieces(*arguments):
-        count = 0
-        for ids, states in run_all(*arguments):
-            for first in range(0, len(ids), 4):
-                if (count := count + 1) > most:
-                    raise KeyboardInterrupt
-                part = slice(first, first + 4)
-                yield ids[part], jax.tree.map(lambda leaf, part=part: leaf[part], states)
+    def pieces(engine, shared, waiting, rows_of, land, *rest):
+        landed, count = [], 0
+        for _ in run_all(engine, shared, waiting, rows_of, lambda *part: landed.append(part), *rest):
+            while landed:
+                ids, states = landed.pop(0)
+                for first in range(0, len(ids), 4):
+                    if (count := count + 1) > most:
+                        raise KeyboardInterrupt
+                    part = slice(first, first + 4)
+                    land(ids[part], jax.tree.map(lambda leaf, part=part: leaf[part], states))
+                    yield len(ids[part])
 
     monkeypatch.setattr(module, "run_all", pieces)
 
