@@ -14,7 +14,7 @@ from mlejax import devices
 
 from . import common, epochs, lanes, peers, workers
 
-PROBLEM = lanes.Problem(seeds=100, learning_rates=400)
+PROBLEM = lanes.Problem(seeds=400, learning_rates=400)
 
 
 class Sweep:
@@ -123,7 +123,7 @@ def report(document: Mapping[str, Any]) -> str:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--rounds", type=int, default=15, help="repetitions of everything (default 15)")
+    parser.add_argument("--rounds", type=int, default=9, help="repetitions of everything (default 9)")
 
 
 def main(arguments: argparse.Namespace) -> None:
