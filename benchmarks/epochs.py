@@ -341,6 +341,7 @@ class Lanes(Program):
 
     @wide
     def reset(self) -> None:
+        self.landed: list[lanes.Landed] = []
         self._call(self.full, 0, 1, self.engine.empty(len(self.runs)))
 
     @wide
@@ -354,10 +355,21 @@ class Lanes(Program):
     def _call(self, queue: Any, epochs: int, rounds: int, flight: Any) -> None:
         limits = lanes.Limits(np.int32(epochs), np.array([rounds], np.int32), np.int32(0))
         self.flight, landed = self.program(flight, queue, limits, (None, None))
-        jax.block_until_ready((self.flight, landed))
+        self.landed.append(jax.block_until_ready(landed))
 
     def answer(self) -> dict[str, np.ndarray]:
-        return lane_answer(self.flight.lanes.state)
+        held, running = np.asarray(self.flight.held), lane_answer(self.flight.lanes.state)
+        found = {name: np.zeros(len(held)) for name in running}
+        for name, values in running.items():
+            found[name][held[held >= 0]] = values[held >= 0]
+        for landed in self.landed:
+            n = int(landed.count[0])
+            ids = np.asarray(landed.ids)[:n]
+            _, model, _, best_epoch, epoch, status = self.engine.end_layout.unpack(np.asarray(landed.rows)[:n])
+            answers = {"status": status, "epochs": epoch, "best_epoch": best_epoch}
+            for name, values in (answers | {"mean": model.mean, "variance": model.variance}).items():
+                found[name][ids] = values
+        return found
 
 
 class Scan(Program):

@@ -92,7 +92,6 @@ def explain(model: Model, *, seeds: Any, progress: bool = True, **arguments: Any
     # The difference of the two calibrations is free of what every sweep pays once.
     more = tally.executed - few.executed
     pace = (run - short) / more if more > 0 and run > short else run / max(tally.executed, 1)
-    per_result, kept = _bytes_per_run(job), _compression(results)
     shape = (len(seeds), *job.plan.shape[1:])
     batch = batch_shape(shape)
     return Explanation(
@@ -106,8 +105,8 @@ def explain(model: Model, *, seeds: Any, progress: bool = True, **arguments: Any
         drawing_seconds=draw * len(seeds) / len(some),
         training_seconds=run + pace * max(0.0, executed - tally.executed),
         starting_seconds=max(0.0, first_draw - draw) + max(0.0, first_run - short),
-        memory_bytes=_resident() + total * (per_result + WORKING_BYTES),
-        disk_bytes=total * per_result * kept,
+        memory_bytes=_resident() + total * (_bytes_per_run(job) + WORKING_BYTES),
+        disk_bytes=total * _stored_bytes_per_run(results),
     )
 
 
@@ -131,13 +130,13 @@ def _bytes_per_run(job: Job) -> int:
     return 8 * len(parameter_names(job.start)) + sum(np.dtype(kind).itemsize for kind, _, _ in QUANTITIES.values())
 
 
-def _compression(results: list[Any]) -> float:
-    """How much smaller the store's compression makes results."""
-    arrays = [
-        np.asarray(leaf) for _, outcome in results for leaf in (*jax.tree.leaves(outcome.model), outcome.distance)
-    ]
-    raw = np.concatenate(arrays).tobytes()
-    return len(Zstd(level=1).encode(raw)) / len(raw)
+def _stored_bytes_per_run(results: list[Any]) -> float:
+    """What the store's compression leaves of these runs, array by array, neighbours side by side."""
+    order = np.argsort(np.concatenate([ids for ids, _ in results]))
+    outcome = jax.tree.map(lambda *leaves: np.concatenate(leaves)[order], *(outcome for _, outcome in results))
+    arrays = [np.asarray(getattr(outcome, name), kind) for name, (kind, _, _) in QUANTITIES.items()]
+    arrays += jax.tree.leaves(outcome.model)
+    return sum(len(Zstd(level=1).encode(np.ascontiguousarray(array))) for array in arrays) / len(order)
 
 
 def _resident() -> float:

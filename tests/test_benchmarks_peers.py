@@ -14,6 +14,7 @@ from benchmarks import common, cores, epochs, lanes, peers, workers
 FEW = {"patience": 20, "tolerance": 1e-6, "max_epochs": 1_000}
 SMALL = peers.Problem(seeds=2, learning_rates=3, observations=1_000, **FEW)
 COUNTS = (800, 200)
+RUNS = 512  # more than a chunk of lanes, whose last runs are gathered
 
 
 class Inside:
@@ -50,8 +51,8 @@ def inside(monkeypatch):
 @pytest.fixture(scope="module")
 def ends():
     """Runs that end in every way that does not hang on rounding."""
-    runs = epochs.batch(64, rates=(0.1, 1.0), counts=COUNTS)
-    rates = np.where(np.arange(64) < 4, 1e308, runs.learning_rate)
+    runs = epochs.batch(RUNS, rates=(0.1, 1.0), counts=COUNTS)
+    rates = np.where(np.arange(RUNS) < 4, 1e308, runs.learning_rate)
     found = epochs.NumPy(runs=runs.varying | {"learning_rate": rates}, **FEW | counts())
     found.advance(FEW["max_epochs"])
     return found
@@ -89,7 +90,7 @@ def test_programs_end_alike(ends, name):
     for key in ("best_epoch", "mean", "variance"):
         np.testing.assert_allclose(np.asarray(found[key])[alike], expected[key][alike], rtol=1e-9, err_msg=key)
     compared = epochs.agreement({k: np.asarray(v) for k, v in found.items()}, expected)
-    assert compared["same_status"] == compared["runs"] == 64
+    assert compared["same_status"] == compared["runs"] == RUNS
     assert compared["same_end"] == np.sum(alike)
 
 
@@ -167,7 +168,7 @@ def test_peers_find_what_the_sweep_finds(swept, name):
 def test_torch_step_follows_every_rule(ends):
     torch = pytest.importorskip("torch")
     data = torch.tensor(np.stack(list(ends.runs.varying.values())))
-    zeros = torch.zeros(64, dtype=torch.float64)
+    zeros = torch.zeros(RUNS, dtype=torch.float64)
     state = (zeros, zeros + 1, zeros, zeros + 1, zeros - torch.inf, zeros, zeros, zeros)
     for _ in range(FEW["max_epochs"]):
         state = peers.torch_step(FEW, COUNTS[1], data, state)
