@@ -325,7 +325,7 @@ class Lanes(Program):
 
     @wide
     def _setup(self) -> None:
-        runs, mesh = cast(lane_runs(self.runs), self.dtype), devices.mesh()
+        runs, mesh = cast(lane_runs(self.runs), self.dtype), devices.mesh(jax.local_devices()[:1])
         one, setting = jax.tree.map(lambda leaf: leaf[0], runs), schedule.tuning(mesh)
         self.engine = lanes.Engine(one, (None, None), None, self.dtype, mesh, setting.chunk)
         self.block = setting.epochs

@@ -193,9 +193,7 @@ class Engine:
             return jax.tree.map(put, chunks, chunk), landed
 
         def round_(carry: tuple[Flight, Landed]) -> tuple[Flight, Landed]:
-            chunks, landed = carry
-            chunks = _together(chunks, landed.taken[0] >= queue.length[0])
-            chunks, landed = jax.lax.fori_loop(0, len(chunks.held), visit, (chunks, landed))
+            chunks, landed = jax.lax.fori_loop(0, len(carry[0].held), visit, carry)
             return chunks, dataclasses.replace(landed, rounds=landed.rounds + 1)
 
         chunks, landed = jax.lax.while_loop(on, round_, (chunks, landed))
@@ -279,21 +277,6 @@ class Engine:
     def empty(self, width: int) -> Flight:
         """Lanes without runs."""
         return jax.device_put(self._empty(width), self.sharding)
-
-
-def _together(chunks: Flight, nothing_waits: Any) -> Flight:
-    """The last runs go on in as few chunks as hold them: a chunk without a run costs nothing."""
-    count, size = chunks.held.shape
-    if count == 1:
-        return chunks
-    busy = chunks.held >= 0
-    needed = -(-jnp.sum(busy) // size)
-
-    def gather() -> Flight:
-        order = jnp.argsort(~busy.ravel(), stable=True)
-        return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[order].reshape(leaf.shape), chunks)
-
-    return jax.lax.cond(nothing_waits & (jnp.sum(jnp.any(busy, axis=1)) > needed), gather, lambda: chunks)
 
 
 ENGINES_KEPT = 32

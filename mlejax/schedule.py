@@ -26,7 +26,8 @@ class Tuning(NamedTuple):
     epochs: int  # per visit to a chunk
 
 
-CPU = Tuning(lanes=512, chunk=256, epochs=128)
+# One chunk: the last runs would leave half empty ones behind, and more lanes are no faster.
+CPU = Tuning(lanes=256, chunk=256, epochs=128)
 # On an accelerator an epoch costs its launches, whatever the width: the wider the better.
 ACCELERATOR = Tuning(lanes=65536, chunk=65536, epochs=256)
 

@@ -14,7 +14,7 @@ from benchmarks import common, cores, epochs, lanes, peers, workers
 FEW = {"patience": 20, "tolerance": 1e-6, "max_epochs": 1_000}
 SMALL = peers.Problem(seeds=2, learning_rates=3, observations=1_000, **FEW)
 COUNTS = (800, 200)
-RUNS = 512  # more than a chunk of lanes, whose last runs are gathered
+RUNS = 512  # more than a chunk of lanes
 
 
 class Inside:
