@@ -14,7 +14,7 @@ from mlejax import devices
 
 from . import common, epochs, lanes, peers, workers
 
-PROBLEM = lanes.Problem(seeds=400, learning_rates=400)
+PROBLEM = lanes.problem_of(400, 400)
 
 
 class Sweep:
@@ -22,7 +22,7 @@ class Sweep:
 
     def __init__(self, problem: Mapping[str, Any], cores: int):
         devices.start(cores)
-        self.problem = lanes.Problem(**problem)
+        self.problem = peers.Problem(**problem)
 
     def run(self) -> dict[str, Any]:
         """Seconds, and the epochs of all runs."""
@@ -44,7 +44,7 @@ class Cpp:
     """epochs.cpp: threads take run after run from a common queue into the lanes of their tiles; made in a worker."""
 
     def __init__(self, problem: Mapping[str, Any], cores: int):
-        runs, counts = lanes.runs_of(lanes.Problem(**problem))
+        runs, counts = lanes.runs_of(peers.Problem(**problem))
         self.peer = peers.Cpp({"max_epochs": problem["max_epochs"]}, runs.varying, counts, cores)
 
     def run(self) -> dict[str, Any]:
@@ -56,7 +56,7 @@ PROGRAMS = {"C++ fast-math": Cpp, "mlejax.sweep": Sweep}
 """The yardstick first."""
 
 
-def results(problem: lanes.Problem, cores: Sequence[int], rounds: int) -> list[dict[str, Any]]:
+def results(problem: peers.Problem, cores: Sequence[int], rounds: int) -> list[dict[str, Any]]:
     """Measure all programs in turn, each on each number of cores in a process of its own."""
     records: list[dict[str, Any]] = [
         {"program": program, "cores": count, "samples": []} for count in cores for program in PROGRAMS
@@ -107,13 +107,10 @@ def cells(row: Mapping[str, Any]) -> dict[str, str]:
 
 def report(document: Mapping[str, Any]) -> str:
     """The table with what is needed to read it."""
-    problem = document["problem"]
     lines = [
         common.table([cells(row) for row in document["results"]]),
         "",
-        f"{problem['seeds'] * problem['learning_rates']:,} runs: {problem['seeds']:,} seeds, "
-        f"{problem['learning_rates']} learning rates from {problem['slowest']:g} to {problem['fastest']:g}, at most "
-        f"{problem['max_epochs']:,} epochs.",
+        f"{lanes.size_of(document['problem'])}.",
         "ns: per useful run-epoch and core, median over rounds; for mlejax of the whole call, from arguments to table,",
         "for C++ of the runs alone. x C++: speed beside C++ -O3 -march=native -ffast-math on as many cores; of linear:",
         "beside the same program on one core; both are medians of ratios within a round, for all rows run in turn.",

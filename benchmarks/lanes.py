@@ -16,20 +16,9 @@ from mlejax import devices
 from . import common, epochs, peers, workers
 
 
-@dataclasses.dataclass(frozen=True)
-class Problem:
-    """The sweep."""
-
-    seeds: int = 1000
-    learning_rates: int = 40
-    slowest: float = 0.2
-    fastest: float = 10.0
-    observations: int = 100_000
-    max_epochs: int = 10_000
-
-    @property
-    def rates(self) -> np.ndarray:
-        return np.geomspace(self.slowest, self.fastest, self.learning_rates)
+def problem_of(seeds: int, learning_rates: int) -> peers.Problem:
+    """Runs of very different length."""
+    return peers.Problem(seeds=seeds, learning_rates=learning_rates, slowest=0.2)
 
 
 class Sweep:
@@ -37,7 +26,7 @@ class Sweep:
 
     def __init__(self, problem: Mapping[str, Any], cores: int):
         devices.start(cores)
-        self.problem = Problem(**problem)
+        self.problem = peers.Problem(**problem)
 
     def run(self) -> dict[str, Any]:
         """Seconds without drawing, the epochs of all runs, and what the lanes executed."""
@@ -84,7 +73,7 @@ class WhileLoop:
         return {"seconds": time.perf_counter() - began, "epochs": ended}
 
 
-def runs_of(problem: Problem) -> tuple[epochs.Runs, dict[str, int]]:
+def runs_of(problem: peers.Problem) -> tuple[epochs.Runs, dict[str, int]]:
     """Other draws of the same distribution, the statistics of normal samples drawn directly; and counts."""
     held_out = -(-problem.observations // 5)
     counts = {"train_count": problem.observations - held_out, "held_out_count": held_out}
@@ -99,7 +88,7 @@ def executed_by_batches(ended: np.ndarray, width: int) -> int:
     return sum(int(ended[first : first + width].max()) * width for first in range(0, len(ended), width))
 
 
-def results(problem: Problem, cores: int, widths: tuple[int, ...]) -> list[dict[str, Any]]:
+def results(problem: peers.Problem, cores: int, widths: tuple[int, ...]) -> list[dict[str, Any]]:
     """Records: useful and executed run-epochs, and the time."""
     arguments = {"problem": dataclasses.asdict(problem), "cores": cores}
     with workers.Worker(f"{__package__}.lanes", "Sweep", arguments, cores=cores) as worker:
@@ -144,15 +133,22 @@ def cells(row: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
+def size_of(problem: Mapping[str, Any]) -> str:
+    """The sweep in words."""
+    return (
+        f"{problem['seeds'] * problem['learning_rates']:,} runs: {problem['seeds']:,} seeds, "
+        f"{problem['learning_rates']} learning rates from {problem['slowest']:g} to {problem['fastest']:g}, at most "
+        f"{problem['max_epochs']:,} epochs"
+    )
+
+
 def report(document: Mapping[str, Any]) -> str:
     """The table with what is needed to read it."""
     problem = document["problem"]
     lines = [
         common.table([cells(row) for row in document["results"]]),
         "",
-        f"{problem['seeds'] * problem['learning_rates']:,} runs: {problem['seeds']:,} seeds, "
-        f"{problem['learning_rates']} learning rates from {problem['slowest']:g} to {problem['fastest']:g}, at most "
-        f"{problem['max_epochs']:,} epochs; all {document['environment']['cores']} cores.",
+        f"{size_of(problem)}; all {document['environment']['cores']} cores.",
         "useful: epochs of runs until they end. executed: epochs that lanes went through, busy or not; a while_loop's",
         "batch goes on until its longest run ends. time: without compilation, and without drawing.",
     ]
@@ -165,7 +161,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: argparse.Namespace) -> None:
-    problem = Problem(seeds=arguments.seeds)
+    problem = problem_of(arguments.seeds, 40)
     rows = results(problem, len(workers.os.sched_getaffinity(0)), tuple(arguments.widths))
     document = {
         "benchmark": "lanes",

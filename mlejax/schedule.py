@@ -1,4 +1,4 @@
-"""Runs are scheduled like requests: waiting ones enter lanes, finished ones leave, and the last share fewer lanes."""
+"""Runs are scheduled like requests: waiting ones enter lanes as finished ones leave them."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -178,8 +178,9 @@ class _Pace:
 
     def learn(self, seconds: np.ndarray, rounds: np.ndarray) -> None:
         """From the last call. Whole rounds of the most epochs, unless one alone takes too long; at most eightfold."""
-        rounds = np.maximum(rounds, 1)
-        total = np.minimum(SECONDS_PER_CALL * rounds * self.epochs / seconds, 8 * self.rounds * self.epochs)
+        before = self.rounds * self.epochs
+        total = np.minimum(SECONDS_PER_CALL * rounds * self.epochs / seconds, 8 * before)
+        total = np.where(rounds > 0, total, before)  # a device without runs has shown nothing
         self.epochs = np.int32(np.clip(total.min(), 1, self.most))
         self.rounds = np.maximum(total / self.epochs, 1).astype(np.int32)
 

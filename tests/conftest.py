@@ -20,6 +20,7 @@ def pytest_sessionstart():
     from mlejax import devices
 
     devices.start()
+    jax.devices()  # running from here on: a test that asks for one device must not leave the next ones with one
 
 
 hypothesis.settings.register_profile("mlejax", deadline=None, derandomize=True, max_examples=25, database=None)

@@ -126,7 +126,7 @@ def test_epochs_record_and_report(inside, monkeypatch):
 def test_cores_record_and_report(inside):
     if common.compiler() is None:
         pytest.skip("no C++ compiler")
-    problem = lanes.Problem(seeds=4, learning_rates=5, observations=1_000, max_epochs=300)
+    problem = peers.Problem(seeds=4, learning_rates=5, observations=1_000, max_epochs=300)
     record = {"benchmark": "cores", "environment": common.environment(), "problem": dataclasses.asdict(problem)}
     record["results"] = cores.results(problem, [1, 2], rounds=2)
     assert json.loads(json.dumps(record, allow_nan=False)) == record
@@ -227,7 +227,7 @@ def test_a_while_loop_waits_for_the_slowest_of_its_batch():
 
 
 def test_lanes_record_and_report(inside):
-    problem = lanes.Problem(seeds=2, learning_rates=4, observations=1_000, max_epochs=100)
+    problem = peers.Problem(seeds=2, learning_rates=4, observations=1_000, max_epochs=100)
     rows = lanes.results(problem, 1, (4,))
     assert [row["width"] for row in rows] == [None, 4, 4]
     assert all(0 < row["useful"] <= 1 for row in rows)
