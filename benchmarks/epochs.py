@@ -325,19 +325,19 @@ class Lanes(Program):
 
     @wide
     def _setup(self) -> None:
-        runs, mesh = cast(lane_runs(self.runs), self.dtype), devices.mesh(jax.local_devices()[:1])
-        one, setting = jax.tree.map(lambda leaf: leaf[0], runs), schedule.tuning(mesh)
-        self.engine = lanes.Engine(one, (None, None), None, self.dtype, mesh, setting.chunk)
+        runs, device = cast(lane_runs(self.runs), self.dtype), jax.local_devices()[0]
+        one, setting = jax.tree.map(lambda leaf: leaf[0], runs), schedule.tuning(device)
+        self.engine = lanes.Engine(one, (None, None), None, self.dtype, setting.chunk)
         self.block = setting.epochs
         width = len(self.runs)
         rows = np.concatenate([np.reshape(leaf, (width, -1)) for leaf in jax.tree.leaves(runs)], axis=1)
-        self.program = self.engine.program(width)
+        self.program = self.engine.program(width, device)
         waiting = lanes.QUEUE * width
         queued = np.zeros((waiting, rows.shape[1]), self.dtype)
         queued[:width] = rows
-        full = lanes.Queue(queued, np.arange(waiting), np.array([width], np.int32))
-        self.full = jax.device_put(full, self.engine.sharding)
-        self.nothing = dataclasses.replace(self.full, length=jax.device_put(full.length * 0, self.engine.sharding))
+        full = lanes.Queue(queued, np.arange(waiting), np.int32(width))
+        self.full = jax.device_put(full, device)
+        self.nothing = dataclasses.replace(self.full, length=np.int32(0))
 
     @wide
     def reset(self) -> None:
@@ -353,7 +353,7 @@ class Lanes(Program):
 
     @wide
     def _call(self, queue: Any, epochs: int, rounds: int, flight: Any) -> None:
-        limits = lanes.Limits(np.int32(epochs), np.array([rounds], np.int32), np.int32(0))
+        limits = lanes.Limits(np.int32(epochs), np.int32(rounds), np.int32(0))
         self.flight, landed = self.program(flight, queue, limits, (None, None))
         self.landed.append(jax.block_until_ready(landed))
 
@@ -363,7 +363,7 @@ class Lanes(Program):
         for name, values in running.items():
             found[name][held[held >= 0]] = values[held >= 0]
         for landed in self.landed:
-            n = int(landed.count[0])
+            n = int(landed.count)
             ids = np.asarray(landed.ids)[:n]
             _, model, _, best_epoch, epoch, status = self.engine.end_layout.unpack(np.asarray(landed.rows)[:n])
             answers = {"status": status, "epochs": epoch, "best_epoch": best_epoch}

@@ -86,7 +86,7 @@ def explain(model: Model, *, seeds: Any, progress: bool = True, **arguments: Any
         (tally, results), run = _soonest(lambda: _run(job, ids, bar))
     scale = total / len(ids)
     # What lanes go through besides useful epochs: half a visit for every run, and their emptying at the end, once.
-    per_run = tuning(job.mesh).epochs / 2
+    per_run = tuning(job.mesh.devices.flat[0]).epochs / 2
     ending = max(0.0, tally.executed - tally.useful - per_run * len(ids))
     executed = scale * (tally.useful + per_run * len(ids)) + ending
     # The difference of the two calibrations is free of what every sweep pays once.

@@ -1,7 +1,8 @@
 """Lanes: a batch of runs in flight that compiled code refills as runs end, so that one slow run never holds others.
 
 A lane holds one run. The compiled program goes round the lanes chunk by chunk: it takes waiting runs from a queue into
-free lanes, advances the chunk by some epochs, and takes out the runs that have ended. `schedule` calls it.
+free lanes, advances the chunk by some epochs, and takes out the runs that have ended. All of it is about one device;
+`schedule` keeps several at work.
 """
 
 import dataclasses
@@ -13,7 +14,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import SingleDeviceSharding
 
 from .models.base import Model
 from .sample import Sample
@@ -102,71 +103,98 @@ def ended(state: TrainState) -> Any:
     return state.model, state.best_model, state.best_log_likelihood, state.best_epoch, state.epoch, state.status
 
 
-# All lanes -----------------------------------------------------------------------------------------------------------
+# All lanes of a device -----------------------------------------------------------------------------------------------
 
 
 class Flight(eqx.Module):
-    """The lanes of one device, or of all. Leaves have a leading axis over lanes."""
+    """The lanes of a device. Leaves have a leading axis over lanes."""
 
     lanes: Lane
     held: Any  # (width,): the run that each lane holds, -1 for none
 
 
 class Queue(eqx.Module):
-    """Runs that wait, for one device or for all."""
+    """Runs that wait."""
 
     rows: Any  # (n, width of a row): packed `Run`s
     ids: Any  # (n,)
-    length: Any  # (1,): how many there are; the rest of the rows means nothing
+    length: Any  # how many there are; the rest of the rows means nothing
 
 
 class Landed(eqx.Module):
-    """What one call did, on one device or on all."""
+    """What one call did."""
 
     rows: Any  # (n + width, width of a row): packed `ended` states, in the order in which the runs ended
     ids: Any  # (n + width,)
-    count: Any  # (1,): how many there are
-    taken: Any  # (1,): runs taken from the queue
-    rounds: Any  # (1,): rounds over all chunks
-    visits: Any  # (1,): visits to chunks with a busy lane
+    count: Any  # how many there are
+    taken: Any  # runs taken from the queue
+    rounds: Any  # rounds over all chunks
+    visits: Any  # visits to chunks with a busy lane
 
 
 class Limits(NamedTuple):
-    """How long a call goes on, on one device or on all; all traced."""
+    """How long a call goes on; all traced."""
 
     epochs: Any  # per visit to a chunk
-    rounds: Any  # (1,): over all chunks, at most
+    rounds: Any  # over all chunks, at most
     few: Any  # once the queue is empty and no more lanes than this are busy, the call returns
 
 
 class Engine:
-    """The compiled programs for runs of one kind, a program per width; kept from one sweep to the next."""
+    """The compiled programs for runs of one kind, by width and device; kept from one sweep to the next."""
 
-    def __init__(self, run: Run, shared: Any, optimizer: Any, dtype: np.dtype, mesh: Mesh, chunk: int):
-        self.optimizer, self.dtype, self.mesh, self.chunk = optimizer, dtype, mesh, chunk
+    def __init__(self, run: Run, shared: Any, optimizer: Any, dtype: np.dtype, chunk: int):
+        self.optimizer, self.dtype, self.chunk = optimizer, dtype, chunk
         self.run_layout = Layout(run)
         self.lane = jax.eval_shape(functools.partial(begin, optimizer=optimizer), run)
         self.end_layout = Layout(ended(self.lane.state))
         self.shared = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(np.shape(leaf), jnp.result_type(leaf)), shared)
-        self.programs: dict[int, Callable[..., Any]] = {}
-        self.sharding = NamedSharding(mesh, PartitionSpec("runs"))
-        self.replicated = NamedSharding(mesh, PartitionSpec())
+        self.jitted = jax.jit(self.fly, donate_argnums=0)
+        self.programs: dict[Any, Callable[..., tuple[Flight, Landed]]] = {}
+        self.paces: dict[Any, Any] = {}  # what `schedule` has learnt about their speed
 
     @classmethod
-    def of(cls, run: Run, shared: Any, optimizer: Any, dtype: np.dtype, mesh: Mesh, chunk: int) -> "Engine":
+    def of(cls, run: Run, shared: Any, optimizer: Any, dtype: np.dtype, chunk: int) -> "Engine":
         """The engine for runs of this kind, from an earlier sweep where there was one."""
         example = (run, shared)
         shapes = tuple((np.shape(leaf), jnp.result_type(leaf)) for leaf in jax.tree.leaves(example))
-        key = (jax.tree.structure(example), shapes, optimizer, dtype, mesh, chunk)
+        key = (jax.tree.structure(example), shapes, optimizer, dtype, chunk)
         if key not in _ENGINES:
             if len(_ENGINES) >= ENGINES_KEPT:
                 _ENGINES.pop(next(iter(_ENGINES)))
-            _ENGINES[key] = cls(run, shared, optimizer, dtype, mesh, chunk)
+            _ENGINES[key] = cls(run, shared, optimizer, dtype, chunk)
         return _ENGINES[key]
 
-    # On one device --------------------------------------------------------------------------------------------------
+    def program(self, width: int, device: Any) -> Callable[..., tuple[Flight, Landed]]:
+        """The call `fly`, compiled for this many lanes on this device; what it is given as flight is lost."""
+        if (width, device) not in self.programs:
+            here = SingleDeviceSharding(device)
+            arguments = jax.tree.map(
+                lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=here), self.arguments(width)
+            )
+            self.programs[width, device] = self.jitted.lower(*arguments).compile()
+        return self.programs[width, device]
 
-    def _fly(self, flight: Flight, queue: Queue, limits: Limits, shared: Any) -> tuple[Flight, Landed]:
+    def arguments(self, width: int) -> tuple[Flight, Queue, Limits, Any]:
+        """The shapes that a call takes."""
+        n, number = QUEUE * width, jax.ShapeDtypeStruct((), jnp.int32)
+        queue = Queue(
+            rows=jax.ShapeDtypeStruct((n, self.run_layout.width), self.dtype),
+            ids=jax.ShapeDtypeStruct((n,), jnp.int64),
+            length=number,
+        )
+        flight = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), self.empty(width))
+        return flight, queue, Limits(number, number, number), self.shared
+
+    def empty(self, width: int) -> Flight:
+        """Lanes without runs."""
+        lanes = jax.tree.map(lambda leaf: np.zeros((width, *leaf.shape), leaf.dtype), self.lane)
+        lanes.state.status[:] = int(Status.MAX_EPOCHS)
+        return Flight(lanes, np.full(width, -1, np.int64))
+
+    # What is compiled -----------------------------------------------------------------------------------------------
+
+    def fly(self, flight: Flight, queue: Queue, limits: Limits, shared: Any) -> tuple[Flight, Landed]:
         """Visit chunk after chunk of the lanes, round after round. A chunk is small enough for a core's cache."""
         width, waiting = len(flight.held), len(queue.ids)
         shape = (width // min(self.chunk, width), min(self.chunk, width))
@@ -174,16 +202,16 @@ class Engine:
         landed = Landed(
             rows=jnp.zeros((waiting + width, self.end_layout.width), self.dtype),
             ids=jnp.full(waiting + width, -1, queue.ids.dtype),
-            count=jnp.zeros(1, jnp.int32),
-            taken=jnp.zeros(1, jnp.int32),
-            rounds=jnp.zeros(1, jnp.int32),
-            visits=jnp.zeros(1, jnp.int32),
+            count=jnp.int32(0),
+            taken=jnp.int32(0),
+            rounds=jnp.int32(0),
+            visits=jnp.int32(0),
         )
 
         def on(carry: tuple[Flight, Landed]) -> Any:
             chunks, landed = carry
-            more = landed.taken[0] < queue.length[0]
-            return (landed.rounds[0] < limits.rounds[0]) & (more | (jnp.sum(chunks.held >= 0) > limits.few))
+            more = landed.taken < queue.length
+            return (landed.rounds < limits.rounds) & (more | (jnp.sum(chunks.held >= 0) > limits.few))
 
         def visit(index: Any, carry: tuple[Flight, Landed]) -> tuple[Flight, Landed]:
             chunks, landed = carry
@@ -202,9 +230,9 @@ class Engine:
     def _visit(self, chunk: Flight, queue: Queue, landed: Landed, epochs: Any, shared: Any) -> tuple[Flight, Landed]:
         """Fill the free lanes of a chunk, advance it by some epochs, and take out the runs that have ended."""
         chunk, taken = jax.lax.cond(
-            jnp.any(chunk.held < 0) & (landed.taken[0] < queue.length[0]),
-            lambda: self._fill(chunk, queue, landed.taken[0]),
-            lambda: (chunk, landed.taken[0]),
+            jnp.any(chunk.held < 0) & (landed.taken < queue.length),
+            lambda: self._fill(chunk, queue, landed.taken),
+            lambda: (chunk, landed.taken),
         )
         busy = jnp.any(chunk.held >= 0)
         run = chunk.lanes.run
@@ -214,13 +242,13 @@ class Engine:
         )
         over = (chunk.held >= 0) & (state.status != Status.RUNNING)
         rows = jax.vmap(lambda state: Layout.pack(ended(state), self.dtype))(state)
-        place = jnp.where(over, landed.count[0] + jnp.cumsum(over) - 1, len(landed.ids))  # out of bounds: dropped
+        place = jnp.where(over, landed.count + jnp.cumsum(over) - 1, len(landed.ids))  # out of bounds: dropped
         landed = dataclasses.replace(
             landed,
             rows=landed.rows.at[place].set(rows, mode="drop"),
             ids=landed.ids.at[place].set(chunk.held, mode="drop"),
             count=landed.count + jnp.sum(over, dtype=jnp.int32),
-            taken=taken[None],
+            taken=taken,
             visits=landed.visits + busy,
         )
         return Flight(Lane(run, state), jnp.where(over, -1, chunk.held)), landed
@@ -229,7 +257,7 @@ class Engine:
         """Free lanes take the next runs of the queue, in order."""
         free = chunk.held < 0
         place = taken + jnp.cumsum(free) - 1
-        filled = free & (place < queue.length[0])
+        filled = free & (place < queue.length)
         place = jnp.clip(place, 0, len(queue.ids) - 1)
         fresh = jax.vmap(lambda row: begin(self.run_layout.unpack(row), self.optimizer))(queue.rows[place])
 
@@ -238,45 +266,6 @@ class Engine:
 
         chunk = Flight(jax.tree.map(choose, fresh, chunk.lanes), choose(queue.ids[place], chunk.held))
         return chunk, taken + jnp.sum(filled, dtype=taken.dtype)
-
-    # On all devices -------------------------------------------------------------------------------------------------
-
-    def program(self, width: int) -> Callable[..., tuple[Flight, Landed]]:
-        """The compiled call for this many lanes over all devices."""
-        if width not in self.programs:
-            runs, everywhere = PartitionSpec("runs"), PartitionSpec()
-            specs = (runs, runs, Limits(everywhere, runs, everywhere), everywhere)
-            mapped = jax.shard_map(self._fly, mesh=self.mesh, in_specs=specs, out_specs=runs, check_vma=False)
-            # Named again for the compiled call: it places arrays without elements elsewhere by itself.
-            split, whole = self.sharding, self.replicated
-            shardings = (split, split, Limits(whole, split, whole), whole)
-            jitted = jax.jit(mapped, in_shardings=shardings, out_shardings=split, donate_argnums=0)
-            arguments = (jax.eval_shape(lambda: self._empty(width)), self._queue(width), self._limits())
-            self.programs[width] = jitted.lower(*arguments, self.shared).compile()
-        return self.programs[width]
-
-    def _queue(self, width: int) -> Queue:
-        """The shape of the queue of lanes of this width."""
-        n = QUEUE * width
-        return Queue(
-            rows=jax.ShapeDtypeStruct((n, self.run_layout.width), self.dtype),
-            ids=jax.ShapeDtypeStruct((n,), jnp.int64),
-            length=jax.ShapeDtypeStruct((self.mesh.devices.size,), jnp.int32),
-        )
-
-    def _limits(self) -> Limits:
-        """The shape of limits."""
-        number = jax.ShapeDtypeStruct((), jnp.int32)
-        return Limits(number, jax.ShapeDtypeStruct((self.mesh.devices.size,), jnp.int32), number)
-
-    def _empty(self, width: int) -> Flight:
-        lanes = jax.tree.map(lambda leaf: jnp.zeros((width, *leaf.shape), leaf.dtype), self.lane)
-        lanes = eqx.tree_at(lambda x: x.state.status, lanes, lanes.state.status + int(Status.MAX_EPOCHS))
-        return Flight(lanes, jnp.full(width, -1, jnp.int64))
-
-    def empty(self, width: int) -> Flight:
-        """Lanes without runs."""
-        return jax.device_put(self._empty(width), self.sharding)
 
 
 ENGINES_KEPT = 32

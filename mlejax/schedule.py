@@ -1,15 +1,20 @@
-"""Runs are scheduled like requests: waiting ones enter lanes as finished ones leave them."""
+"""Runs are scheduled like requests: waiting ones enter lanes as finished ones leave them.
 
+Runs share nothing, so neither do devices: each has a thread that calls its program again and again, with runs from one
+line. A program sharded over all devices would end each call only when the slowest of them is done.
+"""
+
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from jax.sharding import Mesh
 
-from .lanes import QUEUE, Engine, Flight, Landed, Limits, Queue
+from .lanes import QUEUE, Engine, Limits, Queue
 
 SECONDS_PER_CALL = 0.25
 """How long compiled code may run before Python looks at progress, Ctrl-C and the disk."""
@@ -35,10 +40,13 @@ ACCELERATOR = Tuning(lanes=65536, chunk=65536, epochs=256)
 SMALLEST = 64
 """Lanes per device at least: enough for the vector units."""
 
+REPORTS_KEPT = 2
+"""Of each device, unread, before it waits."""
 
-def tuning(mesh: Mesh) -> Tuning:
+
+def tuning(device: Any) -> Tuning:
     """The one place where backends are told apart."""
-    return CPU if mesh.devices.flat[0].platform == "cpu" else ACCELERATOR
+    return CPU if device.platform == "cpu" else ACCELERATOR
 
 
 class Tally:
@@ -51,74 +59,56 @@ class Tally:
 
 def run_all(
     engine: Engine,
+    devices: Sequence[Any],
     shared: Any,
     waiting: np.ndarray,
     rows_of: Callable[[np.ndarray], np.ndarray],
-    land: Callable[[np.ndarray, Any], None],
     tally: Tally,
     compiling: Callable[[bool], None],
-) -> Iterator[int]:
+) -> Generator[tuple[np.ndarray, Any], None, None]:
     """Run all waiting runs to their ends.
 
     Args:
         engine: the compiled programs.
+        devices: of one kind; no more of them are used than there are runs for.
         shared: train and validation samples that all runs share, or (None, None).
         waiting: run numbers in the order in which to start them.
-        rows_of: the packed `Run`s of run numbers.
-        land: told the numbers and stacked `ended` states of runs that have ended, before the devices go on: what it
-            asks of them they do first.
+        rows_of: the packed `Run`s of run numbers; called from several threads.
         tally: counts epochs.
         compiling: told when compilation begins and ends.
 
     Yields:
-        How many runs have landed, while the devices go on.
+        Numbers and stacked `ended` states of runs that have ended, while the devices go on. To be closed when left
+        early: each device then stops at the end of its call.
     """
-    setting, devices = tuning(engine.mesh), engine.mesh.devices.size
-    shared = jax.device_put(shared, engine.replicated)
-    line, pace = _Line(waiting, rows_of), _Pace(setting.epochs, devices)
-    width = devices * lanes_per_device(len(waiting), devices, setting)
-    if width not in engine.programs:
-        compiling(True)
-    program = engine.program(width)
-    compiling(False)
-    busy = np.zeros(devices, np.int64)
-    with ThreadPoolExecutor(devices) as watchers:
+    if not len(waiting):
+        return
+    setting, devices = tuning(devices[0]), devices[: -(-len(waiting) // SMALLEST)]
+    width = lanes_per_device(len(waiting), len(devices), setting)
+    line, landing = _Line(waiting, len(devices), least=width // 8), _Landing(len(devices))
+    compiling(any((width, device) not in engine.programs for device in devices))
 
-        def call(flight: Flight) -> _Call:
-            queue, dealt = line.deal(engine, width)
-            # A lane that is free while more runs wait than were dealt ends the call; else it goes on to the end.
-            few = width // devices - 1 if line.length > len(dealt) else 0
-            began = time.perf_counter()
-            flight, landed = program(flight, queue, Limits(pace.epochs, pace.rounds, np.int32(few)), shared)
-            seconds = watchers.map(lambda shard: _seconds_until(shard.data, began), landed.rounds.addressable_shards)
-            return _Call(flight, landed, dealt, pace.epochs, seconds)
+    def keep_at_work(device: Any) -> None:
+        try:
+            with jax.enable_x64(True):  # a setting of each thread
+                at_work = _Device(engine, device, width, shared, setting.epochs)
+                while at_work.takes_from(line):
+                    landing.put(at_work.call(rows_of, line))
+            landing.put(None)
+        except BaseException as error:
+            landing.put(error)
 
-        now = call(engine.empty(width)) if line.length else None
-        while now is not None:
-            seconds, landed = np.array(list(now.seconds)), _Report(engine, now.landed)
-            pace.learn(seconds, landed.rounds)
-            line.took(now.dealt, landed.taken)
-            busy += landed.taken - landed.count
-            tally.executed += int(landed.visits.sum() * now.epochs) * min(engine.chunk, width // devices)
-            tally.useful += int(landed.states[4].sum())
-            land(landed.ids, landed.states)
-            now = call(now.flight) if line.length or busy.any() else None
-            yield len(landed.ids)
-
-
-class _Call(NamedTuple):
-    """A call that has been launched."""
-
-    flight: Flight
-    landed: Landed
-    dealt: np.ndarray  # run numbers
-    epochs: np.int32  # per visit
-    seconds: Iterator[float]  # that each device takes
-
-
-def _seconds_until(array: jax.Array, began: float) -> float:
-    array.block_until_ready()
-    return time.perf_counter() - began
+    with ThreadPoolExecutor(len(devices), thread_name_prefix="mlejax") as pool:
+        try:
+            pool.map(keep_at_work, devices)
+            for report in landing.reports():
+                compiling(False)
+                tally.executed += report.executed
+                tally.useful += int(report.states[4].sum())
+                yield report.ids, report.states
+        finally:
+            line.close()
+            landing.close()
 
 
 def lanes_per_device(runs: int, devices: int, setting: Tuning) -> int:
@@ -127,73 +117,137 @@ def lanes_per_device(runs: int, devices: int, setting: Tuning) -> int:
     return min(setting.lanes, max(SMALLEST, 1 << (wanted.bit_length() - 1)))
 
 
+class _Report(NamedTuple):
+    """What one call did."""
+
+    ids: np.ndarray  # of the runs that ended
+    states: Any
+    executed: int  # epochs that lanes, busy or not, went through
+
+
+class _Device:
+    """One device: its lanes, and what it has learnt about its own speed."""
+
+    def __init__(self, engine: Engine, device: Any, width: int, shared: Any, most: int):
+        self.engine, self.width, self.program = engine, width, engine.program(width, device)
+        self.flight, self.shared = jax.device_put((engine.empty(width), shared), device)
+        self.pace = engine.paces.setdefault((width, device), _Pace())
+        self.most = most  # epochs per visit
+        self.busy, self.wanted = 0, 2 * width  # lanes, and runs from the line
+        self.ids, self.more = np.zeros(0, np.int64), False
+
+    def takes_from(self, line: "_Line") -> bool:
+        """Get runs from the line. Whether there is anything to do: if not, there never will be."""
+        self.ids, self.more = line.take(self.wanted, wait=self.busy == 0)
+        return (len(self.ids) > 0 or self.busy > 0) and not line.closed
+
+    def call(self, rows_of: Callable[[np.ndarray], np.ndarray], line: "_Line") -> _Report:
+        """Take runs into lanes, go on with them, and land those that end."""
+        # A lane that is free while runs still stand in line ends the call; else it goes on to the end.
+        limits = Limits(self.pace.epochs, self.pace.rounds, np.int32(self.width - 1 if self.more else 0))
+        queue, began = self._queue(rows_of), time.perf_counter()
+        self.flight, landed = self.program(self.flight, queue, limits, self.shared)
+        landed.rounds.block_until_ready()
+        self.pace.learn(time.perf_counter() - began, int(landed.rounds), self.most)
+        taken, count = int(landed.taken), int(landed.count)
+        line.took(self.ids, taken)
+        self.busy += taken - count
+        self.wanted = min(2 * taken + self.width, QUEUE * self.width)
+        chunk = min(self.engine.chunk, self.width)
+        states = self.engine.end_layout.unpack(np.array(np.asarray(landed.rows)[:count]))
+        ids = np.array(np.asarray(landed.ids)[:count])
+        return _Report(ids, states, int(landed.visits) * int(limits.epochs) * chunk)
+
+    def _queue(self, rows_of: Callable[[np.ndarray], np.ndarray]) -> Queue:
+        n, room = len(self.ids), QUEUE * self.width
+        rows = np.zeros((room, self.engine.run_layout.width), self.engine.dtype)
+        ids = np.full(room, -1, np.int64)
+        if n:
+            rows[:n], ids[:n] = rows_of(self.ids), self.ids
+        return Queue(rows, ids, np.int32(n))
+
+
 class _Line:
-    """The runs that wait, in order."""
+    """The runs that wait, in order. Several devices take from it, each in a thread of its own."""
 
-    def __init__(self, waiting: np.ndarray, rows_of: Callable[[np.ndarray], np.ndarray]):
-        self.waiting, self.rows_of, self.next = waiting, rows_of, 0
-        self.back = waiting[:0]  # dealt, but not taken: they come first
-        self.appetite = 0  # twice what a device took last
+    def __init__(self, waiting: np.ndarray, devices: int, least: int):
+        self.waiting, self.next = waiting, 0
+        self.back = waiting[:0]  # given, but not taken into a lane: they come first
+        self.devices, self.least = devices, least
+        self.given = 0  # runs of which it is not known yet whether they will come back
+        self.closed = False
+        self.changed = threading.Condition()
 
-    @property
-    def length(self) -> int:
+    def _length(self) -> int:
         return len(self.back) + len(self.waiting) - self.next
 
-    def deal(self, engine: Engine, width: int) -> tuple[Queue, np.ndarray]:
-        """The next runs, dealt to the devices in turn; and their numbers in the order of the line."""
-        devices = engine.mesh.devices.size
-        each = QUEUE * width // devices
-        wanted = max(0, min(each, self.appetite + width // devices) * devices - len(self.back))
-        ids = np.concatenate([self.back, self.waiting[self.next : self.next + wanted]])
-        self.next += min(wanted, len(self.waiting) - self.next)
-        self.back = ids
-        queue = Queue(
-            rows=np.zeros((devices, each, engine.run_layout.width), engine.dtype),
-            ids=np.full((devices, each), -1, np.int64),
-            length=np.zeros(devices, np.int32),
-        )
-        if len(ids):
-            rows = self.rows_of(ids)
-            for device in range(devices):
-                mine = slice(device, None, devices)
-                n = queue.length[device] = len(ids[mine])
-                queue.rows[device, :n], queue.ids[device, :n] = rows[mine], ids[mine]
-        flat = Queue(queue.rows.reshape(-1, engine.run_layout.width), queue.ids.reshape(-1), queue.length)
-        return jax.device_put(flat, engine.sharding), ids
+    def take(self, wanted: int, wait: bool) -> tuple[np.ndarray, bool]:
+        """At most a device's share of the runs, so that at the end none has all; and whether more stand in line.
 
-    def took(self, given: np.ndarray, taken: np.ndarray) -> None:
-        """What the devices did not take stays at the head of the line."""
-        self.appetite = 2 * int(taken.max())
-        left = np.ones(len(given), bool)
-        for device, count in enumerate(taken):
-            left[device :: len(taken)][:count] = False
-        self.back = given[left]
+        Args:
+            wanted: at most so many.
+            wait: whether to wait, where there are none, until none can come back any more.
+        """
+        with self.changed:
+            self.changed.wait_for(lambda: self.closed or not wait or self._length() or not self.given)
+            count = min(wanted, max(self.least, -(-self._length() // self.devices)))
+            ids, self.back = self.back[:count], self.back[count:]
+            fresh = self.waiting[self.next : self.next + count - len(ids)]
+            self.next += len(fresh)
+            self.given += len(ids) + len(fresh)
+            return np.concatenate([ids, fresh]), self._length() > 0
+
+    def took(self, given: np.ndarray, taken: int) -> None:
+        """A device has taken the first of what it was given; the rest goes back to the head of the line."""
+        with self.changed:
+            self.given -= len(given)
+            self.back = np.concatenate([given[taken:], self.back])
+            self.changed.notify_all()
+
+    def close(self) -> None:
+        """Nobody waits any more."""
+        with self.changed:
+            self.closed = True
+            self.changed.notify_all()
+
+
+class _Landing:
+    """Where devices leave their reports: a few of each at most, so that a slow reader does not fill the memory."""
+
+    def __init__(self, devices: int):
+        self.devices, self.items, self.room = devices, SimpleQueue(), threading.Semaphore(REPORTS_KEPT * devices)
+
+    def put(self, item: _Report | BaseException | None) -> None:
+        """A report, None for the last word of a device, or what ended it."""
+        self.room.acquire()
+        self.items.put(item)
+
+    def reports(self) -> Iterator[_Report]:
+        """Until every device has had its last word."""
+        ended = 0
+        while ended < self.devices:
+            item = self.items.get()
+            self.room.release()
+            if isinstance(item, BaseException):
+                raise item
+            if item is None:
+                ended += 1
+            else:
+                yield item
+
+    def close(self) -> None:
+        """Nobody reads any more; nobody shall wait for room."""
+        self.room.release(2 * self.devices)
 
 
 class _Pace:
-    """How much each device does in a call, so that it takes `SECONDS_PER_CALL`: cores differ, and change."""
+    """How much a device does in a call, so that it takes `SECONDS_PER_CALL`: cores differ, and change."""
 
-    def __init__(self, epochs: int, devices: int):
-        self.most, self.epochs, self.rounds = epochs, np.int32(1), np.ones(devices, np.int32)
+    def __init__(self) -> None:
+        self.epochs, self.rounds = np.int32(1), np.int32(1)
 
-    def learn(self, seconds: np.ndarray, rounds: np.ndarray) -> None:
+    def learn(self, seconds: float, rounds: int, most: int) -> None:
         """From the last call. Whole rounds of the most epochs, unless one alone takes too long; at most eightfold."""
-        before = self.rounds * self.epochs
-        total = np.minimum(SECONDS_PER_CALL * rounds * self.epochs / seconds, 8 * before)
-        total = np.where(rounds > 0, total, before)  # a device without runs has shown nothing
-        self.epochs = np.int32(np.clip(total.min(), 1, self.most))
-        self.rounds = np.maximum(total / self.epochs, 1).astype(np.int32)
-
-
-class _Report:
-    """A `Landed` as NumPy: counts by device, and the runs that ended on any of them."""
-
-    def __init__(self, engine: Engine, landed: Landed):
-        devices = engine.mesh.devices.size
-        self.count, self.taken = np.asarray(landed.count), np.asarray(landed.taken)
-        self.rounds, self.visits = np.asarray(landed.rounds), np.asarray(landed.visits)
-        rows = np.asarray(landed.rows).reshape(devices, -1, engine.end_layout.width)
-        ids = np.asarray(landed.ids).reshape(devices, -1)
-        self.ids = np.concatenate([part[:n] for part, n in zip(ids, self.count, strict=True)])
-        rows = np.concatenate([part[:n] for part, n in zip(rows, self.count, strict=True)])
-        self.states = engine.end_layout.unpack(rows)
+        total = min(SECONDS_PER_CALL * rounds / seconds, 8.0 * self.rounds) * self.epochs
+        self.epochs = np.int32(np.clip(total, 1, most))
+        self.rounds = np.int32(max(total / self.epochs, 1))

@@ -1,9 +1,10 @@
 """Many runs: axes -> runs -> lanes -> results."""
 
+import contextlib
 import dataclasses
 import functools
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -117,8 +118,9 @@ def sweep(
         with jax.enable_x64(True), Results(job.plan, job.start, job.settings, out, repair) as results:
             waiting = results.waiting()
             bar.train(job.plan.count, job.plan.count - len(waiting))
-            for ids, outcome in outcomes(job, waiting, tally, bar):
-                results.put(ids, outcome)
+            with contextlib.closing(outcomes(job, waiting, tally, bar)) as ended:
+                for ids, outcome in ended:
+                    results.put(ids, outcome)
             made = {
                 "path": job.data.path,
                 "device": describe(job.mesh),
@@ -182,79 +184,59 @@ def prepare(
     return Job(start, plan, data, optimizer, dtype, mesh, settings)
 
 
-def outcomes(job: Job, waiting: np.ndarray, tally: Tally, bar: Progress) -> Iterator[tuple[np.ndarray, Outcome]]:
-    """Run numbers and what became of them: all runs together, or seed by seed where observations are raw."""
+Ended = tuple[np.ndarray, Outcome]
+"""Run numbers and what became of them."""
+
+
+def outcomes(job: Job, waiting: np.ndarray, tally: Tally, bar: Progress) -> Generator[Ended, None, None]:
+    """All runs together, or seed by seed where observations are raw. To be closed when left early."""
     if job.data.factored:
-        if len(waiting):
-            yield from _concluded(job, waiting, (None, None), tally, bar)
+        yield from _concluded(job, waiting, (None, None), tally, bar)
         return
     seed_of = job.plan.index(waiting)[0]
     for seed in np.unique(seed_of):
         yield from _concluded(job, waiting[seed_of == seed], job.data.of(int(seed)), tally, bar)
 
 
-def _concluded(
-    job: Job, ids: np.ndarray, shared: Any, tally: Tally, bar: Progress
-) -> Iterator[tuple[np.ndarray, Outcome]]:
-    """Run these runs; measure what they found in float64, many at a time."""
-    plan, dtype = job.plan, job.dtype
-    example = cast(plan.example(), dtype)
-    engine = Engine.of(example, cast(shared, dtype), job.optimizer, dtype, job.mesh, tuning(job.mesh).chunk)
-    conclusions = _Conclusions(plan, shared)
-    try:
-        for count in run_all(
-            engine, cast(shared, dtype), plan.order(ids), plan.rows, conclusions.land, tally, bar.compiling
-        ):
-            bar.runs_done(count, tally)
-            yield from conclusions.ready()
-    except KeyboardInterrupt:  # the runs that have ended are worth keeping
-        conclusions.ask()
-        yield from conclusions.ready()
-        raise
-    conclusions.ask()
-    yield from conclusions.ready()
+def _concluded(job: Job, ids: np.ndarray, shared: Any, tally: Tally, bar: Progress) -> Generator[Ended, None, None]:
+    """Run these runs; measure what they found in float64, many at a time, while the devices go on."""
+    plan, devices, cast_shared = job.plan, list(job.mesh.devices.flat), cast(shared, job.dtype)
+    engine = Engine.of(cast(plan.example(), job.dtype), cast_shared, job.optimizer, job.dtype, tuning(devices[0]).chunk)
+    held, since = [], time.monotonic()
+    landed = run_all(engine, devices, cast_shared, plan.order(ids), plan.rows, tally, bar.compiling)
+    with contextlib.closing(landed):
+        try:
+            for part in landed:
+                bar.runs_done(len(part[0]), tally)
+                held.append(part)
+                late = time.monotonic() - since > SECONDS_BETWEEN_CONCLUSIONS
+                if late or sum(len(ids) for ids, _ in held) >= CONCLUDED_TOGETHER:
+                    yield from _conclude_all(plan, shared, held)
+                    held, since = [], time.monotonic()
+        except KeyboardInterrupt:  # the runs that have ended are worth keeping
+            yield from _conclude_all(plan, shared, held)
+            raise
+    yield from _conclude_all(plan, shared, held)
 
 
-class _Conclusions:
-    """What runs that have ended found, measured many at a time while the lanes go on."""
-
-    def __init__(self, plan: Plan, shared: Any):
-        self.plan, self.shared = plan, shared
-        self.held: list[Any] = []
-        self.asked: list[Any] = []
-        self.since = time.monotonic()
-
-    def land(self, ids: np.ndarray, states: Any) -> None:
-        """Runs that have ended."""
-        self.held.append((ids, states))
-        late = time.monotonic() - self.since > SECONDS_BETWEEN_CONCLUSIONS
-        if late or sum(len(ids) for ids, _ in self.held) >= CONCLUDED_TOGETHER:
-            self.ask()
-
-    def ask(self) -> None:
-        """Have the device measure what is held; returns at once."""
-        if not self.held:
-            return
-        plan, shared = self.plan, self.plan.run.train is None
-        together = RAW_CONCLUDED_TOGETHER if shared else CONCLUDED_TOGETHER
-        ids, states = jax.tree.map(lambda *leaves: np.concatenate(leaves), *self.held)
-        index = plan.index(ids)[0]
-        for first in range(0, len(ids), together):
-            take = np.resize(np.arange(first, min(first + together, len(ids))), together)
-            samples = self.shared
-            if not shared:
-                both = (plan.run.train, plan.run.validation)
-                samples = jax.tree.map(lambda leaf, take=take: leaf.values[index[take]], both)
-            piece = jax.tree.map(lambda leaf, take=take: leaf[take], states)
-            self.asked.append((ids[first : first + together], _conclude(piece, samples, shared)))
-        self.held, self.since = [], time.monotonic()
-
-    def ready(self) -> Iterator[tuple[np.ndarray, Outcome]]:
-        """What was asked for."""
-        while self.asked:
-            ids, outcome = self.asked.pop(0)
-            taken = slice(len(ids))  # the rest repeats them
-            yield ids, jax.tree.map(lambda leaf, taken=taken: leaf[taken], jax.device_get(outcome))
+def _conclude_all(plan: Plan, shared: Any, held: list[tuple[np.ndarray, Any]]) -> Iterator[Ended]:
+    """Measure what these runs found, all of it asked of the device before any is waited for."""
+    if not held:
+        return
+    ids, states = jax.tree.map(lambda *leaves: np.concatenate(leaves), *held)
+    raw = plan.run.train is None
+    together, index = RAW_CONCLUDED_TOGETHER if raw else CONCLUDED_TOGETHER, plan.index(ids)[0]
+    asked = []
+    for first in range(0, len(ids), together):
+        take = np.resize(np.arange(first, min(first + together, len(ids))), together)
+        samples = shared
+        if not raw:
+            both = (plan.run.train, plan.run.validation)
+            samples = jax.tree.map(lambda leaf, take=take: leaf.values[index[take]], both)
+        piece = jax.tree.map(lambda leaf, take=take: leaf[take], states)
+        asked.append((ids[first : first + together], _conclude(piece, samples, raw)))
+    for part, outcome in asked:  # the rest repeats runs
+        yield part, jax.tree.map(lambda leaf, part=part: leaf[: len(part)], jax.device_get(outcome))
 
 
 @functools.partial(jax.jit, static_argnums=2)

@@ -15,7 +15,7 @@ from mlejax.status import Status
 
 KILLS = 20 if os.environ.get("CI") else 5
 ARGUMENTS = [
-    "sweep", "--devices", "2", "--draw", "statistics", "--observations", "300", "--seeds", "0:256",
+    "sweep", "--devices", "2", "--draw", "statistics", "--observations", "300", "--seeds", "0:1024",
     "--learning-rates", "0.05:0.9:16", "--patience", "1000000", "--tolerance", "0",
 ]  # fmt: skip
 
@@ -101,7 +101,7 @@ def test_a_sweep_that_is_killed_and_goes_on(tmp_path, nursery, kills):
     status, life = nursery.run(tmp_path / "whole")
     assert status == 0
     whole = opened(tmp_path / "whole")
-    assert whole.sizes == {"seed": 256, "learning_rate": 16}
+    assert whole.sizes == {"seed": 1024, "learning_rate": 16}
     chance, killed, attempt, interrupted = random.Random(1), 0, 0, 0
     while killed < kills:
         attempt += 1

@@ -1,6 +1,8 @@
 """Lanes: packing runs into rows, and taking every waiting run to its end exactly once."""
 
 import functools
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +11,7 @@ import oracles
 import pytest
 
 import mlejax
-from mlejax import devices, lanes, schedule
+from mlejax import lanes, schedule
 from mlejax.sample import Observations
 from mlejax.status import Status
 
@@ -56,15 +58,14 @@ def test_what_is_packed_comes_out_again(dtype):
 
 
 @functools.cache
-def engine(count, chunk):
+def engine(chunk):
     shared = (Observations(jnp.asarray(X)), None)
-    mesh = devices.mesh(jax.local_devices()[:count])
-    return lanes.Engine.of(a_run(np.float64(0.1)), shared, None, np.dtype(np.float64), mesh, chunk), shared
+    return lanes.Engine.of(a_run(np.float64(0.1)), shared, None, np.dtype(np.float64), chunk), shared
 
 
 def run_all(ids, count=2, tuning=None, limits=None):
     tuning = tuning or schedule.CPU
-    made, shared = engine(count, tuning.chunk)
+    (made, shared), devices = engine(tuning.chunk), jax.local_devices()[:count]
     limits = np.full(len(RATES), 60) if limits is None else limits
     tally, told = schedule.Tally(), []
 
@@ -72,20 +73,14 @@ def run_all(ids, count=2, tuning=None, limits=None):
         runs = [a_run(np.float64(RATES[i]), limits[i]) for i in ids]
         return np.stack([np.asarray(made.run_layout.pack(run, np.float64)) for run in runs])
 
-    parts = []
-
-    def land(ids, states):
-        parts.append((ids, states))
-
-    counts = list(schedule.run_all(made, shared, np.asarray(ids), rows_of, land, tally, told.append))
-    assert counts == [len(ids) for ids, _ in parts]
-    return parts, tally, told
+    return list(schedule.run_all(made, devices, shared, np.asarray(ids), rows_of, tally, told.append)), tally, told
 
 
 @pytest.fixture(params=[schedule.CPU, schedule.Tuning(lanes=4, chunk=2, epochs=5)], ids=["wide", "narrow"])
 def tuning(request, monkeypatch):
     monkeypatch.setattr(schedule, "CPU", request.param)
     monkeypatch.setattr(schedule, "SECONDS_PER_CALL", 0.02)
+    monkeypatch.setattr(schedule, "SMALLEST", 4)  # so that a second device has something to do
     return request.param
 
 
@@ -114,11 +109,91 @@ def test_no_runs_are_no_work(tuning):
 
 
 def test_a_kind_of_run_has_one_engine():
-    one, shared = engine(2, 16)
+    one, shared = engine(16)
     dtype = np.dtype(np.float64)
-    mesh = devices.mesh(jax.local_devices()[:2])
-    assert lanes.Engine.of(a_run(np.float64(0.7)), shared, None, dtype, mesh, 16) is one
-    assert lanes.Engine.of(a_run(np.float64(0.7)), shared, mlejax.natural_gradient(), dtype, mesh, 16) is not one
+    assert lanes.Engine.of(a_run(np.float64(0.7)), shared, None, dtype, 16) is one
+    assert lanes.Engine.of(a_run(np.float64(0.7)), shared, mlejax.natural_gradient(), dtype, 16) is not one
+
+
+def test_what_goes_wrong_on_a_device_is_raised_and_ends_the_others():
+    def no_rows(ids):
+        raise ArithmeticError("no rows")
+
+    made, shared = engine(schedule.CPU.chunk)
+    ended = schedule.run_all(
+        made, jax.local_devices(), shared, np.arange(37), no_rows, schedule.Tally(), lambda _: None
+    )
+    with pytest.raises(ArithmeticError, match="no rows"):
+        list(ended)
+    assert not at_work()
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_devices_stop_when_nobody_wants_more(tuning, count):
+    """Nobody else knows that the runs are no longer wanted, and a thread left behind would hold up the exit."""
+    made, shared = engine(tuning.chunk)
+    everything, seen = np.arange(100_000), []
+
+    def rows_of(ids):
+        seen.extend(ids)
+        runs = [a_run(np.float64(RATES[i % len(RATES)]), 50) for i in ids]
+        return np.stack([np.asarray(made.run_layout.pack(run, np.float64)) for run in runs])
+
+    devices, tally = jax.local_devices()[:count], schedule.Tally()
+    ended = schedule.run_all(made, devices, shared, everything, rows_of, tally, lambda _: None)
+    first, _ = next(ended)
+    assert len(at_work()) == count
+    ended.close()
+    assert not at_work()
+    assert len(first) <= len(seen) < len(everything)
+
+
+def at_work():
+    return [thread for thread in threading.enumerate() if thread.name.startswith("mlejax")]
+
+
+def test_a_line_gives_no_more_than_a_share_and_takes_back():
+    line = schedule._Line(np.arange(100), devices=4, least=8)
+    first, more = line.take(50, wait=True)
+    assert (first.tolist(), more) == (list(range(25)), True)
+    second, _ = line.take(10, wait=True)
+    assert second.tolist() == list(range(25, 35))
+    line.took(first, 5)
+    third, _ = line.take(21, wait=True)
+    assert third.tolist() == [*range(5, 25), 35][:21]
+    rest = []
+    while len(part := line.take(8, wait=False)[0]):
+        rest += part.tolist()
+    assert rest == list(range(36, 100))
+
+
+def test_who_has_nothing_to_do_waits_until_nothing_can_come_back():
+    line = schedule._Line(np.arange(4), devices=2, least=4)
+    given, more = line.take(4, wait=True)
+    assert (len(given), more) == (4, False)
+    assert len(line.take(4, wait=False)[0]) == 0
+    with ThreadPoolExecutor(1) as pool:
+        waits = pool.submit(line.take, 4, True)
+        with pytest.raises(TimeoutError):
+            waits.result(0.05)
+        line.took(given, 3)
+        assert waits.result(5)[0].tolist() == [3]
+        waits = pool.submit(line.take, 4, True)
+        line.took(given[3:], 1)
+        assert len(waits.result(5)[0]) == 0
+
+
+def test_a_pace_is_learnt_by_and_by():
+    pace = schedule._Pace()
+    pace.learn(1e-6, 1, 128)
+    assert (pace.epochs, pace.rounds) == (8, 1)
+    pace.learn(schedule.SECONDS_PER_CALL / 100, 1, 128)
+    assert (pace.epochs, pace.rounds) == (64, 1)
+    for _ in range(9):
+        pace.learn(float(1e-4 * pace.rounds * pace.epochs / 128), int(pace.rounds), 128)
+    assert (pace.epochs, pace.rounds) == (128, round(schedule.SECONDS_PER_CALL / 1e-4))
+    pace.learn(4 * schedule.SECONDS_PER_CALL, 1, 128)  # suddenly a round takes long
+    assert (pace.epochs, pace.rounds) == (32, 1)
 
 
 @pytest.mark.parametrize("count", [1, 4])

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import mlejax
-from mlejax import devices, lanes, schedule
+from mlejax import lanes, schedule
 from mlejax.sample import as_observations, summarize
 
 ROOT = Path(__file__).parent.parent
@@ -93,18 +93,17 @@ def test_the_lane_program_can_be_compiled_for_other_devices(family, dtype, platf
         train=train,
         validation=validation,
     )
-    mesh = devices.mesh(jax.local_devices()[:1])
-    engine = lanes.Engine(run, shared, None, np.dtype(dtype), mesh, schedule.ACCELERATOR.chunk)
+    engine = lanes.Engine(run, shared, None, np.dtype(dtype), schedule.ACCELERATOR.chunk)
     width = 64
-    arguments = (jax.eval_shape(lambda: engine._empty(width)), engine._queue(width), engine._limits(), engine.shared)
+    arguments = engine.arguments(width)
     leaves, tree = jax.tree.flatten(arguments)
 
     @jax.jit
     def program(leaves):
-        return jax.tree.leaves(engine._fly(*jax.tree.unflatten(tree, leaves)))
+        return jax.tree.leaves(engine.fly(*jax.tree.unflatten(tree, leaves)))
 
     made = exported(program, platform, leaves)
-    landed = eqx.filter_eval_shape(engine._fly, *arguments)[1]
+    landed = eqx.filter_eval_shape(engine.fly, *arguments)[1]
     assert landed.rows.shape == ((lanes.QUEUE + 1) * width, engine.end_layout.width)
     assert landed.rows.dtype == dtype
     assert any(aval.shape == landed.rows.shape and aval.dtype == dtype for aval in made.out_avals)
