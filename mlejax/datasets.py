@@ -104,6 +104,13 @@ def draw_summary(
     return eqx.tree_at(lambda s: s.count, summary, jnp.asarray(float(count), summary.count.dtype))
 
 
+DRAWN_TOGETHER = 1_000_000
+"""Observations, or statistics, that a device draws in one call: some milliseconds, beside which a call costs little."""
+
+SEEDS_TOGETHER = (4, 64)
+"""Seeds that a device draws in one call, at least and at most: a last call that has fewer draws others for nothing."""
+
+
 class Draws(NamedTuple):
     """How samples are drawn by JAX."""
 
@@ -146,7 +153,8 @@ def _draw_all(
 ) -> Any:
     """Summaries of the samples of all seeds, spread over the devices."""
     program = _drawing(draws.n, draws.held_out, draws.directly, form, branches, mesh)
-    per_call = 4 * mesh.devices.size
+    drawn = 1 if draws.directly else draws.n
+    per_call = int(np.clip(DRAWN_TOGETHER // drawn, *SEEDS_TOGETHER)) * mesh.devices.size
     parts = []
     for first in range(0, len(seeds), per_call):
         chunk = seeds[first : first + per_call]
