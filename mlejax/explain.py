@@ -5,6 +5,7 @@ import math
 import resource
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -20,11 +21,16 @@ from .schedule import Tally, tuning
 from .store import batch_shape
 from .sweep import Job, outcomes, prepare
 
-CALIBRATION_RUNS = 8192
-CALIBRATION_SEEDS = 32
-RAW_CALIBRATION_RUNS = 64
-REPEATS = 4
+FEW_RUNS, MANY_RUNS = 2048, 131_072
+FEW_SEEDS, MANY_SEEDS = 32, 2048
+RAW_RUNS = 64
+"""What a calibration begins with, and the most that it goes up to; on raw observations it begins with fewer runs."""
 
+CALIBRATION_SECONDS = 0.5
+"""How long the larger of two calibrations is to take, if there is enough to do; more where a little takes longer."""
+
+GROWTH = 4
+REPEATS = 3
 
 WORKING_BYTES = 40
 """Per run, besides its results: its place in the line and in the order, and its batch."""
@@ -71,27 +77,23 @@ def explain(model: Model, *, seeds: Any, progress: bool = True, **arguments: Any
         model, seeds, **arguments: as `sweep` takes them, `out` and `repair` excepted.
         progress: show a progress bar.
     """
-    seeds = np.atleast_1d(np.asarray(seeds))
-    random = np.random.default_rng(0)
-    some = np.sort(random.choice(seeds, min(CALIBRATION_SEEDS, len(seeds)), replace=False))
+    seeds, random = np.atleast_1d(np.asarray(seeds)), np.random.default_rng(0)
+    some = random.choice(seeds, min(MANY_SEEDS, len(seeds)), replace=False)
     with Progress(enabled=progress) as bar, jax.enable_x64(True):
-        job, first_draw = _timed(lambda: prepare(model, seeds=some, **arguments, bar=bar))
-        job, draw = _timed(lambda: prepare(model, seeds=some, **arguments, bar=bar))
-        total = job.plan.count // len(some) * len(seeds)
-        most = CALIBRATION_RUNS if job.data.factored else RAW_CALIBRATION_RUNS
-        ids = random.permutation(job.plan.count)[:most]
-        bar.train((REPEATS + 1) * len(ids), 0)
-        _, first_run = _timed(lambda: _run(job, ids[: len(ids) // 8 or 1], bar))
-        (few, _), short = _soonest(lambda: _run(job, ids[: len(ids) // 8 or 1], bar))
-        (tally, results), run = _soonest(lambda: _run(job, ids, bar))
-    scale = total / len(ids)
+        drawing = _calibrate(
+            lambda n: prepare(model, seeds=np.sort(some[:n]), **arguments, bar=bar), FEW_SEEDS, len(some)
+        )
+        job = drawing.result
+        ids = np.arange(job.plan.count)  # seed by seed: on raw observations the runs of a seed go together
+        if job.data.factored:
+            ids = random.choice(job.plan.count, min(MANY_RUNS, job.plan.count), replace=False)
+        training = _calibrate(lambda n: _run(job, ids[:n], bar), FEW_RUNS if job.data.factored else RAW_RUNS, len(ids))
+    tally, results = training.result
+    total = job.plan.count // drawing.count * len(seeds)
+    scale = total / training.count
     # What lanes go through besides useful epochs: half a visit for every run, and their emptying at the end, once.
-    per_run = tuning(job.mesh.devices.flat[0]).epochs / 2
-    ending = max(0.0, tally.executed - tally.useful - per_run * len(ids))
-    executed = scale * (tally.useful + per_run * len(ids)) + ending
-    # The difference of the two calibrations is free of what every sweep pays once.
-    more = tally.executed - few.executed
-    pace = (run - short) / more if more > 0 and run > short else run / max(tally.executed, 1)
+    between = tuning(job.mesh.devices.flat[0]).epochs / 2 * training.count
+    ending = max(0.0, tally.executed - tally.useful - between)
     shape = (len(seeds), *job.plan.shape[1:])
     batch = batch_shape(shape)
     return Explanation(
@@ -101,28 +103,61 @@ def explain(model: Model, *, seeds: Any, progress: bool = True, **arguments: Any
         devices=describe(job.mesh),
         path=job.data.path,
         run_epochs=scale * tally.useful,
-        executed_run_epochs=executed,
-        drawing_seconds=draw * len(seeds) / len(some),
-        training_seconds=run + pace * max(0.0, executed - tally.executed),
-        starting_seconds=max(0.0, first_draw - draw) + max(0.0, first_run - short),
+        executed_run_epochs=scale * (tally.useful + between) + ending,
+        drawing_seconds=drawing.predicted(len(seeds)),
+        training_seconds=training.predicted(total),
+        starting_seconds=drawing.starting + training.starting,
         memory_bytes=_resident() + total * (_bytes_per_run(job) + WORKING_BYTES),
         disk_bytes=total * _stored_bytes_per_run(results),
     )
 
 
-def _timed(work: Any) -> tuple[Any, float]:
+@dataclasses.dataclass(frozen=True)
+class _Calibration:
+    """Some work done with little and with more of it, in seconds; and what came of the latter."""
+
+    starting: float  # what the very first time took longer
+    less: tuple[int, float]
+    count: int
+    seconds: float
+    result: Any
+
+    def predicted(self, count: int) -> float:
+        """The difference of the two is free of what is paid once."""
+        more = self.count - self.less[0]
+        each = (self.seconds - self.less[1]) / more if more else 0.0
+        return self.seconds + (count - self.count) * (each if each > 0 else self.seconds / self.count)
+
+
+def _calibrate(work: Callable[[int], Any], few: int, most: int) -> _Calibration:
+    """Do more and more of it until it takes long enough to be measured."""
+    count = min(few, most)
+    first, _ = _timed(work, count)
+    seconds, result = _median(work, count)
+    starting, less = max(0.0, first - seconds), (count, seconds)
+    while count < most and seconds < CALIBRATION_SECONDS:
+        count = min(GROWTH * count, most)
+        seconds, result = _median(work, count)
+    return _Calibration(starting, less, count, seconds, result)
+
+
+def _median(work: Callable[[int], Any], count: int) -> tuple[float, Any]:
+    """The middle one of a few times, or fewer where one takes long."""
+    times = [_timed(work, count)]
+    while len(times) < REPEATS and sum(seconds for seconds, _ in times) < REPEATS * CALIBRATION_SECONDS:
+        times.append(_timed(work, count))
+    return sorted(times, key=lambda timed: timed[0])[len(times) // 2]
+
+
+def _timed(work: Callable[[int], Any], count: int) -> tuple[float, Any]:
     began = time.perf_counter()
-    result = work()
-    return result, time.perf_counter() - began
-
-
-def _soonest(work: Any) -> tuple[Any, float]:
-    """The quickest of a few times: whatever else the machine does only ever adds."""
-    return min((_timed(work) for _ in range(REPEATS)), key=lambda timed: timed[1])
+    result = work(count)
+    return time.perf_counter() - began, result
 
 
 def _run(job: Job, ids: np.ndarray, bar: Progress) -> tuple[Tally, list[Any]]:
     tally = Tally()
+    bar.train(len(ids), 0)
     return tally, list(outcomes(job, ids, tally, bar))
 
 

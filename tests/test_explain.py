@@ -16,8 +16,10 @@ GIVEN = {"learning_rates": np.geomspace(0.05, 2.0, 24), "observations": 300, "dr
 @pytest.fixture
 def small_trial(monkeypatch):
     """A trial of a part of the sweep, as it is where sweeps are large."""
-    monkeypatch.setattr(explain, "CALIBRATION_RUNS", 256)
-    monkeypatch.setattr(explain, "CALIBRATION_SEEDS", 16)
+    monkeypatch.setattr(explain, "FEW_RUNS", 64)
+    monkeypatch.setattr(explain, "MANY_RUNS", 256)
+    monkeypatch.setattr(explain, "FEW_SEEDS", 4)
+    monkeypatch.setattr(explain, "MANY_SEEDS", 16)
 
 
 @pytest.mark.parametrize(("seeds", "rates"), [(40, 24), (300, 7), (1, 1), (70_000, 3)], ids=lambda n: str(n))
