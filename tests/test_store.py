@@ -414,7 +414,7 @@ def test_a_batch_that_is_lost_is_computed_again(saved, fresh, computed):
 
 # Kill and Ctrl-C --------------------------------------------------------------------------------------------------
 
-LASTING = {"observations": 1000, "max_epochs": 60_000, "tolerance": 0.0, "patience": 1_000_000}
+LASTING = {"observations": 1000, "max_epochs": 300_000, "tolerance": 0.0, "patience": 1_000_000}
 
 
 def started(folder):
@@ -472,7 +472,7 @@ def test_killed_and_interrupted_a_sweep_ends_with_the_same_bits(tmp_path):
     for _ in range(2):
         assert ended_by(signal.SIGKILL, folder, moment.uniform(0.0, 0.5))[0] == -signal.SIGKILL
         counts.append(finished())
-    status, out, err = ended_by(signal.SIGINT, folder, 0.1)
+    status, out, err = ended_by(signal.SIGINT, folder, 0.5)
     counts.append(finished())
     assert (status, out) == (130, "")
     assert f"mlejax sweep: interrupted. Finished runs are safe in {folder}; the same command goes on from there." in err
