@@ -116,7 +116,7 @@ def explain(model: Model, *, seeds: Any, progress: bool = True, **arguments: Any
 class _Calibration:
     """Some work done with little and with more of it, in seconds; and what came of the latter."""
 
-    starting: float  # what the very first time took longer
+    starting: float  # what a first time takes longer
     less: tuple[int, float]
     count: int
     seconds: float
@@ -131,14 +131,15 @@ class _Calibration:
 
 def _calibrate(work: Callable[[int], Any], few: int, most: int) -> _Calibration:
     """Do more and more of it until it takes long enough to be measured."""
-    count = min(few, most)
-    first, _ = _timed(work, count)
-    seconds, result = _median(work, count)
-    starting, less = max(0.0, first - seconds), (count, seconds)
-    while count < most and seconds < CALIBRATION_SECONDS:
-        count = min(GROWTH * count, most)
+    count, less, starting = min(few, most), None, 0.0
+    while True:
+        first, _ = _timed(work, count)  # more runs may mean more lanes: a compilation of its own
         seconds, result = _median(work, count)
-    return _Calibration(starting, less, count, seconds, result)
+        starting = max(starting, first - seconds)
+        less = less or (count, seconds)
+        if count == most or seconds >= CALIBRATION_SECONDS:
+            return _Calibration(starting, less, count, seconds, result)
+        count = min(GROWTH * count, most)
 
 
 def _median(work: Callable[[int], Any], count: int) -> tuple[float, Any]:
