@@ -114,8 +114,7 @@ def report(document: Mapping[str, Any]) -> str:
         "ns: per useful run-epoch and core, median over rounds; for mlejax of the whole call, from arguments to table,",
         "for C++ of the runs alone. x C++: speed beside C++ -O3 -march=native -ffast-math on as many cores; of linear:",
         "beside the same program on one core; both are medians of ratios within a round, for all rows run in turn.",
-        "C++ threads share nothing but a counter: what they lack to linear is the machine's doing. mlejax's devices",
-        "end each compiled call, of a quarter of a second, together: where speeds vary they wait for the slowest.",
+        "C++ threads share nothing but a counter, and mlejax's devices a line of runs.",
     ]
     return "\n".join([*lines, common.describe(document["environment"])])
 
