@@ -1,6 +1,7 @@
 """The same sweep through mlejax and through what people would use instead: runs per second, answers compared."""
 
 import argparse
+import contextlib
 import ctypes
 import dataclasses
 import functools
@@ -9,9 +10,9 @@ import math
 import statistics
 import sys
 import time
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
 from typing import Any
+from unittest import mock
 
 import jax
 import jax.numpy as jnp
@@ -103,25 +104,41 @@ class Peer:
         return {"status": found["status"], "epochs": found["epochs"], **estimate}
 
 
+@contextlib.contextmanager
+def preparations() -> Iterator[list[float]]:
+    """Seconds that calls of `mlejax.sweep` spend on their arguments, on drawing and on summaries, call by call."""
+    module, seconds = importlib.import_module("mlejax.sweep"), []
+    prepare = module.prepare
+
+    def timed(*arguments: Any, **named: Any) -> Any:
+        began = time.perf_counter()
+        try:
+            return prepare(*arguments, **named)
+        finally:
+            seconds.append(time.perf_counter() - began)
+
+    with mock.patch.object(module, "prepare", timed):
+        yield seconds
+
+
 class Sweep(Peer):
-    """mlejax: the whole call, its data drawn in it; what the drawing costs is measured with a single epoch."""
+    """mlejax: the whole call, its data drawn in it; what the drawing costs is measured in the same call."""
 
     def setup(self) -> None:
         devices.start(self.cores)
 
     def fit(self) -> dict[str, Any]:
-        result = self._sweep(self.problem.max_epochs)
+        with preparations() as self.prepared:
+            result = self._sweep()
         model = result.model
         found = {"status": result.status, "epochs": result.epochs, "mean": model.mean, "variance": model.variance}
         return {name: np.ravel(values) for name, values in found.items()}
 
     def apart(self) -> float:
-        """Seconds of the same call with one epoch: drawing, summaries, set-up, results."""
-        began = time.perf_counter()
-        self._sweep(1)
-        return time.perf_counter() - began
+        """Seconds of the last call until its samples were drawn and summarised."""
+        return self.prepared[-1]
 
-    def _sweep(self, max_epochs: int) -> mlejax.SweepResult:
+    def _sweep(self) -> mlejax.SweepResult:
         problem = self.problem
         return mlejax.sweep(
             mlejax.Normal(*epochs.START),
@@ -129,7 +146,7 @@ class Sweep(Peer):
             learning_rates=problem.rates,
             observations=problem.observations,
             draw="numpy",
-            max_epochs=max_epochs,
+            max_epochs=problem.max_epochs,
             patience=problem.patience,
             tolerance=problem.tolerance,
             progress=False,
@@ -416,7 +433,7 @@ def results(problem: Problem, cores: int, rounds: int) -> dict[str, Any]:
     records: list[dict[str, Any]] = [{"program": row.program, "cores": row.cores, "note": row.note} for row in rows]
     measured: dict[int, dict[str, Any]] = {}
     parts = {number: part_of(len(runs), row.part) for number, row in enumerate(rows)}
-    with ExitStack() as stack:
+    with contextlib.ExitStack() as stack:
         waiting = {}
         for number, row in enumerate(rows):
             absent = [name for name in row.packages if importlib.util.find_spec(name) is None]
@@ -471,8 +488,8 @@ def figures(
 ) -> dict[str, Any]:
     """One row's numbers. A program that made a part of the runs stands for one that made them all."""
     whole = statistics.median(one["samples"])
-    apart = statistics.median(one["apart"]) if one["apart"] else 0.0
-    seconds = (whole - apart) * count / len(part)
+    apart = one["apart"] or [0.0] * len(one["samples"])
+    seconds = statistics.median(np.subtract(one["samples"], apart).tolist()) * count / len(part)
     record = {
         "seconds": seconds,
         "runs_per_second": count / seconds,
@@ -544,7 +561,7 @@ def report(record: Mapping[str, Any]) -> str:
         "draw and summarise (once, on one core).",
         *(
             f"mlejax.sweep draws them in the call, which took {common.duration(row['whole_call_seconds'])} in all on "
-            f"{row['cores']} cores; the rows hold what the same call with one epoch takes less."
+            f"{row['cores']} cores; the rows hold what was left of the call then, until its table was there."
             for row in rows
             if row.get("whole_call_seconds")
         ),

@@ -201,8 +201,6 @@ def test_peers_record_report_and_chart(inside, monkeypatch):
         peers.Row("absent", "Torch", 1, ("no_such_package",)),
     ]
     monkeypatch.setattr(peers, "table_rows", lambda cores: rows)
-    # Three calls that each take as long would leave nothing: the time apart is made up here.
-    monkeypatch.setattr(peers.Sweep, "apart", lambda self: 0.0)
     found = peers.results(SMALL, cores=1, rounds=1)
     machine = common.environment()
     record = {"benchmark": "peers", "environment": machine, "problem": dataclasses.asdict(SMALL), **found}
