@@ -40,6 +40,9 @@ ACCELERATOR = Tuning(lanes=65536, chunk=65536, epochs=256)
 SMALLEST = 64
 """Lanes per device at least: enough for the vector units."""
 
+SMALLEST_RAW = 16
+"""Likewise where every lane goes over raw observations: there an empty one costs as much as one that is busy."""
+
 REPORTS_KEPT = 2
 """Of each device, unread, before it waits."""
 
@@ -83,10 +86,13 @@ def run_all(
     """
     if not len(waiting):
         return
-    setting, devices = tuning(devices[0]), devices[: -(-len(waiting) // SMALLEST)]
-    width = lanes_per_device(len(waiting), len(devices), setting)
+    setting, smallest = tuning(devices[0]), SMALLEST if shared[0] is None else SMALLEST_RAW
+    devices = devices[: -(-len(waiting) // smallest)]
+    width = lanes_per_device(len(waiting), len(devices), setting, smallest)
     line, landing = _Line(waiting, len(devices), least=width // 8), _Landing(len(devices))
-    compiling(any((width, device) not in engine.programs for device in devices))
+    new = any((width, device) not in engine.programs for device in devices)
+    if new:
+        compiling(True)
 
     def keep_at_work(device: Any) -> None:
         try:
@@ -102,7 +108,8 @@ def run_all(
         try:
             pool.map(keep_at_work, devices)
             for report in landing.reports():
-                compiling(False)
+                if new:
+                    compiling(new := False)
                 tally.executed += report.executed
                 tally.useful += int(report.states[4].sum())
                 yield report.ids, report.states
@@ -111,10 +118,10 @@ def run_all(
             landing.close()
 
 
-def lanes_per_device(runs: int, devices: int, setting: Tuning) -> int:
+def lanes_per_device(runs: int, devices: int, setting: Tuning, smallest: int) -> int:
     """A power of two."""
     wanted = max(1, runs // (FILLINGS * devices))
-    return min(setting.lanes, max(SMALLEST, 1 << (wanted.bit_length() - 1)))
+    return min(setting.lanes, max(smallest, 1 << (wanted.bit_length() - 1)))
 
 
 class _Report(NamedTuple):

@@ -80,7 +80,7 @@ def run_all(ids, count=2, tuning=None, limits=None):
 def tuning(request, monkeypatch):
     monkeypatch.setattr(schedule, "CPU", request.param)
     monkeypatch.setattr(schedule, "SECONDS_PER_CALL", 0.02)
-    monkeypatch.setattr(schedule, "SMALLEST", 4)  # so that a second device has something to do
+    monkeypatch.setattr(schedule, "SMALLEST_RAW", 4)  # so that a second device has something to do
     return request.param
 
 
@@ -199,7 +199,7 @@ def test_a_pace_is_learnt_by_and_by():
 @pytest.mark.parametrize("count", [1, 4])
 @pytest.mark.parametrize("runs", [1, 63, 1000, 100_000, 10**7])
 def test_lanes_are_a_power_of_two_and_not_too_many(runs, count):
-    wide = schedule.lanes_per_device(runs, count, schedule.CPU)
+    wide = schedule.lanes_per_device(runs, count, schedule.CPU, schedule.SMALLEST)
     assert wide & (wide - 1) == 0
     assert schedule.SMALLEST <= wide <= schedule.CPU.lanes
     assert wide == schedule.SMALLEST or wide * count * schedule.FILLINGS <= runs

@@ -417,10 +417,18 @@ def test_a_batch_that_is_lost_is_computed_again(saved, fresh, computed):
 LASTING = {"observations": 1000, "max_epochs": 300_000, "tolerance": 0.0, "patience": 1_000_000}
 
 
+LISTENING = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background of a shell is born deaf to it
+from mlejax.cli import main
+sys.exit(main())
+"""
+
+
 def started(folder):
-    """A sweep of 32 x 32 runs in a process of its own, as from a shell."""
-    command = [sys.executable, "-m", "mlejax", "sweep", "--seeds", "0:32", "--learning-rates", "0.01:1:32", "--devices"]
-    command += ["2", "--out", str(folder)]
+    """A sweep of 64 x 32 runs in a process of its own, as from a shell."""
+    command = [sys.executable, "-c", LISTENING, "sweep", "--seeds", "0:64", "--learning-rates", "0.01:1:32"]
+    command += ["--devices", "2", "--out", str(folder)]
     for name, value in LASTING.items():
         command += ["--" + name.replace("_", "-"), str(value)]
     kept = {k: v for k, v in os.environ.items() if k not in ("XLA_FLAGS", "JAX_NUM_CPU_DEVICES")}
@@ -458,7 +466,7 @@ def test_killed_and_interrupted_a_sweep_ends_with_the_same_bits(tmp_path):
     folder = tmp_path / "atlas"
     rates = np.geomspace(0.01, 1, 32)
     start = mlejax.Normal(0.0, 1.0)
-    reference = mlejax.sweep(start, seeds=range(32), learning_rates=rates, **LASTING, progress=False)
+    reference = mlejax.sweep(start, seeds=range(64), learning_rates=rates, **LASTING, progress=False)
 
     def finished():
         part = load(folder)
@@ -478,7 +486,7 @@ def test_killed_and_interrupted_a_sweep_ends_with_the_same_bits(tmp_path):
     assert f"mlejax sweep: interrupted. Finished runs are safe in {folder}; the same command goes on from there." in err
     assert "Traceback" not in err
     assert counts == sorted(counts)  # nothing that was finished is lost
-    assert 0 < counts[-1] < 1024
-    whole = mlejax.sweep(start, seeds=range(32), learning_rates=rates, **LASTING, progress=False, out=folder)
+    assert 0 < counts[-1] < 2048
+    whole = mlejax.sweep(start, seeds=range(64), learning_rates=rates, **LASTING, progress=False, out=folder)
     assert_same_bits(whole, reference)
-    assert finished() == 1024
+    assert finished() == 2048

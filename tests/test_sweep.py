@@ -240,13 +240,28 @@ def test_the_width_and_length_of_calls_do_not_matter(reference, tuning, smallest
     assert_same_bits(other, grid)
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_the_width_does_not_matter_on_raw_observations(dtype, monkeypatch):
+    given = {"target": mlejax.Weibull(2.0, 3.0), "observations": 500, "max_epochs": 100, "dtype": dtype}
+    given |= {"seeds": [3], "learning_rates": np.geomspace(0.01, 0.3, 20), "progress": False}
+    one, other = (
+        monkeypatch.setattr(schedule, "SMALLEST_RAW", width) or mlejax.sweep(mlejax.Weibull(1.0, 1.0), **given)
+        for width in (16, 64)
+    )
+    assert one.attributes["path"].startswith("raw")
+    np.testing.assert_array_equal(one.model.scale, other.model.scale)
+    np.testing.assert_array_equal(one.model.shape, other.model.shape)
+    np.testing.assert_array_equal(one.epochs, other.epochs)
+
+
 @pytest.mark.parametrize("count", [1, 2])
-def test_the_number_of_devices_does_not_matter(reference, count):
+def test_the_number_of_devices_does_not_matter(reference, count, monkeypatch):
+    monkeypatch.setattr(schedule, "SMALLEST", 16)  # 27 runs, which one device would get as a rule
     dtype, grid = reference
-    devices = jax.local_devices()[:count]
-    other = sweep(seeds=[0, 7, 9], learning_rates=[0.1, 0.5, 2.0], dtype=dtype, devices=devices, **SMALL)
+    given = SMALL | {"devices": jax.local_devices()[:count], "dtype": dtype}
+    other = sweep(seeds=[0, 7, 9, 1, 2, 3, 4, 5, 6], learning_rates=[0.1, 0.5, 2.0], **given)
     assert other.attributes["device"] == f"{count} x cpu"
-    assert_same_bits(other, grid)
+    assert_same_bits(pick(other, [0, 1, 2], [0, 1, 2]), grid)
 
 
 def test_other_data_give_other_bits():
