@@ -105,7 +105,7 @@ def draw_summary(
 
 
 DRAWN_TOGETHER = 1_000_000
-"""Observations, or statistics, that a device draws in one call: some milliseconds, beside which a call costs little."""
+"""Observations, or statistics, that a device draws in one call: long enough beside what a call costs."""
 
 SEEDS_TOGETHER = (4, 64)
 """Seeds that a device draws in one call, at least and at most: a last call that has fewer draws others for nothing."""

@@ -243,7 +243,7 @@ class _Landing:
                 yield item
 
     def close(self) -> None:
-        """Nobody reads any more; nobody shall wait for room."""
+        """Nobody reads any more: room for a report and the last word of every device, so that none waits for it."""
         self.room.release(2 * self.devices)
 
 

@@ -242,12 +242,14 @@ def test_the_width_and_length_of_calls_do_not_matter(reference, tuning, smallest
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_the_width_does_not_matter_on_raw_observations(dtype, monkeypatch):
-    given = {"target": mlejax.Weibull(2.0, 3.0), "observations": 500, "max_epochs": 100, "dtype": dtype}
-    given |= {"seeds": [3], "learning_rates": np.geomspace(0.01, 0.3, 20), "progress": False}
-    one, other = (
-        monkeypatch.setattr(schedule, "SMALLEST_RAW", width) or mlejax.sweep(mlejax.Weibull(1.0, 1.0), **given)
-        for width in (16, 64)
-    )
+    def in_lanes(width):
+        monkeypatch.setattr(schedule, "SMALLEST_RAW", width)
+        return mlejax.sweep(
+            mlejax.Weibull(1.0, 1.0), target=mlejax.Weibull(2.0, 3.0), observations=500, max_epochs=100, seeds=[3],
+            learning_rates=np.geomspace(0.01, 0.3, 20), dtype=dtype, progress=False,
+        )  # fmt: skip
+
+    one, other = in_lanes(16), in_lanes(64)
     assert one.attributes["path"].startswith("raw")
     np.testing.assert_array_equal(one.model.scale, other.model.scale)
     np.testing.assert_array_equal(one.model.shape, other.model.shape)
