@@ -5,6 +5,7 @@ import importlib
 import json
 import os
 import random
+import re
 import signal
 import stat
 import subprocess
@@ -414,20 +415,28 @@ def test_a_batch_that_is_lost_is_computed_again(saved, fresh, computed):
 
 # Kill and Ctrl-C --------------------------------------------------------------------------------------------------
 
-LASTING = {"observations": 1000, "max_epochs": 300_000, "tolerance": 0.0, "patience": 1_000_000}
+LASTING = {"observations": 1000, "max_epochs": 5000, "tolerance": 0.0, "patience": 1_000_000}
+"""No run ends early: a device has eight times as many of them as it has lanes, and so makes eight calls at least."""
 
 
-LISTENING = """
-import signal, sys
+SLOW = """
+import signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background of a shell is born deaf to it
-from mlejax.cli import main
-sys.exit(main())
+from mlejax import cli, schedule
+call = schedule._Device.call
+
+def slow(*arguments):  # on any machine, however fast, the sweep is not over before the signal comes
+    time.sleep(0.15)
+    return call(*arguments)
+
+schedule._Device.call = slow
+sys.exit(cli.main())
 """
 
 
 def started(folder):
     """A sweep of 64 x 32 runs in a process of its own, as from a shell."""
-    command = [sys.executable, "-c", LISTENING, "sweep", "--seeds", "0:64", "--learning-rates", "0.01:1:32"]
+    command = [sys.executable, "-c", SLOW, "sweep", "--seeds", "0:64", "--learning-rates", "0.01:1:32"]
     command += ["--devices", "2", "--out", str(folder)]
     for name, value in LASTING.items():
         command += ["--" + name.replace("_", "-"), str(value)]
@@ -437,25 +446,24 @@ def started(folder):
     return subprocess.Popen(command, env=kept, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
-def read_until(stream, word):
-    """What it says until the word comes."""
+def read_until_more_than(count, stream):
+    """Wait until its progress bar has counted more runs."""
     said = b""
-    while word not in said:
+    while not any(int(runs) > count for runs in re.findall(rb"(\d+)/2048", said)):
         piece = stream.read1(4096)
         assert piece, said.decode()
         said += piece
-    return said
 
 
-def ended_by(how, folder, delay):
-    """A sweep that gets a signal so long after its first run has ended (or, with no delay, as soon as it writes)."""
+def ended_by(how, folder, delay, count=0):
+    """A sweep that gets a signal so long after so many runs have ended (or, with no delay, as soon as it writes)."""
     with started(folder) as process:
         if delay is None:
             while not (folder / ".making").exists() and not (folder / "zarr.json").exists():
                 assert process.poll() is None, process.stderr.read().decode()
                 time.sleep(0.001)
         else:
-            read_until(process.stderr, b" epochs/s")
+            read_until_more_than(count, process.stderr)
             time.sleep(delay)
         process.send_signal(how)
         out, err = process.communicate(timeout=60)
@@ -476,17 +484,17 @@ def test_killed_and_interrupted_a_sweep_ends_with_the_same_bits(tmp_path):
         return int(done.sum())
 
     assert ended_by(signal.SIGKILL, folder, None)[0] == -signal.SIGKILL
-    counts, moment = [], random.Random(0)
+    counts, moment = [0], random.Random(0)
     for _ in range(2):
-        assert ended_by(signal.SIGKILL, folder, moment.uniform(0.0, 0.5))[0] == -signal.SIGKILL
+        assert ended_by(signal.SIGKILL, folder, moment.uniform(0.0, 0.3), counts[-1])[0] == -signal.SIGKILL
         counts.append(finished())
-    status, out, err = ended_by(signal.SIGINT, folder, 0.5)
+    status, out, err = ended_by(signal.SIGINT, folder, 0.0, counts[-1])
     counts.append(finished())
     assert (status, out) == (130, "")
     assert f"mlejax sweep: interrupted. Finished runs are safe in {folder}; the same command goes on from there." in err
     assert "Traceback" not in err
     assert counts == sorted(counts)  # nothing that was finished is lost
-    assert 0 < counts[-1] < 2048
+    assert counts[-2] < counts[-1] < 2048  # what Ctrl-C found finished was kept
     whole = mlejax.sweep(start, seeds=range(64), learning_rates=rates, **LASTING, progress=False, out=folder)
     assert_same_bits(whole, reference)
     assert finished() == 2048
