@@ -13,12 +13,12 @@ import numpy as np
 from numcodecs import Zstd
 
 from .devices import describe
+from .layout import batch_shape
 from .models import Model
 from .models.base import parameter_names
 from .progress import Progress
 from .results import QUANTITIES
 from .schedule import Tally, tuning
-from .store import batch_shape
 from .sweep import Job, outcomes, prepare
 
 FEW_RUNS, MANY_RUNS = 2048, 131_072

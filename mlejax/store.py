@@ -11,32 +11,31 @@ import json
 import os
 import shutil
 import time
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 import zarr
-from zarr.codecs import Crc32cCodec, ZstdCodec
-from zarr.errors import ZarrUserWarning
 
 from . import models
+from .layout import (
+    UNREADABLE,
+    StoreError,
+    batch_shape,
+    check_settings,
+    consolidate,
+    create,
+    open_results,
+    read_arrays,
+)
 from .models import Model
-from .results import QUANTITIES, STATUS_FLAGS, SweepResult, blank
+from .results import QUANTITIES, SweepResult, blank
 from .status import Status
 
-FORMAT = 1
 MAKING, READY = ".making", ".ready"
 FOLLOW_SECONDS, POLL_SECONDS = 300.0, 0.2
-SMALLEST_BATCH, LARGEST_BATCH = 256, 16384
-UNREADABLE = (ValueError, RuntimeError, OSError, KeyError)
-"""What reading a damaged store may raise."""
-
-
-class StoreError(ValueError):
-    """A result directory cannot be used as asked; the message says why and what to do."""
 
 
 class Store:
@@ -163,7 +162,8 @@ class Store:
     def _replace(self, arrays: dict[str, np.ndarray]) -> None:
         """Write a whole new store aside, then let it take its place."""
         making = self.path / MAKING
-        self._use(self._create(making))
+        create(making, self.axes, self.names, self.settings)
+        self._use(zarr.open_group(making, mode="r+", use_consolidated=False))
         for batch in np.ndindex(*self.grid) if arrays else ():
             if np.any(arrays["status"][self.slices(batch)] != Status.RUNNING):
                 self.save(batch, arrays)
@@ -182,31 +182,6 @@ class Store:
             ready.rmdir()
 
     # Writing --------------------------------------------------------------------------------------------------------
-
-    def _create(self, path: Path) -> Any:
-        group = zarr.open_group(path, mode="w")
-        for name, values in self.axes.items():
-            group.create_array(name, data=values, dimension_names=[name])
-        for name in (*self.names, *QUANTITIES):
-            kind, unit, meaning = QUANTITIES.get(name, ("float64", None, f"estimate of {name}"))
-            attributes: dict[str, Any] = {"long_name": meaning} | ({"units": unit} if unit else {})
-            if name == "status":
-                attributes |= {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in STATUS_FLAGS.items()}
-            group.create_array(
-                name,
-                shape=self.shape,
-                chunks=self.batch,
-                dtype=kind,
-                fill_value=0 if "int" in kind else np.nan,
-                compressors=[ZstdCodec(level=1), Crc32cCodec()],
-                dimension_names=list(self.axes),
-                attributes=attributes,
-            )
-        group.attrs.update(
-            {"format": FORMAT, "axes": list(self.axes), "parameters": list(self.names), "settings": self.settings}
-        )
-        consolidate(path)
-        return zarr.open_group(path, mode="r+", use_consolidated=False)
 
     def save(self, batch: tuple[int, ...], arrays: dict[str, np.ndarray]) -> None:
         """Write one batch of whole arrays; the status last, because it says that the rest is there."""
@@ -252,97 +227,6 @@ class Store:
             ) from error
 
 
-def check_settings(path: Path, found: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
-    """Refuse results that were made by other settings."""
-    for name in dict.fromkeys([*found, *settings]):
-        old, new = found.get(name), settings.get(name)
-        if old != new:
-            raise StoreError(
-                f"{path} holds a sweep with {name} = {_shown(old)}; this one has {_shown(new)}. "
-                "Use another directory, or the same settings."
-            )
-
-
-def batch_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Runs per batch along every axis: about a sixteenth of the sweep, within limits that keep writing cheap."""
-    left = min(max(int(np.prod(shape)) // 16, SMALLEST_BATCH), LARGEST_BATCH)
-    sizes = []
-    for n in shape:
-        sizes.append(max(1, min(n, left)))
-        left //= sizes[-1]
-    return tuple(sizes)
-
-
-def consolidate(path: Path) -> None:
-    """Let readers find all arrays in one file, whatever else lies in the directory."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ZarrUserWarning)  # not in the specification yet; xarray reads it
-        zarr.consolidate_metadata(path)
-
-
-def open_results(path: Path) -> tuple[Any, dict[str, Any], dict[str, np.ndarray]]:
-    """The store of a sweep, its attributes, and its axes.
-
-    Raises:
-        StoreError: it is not a sweep's, was written by a newer version, or cannot be read.
-    """
-    try:
-        group: Any = zarr.open_group(path, mode="r")
-        attributes = dict(group.attrs)
-        check_format(path, attributes)
-        return group, attributes, {name: np.asarray(group[name][:]) for name in attributes["axes"]}
-    except StoreError:
-        raise
-    except UNREADABLE as error:
-        raise StoreError(f"{path}: the store cannot be read ({error}). Use another directory.") from error
-
-
-def read_arrays(
-    path: Path, group: Any, shape: tuple[int, ...], names: Sequence[str], repair: bool = False
-) -> dict[str, np.ndarray]:
-    """The results of a store by name; with `repair`, runs that cannot be read come back as RUNNING.
-
-    Raises:
-        StoreError: naming the first chunk that cannot be read.
-    """
-    arrays = {name: blank(name, shape) for name in (*names, *QUANTITIES)}
-    damaged = []
-    bad = np.zeros(shape, bool)
-    for name, array in arrays.items():
-        try:
-            array[...] = group[name][...]
-        except UNREADABLE:
-            for slices in _chunks(shape, group[name].chunks):
-                try:
-                    array[slices] = group[name][slices]
-                except UNREADABLE:
-                    bad[slices] = True
-                    damaged.append(f"{name}[{', '.join(f'{s.start}:{s.stop}' for s in slices)}]")
-    if damaged and not repair:
-        raise StoreError(
-            f"{path}: {len(damaged)} damaged batch{'es' if len(damaged) > 1 else ''}, {damaged[0]} first; the same "
-            "sweep with repair (--repair) computes that again. Everything else is whole."
-        )
-    arrays["status"][bad] = Status.RUNNING
-    return arrays
-
-
-def check_format(path: Path, attributes: Mapping[str, Any]) -> None:
-    """Refuse a store that is not a sweep's, or was written by a newer version."""
-    if "format" not in attributes or "settings" not in attributes:
-        raise StoreError(f"{path} is a Zarr store, but not of a sweep. Use another directory.")
-    if attributes["format"] > FORMAT:
-        raise StoreError(
-            f"{path} was written by a newer mlejax (format {attributes['format']}; this one knows {FORMAT}). Upgrade "
-            "mlejax, or use another directory."
-        )
-
-
-def _chunks(shape: tuple[int, ...], chunk: tuple[int, ...]) -> Iterator[tuple[slice, ...]]:
-    for index in np.ndindex(*(-(-n // c) for n, c in zip(shape, chunk, strict=True))):
-        yield tuple(slice(i * c, min((i + 1) * c, n)) for i, c, n in zip(index, chunk, shape, strict=True))
-
-
 def wait_for_followers(path: Path) -> None:
     """Wait until the other processes are gone: the first keeps the connection between all of them."""
     deadline = time.monotonic() + FOLLOW_SECONDS
@@ -374,10 +258,6 @@ def _lock(path: Path, process: int) -> Any:
     handle.write(f"pid {os.getpid()}")
     handle.flush()
     return handle
-
-
-def _shown(value: Any) -> str:
-    return "nothing" if value is None else json.dumps(value) if not isinstance(value, str) else value
 
 
 def load(path: str | Path) -> SweepResult:

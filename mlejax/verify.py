@@ -8,13 +8,14 @@ from typing import Any
 import jax
 import numpy as np
 
+from .layout import StoreError, check_settings
 from .models import Model
 from .models.base import parameter_dict
 from .progress import Progress
 from .results import QUANTITIES
 from .schedule import Tally
 from .status import Status
-from .store import StoreError, check_settings, load
+from .store import load
 from .sweep import outcomes, prepare
 
 MOST_SEEDS = 8

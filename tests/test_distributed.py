@@ -15,9 +15,11 @@ import xarray
 import zarr
 
 import mlejax
-from mlejax import cli, devices, store
+from mlejax import cli, devices, layout, store
+from mlejax.layout import StoreError
+from mlejax.results import QUANTITIES
 from mlejax.status import Status
-from mlejax.store import Store, StoreError
+from mlejax.store import Store
 
 ROOT = Path(__file__).parent.parent
 PROCESSES, SEEDS, RATES = 3, 256, 15
@@ -164,7 +166,7 @@ NAMES = ("mean", "variance")
 
 @pytest.fixture
 def impatient(monkeypatch):
-    monkeypatch.setattr(store, "SMALLEST_BATCH", 4)
+    monkeypatch.setattr(layout, "SMALLEST_BATCH", 4)
     monkeypatch.setattr(store, "FOLLOW_SECONDS", 0.3)
     monkeypatch.setattr(store, "POLL_SECONDS", 0.05)
     held = []
@@ -180,7 +182,7 @@ def open_store(path, process=0, axes=AXES, rule=1):
 
 def results(value):
     arrays = {name: np.full((4, 3), value) for name in NAMES}
-    return arrays | {name: np.full((4, 3), value).astype(kind) for name, (kind, _, _) in store.QUANTITIES.items()}
+    return arrays | {name: np.full((4, 3), value).astype(kind) for name, (kind, _, _) in QUANTITIES.items()}
 
 
 def test_a_follower_takes_what_the_first_has_made(tmp_path, impatient):

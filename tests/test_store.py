@@ -21,10 +21,11 @@ import xarray
 import zarr
 
 import mlejax
-from mlejax import store
+from mlejax import layout, store
+from mlejax.layout import StoreError, batch_shape
 from mlejax.results import QUANTITIES
 from mlejax.status import Status
-from mlejax.store import Store, StoreError, batch_shape, load
+from mlejax.store import Store, load
 
 module = importlib.import_module("mlejax.sweep")  # the package has the function by that name
 SEEDS, RATES = [3, 4, 5, 6], [0.1, 0.2, 0.5, 1.0, 2.0]
@@ -37,7 +38,7 @@ NAMES = ("mean", "variance", *QUANTITIES)
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch):
     """Five batches, one for each rate, so that there is something between nothing and everything."""
-    monkeypatch.setattr(store, "SMALLEST_BATCH", 5)
+    monkeypatch.setattr(layout, "SMALLEST_BATCH", 5)
 
 
 @pytest.fixture(scope="module")
@@ -143,9 +144,9 @@ def test_a_namesake_of_a_model_of_the_library_is_not_taken_for_it():
 
 @pytest.mark.parametrize("shape", [(1,), (100, 41), (1000, 1000), (3, 1, 5000), (100_000, 7)])
 def test_batches_are_neither_tiny_nor_huge(shape, monkeypatch):
-    monkeypatch.setattr(store, "SMALLEST_BATCH", 256)
+    monkeypatch.setattr(layout, "SMALLEST_BATCH", 256)
     size, count = np.prod(batch_shape(shape)), np.prod(shape)
-    assert min(count, 128) <= size <= store.LARGEST_BATCH
+    assert min(count, 128) <= size <= layout.LARGEST_BATCH
     assert all(1 <= part <= whole for part, whole in zip(batch_shape(shape), shape, strict=True))
 
 
@@ -278,7 +279,7 @@ def edit_attributes(path, change):
 
 
 def test_a_newer_format_is_refused(saved):
-    edit_attributes(saved, lambda attributes: attributes.update(format=store.FORMAT + 1))
+    edit_attributes(saved, lambda attributes: attributes.update(format=layout.FORMAT + 1))
     for use in (load, lambda path: sweep(seeds=SEEDS, learning_rates=RATES, out=path)):
         with pytest.raises(StoreError, match=r"written by a newer mlejax \(format 2; this one knows 1\)\. Upgrade"):
             use(saved)

@@ -9,8 +9,8 @@ import zarr
 
 import mlejax
 from mlejax import cli, store
+from mlejax.layout import StoreError
 from mlejax.status import Status
-from mlejax.store import StoreError
 from mlejax.verify import verify
 
 SEEDS, RATES = 3, 4
