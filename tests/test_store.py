@@ -417,27 +417,12 @@ def test_a_batch_that_is_lost_is_computed_again(saved, fresh, computed):
 # Kill and Ctrl-C --------------------------------------------------------------------------------------------------
 
 LASTING = {"observations": 1000, "max_epochs": 5000, "tolerance": 0.0, "patience": 1_000_000}
-"""No run ends early: a device has eight times as many of them as it has lanes, and so makes eight calls at least."""
-
-
-SLOW = """
-import signal, sys, time
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background of a shell is born deaf to it
-from mlejax import cli, schedule
-call = schedule._Device.call
-
-def slow(*arguments):  # on any machine, however fast, the sweep is not over before the signal comes
-    time.sleep(0.15)
-    return call(*arguments)
-
-schedule._Device.call = slow
-sys.exit(cli.main())
-"""
+"""No run ends early; `tests.slow` takes five calls for each. A device has eight times as many as it has lanes."""
 
 
 def started(folder):
     """A sweep of 64 x 32 runs in a process of its own, as from a shell."""
-    command = [sys.executable, "-c", SLOW, "sweep", "--seeds", "0:64", "--learning-rates", "0.01:1:32"]
+    command = [sys.executable, "-m", "tests.slow", "sweep", "--seeds", "0:64", "--learning-rates", "0.01:1:32"]
     command += ["--devices", "2", "--out", str(folder)]
     for name, value in LASTING.items():
         command += ["--" + name.replace("_", "-"), str(value)]
