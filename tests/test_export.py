@@ -1,7 +1,5 @@
 """`mlejax export`: what other programs read is what the store holds, bit for bit."""
 
-import sys
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -76,19 +74,21 @@ def test_the_file_is_named_after_the_directory(capsys, saved, kind, suffix):
     file.unlink()
 
 
-@pytest.mark.parametrize(
-    ("kind", "package"), [("csv", "pandas"), ("parquet", "pyarrow"), ("netcdf", "h5netcdf")], ids=str
-)
-def test_a_missing_package_is_named(capsys, saved, tmp_path, monkeypatch, kind, package):
-    if package != "pandas":
-        for name in [package, *(name for name in sys.modules if name.startswith(f"{package}."))]:
-            monkeypatch.setitem(sys.modules, name, None)
-    else:  # xarray has imported it already
+NEEDED = {
+    "csv": ("pandas", xarray.Dataset, "to_dataframe"),
+    "parquet": ("pyarrow", pd.DataFrame, "to_parquet"),
+    "netcdf": ("h5netcdf", xarray.Dataset, "to_netcdf"),
+}
 
-        def missing(*_):
-            raise ImportError("No module named 'pandas'")
 
-        monkeypatch.setattr(xarray.Dataset, "to_dataframe", missing)
+@pytest.mark.parametrize("kind", NEEDED)
+def test_a_missing_package_is_named(capsys, saved, tmp_path, monkeypatch, kind):
+    package, where, method = NEEDED[kind]
+
+    def missing(*_, **__):
+        raise ImportError(f"No module named {package!r}")
+
+    monkeypatch.setattr(where, method, missing)
     assert cli.main(["export", str(saved[0]), "--format", kind, "--out", str(tmp_path / "table")]) == 2
     out, err = capsys.readouterr()
     assert out == ""
