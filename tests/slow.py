@@ -1,4 +1,4 @@
-"""`mlejax`, as from a shell, but a device does little in a call and pauses before it, and what ends is measured at once.
+"""`mlejax`, as from a shell, but a device does little in a call and then pauses; what has ended is measured at once.
 
 So a sweep lasts long enough to be killed half way, on any machine, however fast.
 """
