@@ -68,7 +68,7 @@ class Results:
     def _save(self, batches: list[int]) -> None:
         assert self.store is not None
         for batch in batches:
-            self.store.save(tuple(map(int, np.unravel_index(batch, self.store.grid))), self.arrays)
+            self.store.save(batch, self.arrays)
             self.unsaved.discard(batch)
             self.saved = time.monotonic()
 
@@ -101,7 +101,9 @@ class Results:
         model = jax.tree.unflatten(self.tree, [self.arrays[name] for name in self.names])
         information = self._information(model, data)
         if self.store is not None and self.process == 0:
-            self.store.describe(made | {"information": information.ravel().tolist()})
+            self.store.describe(
+                made | {"information": [None if np.isnan(x) else x for x in information.ravel().tolist()]}
+            )
         return SweepResult(axes=self.plan.axes, model=model, information=information, attributes=made, **quantities)
 
     def _information(self, model: Model, data: Datasets) -> np.ndarray:

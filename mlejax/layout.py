@@ -1,6 +1,7 @@
 """What a sweep looks like on disk: a Zarr group of one array per parameter and quantity, in chunks called batches."""
 
 import json
+import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -8,14 +9,20 @@ from typing import Any
 
 import numpy as np
 import zarr
+from numcodecs import Zstd
+from numcodecs.checksum32 import CRC32C
 from zarr.codecs import Crc32cCodec, ZstdCodec
 from zarr.errors import ZarrUserWarning
+from zarr.storage import MemoryStore
 
 from .results import QUANTITIES, STATUS_FLAGS, blank
 from .status import Status
 
 FORMAT = 1
 SMALLEST_BATCH, LARGEST_BATCH = 256, 16384
+COMPRESSION = 1
+"""Zstandard's level: the doubles of estimates hardly shrink further at higher ones."""
+
 UNREADABLE = (ValueError, RuntimeError, OSError, KeyError)
 """What reading a damaged store may raise."""
 
@@ -35,9 +42,10 @@ def batch_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def create(path: Path, axes: Mapping[str, np.ndarray], names: Sequence[str], settings: Mapping[str, Any]) -> None:
-    """A new store, all of whose runs are RUNNING."""
+    """A new store, all of whose runs are RUNNING. Zarr makes its files in memory, three times as fast as on disk."""
     shape = tuple(map(len, axes.values()))
-    group = zarr.open_group(path, mode="w")
+    files: dict[str, Any] = {}
+    group = zarr.open_group(MemoryStore(files), mode="w")
     for name, values in axes.items():
         group.create_array(name, data=values, dimension_names=[name])
     for name in (*names, *QUANTITIES):
@@ -51,19 +59,59 @@ def create(path: Path, axes: Mapping[str, np.ndarray], names: Sequence[str], set
             chunks=batch_shape(shape),
             dtype=kind,
             fill_value=0 if "int" in kind else np.nan,
-            compressors=[ZstdCodec(level=1), Crc32cCodec()],
+            compressors=[ZstdCodec(level=COMPRESSION), Crc32cCodec()],
             dimension_names=list(axes),
             attributes=attributes,
         )
     group.attrs.update({"format": FORMAT, "axes": list(axes), "parameters": list(names), "settings": settings})
-    consolidate(path)
-
-
-def consolidate(path: Path) -> None:
-    """Let readers find all arrays in one file, whatever else lies in the directory."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ZarrUserWarning)  # not in the specification yet; xarray reads it
-        zarr.consolidate_metadata(path)
+        zarr.consolidate_metadata(group.store)
+    for name, content in files.items():
+        _write_whole(path / name, content.to_bytes())
+
+
+def describe(path: Path, attributes: Mapping[str, Any]) -> None:
+    """Add attributes to those of a store."""
+    file = path / "zarr.json"
+    whole = json.loads(file.read_text())
+    whole["attributes"].update(attributes)
+    _write_whole(file, json.dumps(whole, indent=2).encode())
+
+
+def write_batch(path: Path, batch: tuple[int, ...], shape: tuple[int, ...], arrays: Mapping[str, np.ndarray]) -> None:
+    """Write one batch, of this shape, of whole arrays; the status last, because it says that the rest is there."""
+    place = tuple(slice(i * size, (i + 1) * size) for i, size in zip(batch, shape, strict=True))
+    for name in sorted(arrays, key=lambda name: name == "status"):
+        values = arrays[name][place]
+        chunk = blank(name, shape)
+        chunk[tuple(map(slice, values.shape))] = values
+        _write_whole(chunk_file(path, name, batch), encoded(chunk))
+
+
+def chunk_file(path: Path, name: str, batch: tuple[int, ...]) -> Path:
+    """Where Zarr keeps a chunk of an array."""
+    return Path(path, name, "c", *map(str, batch))
+
+
+def encoded(chunk: np.ndarray) -> bytes:
+    """The bytes that Zarr writes for a chunk of an array made by `create`.
+
+    Assigning to a Zarr array goes through its event loop some 30 times a chunk: 1.7 ms in place of 0.3.
+    """
+    little = chunk.astype(chunk.dtype.newbyteorder("<"), copy=False)
+    return CRC32C().encode(Zstd(level=COMPRESSION).encode(little)).tobytes()
+
+
+def _write_whole(file: Path, content: bytes) -> None:
+    """The file is there whole or not at all, also after a power cut: its bytes are on disk before it has its name."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    aside = file.with_name(f".{file.name}.part")
+    with open(aside, "wb") as part:
+        part.write(content)
+        part.flush()
+        os.fsync(part.fileno())
+    os.replace(aside, file)
 
 
 def open_results(path: Path) -> tuple[Any, dict[str, Any], dict[str, np.ndarray]]:
@@ -91,19 +139,14 @@ def read_arrays(
     Raises:
         StoreError: naming the first chunk that cannot be read.
     """
-    arrays = {name: blank(name, shape) for name in (*names, *QUANTITIES)}
+    # The status first: whatever it calls finished was written before, also while a sweep goes on writing.
+    arrays = {name: blank(name, shape) for name in ("status", *names, *QUANTITIES)}
     damaged = []
     bad = np.zeros(shape, bool)
     for name, array in arrays.items():
-        try:
-            array[...] = group[name][...]
-        except UNREADABLE:
-            for slices in _chunks(shape, group[name].chunks):
-                try:
-                    array[slices] = group[name][slices]
-                except UNREADABLE:
-                    bad[slices] = True
-                    damaged.append(f"{name}[{', '.join(f'{s.start}:{s.stop}' for s in slices)}]")
+        for slices in _read(path, group[name], name, array, arrays["status"]):
+            bad[slices] = True
+            damaged.append(f"{name}[{', '.join(f'{s.start}:{s.stop}' for s in slices)}]")
     if damaged and not repair:
         raise StoreError(
             f"{path}: {len(damaged)} damaged batch{'es' if len(damaged) > 1 else ''}, {damaged[0]} first; the same "
@@ -113,9 +156,29 @@ def read_arrays(
     return arrays
 
 
-def _chunks(shape: tuple[int, ...], chunk: tuple[int, ...]) -> Iterator[tuple[slice, ...]]:
-    for index in np.ndindex(*(-(-n // c) for n, c in zip(shape, chunk, strict=True))):
-        yield tuple(slice(i * c, min((i + 1) * c, n)) for i, c, n in zip(index, chunk, shape, strict=True))
+def _read(path: Path, stored: Any, name: str, array: np.ndarray, status: np.ndarray) -> list[tuple[slice, ...]]:
+    """Read an array; where it has chunks that cannot be read, or that finished runs should have, these."""
+    batches = dict(_batches(array.shape, stored.chunks))
+    lost = [
+        place
+        for batch, place in batches.items()
+        if not chunk_file(path, name, batch).exists() and np.any(status[place] != Status.RUNNING)
+    ]
+    try:
+        array[...] = stored[...]
+    except UNREADABLE:
+        for place in batches.values():
+            try:
+                array[place] = stored[place]
+            except UNREADABLE:
+                lost.append(place)
+    return lost
+
+
+def _batches(shape: tuple[int, ...], batch: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], tuple[slice, ...]]]:
+    """Every batch, and its place in the whole arrays."""
+    for index in np.ndindex(*(-(-n // size) for n, size in zip(shape, batch, strict=True))):
+        yield index, tuple(slice(i * s, min((i + 1) * s, n)) for i, s, n in zip(index, batch, shape, strict=True))
 
 
 def check_format(path: Path, attributes: Mapping[str, Any]) -> None:

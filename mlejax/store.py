@@ -13,7 +13,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import jax
 import numpy as np
@@ -23,12 +23,12 @@ from . import models
 from .layout import (
     UNREADABLE,
     StoreError,
-    batch_shape,
     check_settings,
-    consolidate,
     create,
+    describe,
     open_results,
     read_arrays,
+    write_batch,
 )
 from .models import Model
 from .results import QUANTITIES, SweepResult, blank
@@ -65,11 +65,8 @@ class Store:
         process: int = 0,
     ):
         self.path, self.axes, self.names, self.process = Path(path), axes, names, process
-        self.group: Any = None
         self.settings = json.loads(json.dumps(settings))
         self.shape = tuple(len(values) for values in axes.values())
-        self.batch = batch_shape(self.shape)
-        self.grid = tuple(-(-n // size) for n, size in zip(self.shape, self.batch, strict=True))
         if self.path.exists() and not self.path.is_dir():
             raise StoreError(f"{self.path} is a file; results need a directory")
         with self._readable_errors():
@@ -93,7 +90,7 @@ class Store:
         else:
             self._refuse_to_overwrite()
             self._replace({})
-        self._use(zarr.open_group(self.path, mode="r+", use_consolidated=False))
+        self._use(self.path)
         return loaded
 
     def _follow(self) -> dict[str, np.ndarray]:
@@ -104,7 +101,7 @@ class Store:
                 if attributes["settings"] == self.settings and all(
                     name in found and np.array_equal(found[name], values) for name, values in self.axes.items()
                 ):
-                    self._use(zarr.open_group(self.path, mode="r+", use_consolidated=False))
+                    self._use(self.path)
                     return read_arrays(self.path, group, self.shape, self.names, repair=True)
             time.sleep(POLL_SECONDS)
         raise StoreError(
@@ -163,9 +160,10 @@ class Store:
         """Write a whole new store aside, then let it take its place."""
         making = self.path / MAKING
         create(making, self.axes, self.names, self.settings)
-        self._use(zarr.open_group(making, mode="r+", use_consolidated=False))
-        for batch in np.ndindex(*self.grid) if arrays else ():
-            if np.any(arrays["status"][self.slices(batch)] != Status.RUNNING):
+        self._use(making)
+        if arrays:
+            finished = np.nonzero(arrays["status"] != Status.RUNNING)
+            for batch in np.unique(self.batches_of(finished)).tolist():
                 self.save(batch, arrays)
         os.rename(making, self.path / READY)
         self._install()
@@ -183,27 +181,21 @@ class Store:
 
     # Writing --------------------------------------------------------------------------------------------------------
 
-    def save(self, batch: tuple[int, ...], arrays: dict[str, np.ndarray]) -> None:
-        """Write one batch of whole arrays; the status last, because it says that the rest is there."""
-        slices = self.slices(batch)
+    def save(self, batch: int, arrays: dict[str, np.ndarray]) -> None:
+        """Write one batch of whole arrays."""
         with self._readable_errors():
-            for name, array in self.opened.items():
-                array[slices] = arrays[name][slices]
+            write_batch(self.folder, tuple(map(int, np.unravel_index(batch, self.grid))), self.batch, arrays)
 
-    def _use(self, group: Any) -> None:
-        """Write to this group from now on. Opening an array takes half as long as writing a batch of it: once each."""
-        names = (*self.names, *(q for q in QUANTITIES if q != "status"), "status")
-        self.group, self.opened = group, {name: group[name] for name in names}
+    def _use(self, folder: Path) -> None:
+        """Write to this store, in its batches, from now on."""
+        self.folder, self.group = folder, cast(Any, zarr.open_group(folder, mode="r"))
+        self.batch: tuple[int, ...] = self.group["status"].chunks
+        self.grid = tuple(-(-n // size) for n, size in zip(self.shape, self.batch, strict=True))
 
     def describe(self, attributes: dict[str, Any]) -> None:
         """Record how the results were made."""
         with self._readable_errors():
-            self.group.attrs.update(attributes)
-            consolidate(self.path)
-
-    def slices(self, batch: tuple[int, ...]) -> tuple[slice, ...]:
-        """Where a batch lies in the arrays."""
-        return tuple(slice(i * size, (i + 1) * size) for i, size in zip(batch, self.batch, strict=True))
+            describe(self.path, attributes)
 
     def batches_of(self, index: tuple[np.ndarray, ...]) -> np.ndarray:
         """The number of the batch of each run, from its position along every axis."""

@@ -188,11 +188,11 @@ def results(value):
 def test_a_follower_takes_what_the_first_has_made(tmp_path, impatient):
     first = open_store(tmp_path)
     assert first.grid == (1, 3)
-    first.save((0, 0), results(1.0))
+    first.save(0, results(1.0))
     second = open_store(tmp_path, process=1)
     assert (second.loaded["status"][:, 0] == 1).all()
     assert (second.loaded["status"][:, 1:] == Status.RUNNING).all()
-    second.save((0, 1), results(2.0))
+    second.save(1, results(2.0))
     second.close()
     assert first.statuses().tolist() == [[1, 2, Status.RUNNING]] * 4
     np.testing.assert_array_equal(first.reload()["mean"][:, :2], [[1.0, 2.0]] * 4)

@@ -340,7 +340,7 @@ def test_a_full_disk_is_told_and_nothing_is_lost(tmp_path, fresh, monkeypatch):
     monkeypatch.setattr(module, "SECONDS_BETWEEN_CONCLUSIONS", 0.0)
     in_pieces(monkeypatch)
     with monkeypatch.context() as patch:
-        patch.setattr(zarr.Array, "__setitem__", full)
+        patch.setattr(os, "fsync", full)
         with pytest.raises(StoreError, match=r"No space left on device\. Nothing that was finished is lost"):
             sweep(seeds=SEEDS, learning_rates=RATES, out=tmp_path)
     assert_same_bits(sweep(seeds=SEEDS, learning_rates=RATES, out=tmp_path), fresh)
@@ -412,6 +412,32 @@ def test_a_batch_that_is_lost_is_computed_again(saved, fresh, computed):
     chunks(saved, "status")[2].unlink()
     assert_same_bits(sweep(seeds=SEEDS, learning_rates=RATES, out=saved), fresh)
     assert computed == [[2, 7, 12, 17]]
+
+
+def test_a_chunk_that_finished_runs_should_have_is_missed(saved, fresh, computed):
+    chunks(saved, "mean")[2].unlink()
+    with pytest.raises(StoreError, match=r"1 damaged batch, mean\[0:4, 2:3\] first"):
+        load(saved)
+    assert_same_bits(sweep(seeds=SEEDS, learning_rates=RATES, out=saved, repair=True), fresh)
+    assert computed == [[2, 7, 12, 17]]
+
+
+@pytest.mark.parametrize("name", ["mean", "status", "epochs"])
+def test_chunks_are_written_byte_for_byte_as_zarr_would(saved, tmp_path, name):
+    """The last of them reaches beyond the array."""
+    values = np.arange(14).reshape(7, 2)
+    path = tmp_path / "by zarr"
+    layout.create(path, {"seed": np.arange(7), "learning_rate": np.arange(2)}, ("mean", "variance"), {})
+    array = zarr.open_group(path, mode="r+")[name]
+    assert array.chunks == (5, 1)
+    array[...] = values
+    whole = {n: values.astype(array.dtype if n == name else float) for n in (name, "status")}
+    for batch in np.ndindex(2, 2):
+        layout.write_batch(tmp_path / "by hand", batch, (5, 1), whole)
+    files = [file for file in path.joinpath(name, "c").rglob("*") if file.is_file()]
+    assert len(files) == 4
+    for file in files:
+        assert file.read_bytes() == (tmp_path / "by hand" / file.relative_to(path)).read_bytes()
 
 
 # Kill and Ctrl-C --------------------------------------------------------------------------------------------------
