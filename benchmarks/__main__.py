@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-NAMES = ("article", "float32", "epochs", "lanes", "cores", "raw", "peers", "explain", "scale")
+NAMES = ("article", "float32", "epochs", "lanes", "cores", "raw", "peers", "explain", "durability", "scale")
 """Modules of this package. Each has a docstring whose first line describes it, `add_arguments(parser)` and
 `main(arguments)`."""
 
@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.name is None:
         for name in NAMES:
             line = (importlib.import_module(f"{__package__}.{name}").__doc__ or "").splitlines()[0]
-            print(f"{name:<10}{line}")
+            print(f"{name:<12}{line}")
         return 0
     arguments.main(arguments)
     return 0

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import article, common, float32
+from benchmarks import article, common, durability, float32
 
 SHORT = article.Problem(observations=2_000, max_epochs=500)
 # The best validation log-likelihood, at epoch 118, exceeds its neighbours' by 3e-6 and 2e-5: rounding cannot move it.
@@ -124,6 +124,16 @@ def test_float32_record():
     assert cost["times_float64"] == cost["float64"]["median"] / cost["float32"]["median"]
     text = float32.report({"results": rows, "speed": cost, "environment": common.environment()})
     assert "MAX_EPOCHS" in text
+
+
+def test_durability_record():
+    found = durability.results(rates=2, rounds=2)
+    assert [row["name"] for row in found] == list(durability.WAYS)
+    assert found[0]["ratios"] == [1.0, 1.0]
+    assert found[2]["ratios"][1] == found[2]["samples"][1] / found[0]["samples"][1]
+    text = durability.report({"environment": common.environment(), "runs": 2000, "results": found})
+    assert "2,000 runs" in text
+    assert "progress bar and store" in text
 
 
 def test_table_aligns_and_fills():
