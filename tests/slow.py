@@ -24,7 +24,8 @@ class Pace:
         time.sleep(PAUSE)
 
 
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background of a shell is born deaf to it
-importlib.import_module("mlejax.sweep").SECONDS_BETWEEN_CONCLUSIONS = 0.0  # the package has the function by that name
-schedule._Pace = Pace
-sys.exit(cli.main())
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background of a shell is born deaf to it
+    importlib.import_module("mlejax.sweep").SECONDS_BETWEEN_CONCLUSIONS = 0.0  # `mlejax.sweep` is the function
+    schedule._Pace = Pace
+    sys.exit(cli.main())
