@@ -56,7 +56,7 @@ class Results:
         """Keep what became of these runs, and write the batches that this completes."""
         for name, leaf in zip(self.names, jax.tree.leaves(outcome.model), strict=True):
             self.arrays[name].reshape(-1)[ids] = leaf
-        for name in QUANTITIES:
+        for name in sorted(QUANTITIES, key=lambda name: name == "status"):  # it last: Ctrl-C may come in between
             self.arrays[name].reshape(-1)[ids] = getattr(outcome, name)
         if self.store is not None:
             touched, counts = np.unique(self.batch_of[ids], return_counts=True)

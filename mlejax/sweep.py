@@ -207,6 +207,7 @@ def _concluded(job: Job, ids: np.ndarray, shared: Any, tally: Tally, bar: Progre
     with contextlib.closing(landed):
         try:
             for part in landed:
+                held.append(part)  # before it is shown: Ctrl-C may come while the bar is drawn
                 bar.runs_done(len(part[0]), tally)
                 held.append(part)
                 late = time.monotonic() - since > SECONDS_BETWEEN_CONCLUSIONS

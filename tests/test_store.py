@@ -1,5 +1,6 @@
 """Results on disk: resuming, extending, refusing, repairing; and what a kill or Ctrl-C leaves."""
 
+import dataclasses
 import functools
 import importlib
 import json
@@ -196,6 +197,32 @@ def test_runs_that_ended_before_ctrl_c_are_kept(tmp_path, fresh, monkeypatch):
             sweep(seeds=SEEDS, learning_rates=RATES, out=tmp_path)
     assert np.count_nonzero(load(tmp_path).status) == 8
     assert_same_bits(sweep(seeds=SEEDS, learning_rates=RATES, out=tmp_path), fresh)
+
+
+def test_no_run_is_called_finished_before_all_of_it_is_kept(tmp_path, fresh, monkeypatch):
+    """Ctrl-C while results are copied into a batch of which a part is already to be written."""
+    put, calls = module.Results.put, []
+
+    class Interrupting:
+        def __array__(self, *_, **__):
+            raise KeyboardInterrupt
+
+    def interrupted(self, ids, outcome):
+        calls.append(ids)
+        put(self, ids, outcome if len(calls) < 2 else dataclasses.replace(outcome, distance=Interrupting()))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "SECONDS_BETWEEN_CONCLUSIONS", 0.0)
+        patch.setattr(layout, "SMALLEST_BATCH", 20)  # all runs in one batch
+        in_pieces(patch)
+        patch.setattr(module.Results, "put", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            sweep(seeds=SEEDS, learning_rates=RATES, out=tmp_path)
+        part = load(tmp_path)
+    done = part.status != Status.RUNNING
+    assert done.sum() == 4
+    for name, array in arrays(part).items():
+        np.testing.assert_array_equal(array[done], arrays(fresh)[name][done], err_msg=name)
 
 
 def test_more_seeds_and_rates_compute_only_the_new_runs(tmp_path, fresh, computed):
