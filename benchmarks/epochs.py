@@ -327,7 +327,7 @@ class Lanes(Program):
     def _setup(self) -> None:
         runs, device = cast(lane_runs(self.runs), self.dtype), jax.local_devices()[0]
         one, setting = jax.tree.map(lambda leaf: leaf[0], runs), schedule.tuning(device)
-        self.engine = lanes.Engine(one, (None, None), None, self.dtype, setting.chunk)
+        self.engine = lanes.Engine(one, (None, None), None, self.dtype, setting.chunk, setting.unroll)
         self.block = setting.epochs
         width = len(self.runs)
         rows = np.concatenate([np.reshape(leaf, (width, -1)) for leaf in jax.tree.leaves(runs)], axis=1)
@@ -353,7 +353,8 @@ class Lanes(Program):
 
     @wide
     def _call(self, queue: Any, epochs: int, rounds: int, flight: Any) -> None:
-        limits = lanes.Limits(np.int32(epochs), np.int32(rounds), np.int32(0))
+        turns = -(-epochs // self.engine.unroll)  # an epoch too many changes nothing: all runs have ended by then
+        limits = lanes.Limits(np.int32(turns), np.int32(rounds), np.int32(0))
         self.flight, landed = self.program(flight, queue, limits, (None, None))
         self.landed.append(jax.block_until_ready(landed))
 

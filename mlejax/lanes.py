@@ -135,7 +135,7 @@ class Landed(eqx.Module):
 class Limits(NamedTuple):
     """How long a call goes on; all traced."""
 
-    epochs: Any  # per visit to a chunk
+    turns: Any  # of `Engine.unroll` epochs, per visit to a chunk
     rounds: Any  # over all chunks, at most
     few: Any  # once the queue is empty and no more lanes than this are busy, the call returns
 
@@ -143,8 +143,9 @@ class Limits(NamedTuple):
 class Engine:
     """The compiled programs for runs of one kind, by width and device; kept from one sweep to the next."""
 
-    def __init__(self, run: Run, shared: Any, optimizer: Any, dtype: np.dtype, chunk: int):
+    def __init__(self, run: Run, shared: Any, optimizer: Any, dtype: np.dtype, chunk: int, unroll: int):
         self.optimizer, self.dtype, self.chunk = optimizer, dtype, chunk
+        self.unroll = unroll if shared[0] is None else 1  # passes over raw observations would only be compiled twice
         self.run_layout = Layout(run)
         self.lane = jax.eval_shape(functools.partial(begin, optimizer=optimizer), run)
         self.end_layout = Layout(ended(self.lane.state))
@@ -154,15 +155,15 @@ class Engine:
         self.paces: dict[Any, Any] = {}  # what `schedule` has learnt about their speed
 
     @classmethod
-    def of(cls, run: Run, shared: Any, optimizer: Any, dtype: np.dtype, chunk: int) -> "Engine":
+    def of(cls, run: Run, shared: Any, optimizer: Any, dtype: np.dtype, chunk: int, unroll: int) -> "Engine":
         """The engine for runs of this kind, from an earlier sweep where there was one."""
         example = (run, shared)
         shapes = tuple((np.shape(leaf), jnp.result_type(leaf)) for leaf in jax.tree.leaves(example))
-        key = (jax.tree.structure(example), shapes, optimizer, dtype, chunk)
+        key = (jax.tree.structure(example), shapes, optimizer, dtype, chunk, unroll)
         if key not in _ENGINES:
             if len(_ENGINES) >= ENGINES_KEPT:
                 _ENGINES.pop(next(iter(_ENGINES)))
-            _ENGINES[key] = cls(run, shared, optimizer, dtype, chunk)
+            _ENGINES[key] = cls(run, shared, optimizer, dtype, chunk, unroll)
         return _ENGINES[key]
 
     def program(self, width: int, device: Any) -> Callable[..., tuple[Flight, Landed]]:
@@ -216,7 +217,7 @@ class Engine:
         def visit(index: Any, carry: tuple[Flight, Landed]) -> tuple[Flight, Landed]:
             chunks, landed = carry
             chunk = jax.tree.map(lambda leaf: jax.lax.dynamic_index_in_dim(leaf, index, keepdims=False), chunks)
-            chunk, landed = self._visit(chunk, queue, landed, limits.epochs, shared)
+            chunk, landed = self._visit(chunk, queue, landed, limits.turns, shared)
             put = functools.partial(jax.lax.dynamic_update_index_in_dim, index=index, axis=0)
             return jax.tree.map(put, chunks, chunk), landed
 
@@ -227,7 +228,7 @@ class Engine:
         chunks, landed = jax.lax.while_loop(on, round_, (chunks, landed))
         return jax.tree.map(lambda leaf: leaf.reshape(width, *leaf.shape[2:]), chunks), landed
 
-    def _visit(self, chunk: Flight, queue: Queue, landed: Landed, epochs: Any, shared: Any) -> tuple[Flight, Landed]:
+    def _visit(self, chunk: Flight, queue: Queue, landed: Landed, turns: Any, shared: Any) -> tuple[Flight, Landed]:
         """Fill the free lanes of a chunk, advance it by some epochs, and take out the runs that have ended."""
         chunk, taken = jax.lax.cond(
             jnp.any(chunk.held < 0) & (landed.taken < queue.length),
@@ -237,9 +238,13 @@ class Engine:
         busy = jnp.any(chunk.held >= 0)
         run = chunk.lanes.run
         one = jax.vmap(lambda lane: advance(lane, shared, self.optimizer).state)
-        state = jax.lax.fori_loop(
-            0, jnp.where(busy, epochs, 0), lambda _, state: one(Lane(run, state)), chunk.lanes.state
-        )
+
+        def turn(_: Any, state: TrainState) -> TrainState:
+            for _ in range(self.unroll):
+                state = one(Lane(run, state))
+            return state
+
+        state = jax.lax.fori_loop(0, jnp.where(busy, turns, 0), turn, chunk.lanes.state)
         over = (chunk.held >= 0) & (state.status != Status.RUNNING)
         rows = jax.vmap(lambda state: Layout.pack(ended(state), self.dtype))(state)
         place = jnp.where(over, landed.count + jnp.cumsum(over) - 1, len(landed.ids))  # out of bounds: dropped

@@ -29,12 +29,14 @@ class Tuning(NamedTuple):
     lanes: int  # per device, at most
     chunk: int  # lanes that are advanced together
     epochs: int  # per visit to a chunk
+    unroll: int  # epochs per turn of the innermost loop
 
 
-# One chunk: the last runs would leave half empty ones behind, and more lanes are no faster.
-CPU = Tuning(lanes=256, chunk=256, epochs=128)
+# One chunk: the last runs would leave half empty ones behind, and more lanes are no faster. Two epochs a turn: the end
+# of one shares passes over the lanes with the beginning of the next, an eighth less time; four are slower again.
+CPU = Tuning(lanes=256, chunk=256, epochs=128, unroll=2)
 # On an accelerator an epoch costs its launches, whatever the width: the wider the better.
-ACCELERATOR = Tuning(lanes=65536, chunk=65536, epochs=256)
+ACCELERATOR = Tuning(lanes=65536, chunk=65536, epochs=256, unroll=2)
 
 
 SMALLEST = 64
@@ -97,7 +99,7 @@ def run_all(
     def keep_at_work(device: Any) -> None:
         try:
             with jax.enable_x64(True):  # a setting of each thread
-                at_work = _Device(engine, device, width, shared, setting.epochs)
+                at_work = _Device(engine, device, width, shared, setting.epochs // engine.unroll)
                 while at_work.takes_from(line):
                     landing.put(at_work.call(rows_of, line))
             landing.put(None)
@@ -139,7 +141,7 @@ class _Device:
         self.engine, self.width, self.program = engine, width, engine.program(width, device)
         self.flight, self.shared = jax.device_put((engine.empty(width), shared), device)
         self.pace = engine.paces.setdefault((width, device), _Pace())
-        self.most = most  # epochs per visit
+        self.most = most  # turns per visit
         self.busy, self.wanted = 0, 2 * width  # lanes, and runs from the line
         self.ids, self.more = np.zeros(0, np.int64), False
 
@@ -151,7 +153,7 @@ class _Device:
     def call(self, rows_of: Callable[[np.ndarray], np.ndarray], line: "_Line") -> _Report:
         """Take runs into lanes, go on with them, and land those that end."""
         # A lane that is free while runs still stand in line ends the call; else it goes on to the end.
-        limits = Limits(self.pace.epochs, self.pace.rounds, np.int32(self.width - 1 if self.more else 0))
+        limits = Limits(self.pace.turns, self.pace.rounds, np.int32(self.width - 1 if self.more else 0))
         queue, began = self._queue(rows_of), time.perf_counter()
         self.flight, landed = self.program(self.flight, queue, limits, self.shared)
         landed.rounds.block_until_ready()
@@ -163,7 +165,7 @@ class _Device:
         chunk = min(self.engine.chunk, self.width)
         states = self.engine.end_layout.unpack(np.array(np.asarray(landed.rows)[:count]))
         ids = np.array(np.asarray(landed.ids)[:count])
-        return _Report(ids, states, int(landed.visits) * int(limits.epochs) * chunk)
+        return _Report(ids, states, int(landed.visits) * int(limits.turns) * self.engine.unroll * chunk)
 
     def _queue(self, rows_of: Callable[[np.ndarray], np.ndarray]) -> Queue:
         n, room = len(self.ids), QUEUE * self.width
@@ -251,10 +253,10 @@ class _Pace:
     """How much a device does in a call, so that it takes `SECONDS_PER_CALL`: cores differ, and change."""
 
     def __init__(self) -> None:
-        self.epochs, self.rounds = np.int32(1), np.int32(1)
+        self.turns, self.rounds = np.int32(1), np.int32(1)
 
     def learn(self, seconds: float, rounds: int, most: int) -> None:
-        """From the last call. Whole rounds of the most epochs, unless one alone takes too long; at most eightfold."""
-        total = min(SECONDS_PER_CALL * rounds / seconds, 8.0 * self.rounds) * self.epochs
-        self.epochs = np.int32(np.clip(total, 1, most))
-        self.rounds = np.int32(max(total / self.epochs, 1))
+        """From the last call. Whole rounds of the most turns, unless one alone takes too long; at most eightfold."""
+        total = min(SECONDS_PER_CALL * rounds / seconds, 8.0 * self.rounds) * self.turns
+        self.turns = np.int32(np.clip(total, 1, most))
+        self.rounds = np.int32(max(total / self.turns, 1))

@@ -201,7 +201,8 @@ def outcomes(job: Job, waiting: np.ndarray, tally: Tally, bar: Progress) -> Gene
 def _concluded(job: Job, ids: np.ndarray, shared: Any, tally: Tally, bar: Progress) -> Generator[Ended, None, None]:
     """Run these runs; measure what they found in float64, many at a time, while the devices go on."""
     plan, devices, cast_shared = job.plan, list(job.mesh.devices.flat), cast(shared, job.dtype)
-    engine = Engine.of(cast(plan.example(), job.dtype), cast_shared, job.optimizer, job.dtype, tuning(devices[0]).chunk)
+    example, setting = cast(plan.example(), job.dtype), tuning(devices[0])
+    engine = Engine.of(example, cast_shared, job.optimizer, job.dtype, setting.chunk, setting.unroll)
     held, since = [], time.monotonic()
     landed = run_all(engine, devices, cast_shared, plan.order(ids), plan.rows, tally, bar.compiling)
     with contextlib.closing(landed):
@@ -209,7 +210,6 @@ def _concluded(job: Job, ids: np.ndarray, shared: Any, tally: Tally, bar: Progre
             for part in landed:
                 held.append(part)  # before it is shown: Ctrl-C may come while the bar is drawn
                 bar.runs_done(len(part[0]), tally)
-                held.append(part)
                 late = time.monotonic() - since > SECONDS_BETWEEN_CONCLUSIONS
                 if late or sum(len(ids) for ids, _ in held) >= CONCLUDED_TOGETHER:
                     yield from _conclude_all(plan, shared, held)

@@ -13,12 +13,12 @@ import numpy as np
 from mlejax import cli, schedule
 
 PAUSE = 0.05
-EPOCHS, ROUNDS = 128, 8  # 1024 epochs of every lane: a fifth of a run
+TURNS, ROUNDS = 64, 8  # 1024 epochs of every lane: a fifth of a run
 
 
 class Pace:
     def __init__(self):
-        self.epochs, self.rounds = np.int32(EPOCHS), np.int32(ROUNDS)
+        self.turns, self.rounds = np.int32(TURNS), np.int32(ROUNDS)
 
     def learn(self, *_):
         time.sleep(PAUSE)

@@ -58,14 +58,15 @@ def test_what_is_packed_comes_out_again(dtype):
 
 
 @functools.cache
-def engine(chunk):
+def engine(tuning):
     shared = (Observations(jnp.asarray(X)), None)
-    return lanes.Engine.of(a_run(np.float64(0.1)), shared, None, np.dtype(np.float64), chunk), shared
+    run, dtype = a_run(np.float64(0.1)), np.dtype(np.float64)
+    return lanes.Engine.of(run, shared, None, dtype, tuning.chunk, tuning.unroll), shared
 
 
 def run_all(ids, count=2, tuning=None, limits=None):
     tuning = tuning or schedule.CPU
-    (made, shared), devices = engine(tuning.chunk), jax.local_devices()[:count]
+    (made, shared), devices = engine(tuning), jax.local_devices()[:count]
     limits = np.full(len(RATES), 60) if limits is None else limits
     tally, told = schedule.Tally(), []
 
@@ -76,7 +77,7 @@ def run_all(ids, count=2, tuning=None, limits=None):
     return list(schedule.run_all(made, devices, shared, np.asarray(ids), rows_of, tally, told.append)), tally, told
 
 
-@pytest.fixture(params=[schedule.CPU, schedule.Tuning(lanes=4, chunk=2, epochs=5)], ids=["wide", "narrow"])
+@pytest.fixture(params=[schedule.CPU, schedule.Tuning(lanes=4, chunk=2, epochs=6, unroll=3)], ids=["wide", "narrow"])
 def tuning(request, monkeypatch):
     monkeypatch.setattr(schedule, "CPU", request.param)
     monkeypatch.setattr(schedule, "SECONDS_PER_CALL", 0.02)
@@ -109,17 +110,17 @@ def test_no_runs_are_no_work(tuning):
 
 
 def test_a_kind_of_run_has_one_engine():
-    one, shared = engine(16)
-    dtype = np.dtype(np.float64)
-    assert lanes.Engine.of(a_run(np.float64(0.7)), shared, None, dtype, 16) is one
-    assert lanes.Engine.of(a_run(np.float64(0.7)), shared, mlejax.natural_gradient(), dtype, 16) is not one
+    one, shared = engine(schedule.CPU)
+    rest = np.dtype(np.float64), schedule.CPU.chunk, schedule.CPU.unroll
+    assert lanes.Engine.of(a_run(np.float64(0.7)), shared, None, *rest) is one
+    assert lanes.Engine.of(a_run(np.float64(0.7)), shared, mlejax.natural_gradient(), *rest) is not one
 
 
 def test_what_goes_wrong_on_a_device_is_raised_and_ends_the_others():
     def no_rows(ids):
         raise ArithmeticError("no rows")
 
-    made, shared = engine(schedule.CPU.chunk)
+    made, shared = engine(schedule.CPU)
     ended = schedule.run_all(
         made, jax.local_devices(), shared, np.arange(37), no_rows, schedule.Tally(), lambda _: None
     )
@@ -131,7 +132,7 @@ def test_what_goes_wrong_on_a_device_is_raised_and_ends_the_others():
 @pytest.mark.parametrize("count", [1, 2])
 def test_devices_stop_when_nobody_wants_more(tuning, count):
     """Nobody else knows that the runs are no longer wanted, and a thread left behind would hold up the exit."""
-    made, shared = engine(tuning.chunk)
+    made, shared = engine(tuning)
     everything, seen = np.arange(100_000), []
 
     def rows_of(ids):
@@ -186,14 +187,14 @@ def test_who_has_nothing_to_do_waits_until_nothing_can_come_back():
 def test_a_pace_is_learnt_by_and_by():
     pace = schedule._Pace()
     pace.learn(1e-6, 1, 128)
-    assert (pace.epochs, pace.rounds) == (8, 1)
+    assert (pace.turns, pace.rounds) == (8, 1)
     pace.learn(schedule.SECONDS_PER_CALL / 100, 1, 128)
-    assert (pace.epochs, pace.rounds) == (64, 1)
+    assert (pace.turns, pace.rounds) == (64, 1)
     for _ in range(9):
-        pace.learn(float(1e-4 * pace.rounds * pace.epochs / 128), int(pace.rounds), 128)
-    assert (pace.epochs, pace.rounds) == (128, round(schedule.SECONDS_PER_CALL / 1e-4))
+        pace.learn(float(1e-4 * pace.rounds * pace.turns / 128), int(pace.rounds), 128)
+    assert (pace.turns, pace.rounds) == (128, round(schedule.SECONDS_PER_CALL / 1e-4))
     pace.learn(4 * schedule.SECONDS_PER_CALL, 1, 128)  # suddenly a round takes long
-    assert (pace.epochs, pace.rounds) == (32, 1)
+    assert (pace.turns, pace.rounds) == (32, 1)
 
 
 @pytest.mark.parametrize("count", [1, 4])

@@ -93,7 +93,7 @@ def test_the_lane_program_can_be_compiled_for_other_devices(family, dtype, platf
         train=train,
         validation=validation,
     )
-    engine = lanes.Engine(run, shared, None, np.dtype(dtype), schedule.ACCELERATOR.chunk)
+    engine = lanes.Engine(run, shared, None, np.dtype(dtype), schedule.ACCELERATOR.chunk, schedule.ACCELERATOR.unroll)
     width = 64
     arguments = engine.arguments(width)
     leaves, tree = jax.tree.flatten(arguments)
