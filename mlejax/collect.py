@@ -101,9 +101,8 @@ class Results:
         model = jax.tree.unflatten(self.tree, [self.arrays[name] for name in self.names])
         information = self._information(model, data)
         if self.store is not None and self.process == 0:
-            self.store.describe(
-                made | {"information": [None if np.isnan(x) else x for x in information.ravel().tolist()]}
-            )
+            numbers = [None if np.isnan(x) else x for x in information.ravel().tolist()]  # JSON has no NaN
+            self.store.describe(made | {"information": numbers})
         return SweepResult(axes=self.plan.axes, model=model, information=information, attributes=made, **quantities)
 
     def _information(self, model: Model, data: Datasets) -> np.ndarray:

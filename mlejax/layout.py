@@ -71,7 +71,7 @@ def create(path: Path, axes: Mapping[str, np.ndarray], names: Sequence[str], set
         _write_whole(path / name, content.to_bytes())
 
 
-def describe(path: Path, attributes: Mapping[str, Any]) -> None:
+def add_attributes(path: Path, attributes: Mapping[str, Any]) -> None:
     """Add attributes to those of a store."""
     file = path / "zarr.json"
     whole = json.loads(file.read_text())

@@ -1,7 +1,7 @@
 """Results on disk: a Zarr store that xarray opens at any time, written batch by batch, resumable.
 
-A batch is one chunk of every array. Each chunk file is written aside and renamed; the status is written last, and until
-then it reads RUNNING: whatever is on disk is whole, and what a killed sweep had not finished is recomputed.
+A batch is one chunk of every array. Each chunk file is written aside, flushed and renamed; the status is written last,
+and until then it reads RUNNING: whatever is on disk is whole, and what a killed sweep had not finished is recomputed.
 """
 
 import contextlib
@@ -23,9 +23,9 @@ from . import models
 from .layout import (
     UNREADABLE,
     StoreError,
+    add_attributes,
     check_settings,
     create,
-    describe,
     open_results,
     read_arrays,
     write_batch,
@@ -195,7 +195,7 @@ class Store:
     def describe(self, attributes: dict[str, Any]) -> None:
         """Record how the results were made."""
         with self._readable_errors():
-            describe(self.path, attributes)
+            add_attributes(self.path, attributes)
 
     def batches_of(self, index: tuple[np.ndarray, ...]) -> np.ndarray:
         """The number of the batch of each run, from its position along every axis."""
