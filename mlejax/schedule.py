@@ -77,7 +77,7 @@ def run_all(
         engine: the compiled programs.
         devices: of one kind; no more of them are used than there are runs for.
         shared: train and validation samples that all runs share, or (None, None).
-        waiting: run numbers in the order in which to start them.
+        waiting: run numbers in the order in which to start them, at least one.
         rows_of: the packed `Run`s of run numbers; called from several threads.
         tally: counts epochs.
         compiling: told when compilation begins and ends.
@@ -86,8 +86,6 @@ def run_all(
         Numbers and stacked `ended` states of runs that have ended, while the devices go on. To be closed when left
         early: each device then stops at the end of its call.
     """
-    if not len(waiting):
-        return
     setting, smallest = tuning(devices[0]), SMALLEST if shared[0] is None else SMALLEST_RAW
     devices = devices[: -(-len(waiting) // smallest)]
     width = lanes_per_device(len(waiting), len(devices), setting, smallest)

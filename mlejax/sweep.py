@@ -190,6 +190,8 @@ Ended = tuple[np.ndarray, Outcome]
 
 def outcomes(job: Job, waiting: np.ndarray, tally: Tally, bar: Progress) -> Generator[Ended, None, None]:
     """All runs together, or seed by seed where observations are raw. To be closed when left early."""
+    if not len(waiting):
+        return
     if job.data.factored:
         yield from _concluded(job, waiting, (None, None), tally, bar)
         return

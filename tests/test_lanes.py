@@ -103,12 +103,6 @@ def test_every_run_ends_once_with_what_it_finds_alone(tuning, count):
     assert tally.executed >= tally.useful
 
 
-def test_no_runs_are_no_work(tuning):
-    parts, tally, _ = run_all([], 1, tuning)
-    assert parts == []
-    assert tally.useful == 0
-
-
 def test_a_kind_of_run_has_one_engine():
     one, shared = engine(schedule.CPU)
     rest = np.dtype(np.float64), schedule.CPU.chunk, schedule.CPU.unroll
