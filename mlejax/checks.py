@@ -1,7 +1,8 @@
 """Arguments are checked before anything runs; a message names the value, the place and the rule."""
 
+import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -66,3 +67,19 @@ def distinct(name: str, values: np.ndarray) -> np.ndarray:
         index = np.flatnonzero(values == value)
         raise ValueError(f"{name} must be distinct; got {value:g} at index {index[0]} and {index[1]}")
     return values
+
+
+RECORDED = ("axes", "format", "information", "parameters", "settings")
+"""Attributes that make a result readable."""
+
+
+def attributes(values: Mapping[str, Any]) -> dict[str, Any]:
+    """A caller's own attributes of a result: plain values under names that are free."""
+    for name in RECORDED:
+        if name in values:
+            raise ValueError(f"attributes: {name!r} is recorded by the sweep itself; use another name")
+    try:
+        json.dumps(dict(values), allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"attributes must be plain values, as JSON has them: {error}") from error
+    return dict(values)

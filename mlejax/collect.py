@@ -62,15 +62,17 @@ class Results:
             touched, counts = np.unique(self.batch_of[ids], return_counts=True)
             self.left[touched] -= counts
             self.unsaved.update(touched.tolist())
-            whole = [batch for batch in touched.tolist() if self.left[batch] == 0]
-            self._save(whole if time.monotonic() - self.saved < SECONDS_BETWEEN_SAVES else list(self.unsaved))
+            if time.monotonic() - self.saved < SECONDS_BETWEEN_SAVES:
+                self._save([batch for batch in touched.tolist() if self.left[batch] == 0])
+            else:
+                self._save(list(self.unsaved))
+                self.saved = time.monotonic()
 
     def _save(self, batches: list[int]) -> None:
         assert self.store is not None
         for batch in batches:
             self.store.save(batch, self.arrays)
             self.unsaved.discard(batch)
-            self.saved = time.monotonic()
 
     def __enter__(self) -> "Results":
         return self
@@ -101,7 +103,7 @@ class Results:
         model = jax.tree.unflatten(self.tree, [self.arrays[name] for name in self.names])
         information = self._information(model, data)
         if self.store is not None and self.process == 0:
-            numbers = [None if np.isnan(x) else x for x in information.ravel().tolist()]  # JSON has no NaN
+            numbers = [x if np.isfinite(x) else None for x in information.ravel().tolist()]  # JSON has no NaN
             self.store.describe(made | {"information": numbers})
         return SweepResult(axes=self.plan.axes, model=model, information=information, attributes=made, **quantities)
 

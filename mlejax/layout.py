@@ -76,7 +76,7 @@ def add_attributes(path: Path, attributes: Mapping[str, Any]) -> None:
     file = path / "zarr.json"
     whole = json.loads(file.read_text())
     whole["attributes"].update(attributes)
-    _write_whole(file, json.dumps(whole, indent=2).encode())
+    _write_whole(file, json.dumps(whole, indent=2, allow_nan=False).encode())
 
 
 def write_batch(path: Path, batch: tuple[int, ...], shape: tuple[int, ...], arrays: Mapping[str, np.ndarray]) -> None:
@@ -104,7 +104,7 @@ def encoded(chunk: np.ndarray) -> bytes:
 
 
 def _write_whole(file: Path, content: bytes) -> None:
-    """The file is there whole or not at all, also after a power cut: its bytes are on disk before it has its name."""
+    """The file is there whole or not at all, and once this returns it is there, also after a power cut."""
     file.parent.mkdir(parents=True, exist_ok=True)
     aside = file.with_name(f".{file.name}.part")
     with open(aside, "wb") as part:
@@ -112,6 +112,11 @@ def _write_whole(file: Path, content: bytes) -> None:
         part.flush()
         os.fsync(part.fileno())
     os.replace(aside, file)
+    directory = os.open(file.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
 
 
 def open_results(path: Path) -> tuple[Any, dict[str, Any], dict[str, np.ndarray]]:
@@ -132,51 +137,64 @@ def open_results(path: Path) -> tuple[Any, dict[str, Any], dict[str, np.ndarray]
 
 
 def read_arrays(
-    path: Path, group: Any, shape: tuple[int, ...], names: Sequence[str], repair: bool = False
+    path: Path, group: Any, shape: tuple[int, ...], names: Sequence[str], damage: str = "refuse"
 ) -> dict[str, np.ndarray]:
-    """The results of a store by name; with `repair`, runs that cannot be read come back as RUNNING.
+    """The results of a store by name.
+
+    Args:
+        path, group: the store.
+        shape: of the arrays.
+        names: the parameters.
+        damage: whether to `"refuse"` a damaged store, to `"ignore"` what is damaged, so that these runs come back as
+            RUNNING, or to `"forget"` it: they are RUNNING on disk as well from then on.
 
     Raises:
         StoreError: naming the first chunk that cannot be read.
     """
     # The status first: whatever it calls finished was written before, also while a sweep goes on writing.
     arrays = {name: blank(name, shape) for name in ("status", *names, *QUANTITIES)}
-    damaged = []
-    bad = np.zeros(shape, bool)
+    damaged, bad = [], {}
     for name, array in arrays.items():
-        for slices in _read(path, group[name], name, array, arrays["status"]):
-            bad[slices] = True
-            damaged.append(f"{name}[{', '.join(f'{s.start}:{s.stop}' for s in slices)}]")
-    if damaged and not repair:
+        for batch, place in _read(path, group[name], name, array, arrays["status"]).items():
+            bad[batch] = place
+            damaged.append(f"{name}[{', '.join(f'{s.start}:{s.stop}' for s in place)}]")
+    if damaged and damage == "refuse":
         raise StoreError(
             f"{path}: {len(damaged)} damaged batch{'es' if len(damaged) > 1 else ''}, {damaged[0]} first; the same "
             "sweep with repair (--repair) computes that again. Everything else is whole."
         )
-    arrays["status"][bad] = Status.RUNNING
+    for batch, place in bad.items():
+        arrays["status"][place] = Status.RUNNING
+        if damage == "forget":  # before anything of the batch is written again, which takes several files
+            chunk_file(path, "status", batch).unlink(missing_ok=True)
     return arrays
 
 
-def _read(path: Path, stored: Any, name: str, array: np.ndarray, status: np.ndarray) -> list[tuple[slice, ...]]:
-    """Read an array; where it has chunks that cannot be read, or that finished runs should have, these."""
+Place = tuple[slice, ...]
+"""Where a batch lies in the whole arrays."""
+
+
+def _read(path: Path, stored: Any, name: str, array: np.ndarray, status: np.ndarray) -> dict[tuple[int, ...], Place]:
+    """Read an array. The batches whose chunk cannot be read, or is missing though finished runs should have it."""
     batches = dict(_batches(array.shape, stored.chunks))
-    lost = [
-        place
+    lost = {
+        batch: place
         for batch, place in batches.items()
         if not chunk_file(path, name, batch).exists() and np.any(status[place] != Status.RUNNING)
-    ]
+    }
     try:
         array[...] = stored[...]
     except UNREADABLE:
-        for place in batches.values():
+        for batch, place in batches.items():
             try:
                 array[place] = stored[place]
             except UNREADABLE:
-                lost.append(place)
+                lost[batch] = place
     return lost
 
 
-def _batches(shape: tuple[int, ...], batch: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], tuple[slice, ...]]]:
-    """Every batch, and its place in the whole arrays."""
+def _batches(shape: tuple[int, ...], batch: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], Place]]:
+    """Every batch, and its place."""
     for index in np.ndindex(*(-(-n // size) for n, size in zip(shape, batch, strict=True))):
         yield index, tuple(slice(i * s, min((i + 1) * s, n)) for i, s, n in zip(index, batch, shape, strict=True))
 

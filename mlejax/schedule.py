@@ -28,7 +28,7 @@ class Tuning(NamedTuple):
 
     lanes: int  # per device, at most
     chunk: int  # lanes that are advanced together
-    epochs: int  # per visit to a chunk
+    epochs: int  # per visit to a chunk, at most
     unroll: int  # epochs per turn of the innermost loop
 
 
@@ -97,7 +97,7 @@ def run_all(
     def keep_at_work(device: Any) -> None:
         try:
             with jax.enable_x64(True):  # a setting of each thread
-                at_work = _Device(engine, device, width, shared, setting.epochs // engine.unroll)
+                at_work = _Device(engine, device, width, shared, max(1, setting.epochs // engine.unroll))
                 while at_work.takes_from(line):
                     landing.put(at_work.call(rows_of, line))
             landing.put(None)

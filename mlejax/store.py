@@ -82,7 +82,8 @@ class Store:
 
     def _open(self, repair: bool) -> dict[str, np.ndarray] | None:
         """The finished runs of the directory; None, and a new store, where there are none."""
-        shutil.rmtree(self.path / MAKING, ignore_errors=True)
+        if (self.path / MAKING).exists():
+            shutil.rmtree(self.path / MAKING)
         self._install()
         loaded = None
         if (self.path / "zarr.json").exists():
@@ -102,7 +103,7 @@ class Store:
                     name in found and np.array_equal(found[name], values) for name, values in self.axes.items()
                 ):
                     self._use(self.path)
-                    return read_arrays(self.path, group, self.shape, self.names, repair=True)
+                    return read_arrays(self.path, group, self.shape, self.names, "ignore")
             time.sleep(POLL_SECONDS)
         raise StoreError(
             f"{self.path}: process {self.process} waited {FOLLOW_SECONDS:.0f} s for the first process to prepare the "
@@ -115,7 +116,7 @@ class Store:
 
     def reload(self) -> dict[str, np.ndarray]:
         """All results on disk now."""
-        return read_arrays(self.path, self.group, self.shape, self.names, repair=False)
+        return read_arrays(self.path, self.group, self.shape, self.names)
 
     def _refuse_to_overwrite(self) -> None:
         for name in (*self.axes, *self.names, *QUANTITIES):
@@ -144,7 +145,7 @@ class Store:
                     "extended, not cut. Use another directory, or add the value."
                 )
         shape = tuple(map(len, old.values()))
-        arrays = read_arrays(self.path, group, shape, self.names, repair)
+        arrays = read_arrays(self.path, group, shape, self.names, "forget" if repair else "refuse")
         if all(np.array_equal(values, self.axes[name]) for name, values in old.items()):
             return arrays
         place = np.ix_(
@@ -172,7 +173,10 @@ class Store:
         """Move a store that is ready into place; where a process was killed in between, the next one goes on."""
         ready = self.path / READY
         if ready.exists():
-            # The file that makes it a store comes last. Whatever else lies in the directory stays as it is.
+            # The file that makes it a store goes first and comes last: in between, its axes and arrays are not of one
+            # sweep. Whatever else lies in the directory stays as it is.
+            if (ready / "zarr.json").exists():
+                (self.path / "zarr.json").unlink(missing_ok=True)
             for part in sorted(ready.iterdir(), key=lambda part: part.name == "zarr.json"):
                 if (self.path / part.name).is_dir():
                     shutil.rmtree(self.path / part.name)
@@ -260,6 +264,8 @@ def load(path: str | Path) -> SweepResult:
     """
     path = Path(path)
     if not (path / "zarr.json").exists():
+        if (path / READY).exists():
+            raise StoreError(f"{path} was being extended when that was killed; the same sweep again finishes it")
         raise StoreError(f"{path} holds no sweep: there is no Zarr store in it")
     group, attributes, axes = open_results(path)
     names = attributes["parameters"]

@@ -88,7 +88,7 @@ def sweep(
         out: a directory for the results: a Zarr store, which xarray opens at any time. The same sweep again goes on
             where it was interrupted; one with more values along an axis computes only the new runs.
         repair: recompute damaged batches of `out`.
-        attributes: further attributes of the result, plain values.
+        attributes: further attributes of the result: plain values, as JSON has them.
         progress: show a progress bar on standard error.
 
     Returns:
@@ -107,6 +107,7 @@ def sweep(
         >>> result.model.mean.shape, list(result.axes)
         ((3, 2), ['seed', 'learning_rate'])
     """
+    own = checks.attributes(attributes or {})
     with Progress(enabled=progress) as bar:
         job = prepare(
             model, seeds=seeds, learning_rates=learning_rates, observations=observations, target=target, draw=draw,
@@ -127,7 +128,7 @@ def sweep(
                 "useful_run_epochs": tally.useful,
                 "executed_run_epochs": tally.executed,
             }
-            return results.finish(job.data, job.settings | made | dict(attributes or {}), bar.waiting_for)
+            return results.finish(job.data, job.settings | made | own, bar.waiting_for)
 
 
 @dataclasses.dataclass(frozen=True)

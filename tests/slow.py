@@ -13,7 +13,7 @@ import numpy as np
 from mlejax import cli, schedule
 
 PAUSE = 0.05
-TURNS, ROUNDS = 64, 8  # 1024 epochs of every lane: a fifth of a run
+TURNS, ROUNDS = 64, 8  # of two epochs on statistics: 1024 epochs of every lane, a fifth of a run
 
 
 class Pace:

@@ -69,17 +69,17 @@ def computed(monkeypatch):
     return calls
 
 
-def in_pieces(monkeypatch, most=1000):
-    """Runs end four at a time, and are measured at once; after so many pieces comes Ctrl-C."""
+def in_pieces(monkeypatch, most=1000, size=4):
+    """Runs end `size` at a time, and are measured at once; after so many pieces comes Ctrl-C."""
     run_all = module.run_all
 
     def pieces(*arguments):
         count = 0
         for ids, states in run_all(*arguments):
-            for first in range(0, len(ids), 4):
+            for first in range(0, len(ids), size):
                 if (count := count + 1) > most:
                     raise KeyboardInterrupt
-                part = slice(first, first + 4)
+                part = slice(first, first + size)
                 yield ids[part], jax.tree.map(lambda leaf, part=part: leaf[part], states)
 
     monkeypatch.setattr(module, "run_all", pieces)
@@ -263,6 +263,11 @@ def test_an_extension_that_is_killed_is_taken_up(tmp_path, fresh, step, monkeypa
         patch.setattr(*moments[step])
         with pytest.raises(KilledError):
             sweep(seeds=SEEDS, learning_rates=RATES, out=tmp_path)
+    if step == 2:  # some arrays are of the longer sweep, others are not
+        with pytest.raises(StoreError, match="was being extended when that was killed; the same sweep again finishes"):
+            load(tmp_path)
+    else:
+        assert np.count_nonzero(load(tmp_path).status) == 10
     assert_same_bits(sweep(seeds=SEEDS, learning_rates=RATES, out=tmp_path), fresh)
     assert not list(tmp_path.glob(".ready")) + list(tmp_path.glob(".making"))
 
@@ -433,6 +438,46 @@ def test_a_damaged_batch_is_found_and_repaired(saved, fresh, computed, name, spo
     assert_same_bits(sweep(seeds=SEEDS, learning_rates=RATES, out=saved, repair=True), fresh)
     assert computed == [[1, 6, 11, 16]]
     assert_same_bits(load(saved), fresh)
+
+
+def test_a_repair_that_is_killed_leaves_nothing_half_repaired(saved, fresh, monkeypatch):
+    """The batch is written before all of its runs are there again; the kill comes before its status is written."""
+
+    class KilledError(BaseException):
+        pass
+
+    write_whole = layout._write_whole
+
+    def killed_at_a_status(file, content):
+        if "status" in file.parts:
+            raise KilledError
+        write_whole(file, content)
+
+    flip_a_bit(chunks(saved, "mean")[1])
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "SECONDS_BETWEEN_CONCLUSIONS", 0.0)
+        patch.setattr("mlejax.collect.SECONDS_BETWEEN_SAVES", -1.0)
+        in_pieces(patch, size=1)
+        patch.setattr(layout, "_write_whole", killed_at_a_status)
+        with pytest.raises(KilledError):
+            sweep(seeds=SEEDS, learning_rates=RATES, out=saved, repair=True)
+    part = load(saved)
+    done = part.status != Status.RUNNING
+    assert done.sum() == 16
+    for name, array in arrays(part).items():
+        np.testing.assert_array_equal(array[done], arrays(fresh)[name][done], err_msg=name)
+    assert_same_bits(sweep(seeds=SEEDS, learning_rates=RATES, out=saved), fresh)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [({"settings": 1}, "'settings' is recorded by the sweep itself"), ({"a": np.nan}, "Out of range float values")],
+)
+def test_attributes_that_would_spoil_the_store_are_refused_before_anything_is_run(tmp_path, computed, given, message):
+    with pytest.raises(ValueError, match=message):
+        sweep(seeds=SEEDS, learning_rates=RATES, out=tmp_path / "atlas", attributes=given)
+    assert computed == []
+    assert not (tmp_path / "atlas").exists()
 
 
 def test_a_batch_that_is_lost_is_computed_again(saved, fresh, computed):
