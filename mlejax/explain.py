@@ -13,7 +13,7 @@ import numpy as np
 from numcodecs import Zstd
 
 from .devices import describe
-from .layout import batch_shape
+from .disk import batch_shape
 from .models import Model
 from .models.base import parameter_names
 from .progress import Progress

@@ -20,7 +20,7 @@ import numpy as np
 import zarr
 
 from . import models
-from .layout import (
+from .disk import (
     UNREADABLE,
     StoreError,
     add_attributes,

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from .layout import StoreError, check_settings
+from .disk import StoreError, check_settings
 from .models import Model
 from .models.base import parameter_dict
 from .progress import Progress

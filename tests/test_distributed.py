@@ -15,8 +15,8 @@ import xarray
 import zarr
 
 import mlejax
-from mlejax import cli, devices, layout, store
-from mlejax.layout import StoreError
+from mlejax import cli, devices, disk, store
+from mlejax.disk import StoreError
 from mlejax.results import QUANTITIES
 from mlejax.status import Status
 from mlejax.store import Store
@@ -166,7 +166,7 @@ NAMES = ("mean", "variance")
 
 @pytest.fixture
 def impatient(monkeypatch):
-    monkeypatch.setattr(layout, "SMALLEST_BATCH", 4)
+    monkeypatch.setattr(disk, "SMALLEST_BATCH", 4)
     monkeypatch.setattr(store, "FOLLOW_SECONDS", 0.3)
     monkeypatch.setattr(store, "POLL_SECONDS", 0.05)
     held = []

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import mlejax
-from mlejax import cli, explain, layout
+from mlejax import cli, disk, explain
 
 START = mlejax.Normal(0.0, 1.0)
 GIVEN = {"learning_rates": np.geomspace(0.05, 2.0, 24), "observations": 300, "draw": "statistics", "progress": False}
@@ -24,10 +24,10 @@ def small_trial(monkeypatch):
 
 @pytest.mark.parametrize(("seeds", "rates"), [(40, 24), (300, 7), (1, 1), (70_000, 3)], ids=lambda n: str(n))
 def test_counts_are_exact(small_trial, monkeypatch, seeds, rates):
-    monkeypatch.setattr(layout, "SMALLEST_BATCH", 100)
+    monkeypatch.setattr(disk, "SMALLEST_BATCH", 100)
     given = GIVEN | {"learning_rates": np.geomspace(0.05, 2.0, rates), "max_epochs": 30}
     found = explain.explain(START, seeds=range(seeds), **given)
-    batch = layout.batch_shape((seeds, rates))
+    batch = disk.batch_shape((seeds, rates))
     assert found.runs == seeds * rates
     assert found.runs_per_batch == np.prod(batch)
     assert found.batches == np.prod([-(-n // size) for n, size in zip((seeds, rates), batch, strict=True)])
@@ -35,7 +35,7 @@ def test_counts_are_exact(small_trial, monkeypatch, seeds, rates):
 
 def test_batches_are_those_on_disk(small_trial, monkeypatch, tmp_path):
     """60 seeds and 24 rates in batches of 60 x 1."""
-    monkeypatch.setattr(layout, "SMALLEST_BATCH", 100)
+    monkeypatch.setattr(disk, "SMALLEST_BATCH", 100)
     given = GIVEN | {"max_epochs": 30}
     found = explain.explain(START, seeds=range(60), **given)
     mlejax.sweep(START, seeds=range(60), out=tmp_path / "out", **given)

@@ -22,7 +22,7 @@ FLOORS = (
         {"devices", "datasets", "lanes", "results"}, {"schedule", "fitting", "plan"},
         {"collect", "provenance", "progress"}, {"sweep"},
     ),
-    ({"plotting.style", "layout"}, {"plotting.fits", "plotting.sweeps"}, {"store", "plotting", "report", "tables"}),
+    ({"plotting.style", "disk"}, {"plotting.fits", "plotting.sweeps"}, {"store", "plotting", "report", "tables"}),
     ({"reproduce", "explain", "verify", "arguments"}, {"cli"}, {"__main__"}),
 )  # fmt: skip
 GROUPS = tuple(itertools.chain.from_iterable(FLOORS))

@@ -22,8 +22,8 @@ import xarray
 import zarr
 
 import mlejax
-from mlejax import layout, store
-from mlejax.layout import StoreError, batch_shape
+from mlejax import disk, store
+from mlejax.disk import StoreError, batch_shape
 from mlejax.results import QUANTITIES
 from mlejax.status import Status
 from mlejax.store import Store, load
@@ -39,7 +39,7 @@ NAMES = ("mean", "variance", *QUANTITIES)
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch):
     """Five batches, one for each rate, so that there is something between nothing and everything."""
-    monkeypatch.setattr(layout, "SMALLEST_BATCH", 5)
+    monkeypatch.setattr(disk, "SMALLEST_BATCH", 5)
 
 
 @pytest.fixture(scope="module")
@@ -145,9 +145,9 @@ def test_a_namesake_of_a_model_of_the_library_is_not_taken_for_it():
 
 @pytest.mark.parametrize("shape", [(1,), (100, 41), (1000, 1000), (3, 1, 5000), (100_000, 7)])
 def test_batches_are_neither_tiny_nor_huge(shape, monkeypatch):
-    monkeypatch.setattr(layout, "SMALLEST_BATCH", 256)
+    monkeypatch.setattr(disk, "SMALLEST_BATCH", 256)
     size, count = np.prod(batch_shape(shape)), np.prod(shape)
-    assert min(count, 128) <= size <= layout.LARGEST_BATCH
+    assert min(count, 128) <= size <= disk.LARGEST_BATCH
     assert all(1 <= part <= whole for part, whole in zip(batch_shape(shape), shape, strict=True))
 
 
@@ -213,7 +213,7 @@ def test_no_run_is_called_finished_before_all_of_it_is_kept(tmp_path, fresh, mon
 
     with monkeypatch.context() as patch:
         patch.setattr(module, "SECONDS_BETWEEN_CONCLUSIONS", 0.0)
-        patch.setattr(layout, "SMALLEST_BATCH", 20)  # all runs in one batch
+        patch.setattr(disk, "SMALLEST_BATCH", 20)  # all runs in one batch
         in_pieces(patch)
         patch.setattr(module.Results, "put", interrupted)
         with pytest.raises(KeyboardInterrupt):
@@ -311,7 +311,7 @@ def edit_attributes(path, change):
 
 
 def test_a_newer_format_is_refused(saved):
-    edit_attributes(saved, lambda attributes: attributes.update(format=layout.FORMAT + 1))
+    edit_attributes(saved, lambda attributes: attributes.update(format=disk.FORMAT + 1))
     for use in (load, lambda path: sweep(seeds=SEEDS, learning_rates=RATES, out=path)):
         with pytest.raises(StoreError, match=r"written by a newer mlejax \(format 2; this one knows 1\)\. Upgrade"):
             use(saved)
@@ -446,7 +446,7 @@ def test_a_repair_that_is_killed_leaves_nothing_half_repaired(saved, fresh, monk
     class KilledError(BaseException):
         pass
 
-    write_whole = layout._write_whole
+    write_whole = disk._write_whole
 
     def killed_at_a_status(file, content):
         if "status" in file.parts:
@@ -458,7 +458,7 @@ def test_a_repair_that_is_killed_leaves_nothing_half_repaired(saved, fresh, monk
         patch.setattr(module, "SECONDS_BETWEEN_CONCLUSIONS", 0.0)
         patch.setattr("mlejax.collect.SECONDS_BETWEEN_SAVES", -1.0)
         in_pieces(patch, size=1)
-        patch.setattr(layout, "_write_whole", killed_at_a_status)
+        patch.setattr(disk, "_write_whole", killed_at_a_status)
         with pytest.raises(KilledError):
             sweep(seeds=SEEDS, learning_rates=RATES, out=saved, repair=True)
     part = load(saved)
@@ -499,13 +499,13 @@ def test_chunks_are_written_byte_for_byte_as_zarr_would(saved, tmp_path, name):
     """The last of them reaches beyond the array."""
     values = np.arange(14).reshape(7, 2)
     path = tmp_path / "by zarr"
-    layout.create(path, {"seed": np.arange(7), "learning_rate": np.arange(2)}, ("mean", "variance"), {})
+    disk.create(path, {"seed": np.arange(7), "learning_rate": np.arange(2)}, ("mean", "variance"), {})
     array = zarr.open_group(path, mode="r+")[name]
     assert array.chunks == (5, 1)
     array[...] = values
     whole = {n: values.astype(array.dtype if n == name else float) for n in (name, "status")}
     for batch in np.ndindex(2, 2):
-        layout.write_batch(tmp_path / "by hand", batch, (5, 1), whole)
+        disk.write_batch(tmp_path / "by hand", batch, (5, 1), whole)
     files = [file for file in path.joinpath(name, "c").rglob("*") if file.is_file()]
     assert len(files) == 4
     for file in files:

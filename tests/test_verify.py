@@ -9,7 +9,7 @@ import zarr
 
 import mlejax
 from mlejax import cli, store
-from mlejax.layout import StoreError
+from mlejax.disk import StoreError
 from mlejax.status import Status
 from mlejax.verify import verify
 
