@@ -74,7 +74,11 @@ RECORDED = ("axes", "format", "information", "parameters", "settings")
 
 
 def attributes(values: Mapping[str, Any]) -> dict[str, Any]:
-    """A caller's own attributes of a result: plain values under names that are free."""
+    """A caller's own attributes of a result: plain values under names that are free.
+
+    Raises:
+        ValueError: naming the attribute that a result records itself, or what JSON does not have.
+    """
     for name in RECORDED:
         if name in values:
             raise ValueError(f"attributes: {name!r} is recorded by the sweep itself; use another name")

@@ -21,10 +21,14 @@ from .status import Status
 FORMAT = 1
 SMALLEST_BATCH, LARGEST_BATCH = 256, 16384
 COMPRESSION = 1
-"""Zstandard's level: the doubles of estimates hardly shrink further at higher ones."""
+"""Zstandard's level: the fastest of the ordinary ones."""
 
 UNREADABLE = (ValueError, RuntimeError, OSError, KeyError)
 """What reading a damaged store may raise."""
+
+
+Place = tuple[slice, ...]
+"""Where a batch lies in the whole arrays."""
 
 
 class StoreError(ValueError):
@@ -81,7 +85,7 @@ def add_attributes(path: Path, attributes: Mapping[str, Any]) -> None:
 
 def write_batch(path: Path, batch: tuple[int, ...], shape: tuple[int, ...], arrays: Mapping[str, np.ndarray]) -> None:
     """Write one batch, of this shape, of whole arrays; the status last, because it says that the rest is there."""
-    place = tuple(slice(i * size, (i + 1) * size) for i, size in zip(batch, shape, strict=True))
+    place = _place(batch, shape, arrays["status"].shape)
     for name in sorted(arrays, key=lambda name: name == "status"):
         values = arrays[name][place]
         chunk = blank(name, shape)
@@ -97,7 +101,7 @@ def chunk_file(path: Path, name: str, batch: tuple[int, ...]) -> Path:
 def encoded(chunk: np.ndarray) -> bytes:
     """The bytes that Zarr writes for a chunk of an array made by `create`.
 
-    Assigning to a Zarr array goes through its event loop some 30 times a chunk: 1.7 ms in place of 0.3.
+    Assigning to a Zarr array takes its event loop some 30 times round, seven times as long as the compression.
     """
     little = chunk.astype(chunk.dtype.newbyteorder("<"), copy=False)
     return CRC32C().encode(Zstd(level=COMPRESSION).encode(little)).tobytes()
@@ -170,10 +174,6 @@ def read_arrays(
     return arrays
 
 
-Place = tuple[slice, ...]
-"""Where a batch lies in the whole arrays."""
-
-
 def _read(path: Path, stored: Any, name: str, array: np.ndarray, status: np.ndarray) -> dict[tuple[int, ...], Place]:
     """Read an array. The batches whose chunk cannot be read, or is missing though finished runs should have it."""
     batches = dict(_batches(array.shape, stored.chunks))
@@ -196,7 +196,11 @@ def _read(path: Path, stored: Any, name: str, array: np.ndarray, status: np.ndar
 def _batches(shape: tuple[int, ...], batch: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], Place]]:
     """Every batch, and its place."""
     for index in np.ndindex(*(-(-n // size) for n, size in zip(shape, batch, strict=True))):
-        yield index, tuple(slice(i * s, min((i + 1) * s, n)) for i, s, n in zip(index, batch, shape, strict=True))
+        yield index, _place(index, batch, shape)
+
+
+def _place(index: tuple[int, ...], batch: tuple[int, ...], shape: tuple[int, ...]) -> Place:
+    return tuple(slice(i * s, min((i + 1) * s, n)) for i, s, n in zip(index, batch, shape, strict=True))
 
 
 def check_format(path: Path, attributes: Mapping[str, Any]) -> None:

@@ -10,10 +10,9 @@ from typing import Any
 
 import jax
 import numpy as np
-from numcodecs import Zstd
 
 from .devices import describe
-from .disk import batch_shape
+from .disk import batch_shape, encoded
 from .models import Model
 from .models.base import parameter_names
 from .progress import Progress
@@ -172,7 +171,7 @@ def _stored_bytes_per_run(results: list[Any]) -> float:
     outcome = jax.tree.map(lambda *leaves: np.concatenate(leaves)[order], *(outcome for _, outcome in results))
     arrays = [np.asarray(getattr(outcome, name), kind) for name, (kind, _, _) in QUANTITIES.items()]
     arrays += jax.tree.leaves(outcome.model)
-    return sum(len(Zstd(level=1).encode(np.ascontiguousarray(array))) for array in arrays) / len(order)
+    return sum(len(encoded(np.ascontiguousarray(array))) for array in arrays) / len(order)
 
 
 def _resident() -> float:
