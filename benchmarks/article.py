@@ -12,13 +12,16 @@ import jax
 import numpy as np
 
 import mlejax
-from mlejax import devices, fitting, sample, training
+from mlejax import devices
+from mlejax.ascent import step
+from mlejax.ascent import train as train_loop
+from mlejax.samples import representation, split
 
 from . import common
 
 SOURCE = Path(__file__).with_name("article.cpp")
 FAST = ("-O3", "-march=native", "-ffast-math")
-RESOLUTION = training.RESOLUTION * float(np.finfo(np.float64).eps)
+RESOLUTION = step.RESOLUTION * float(np.finfo(np.float64).eps)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,7 +43,7 @@ class Problem:
     @functools.cached_property
     def parts(self) -> tuple[np.ndarray, np.ndarray]:
         """Train and validation observations."""
-        return sample.split(self.values, 0.2, 42)
+        return split.split(self.values, 0.2, 42)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -181,9 +184,9 @@ def cpp_answer(raw: tuple[Any, np.ndarray, np.ndarray]) -> Answer:
 # mlejax ------------------------------------------------------------------------------------------------------------
 
 
-def settings_of(problem: Problem) -> tuple[mlejax.Normal, fitting.Settings]:
-    start = fitting.with_dtype(mlejax.Normal(*problem.start), np.float64)
-    return start, fitting.Settings.checked(
+def settings_of(problem: Problem) -> tuple[mlejax.Normal, train_loop.Settings]:
+    start = train_loop.with_dtype(mlejax.Normal(*problem.start), np.float64)
+    return start, train_loop.Settings.checked(
         start, problem.learning_rate, problem.max_epochs, problem.patience, problem.tolerance, np.float64, None
     )
 
@@ -194,7 +197,9 @@ def jax_summarize(problem: Problem, summarise: bool) -> common.Case:
 
     def run(_: Any) -> Any:
         with jax.enable_x64(True):
-            return jax.block_until_ready([sample.summarize(start, part, summarise)[0] for part in problem.parts])
+            return jax.block_until_ready(
+                [representation.summarize(start, part, summarise)[0] for part in problem.parts]
+            )
 
     return common.Case(run)
 
@@ -208,27 +213,27 @@ def jax_compiled(problem: Problem, summarise: bool) -> common.Case:
 
     def prepare() -> Any:
         with jax.enable_x64(True):
-            begun = fitting._begin(start, fixed, capacity=settings.max_epochs, dtype=settings.dtype, optimizer=None)
+            begun = train_loop._begin(start, fixed, capacity=settings.max_epochs, dtype=settings.dtype, optimizer=None)
             return jax.block_until_ready(begun)
 
     def run(prepared: Any) -> Any:
         with jax.enable_x64(True):
             state, rows, limits = prepared
-            state, rows = fitting._advance(state, rows, *limits, settings.max_epochs, **programs)
-            return jax.block_until_ready((fitting._conclude(state, train, validation)[0], rows))
+            state, rows = train_loop._advance(state, rows, *limits, settings.max_epochs, **programs)
+            return jax.block_until_ready((train_loop._conclude(state, train, validation)[0], rows))
 
     return common.Case(run, prepare)
 
 
 def jax_run(problem: Problem, summarise: bool) -> common.Case:
-    """The same as `mlejax.fit` runs it: set up, in pieces between which it looks at Ctrl-C, history on the host."""
+    """The same as `mlejax.train` runs it: set up, in pieces between which it looks at Ctrl-C, history on the host."""
     start, settings = settings_of(problem)
     train, validation = common.once(jax_summarize(problem, summarise))[1]
 
     def run(_: Any) -> Any:
         with jax.enable_x64(True):
-            state, rows = fitting._run(settings, start, train, validation, 1, False)
-            return jax.block_until_ready((fitting._conclude(state, train, validation)[0], rows))
+            state, rows = train_loop._run(settings, start, train, validation, 1, False)
+            return jax.block_until_ready((train_loop._conclude(state, train, validation)[0], rows))
 
     return common.Case(run)
 
@@ -252,7 +257,7 @@ def jax_answer(raw: Any) -> Answer:
 def jax_fit(problem: Problem, summarise: bool) -> common.Case:
     """The whole call: checks, split, statistics, run, result."""
     return common.Case(
-        lambda _: mlejax.fit(
+        lambda _: mlejax.train(
             mlejax.Normal(*problem.start),
             problem.values,
             learning_rate=problem.learning_rate,
@@ -265,7 +270,7 @@ def jax_fit(problem: Problem, summarise: bool) -> common.Case:
     )
 
 
-def fit_answer(result: mlejax.FitResult) -> Answer:
+def fit_answer(result: mlejax.TrainResult) -> Answer:
     return Answer(
         result.status.name,
         result.epochs,
@@ -307,10 +312,10 @@ def programs(problem: Problem, numpy_epochs: int) -> dict[str, Program]:
         "C++ fast-math, raw data": cpp(problem, FAST, cpp_observations),
         "C++ fast-math, statistics": cpp(problem, FAST, cpp_statistics, cpp_summarize),
         "JAX, raw data: compiled": mlejax_program(problem, False, jax_compiled, jax_answer),
-        "JAX, raw data: mlejax.fit": mlejax_program(problem, False, jax_fit, fit_answer),
+        "JAX, raw data: mlejax.train": mlejax_program(problem, False, jax_fit, fit_answer),
         GOAL: mlejax_program(problem, True, jax_compiled, jax_answer, jax_summarize),
         "JAX, statistics: as fit runs it": mlejax_program(problem, True, jax_run, jax_answer, jax_summarize),
-        "JAX, statistics: mlejax.fit": mlejax_program(problem, True, jax_fit, fit_answer),
+        "JAX, statistics: mlejax.train": mlejax_program(problem, True, jax_fit, fit_answer),
     }
 
 
@@ -414,7 +419,8 @@ def report(record: Mapping[str, Any]) -> str:
         "",
         "x article, x C++: how many times faster than the first row and than C++ -O3 on raw data, in this call.",
         "fast-math: -O3 -march=native -ffast-math. statistics: made from the data once, not part of the run (but of",
-        "mlejax.fit). compile: the C++ compiler, or what the first call of a JAX program takes longer than the second.",
+        "mlejax.train). compile: the C++ compiler, or how much longer the first call of a JAX program takes than the",
+        "second.",
         "train, validation: log-likelihoods (sums, nats) at the estimate, the best parameters measured. The JAX runs",
         "also find standard errors and the distance from the maximum.",
         f"Log-likelihood histories agree within {difference:.0e} (relative), epoch by epoch.",

@@ -17,8 +17,11 @@ import jax
 import numpy as np
 
 import mlejax
-from mlejax import devices, lanes, sample, schedule
-from mlejax.fitting import cast
+from mlejax import devices
+from mlejax.models.parameters import cast
+from mlejax.samples import representation
+from mlejax.samples.summary import Summary
+from mlejax.sweeps import lanes
 
 from . import common, workers
 
@@ -287,8 +290,8 @@ def lane_runs(runs: Runs) -> lanes.Run:
     start = mlejax.Normal(*map(np.float64, START))
     n = len(runs)
 
-    def summary(mean: np.ndarray, variance: np.ndarray, count: float) -> sample.Summary:
-        found, path = sample.summarize(start, np.random.default_rng(0).normal(7.2, 2.8, 100), True)
+    def summary(mean: np.ndarray, variance: np.ndarray, count: float) -> Summary:
+        found, path = representation.summarize(start, np.random.default_rng(0).normal(7.2, 2.8, 100), True)
         if np.shape(getattr(found, "centres", None)) != (1,) or np.shape(found.averages) != (1,):
             raise TypeError(f"expected a centre and an average squared deviation: {path}")
         return dataclasses.replace(found, centres=mean[:, None], averages=variance[:, None], count=np.full(n, count))
@@ -326,7 +329,7 @@ class Lanes(Program):
     @wide
     def _setup(self) -> None:
         runs, device = cast(lane_runs(self.runs), self.dtype), jax.local_devices()[0]
-        one, setting = jax.tree.map(lambda leaf: leaf[0], runs), schedule.tuning(device)
+        one, setting = jax.tree.map(lambda leaf: leaf[0], runs), devices.tuning(device)
         self.engine = lanes.Engine(one, (None, None), None, self.dtype, setting.chunk, setting.unroll)
         self.block = setting.epochs
         width = len(self.runs)

@@ -10,7 +10,7 @@ import numpy as np
 
 import mlejax
 from mlejax import devices
-from mlejax.explain import explain
+from mlejax.sweeps.cost import explain
 
 from . import common
 

@@ -10,7 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 
 import mlejax
-from mlejax import devices, fitting
+from mlejax import devices
+from mlejax.models import parameters
 
 from . import article, common
 
@@ -25,7 +26,7 @@ def fates(seeds: Sequence[int], problem: article.Problem) -> list[dict[str, Any]
         values = dataclasses.replace(problem, seed=seed).values
         record: dict[str, Any] = {"seed": seed}
         for dtype in DTYPES:
-            result = mlejax.fit(
+            result = mlejax.train(
                 mlejax.Normal(*problem.start), values, learning_rate=problem.learning_rate,
                 max_epochs=problem.max_epochs, patience=problem.patience, tolerance=problem.tolerance,
                 dtype=np.dtype(dtype), progress=False,
@@ -53,7 +54,7 @@ def batch(problem: article.Problem, dtype: str, lanes: int, epochs: int) -> comm
         return jax.lax.scan(lambda s, _: (step(s, train, validation, rates), None), states, length=epochs)[0]
 
     with jax.enable_x64(True):
-        one = fitting.cast((mlejax.init_state(fitting.cast(start, dtype)), *samples), dtype)
+        one = parameters.cast((mlejax.init_state(parameters.cast(start, dtype)), *samples), dtype)
         many = jax.tree.map(lambda leaf: jnp.array(jnp.broadcast_to(leaf, (lanes, *jnp.shape(leaf)))), one)
         rates = jnp.asarray(np.geomspace(0.01, 0.5, lanes), dtype)
 

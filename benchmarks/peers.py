@@ -20,7 +20,9 @@ import numpy as np
 import optax
 
 import mlejax
-from mlejax import devices, sample
+from mlejax import devices
+from mlejax.samples import split
+from mlejax.sweeps import sweep as sweep_module
 
 from . import common, epochs, workers
 
@@ -56,7 +58,7 @@ class Problem:
         rows = []
         for seed in range(self.seeds):
             values = np.random.RandomState(seed).normal(7.2, 2.8, self.observations)
-            train, held_out = sample.split(values, 0.2, 42)
+            train, held_out = split.split(values, 0.2, 42)
             rows.append([train.mean(), train.var(), held_out.mean(), held_out.var()])
         columns = np.repeat(np.array(rows), self.learning_rates, axis=0).T
         rates = np.tile(self.rates, self.seeds)
@@ -107,8 +109,8 @@ class Peer:
 @contextlib.contextmanager
 def preparations() -> Iterator[list[float]]:
     """Seconds that calls of `mlejax.sweep` spend on their arguments, on drawing and on summaries, call by call."""
-    module, seconds = importlib.import_module("mlejax.sweep"), []
-    prepare = module.prepare
+    seconds: list[float] = []
+    prepare = sweep_module.prepare
 
     def timed(*arguments: Any, **named: Any) -> Any:
         began = time.perf_counter()
@@ -117,7 +119,7 @@ def preparations() -> Iterator[list[float]]:
         finally:
             seconds.append(time.perf_counter() - began)
 
-    with mock.patch.object(module, "prepare", timed):
+    with mock.patch.object(sweep_module, "prepare", timed):
         yield seconds
 
 

@@ -17,7 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 
 import mlejax
-from mlejax import devices, sample
+from mlejax import devices
+from mlejax.samples import raw
 
 from . import common
 
@@ -83,7 +84,7 @@ def cpp(library: ctypes.CDLL, problem: Problem, observations: int, runs: int, ep
     return common.Case(run)
 
 
-class PlainObservations(sample.Observations):
+class PlainObservations(raw.Observations):
     """Observations as they were evaluated before: the mean of `log_prob` as it is written."""
 
     def mean_log_prob(self, model: mlejax.Model) -> Any:
@@ -137,7 +138,7 @@ def programs(problem: Problem, observations: int, runs: int, epochs: int) -> dic
         except common.NoCompilerError as reason:
             found[name] = str(reason)
     found["mlejax before"] = jax_program(lambda _, values: PlainObservations(values), *sizes)
-    found[NOW] = jax_program(sample.observe, *sizes)
+    found[NOW] = jax_program(raw.observe, *sizes)
     return found
 
 

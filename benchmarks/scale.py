@@ -15,6 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from mlejax import devices
+from mlejax.sweeps import collect
 
 from . import common
 
@@ -57,7 +58,6 @@ def in_a_process_of_its_own(size: str, folder: Path) -> dict[str, Any]:
 def sweep_once(seeds: int, rates: int, folder: Path) -> dict[str, Any]:
     """One sweep of the article's problem, with its store, from a cold start of everything but the imports."""
     import mlejax
-    from mlejax import collect
 
     mlejax.sweep  # noqa: B018 - the imports are done here
     imported = resident()
@@ -156,6 +156,6 @@ def draw_scaling(records: list[dict[str, Any]], path: Path) -> None:
 def draw_atlas(folder: Path, path: Path) -> None:
     """What became of all runs, against the learning rate."""
     from mlejax import plotting
-    from mlejax.store import load
+    from mlejax.store.store import load
 
     plotting.save(plotting.atlas(load(folder)), path)

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 import mlejax
-from mlejax import plotting, report
+from mlejax import plotting
+from mlejax.results import text
 
 picture = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).with_suffix(".png")
 rates = np.geomspace(0.02, 100, 31)
@@ -28,7 +29,7 @@ rows = [
     [*(f"{row[name]:.3g}" for name in names), f"{row['arrived']}/{row['runs']}", f"{row['epochs']:.0f}"]
     for row in settings[:5]
 ]
-print(report.table(rows, header=[*names, "samples that arrive", "median epochs"]))
+print(text.table(rows, header=[*names, "samples that arrive", "median epochs"]))
 
 # %% As a labelled table, xarray does the rest: for each rate of the mean, the share of all its runs that arrive
 table = result.to_xarray()

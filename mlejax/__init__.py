@@ -1,33 +1,82 @@
-"""Maximum likelihood by gradient ascent in JAX: write a log-likelihood once, fit it a million times."""
+"""Maximum likelihood by gradient ascent in JAX: write a log-likelihood once, fit it a million times.
 
-from .constraints import Domain, parameter, positive, real, unit_interval
-from .fitting import FitResult, History, fit
-from .likelihood import (
-    covariance,
-    distance,
-    expected_information,
-    log_likelihood,
-    mean_log_likelihood,
-    observed_information,
-    robust_standard_errors,
-    score,
-    standard_errors,
-)
-from .models import Beta, Exponential, Gamma, LogNormal, Model, Normal, NormalMixture, Poisson, StudentT, Weibull
-from .optimizers import natural_gradient
-from .results import RunResult, SweepResult
-from .sample import Observations, Summary, merge, summarize
-from .status import Status
-from .sweep import sweep
-from .training import StepInfo, TrainState, init_state, train_step
+The public names are loaded when they are first used, so that importing this package costs next to nothing.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .ascent.optimizers import natural_gradient
+    from .ascent.step import StepInfo, TrainState, init_state, train_step
+    from .ascent.train import fit, train
+    from .likelihood import (
+        covariance,
+        distance,
+        expected_information,
+        log_likelihood,
+        mean_log_likelihood,
+        observed_information,
+        robust_standard_errors,
+        score,
+        standard_errors,
+    )
+    from .models import Beta, Exponential, Gamma, LogNormal, Model, Normal, NormalMixture, Poisson, StudentT, Weibull
+    from .models.constraints import Domain, parameter, positive, real, unit_interval
+    from .results.sweep import RunResult, SweepResult
+    from .results.train import History, TrainResult
+    from .samples.raw import Observations
+    from .samples.representation import summarize
+    from .samples.summary import Summary, merge
+    from .status import Status
+    from .sweeps.sweep import sweep
 
 __version__ = "0.1.0"
+
+_HOME = {
+    "ascent.optimizers": ["natural_gradient"],
+    "ascent.step": ["StepInfo", "TrainState", "init_state", "train_step"],
+    "ascent.train": ["fit", "train"],
+    "likelihood": [
+        "covariance",
+        "distance",
+        "expected_information",
+        "log_likelihood",
+        "mean_log_likelihood",
+        "observed_information",
+        "robust_standard_errors",
+        "score",
+        "standard_errors",
+    ],
+    "models": [
+        "Beta",
+        "Exponential",
+        "Gamma",
+        "LogNormal",
+        "Model",
+        "Normal",
+        "NormalMixture",
+        "Poisson",
+        "StudentT",
+        "Weibull",
+    ],
+    "models.constraints": ["Domain", "parameter", "positive", "real", "unit_interval"],
+    "results.sweep": ["RunResult", "SweepResult"],
+    "results.train": ["History", "TrainResult"],
+    "samples.raw": ["Observations"],
+    "samples.representation": ["summarize"],
+    "samples.summary": ["Summary", "merge"],
+    "status": ["Status"],
+    "sweeps.sweep": ["sweep"],
+}
+"""Where each public name is defined."""
+
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
     "Beta",
     "Domain",
     "Exponential",
-    "FitResult",
     "Gamma",
     "History",
     "LogNormal",
@@ -42,6 +91,7 @@ __all__ = [
     "StudentT",
     "Summary",
     "SweepResult",
+    "TrainResult",
     "TrainState",
     "Weibull",
     "covariance",
@@ -62,6 +112,19 @@ __all__ = [
     "standard_errors",
     "summarize",
     "sweep",
+    "train",
     "train_step",
     "unit_interval",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_MODULE_OF})

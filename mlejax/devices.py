@@ -2,7 +2,7 @@
 
 import os
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jaxlib
@@ -93,3 +93,24 @@ def mesh(devices: Any = None) -> jax.sharding.Mesh:
 def describe(over: jax.sharding.Mesh) -> str:
     """The devices of a mesh in words, such as `4 x cpu`."""
     return f"{over.devices.size} x {over.devices.flat[0].device_kind}"
+
+
+class Tuning(NamedTuple):
+    """What a backend likes, measured in `benchmarks/`."""
+
+    lanes: int  # per device, at most
+    chunk: int  # lanes that are advanced together
+    epochs: int  # per visit to a chunk, at most
+    unroll: int  # epochs per turn of the innermost loop
+
+
+# One chunk: the last runs would leave half empty ones behind, and more lanes are no faster. Two epochs a turn: the end
+# of one shares passes over the lanes with the beginning of the next, an eighth less time; four are slower again.
+CPU = Tuning(lanes=256, chunk=256, epochs=128, unroll=2)
+# On an accelerator an epoch costs its launches, whatever the width: the wider the better.
+ACCELERATOR = Tuning(lanes=65536, chunk=65536, epochs=256, unroll=2)
+
+
+def tuning(device: Any) -> Tuning:
+    """The one place where backends are told apart."""
+    return CPU if device.platform == "cpu" else ACCELERATOR

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 
 from .models.base import M, Model
-from .sample import Observations, as_sample
+from .samples.raw import Observations
+from .samples.representation import as_sample
 
 
 def mean_log_likelihood(model: Model, sample: Any) -> Any:

@@ -6,7 +6,13 @@ from typing import Any
 
 from tqdm import tqdm
 
-from .schedule import Tally
+
+class Tally:
+    """What a sweep has cost so far."""
+
+    def __init__(self) -> None:
+        self.useful = 0  # epochs of runs that have ended
+        self.executed = 0  # epochs that lanes, busy or not, went through
 
 
 class Progress:

@@ -1,11 +1,8 @@
 """JAX gets four CPU devices before it starts; nothing here imports mlejax, whose annotations pytest has yet to hook."""
 
 import os
-import sys
-from pathlib import Path
 
 os.environ.setdefault("MPLBACKEND", "agg")
-sys.path.insert(0, str(Path(__file__).parent))  # `import oracles`
 
 import hypothesis
 import jax
@@ -51,7 +48,7 @@ def article_data():
 
 @pytest.fixture(scope="session")
 def article_fit(article_data):
-    """`mlejax.fit` of the article's sample from (0, 1), once for each seed and learning rate."""
+    """`mlejax.train` of the article's sample from (0, 1), once for each seed and learning rate."""
     import mlejax
 
     done = {}
@@ -59,7 +56,7 @@ def article_fit(article_data):
     def fit(seed, learning_rate=0.1):
         if (seed, learning_rate) not in done:
             start, data = mlejax.Normal(0.0, 1.0), article_data(seed)
-            done[seed, learning_rate] = mlejax.fit(start, data, learning_rate=learning_rate, progress=False)
+            done[seed, learning_rate] = mlejax.train(start, data, learning_rate=learning_rate, progress=False)
         return done[seed, learning_rate]
 
     return fit

@@ -3,14 +3,14 @@
 So a sweep lasts long enough to be killed half way, on any machine, however fast.
 """
 
-import importlib
 import signal
 import sys
 import time
 
 import numpy as np
 
-from mlejax import cli, schedule
+from mlejax.cli import main as cli
+from mlejax.sweeps import measure, schedule
 
 PAUSE = 0.05
 TURNS, ROUNDS = 64, 8  # of two epochs on statistics: 1024 epochs of every lane, a fifth of a run
@@ -26,6 +26,6 @@ class Pace:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background of a shell is born deaf to it
-    importlib.import_module("mlejax.sweep").SECONDS_BETWEEN_CONCLUSIONS = 0.0  # `mlejax.sweep` is the function
-    schedule._Pace = Pace
+    measure.SECONDS_BETWEEN_CONCLUSIONS = 0.0
+    schedule.Pace = Pace
     sys.exit(cli.main())

@@ -1,21 +1,22 @@
 """What callers may rely on: the public names, the signatures, a light import."""
 
+import ast
 import inspect
 import subprocess
 import sys
-import types
 from pathlib import Path
 
 import pytest
+from helpers import ROOT
 
 import mlejax
 
 MODELS = {
     "Beta", "Exponential", "Gamma", "LogNormal", "Model", "Normal", "NormalMixture", "Poisson", "StudentT", "Weibull",
 }  # fmt: skip
-RUNNING = {"fit", "sweep", "init_state", "train_step", "natural_gradient", "summarize", "merge"}
+RUNNING = {"fit", "train", "sweep", "init_state", "train_step", "natural_gradient", "summarize", "merge"}
 RECORDS = {
-    "FitResult", "History", "Observations", "RunResult", "Status", "StepInfo", "Summary", "SweepResult", "TrainState",
+    "TrainResult", "History", "Observations", "RunResult", "Status", "StepInfo", "Summary", "SweepResult", "TrainState",
 }  # fmt: skip
 DERIVED = {
     "covariance", "distance", "expected_information", "log_likelihood", "mean_log_likelihood", "observed_information",
@@ -27,12 +28,25 @@ REQUIRED = inspect.Parameter.empty
 
 
 def test_the_public_names_are_these():
-    found = {
-        name
-        for name, value in vars(mlejax).items()
-        if not name.startswith("_") and not (isinstance(value, types.ModuleType) and name not in PUBLIC)
+    assert set(mlejax.__all__) == PUBLIC
+    assert set(dir(mlejax)) >= PUBLIC
+
+
+def test_what_type_checkers_see_is_what_is_loaded():
+    tree = ast.parse(Path(mlejax.__file__).read_text())
+    seen = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.level]
+    assert {(node.module, alias.name) for node in seen for alias in node.names} == {
+        (module, name) for module, names in mlejax._HOME.items() for name in names
     }
-    assert found == PUBLIC
+
+
+def test_fit_is_an_alias_of_train_for_now():
+    assert mlejax.fit is mlejax.train
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="'mlejax' has no attribute 'maximise'"):
+        _ = mlejax.maximise
 
 
 @pytest.mark.parametrize("name", sorted(PUBLIC))
@@ -45,7 +59,7 @@ def test_everything_public_is_documented(name):
 
 
 PROMISED = {
-    "fit": {
+    "train": {
         "model": REQUIRED,
         "observations": REQUIRED,
         "validation_fraction": 0.2,
@@ -86,7 +100,7 @@ def test_signatures_that_were_promised(name):
         assert parameters[argument].default == default, argument
 
 
-@pytest.mark.parametrize(("name", "by_position"), [("fit", 2), ("sweep", 1), ("init_state", 1), ("train_step", 4)])
+@pytest.mark.parametrize(("name", "by_position"), [("train", 2), ("sweep", 1), ("init_state", 1), ("train_step", 4)])
 def test_the_rest_is_given_by_name(name, by_position):
     kinds = [parameter.kind for parameter in inspect.signature(getattr(mlejax, name)).parameters.values()]
     assert kinds == [inspect.Parameter.POSITIONAL_OR_KEYWORD] * by_position + [inspect.Parameter.KEYWORD_ONLY] * (
@@ -105,7 +119,7 @@ SWEEP = "axes model status epochs best_epoch train_log_likelihood validation_log
 
 
 def test_fields_that_were_promised():
-    assert set(FIT.split()) <= {*mlejax.FitResult.__dataclass_fields__}
+    assert set(FIT.split()) <= {*mlejax.TrainResult.__dataclass_fields__}
     assert set(SWEEP.split()) <= {*mlejax.SweepResult.__dataclass_fields__}
     assert {"to_xarray", "best", "sel", "summary"} <= {*dir(mlejax.SweepResult)}
     assert [s.name for s in mlejax.Status] == [
@@ -117,11 +131,10 @@ def test_the_import_is_light():
     """Pictures, tables, stores and `scipy.stats` (2 s) are loaded when first used."""
     heavy = ["matplotlib", "xarray", "zarr", "pandas", "scipy.stats", "mlejax.plotting", "mlejax.store"]
     program = f"import sys, mlejax; print(*[name for name in {heavy} if name in sys.modules])"
-    root = Path(__file__).parent.parent
-    done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
 
 
 def test_the_version_is_that_of_the_project():
-    text = (Path(__file__).parent.parent / "pyproject.toml").read_text()
+    text = (ROOT / "pyproject.toml").read_text()
     assert f'version = "{mlejax.__version__}"' in text

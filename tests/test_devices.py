@@ -3,10 +3,10 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import jax
 import numpy as np
+from helpers import ROOT
 
 from mlejax import devices
 
@@ -19,9 +19,8 @@ def printed_by(program, **variables):
     unset = ("XLA_FLAGS", "JAX_NUM_CPU_DEVICES")
     environment = {k: v for k, v in os.environ.items() if k not in unset} | {"JAX_PLATFORMS": "cpu"} | variables
     program = f"import os, jax, jaxlib; from mlejax import devices\n{program}\n{REPORT}"
-    root = Path(__file__).parent.parent
     done = subprocess.run(
-        [sys.executable, "-c", program], env=environment, cwd=root, capture_output=True, text=True, check=True
+        [sys.executable, "-c", program], env=environment, cwd=ROOT, capture_output=True, text=True, check=True
     )
     count, flags = done.stdout.strip().split(";")
     return int(count), flags

@@ -8,12 +8,15 @@ import re
 import shlex
 import sys
 import tomllib
-from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import ROOT
 
-ROOT = Path(__file__).parents[1]
+from mlejax import article
+from mlejax.cli import main as cli
+from mlejax.cli import options
+
 TEXT = (ROOT / "README.md").read_text()
 FLOWING = " ".join(TEXT.split())
 RECORD = ROOT / "benchmarks" / "results" / "article.json"
@@ -31,9 +34,8 @@ COMMANDS = commands(TEXT)
 
 
 def check_mlejax(words):
-    from mlejax import arguments, cli
 
-    assert callable(arguments.make_parser(cli.COMMANDS).parse_args(words).command)
+    assert callable(options.make_parser(cli.COMMANDS).parse_args(words).command)
 
 
 def check_python(words):
@@ -106,19 +108,17 @@ def test_pictures_are_shown_small_and_all_of_docs():
 
 
 def test_ascents_are_those_that_reproduce_finds():
-    from mlejax import reproduce
 
     shown = re.findall(r"^  \| ([^|]+) \| ([\d.]+) \| (\d+) \|$", TEXT, re.MULTILINE)
-    found = reproduce.compare_ascents(reproduce.article_observations())
+    found = article.compare_ascents(article.article_observations())
     assert [row[:2] for row in shown] == [(ascent.name, f"{ascent.learning_rate:.3g}") for ascent in found]
     # Rounding may move an arrival by an epoch.
     assert [int(row[2]) for row in shown] == pytest.approx([ascent.epochs for ascent in found], abs=1)
 
 
 def test_pairs_of_rates_are_those_that_reproduce_counts():
-    from mlejax import reproduce
 
-    result = reproduce.separate_learning_rates(reproduce.article_observations(), progress=False)
+    result = article.separate_learning_rates(article.article_observations(), progress=False)
     pairs, reached = map(int, re.search(r"Of (\d+) pairs of different rates, (\d+) reach", TEXT).groups())
     different = ~np.eye(result.shape[-1], dtype=bool)
     assert pairs == different.sum()
@@ -126,7 +126,6 @@ def test_pairs_of_rates_are_those_that_reproduce_counts():
 
 
 def test_shares_that_stop_short_are_those_of_the_sweep(tmp_path):
-    from mlejax import cli
 
     assert cli.main(["sweep", "--out", str(tmp_path / "sweep"), "--json", str(tmp_path / "sweep.json")]) == 0
     settings = json.loads((tmp_path / "sweep.json").read_text())["summary"]["settings"]
@@ -140,9 +139,8 @@ def test_shares_that_stop_short_are_those_of_the_sweep(tmp_path):
 
 
 def test_curvatures_are_those_that_reproduce_prints():
-    from mlejax import reproduce
 
-    lines = reproduce.convergence_text().splitlines()
+    lines = article.convergence_text().splitlines()
     mean, variance = (next(line.split() for line in lines if line.startswith(name)) for name in ("mean", "variance"))
     assert f"every {mean[-1]} epochs in the one and every {variance[-1]} in the other" in TEXT
     assert f"2 / curvature, {mean[-2]} and {variance[-2]}." in TEXT

@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.special import betaln, gammaln
 
-from ..constraints import parameter, positive, real, unit_interval
 from .base import Model, Parameter
+from .constraints import parameter, positive, real, unit_interval
 
 
 class Exponential(Model):

@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.special import gammaln
 
-from ..constraints import parameter, positive
 from .base import Model, Parameter
+from .constraints import parameter, positive
 
 
 class Poisson(Model):

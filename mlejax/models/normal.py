@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..constraints import parameter, positive, real
 from .base import Model, Parameter
+from .constraints import parameter, positive, real
 
 
 class Normal(Model):

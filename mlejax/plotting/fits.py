@@ -4,10 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jax.flatten_util import ravel_pytree
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
@@ -15,26 +12,17 @@ from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import NullLocator
 
-from .. import likelihood
-from ..fitting import FitResult
-from ..models.base import Model, domains, parameter_dict, parameter_names
-from ..results import ARRIVED
-from ..sample import Summary, as_observations
-from ..training import RESOLUTION
-from .style import (
-    BLUE,
-    GAP,
-    GAP_FROM_BEST,
-    LINES,
-    ORANGE,
-    RED,
-    legend_above,
-    new_axes,
-    new_figure,
-)
+from ..ascent.step import RESOLUTION
+from ..models.base import Model
+from ..models.parameters import parameter_dict, parameter_names
+from ..results.diagnostics import density_on, grid_around, heights_over, maximum
+from ..results.schema import ARRIVED
+from ..results.train import TrainResult
+from ..samples.observations import as_observations
+from .style import BLUE, GAP, GAP_FROM_BEST, LINES, ORANGE, RED, legend_above, new_axes, new_figure
 
 
-def log_likelihood(result: FitResult, ax: Axes | None = None) -> Axes:
+def log_likelihood(result: TrainResult, ax: Axes | None = None) -> Axes:
     """Train and validation log-likelihood per observation, in nats, against the epoch (logarithmic).
 
     The vertical axis begins where the first steep rise is over; where the curves come from is said in words.
@@ -56,7 +44,7 @@ def log_likelihood(result: FitResult, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def distance(result: FitResult, ax: Axes | None = None) -> Axes:
+def distance(result: TrainResult, ax: Axes | None = None) -> Axes:
     r"""How far each epoch was from the maximum of the train log-likelihood, in standard errors; both axes logarithmic.
 
     The whole model, $\sqrt{2 (L_{max} - L)}$, and each parameter, |value - value at the maximum| / standard error.
@@ -64,7 +52,7 @@ def distance(result: FitResult, ax: Axes | None = None) -> Axes:
     stands in for it and the axis says so. What rounding hides is left out.
     """
     ax, history = new_axes(ax), result.history
-    peak, errors, top, found = _maximum(result)
+    peak, errors, top, found = maximum(result)
     rounding = RESOLUTION * np.finfo(float).eps * abs(top)
     gap = top - history.train_log_likelihood
     whole = np.sqrt(2 * np.where(gap > rounding, gap, np.nan))
@@ -89,7 +77,7 @@ def distance(result: FitResult, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def distribution(result: FitResult, observations: Any, target: Model | None = None, ax: Axes | None = None) -> Axes:
+def distribution(result: TrainResult, observations: Any, target: Model | None = None, ax: Axes | None = None) -> Axes:
     """The data, and the densities of the start, the estimate and, where known, the target.
 
     Args:
@@ -119,7 +107,7 @@ def distribution(result: FitResult, observations: Any, target: Model | None = No
     # A start far narrower than the data may not flatten them: its legend says how high it goes.
     ceiling = 3 * tallest
     for name, model, color, line, marker in curves:
-        density = _density(model, grid)
+        density = density_on(model, grid)
         peak = float(np.max(np.nan_to_num(density)))
         label = f"{name}: {_values(model)}" + (f" (up to {peak:.2g})" if peak > ceiling else "")
         tallest = max(tallest, peak)
@@ -131,7 +119,7 @@ def distribution(result: FitResult, observations: Any, target: Model | None = No
     return ax
 
 
-def surface(result: FitResult, ax: Axes | None = None, parameters: tuple[str, str] | None = None) -> Axes:
+def surface(result: TrainResult, ax: Axes | None = None, parameters: tuple[str, str] | None = None) -> Axes:
     r"""The train log-likelihood over two parameters, and the way that the run took.
 
     Colours are $\sqrt{2 (L_{max} - L)}$, in standard errors, in logarithmic steps. The other parameters are as in the
@@ -150,9 +138,9 @@ def surface(result: FitResult, ax: Axes | None = None, parameters: tuple[str, st
     if len(set(chosen)) != 2 or not set(chosen) <= set(names):
         raise ValueError(f"surface needs two of the parameters {', '.join(names)}; got {', '.join(chosen)}")
     ax = new_axes(ax, height=6.0)
-    x, y = (_grid(result, name) for name in chosen)
-    heights = _heights(result, chosen, x, y)
-    gap = np.sqrt(2 * np.maximum(max(np.nanmax(heights), _maximum(result)[2]) - heights, 0))
+    x, y = (grid_around(result, name) for name in chosen)
+    heights = heights_over(result, chosen, x, y)
+    gap = np.sqrt(2 * np.maximum(max(np.nanmax(heights), maximum(result)[2]) - heights, 0))
     levels = _levels(np.nanquantile(gap, 0.002), np.nanmax(gap))
     gap = np.maximum(gap, levels[0] / 2)
     filled = ax.contourf(x, y, gap, levels, norm=LogNorm(levels[0], levels[-1]), cmap="cividis", extend="min", zorder=0)
@@ -176,7 +164,7 @@ def surface(result: FitResult, ax: Axes | None = None, parameters: tuple[str, st
     return ax
 
 
-def fit_figure(result: FitResult) -> Figure:
+def fit_figure(result: TrainResult) -> Figure:
     """`log_likelihood` over `distance`, on one axis of epochs."""
     figure = new_figure(8.0)
     upper, lower = figure.subplots(2, 1, sharex=True)
@@ -194,7 +182,7 @@ def _ring(ax: Axes, x: Any, y: Any, color: str) -> None:
     ax.plot(x, y, "o", color=color, markersize=9, markerfacecolor="none", markeredgewidth=1.5, zorder=4)
 
 
-def _mark_end(ax: Axes, result: FitResult) -> None:
+def _mark_end(ax: Axes, result: TrainResult) -> None:
     """Where the estimate was measured, where the run stopped, and an axis of epochs that ends there."""
     first = result.history.epoch[0]
     stop = f"stop: epoch {result.epochs:,}, {result.status.name}"
@@ -217,73 +205,10 @@ def _keep_the_end_in_view(ax: Axes, epoch: np.ndarray, curves: np.ndarray) -> No
         ax.text(0.015, 0.03, first, transform=ax.transAxes, color="0.3")
 
 
-def _maximum(result: FitResult) -> tuple[Model, Model, float, bool]:
-    """The maximum of the train log-likelihood, the standard errors there, its height in nats; and if it was found."""
-    with jax.enable_x64(True):
-        peak, errors, height, away = jax.device_get(_newton(result.model, result.train))
-    inside = all(np.all(d.contains(leaf)) for d, leaf in zip(domains(peak), jax.tree.leaves(peak), strict=True))
-    if inside and away < 1e-3 and height >= result.train_log_likelihood - 1e-12 * abs(height):
-        return peak, errors, max(float(height), result.train_log_likelihood), True
-    highest = np.fmax.reduce(result.history.train_log_likelihood, initial=result.train_log_likelihood)
-    return result.model, result.standard_errors, float(highest), False
-
-
-@jax.jit
-def _newton(model: Model, sample: Any) -> tuple[Model, Model, Any, Any]:
-    flat, unravel = ravel_pytree(jax.tree.map(jnp.asarray, model))
-
-    def step(_: Any, flat: Any) -> Any:
-        uphill, _ = ravel_pytree(likelihood.score(unravel(flat), sample))
-        return flat + jnp.linalg.solve(likelihood.observed_information(unravel(flat), sample), uphill)
-
-    peak = unravel(jax.lax.fori_loop(0, 6, step, flat))
-    errors = likelihood.standard_errors(peak, sample)
-    return peak, errors, likelihood.log_likelihood(peak, sample), likelihood.distance(peak, sample)
-
-
 def _bin_edges(values: np.ndarray, low: float, high: float) -> np.ndarray:
     inner = values[(values >= low) & (values <= high)]
     bins = np.clip((high - low) * np.cbrt(len(inner)) / (2 * (np.ptp(np.quantile(inner, [0.25, 0.75])) or 1.0)), 15, 80)
     return np.linspace(low, high, int(bins) + 1)
-
-
-def _density(model: Model, grid: np.ndarray) -> np.ndarray:
-    with jax.enable_x64(True):
-        density = np.asarray(jnp.exp(jax.vmap(model.log_prob)(jnp.asarray(grid))))
-    return np.where(np.isfinite(density), density, np.nan)
-
-
-def _grid(result: FitResult, name: str) -> np.ndarray:
-    """Coordinates that hold the whole path and four standard errors about the estimate, inside the domain."""
-    domain = dict(zip(parameter_names(result.model), domains(result.model), strict=True))[name]
-    middle, error = parameter_dict(result.model)[name], np.nan_to_num(parameter_dict(result.standard_errors)[name])
-    about = [value for value in (middle - 4 * error, middle, middle + 4 * error) if domain.contains(value)]
-    path = np.append(parameter_dict(result.history.model)[name], about)
-    low, high = path.min(), path.max()
-    pad = 0.2 * (high - low) or 1e-3 * abs(low) or 1.0
-    low = low - pad if domain.contains(low - pad) else (low + domain.lower) / 2
-    high = high + pad if domain.contains(high + pad) else (high + domain.upper) / 2
-    raw = 0 if isinstance(result.train, Summary) else float(result.train.count)
-    return np.linspace(low, high, int(np.clip(math.sqrt(2e8 / (raw + 1)), 40, 200)))
-
-
-def _heights(result: FitResult, chosen: tuple[str, ...], x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """The train log-likelihood, (len(y), len(x)), in nats; NaN where it is not finite."""
-    where = [parameter_names(result.model).index(name) for name in chosen]
-    raw = 1.0 if isinstance(result.train, Summary) else float(result.train.count)
-    with jax.enable_x64(True):
-        flat, unravel = ravel_pytree(jax.tree.map(jnp.asarray, result.model))
-
-        @jax.jit
-        def over(points: Any, sample: Any) -> Any:
-            def height(point: Any) -> Any:
-                return likelihood.log_likelihood(unravel(flat.at[jnp.array(where)].set(point)), sample)
-
-            return jax.lax.map(height, points, batch_size=max(1, int(min(4e6 / raw, len(points)))))
-
-        points = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
-        heights = np.asarray(over(points, result.train)).reshape(len(y), len(x))
-    return np.where(np.isfinite(heights), heights, np.nan)
 
 
 def _levels(low: float, high: float) -> list[float]:

@@ -12,16 +12,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import StrMethodFormatter
 
-from ..results import ARRIVED
+from ..results.schema import ARRIVED
 from ..status import Status
-from .style import (
-    LOOKS,
-    MEANINGS,
-    MOST_MARKERS,
-    legend_above,
-    new_axes,
-    new_figure,
-)
+from .style import LOOKS, MEANINGS, MOST_MARKERS, legend_above, new_axes, new_figure
 
 
 def learning_rates(result: Any, value: str = "epochs", axis: str = "learning_rate", ax: Axes | None = None) -> Axes:

@@ -1,0 +1,19 @@
+"""Compiled code runs for about a quarter of a second at a time."""
+
+import numpy as np
+
+SECONDS_PER_CALL = 0.25
+"""How long compiled code may run before Python looks at progress, Ctrl-C and the disk."""
+
+
+class Pace:
+    """How much a device does in a call, so that it takes `SECONDS_PER_CALL`: cores differ, and change."""
+
+    def __init__(self) -> None:
+        self.turns, self.rounds = np.int32(1), np.int32(1)
+
+    def learn(self, seconds: float, rounds: int, most: int) -> None:
+        """From the last call. Whole rounds of the most turns, unless one alone takes too long; at most eightfold."""
+        total = min(SECONDS_PER_CALL * rounds / seconds, 8.0 * self.rounds) * self.turns
+        self.turns = np.int32(np.clip(total, 1, most))
+        self.rounds = np.int32(max(total / self.turns, 1))

@@ -1,0 +1,185 @@
+"""ONE run of gradient ascent with early stopping: its state and its step.
+
+For epoch e = 1, 2, ... the step measures the log-likelihoods at the current parameters, moves them uphill along the
+gradient of the MEAN train log-likelihood, and stops when the validation log-likelihood has not improved for `patience`
+epochs or stays within `tolerance` of its best. Everything is written for one run with scalar parameters; `sweep`
+batches it.
+"""
+
+import functools
+from typing import Any, Generic
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from ..likelihood import mean_log_likelihood
+from ..models.base import M, Model
+from ..models.parameters import inside, per_parameter
+from ..samples.representation import as_sample
+from ..status import Status
+
+RESOLUTION = 8
+"""Rounding errors, in units of the last place, that a log-likelihood evaluated in floating point may carry."""
+
+
+class TrainState(eqx.Module, Generic[M]):
+    """What the next step needs. Every leaf is a scalar, or of the shape of its parameter."""
+
+    model: M  # the parameters that the next epoch measures and moves; always finite and inside their domain
+    best_model: M  # the best measured so far: the estimate
+    best_log_likelihood: Any  # the deciding log-likelihood (a sum) at `best_model`; -inf before the first epoch
+    best_epoch: Any  # the epoch that measured it
+    epoch: Any  # epochs done
+    status: Any  # a `Status`
+    optimizer: Any  # the optimizer's own state
+
+
+class StepInfo(eqx.Module, Generic[M]):
+    """What a person wants to see of one epoch, measured before the parameters move. Log-likelihoods are sums, nats."""
+
+    model: M  # the parameters that were measured
+    train_log_likelihood: Any
+    validation_log_likelihood: Any
+    gradient: M  # of the mean train log-likelihood
+
+
+def init_state(model: M, *, optimizer: Any = None) -> TrainState[M]:
+    """The state before the first epoch.
+
+    Args:
+        model: the start point; its parameters decide the floating-point type of the run.
+        optimizer: an `optax.GradientTransformation`, or None for plain gradient ascent.
+    """
+
+    # Every leaf is an array of its own, so that a caller may donate the state.
+    def copy(model: M) -> M:
+        return jax.tree.map(lambda leaf: jnp.array(leaf, jnp.result_type(leaf, float)), model)
+
+    dtype = jnp.result_type(*jax.tree.leaves(copy(model)))
+    # Integers as wide as the floats: a mask over one then selects from the other without a conversion.
+    integer = jnp.int64 if dtype == jnp.float64 else jnp.int32
+    return TrainState(
+        model=copy(model),
+        best_model=copy(model),
+        best_log_likelihood=jnp.array(-jnp.inf, dtype),
+        best_epoch=jnp.array(0, integer),
+        epoch=jnp.array(0, integer),
+        status=jnp.array(int(Status.RUNNING), integer),
+        optimizer=() if optimizer is None else optimizer.init(copy(model)),
+    )
+
+
+@functools.partial(jax.jit, static_argnames=("optimizer",))
+def train_step(
+    state: TrainState[M],
+    train: Any,
+    validation: Any,
+    learning_rate: Any,
+    *,
+    patience: Any = 50,
+    tolerance: Any = 1e-8,
+    max_epochs: Any = None,
+    optimizer: Any = None,
+) -> tuple[TrainState[M], StepInfo[M]]:
+    """One epoch of one run: measure, move uphill, decide whether to stop. Pure; nothing raises.
+
+    theta <- theta + learning_rate * direction, with direction the gradient of the mean train log-likelihood, or what
+    `optimizer` makes of it. A run that has ended stays as it is. Works in the floating-point type of `state`.
+
+    Args:
+        state: from `init_state` or an earlier step.
+        train: the sample to ascend on: an array (n,) or a `Summary`.
+        validation: the sample that decides the stop, likewise; None lets the train log-likelihood decide.
+        learning_rate: one number, or a model whose leaves are one rate per parameter. Positive.
+        patience: epochs without a better validation log-likelihood after which the run ends.
+        tolerance: the run ends when the validation log-likelihood is this close to its best without exceeding it, nats.
+        max_epochs: the epoch after which the run ends; None sets no limit.
+        optimizer: static; an `optax.GradientTransformation`. Optimizers that carry their own rate, such as
+            `optax.adam(1e-2)`, are followed uphill and multiplied by `learning_rate`: give 1.0 to leave theirs as it
+            is. `optax.scale_by_adam()` takes its rate from `learning_rate` alone, which can then be swept.
+
+    Returns:
+        The next state, and what this epoch measured.
+
+    Example:
+        Inside your own `jit` and `scan`:
+
+        >>> import jax, jax.numpy as jnp, mlejax
+        >>> x = jnp.linspace(-1.0, 3.0, 101)
+        >>> @jax.jit
+        ... def train(learning_rate):
+        ...     def epoch(state, _):
+        ...         return mlejax.train_step(state, x, None, learning_rate)
+        ...     return jax.lax.scan(epoch, mlejax.init_state(mlejax.Normal(0.0, 1.0)), length=600)
+        >>> state, info = train(0.1)
+        >>> print(f"{float(state.model.mean):.2f}", info.train_log_likelihood.shape)
+        1.00 (600,)
+    """
+    sample, held_out = as_sample(train), None if validation is None else as_sample(validation)
+    dtype = state.best_log_likelihood.dtype
+    mean, gradient = jax.value_and_grad(mean_log_likelihood)(state.model, sample)
+    train_log_likelihood = (sample.count * mean).astype(dtype)
+    measured = train_log_likelihood
+    if held_out is not None:
+        measured = (held_out.count * held_out.mean_log_prob(state.model)).astype(dtype)
+    direction, optimizer_state = gradient, state.optimizer
+    if optimizer is not None:
+        sense = _sense(optimizer, state.model)
+        uphill = jax.tree.map(lambda g: sense * g, gradient)
+        direction, optimizer_state = optimizer.update(uphill, state.optimizer, state.model)
+    rates = per_parameter(learning_rate, state.model)
+    moved = jax.tree.map(lambda p, rate, d: (p + rate * d).astype(p.dtype), state.model, rates, direction)
+
+    epoch = state.epoch + 1
+    improved = measured > state.best_log_likelihood
+    waited = epoch - state.best_epoch
+    healthy = jnp.isfinite(measured) & inside(moved)
+    status = _decide(state, measured, improved, waited, patience, tolerance)
+    if max_epochs is not None:
+        status = jnp.where((status == Status.RUNNING) & (epoch >= max_epochs), Status.MAX_EPOCHS, status)
+    status = jnp.where(healthy, status, Status.DIVERGED)
+    running = state.status == Status.RUNNING
+    better = running & improved & jnp.isfinite(measured)
+    following = TrainState(
+        model=select(running & healthy, moved, state.model),
+        best_model=select(better, state.model, state.best_model),
+        best_log_likelihood=select(better, measured, state.best_log_likelihood),
+        best_epoch=select(better, epoch, state.best_epoch),
+        epoch=select(running, epoch, state.epoch),
+        status=select(running, status.astype(state.status.dtype), state.status),
+        optimizer=select(running, optimizer_state, state.optimizer),
+    )
+    return following, StepInfo(state.model, train_log_likelihood, measured, gradient)
+
+
+def _decide(state: TrainState, measured: Any, improved: Any, waited: Any, patience: Any, tolerance: Any) -> Any:
+    """Whether early stopping ends the run in this epoch, and by which rule."""
+    shortfall = jnp.abs(measured - state.best_log_likelihood)
+    # A difference that rounding alone could have made decides nothing: such a stop is PRECISION, whatever rule fired.
+    resolution = RESOLUTION * jnp.finfo(measured.dtype).eps * jnp.abs(measured)
+    close, impatient = shortfall < tolerance, waited >= patience
+    by_tolerance = jnp.where(tolerance > resolution, Status.TOLERANCE, Status.PRECISION)
+    by_patience = jnp.where(shortfall > resolution, Status.PATIENCE, Status.PRECISION)
+    status = jnp.where(impatient, by_patience, jnp.where(close, by_tolerance, Status.RUNNING))
+    return jnp.where(improved, Status.RUNNING, status)
+
+
+def select(condition: Any, new: Any, old: Any) -> Any:
+    return jax.tree.map(lambda n, o: jnp.where(condition, n, o), new, old)
+
+
+def _sense(optimizer: Any, model: Model) -> float:
+    """Whether an optimizer steps along the gradient it is given (+1), or, written to minimise, against it (-1).
+
+    Raises:
+        ValueError: its first updates are all zero, so that there is nothing to tell by.
+    """
+    with jax.ensure_compile_time_eval():
+        ones = jax.tree.map(lambda leaf: jnp.ones(jnp.shape(leaf), leaf.dtype), model)
+        memory, step = optimizer.init(ones), jax.jit(optimizer.update)
+        for _ in range(4):  # a schedule that warms up starts with a rate of zero
+            update, memory = step(ones, memory, ones)
+            if (total := float(sum(jnp.sum(jnp.sign(leaf)) for leaf in jax.tree.leaves(update)))) != 0:
+                return 1.0 if total > 0 else -1.0
+    raise ValueError("optimizer: its first updates are zero, so it cannot be told which way it steps")

@@ -1,0 +1,252 @@
+"""`train`: one run from data to a result."""
+
+import functools
+import time
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.flatten_util import ravel_pytree
+from tqdm import tqdm
+
+from .. import checks, devices
+from ..likelihood import standard_errors
+from ..models.base import M, Model
+from ..models.parameters import cast, parameter_names, per_parameter, with_dtype
+from ..results.train import History, TrainResult
+from ..samples.observations import as_observations, check_support
+from ..samples.raw import Observations
+from ..samples.representation import Sample, summarize
+from ..samples.split import split
+from ..status import Status
+from .outcome import Outcome, conclude
+from .step import StepInfo, TrainState, init_state, train_step
+
+FIRST_PIECE = 10_000_000
+"""Observations, or the like in cost, that the first piece of a run may pass over."""
+
+SECONDS_BETWEEN_CHECKS = 0.25
+"""How long compiled code may run before Python looks at Ctrl-C and moves the progress bar."""
+
+
+class Settings(NamedTuple):
+    """How a run ascends and stops, checked."""
+
+    learning_rate: Any  # a model of float64 rates
+    max_epochs: int
+    patience: int
+    tolerance: float
+    dtype: np.dtype
+    optimizer: Any
+
+    @property
+    def limits(self) -> tuple[Any, int, int, float]:
+        """What of it is traced."""
+        return self.learning_rate, self.max_epochs, self.patience, self.tolerance
+
+    @classmethod
+    def checked(
+        cls,
+        model: Model,
+        learning_rate: Any,
+        max_epochs: Any,
+        patience: Any,
+        tolerance: Any,
+        dtype: Any,
+        optimizer: Any,
+    ) -> "Settings":
+        rates = per_parameter(learning_rate, model)
+        if jax.tree.structure(rates) != jax.tree.structure(model):
+            raise TypeError(
+                f"learning_rate must be one number or a {type(model).__name__} of rates; got {learning_rate!r}"
+            )
+        one = len(set(map(id, jax.tree.leaves(rates)))) == 1
+        names = ["learning_rate" if one else f"learning_rate.{name}" for name in parameter_names(model)]
+        leaves = [checks.positive(name, leaf) for name, leaf in zip(names, jax.tree.leaves(rates), strict=True)]
+        return cls(
+            jax.tree.unflatten(jax.tree.structure(model), leaves),
+            int(checks.counts("max_epochs", max_epochs)),
+            int(checks.counts("patience", patience)),
+            float(checks.non_negative("tolerance", tolerance)),
+            checks.floating_type(dtype),
+            optimizer,
+        )
+
+
+def train(
+    model: M,
+    observations: Any,
+    *,
+    validation_fraction: float | int = 0.2,
+    split_seed: int = 42,
+    learning_rate: Any = 0.1,
+    max_epochs: int = 10_000,
+    patience: int = 50,
+    tolerance: float | int = 1e-8,
+    optimizer: Any = None,
+    dtype: Any = np.float64,
+    record_every: int = 1,
+    summarise: bool = True,
+    progress: bool = True,
+) -> TrainResult[M]:
+    """Train a model on data by gradient ascent on the log-likelihood, with early stopping.
+
+    Args:
+        model: the start point; scalar parameters.
+        observations: (n,) finite numbers, not all equal, each with a finite log-density at the start.
+        validation_fraction: the part held out to decide the stop; 0 trains on everything and lets the train
+            log-likelihood decide.
+        split_seed: of the permutation that cuts the parts; scikit-learn's `train_test_split` cuts the same.
+        learning_rate: one number, or a model of one rate per parameter, such as `Normal(0.1, 1.0)`. Positive.
+        max_epochs: the run ends after this many epochs.
+        patience: the run ends after this many epochs without a better validation log-likelihood.
+        tolerance: the run ends when the validation log-likelihood comes this close to its best from below, nats.
+        optimizer: an `optax.GradientTransformation` in place of plain ascent; see `train_step`.
+        dtype: `float64`, or `float32` for a run that ends when its digits run out. Whatever JAX's own flag says.
+        record_every: keep every so many epochs in the history.
+        summarise: whether to look for sufficient statistics; False trains on the raw observations.
+        progress: show a progress bar on standard error when the run takes more than a second.
+
+    Returns:
+        A `TrainResult`: `.model` is the estimate, `.distance` says in standard errors whether it is a maximum.
+
+    Raises:
+        TypeError, ValueError: an argument is not as described, or the observations are not; it names the value.
+
+    Example:
+        >>> import numpy as np
+        >>> import mlejax
+        >>> x = np.random.RandomState(0).normal(5.0, 2.0, 1000)
+        >>> result = mlejax.train(mlejax.Normal(0.0, 1.0), x, validation_fraction=0, learning_rate=0.5)
+        >>> print(f"{result.model.mean:.6f} {x.mean():.6f}", result.status.name)
+        4.909487 4.909487 TOLERANCE
+    """
+    devices.start()
+    start = with_dtype(model, np.float64)
+    settings = Settings.checked(start, learning_rate, max_epochs, patience, tolerance, dtype, optimizer)
+    record_every = int(checks.counts("record_every", record_every))
+    values = as_observations(observations)
+    check_support(start, values)
+    train_values, held_out = split(values, validation_fraction, split_seed)
+    with jax.enable_x64(True):
+        train, path = summarize(start, train_values, summarise)
+        validation = summarize(start, held_out, summarise)[0] if len(held_out) else None
+        state, rows = _run(settings, start, train, validation, record_every, progress)
+        state = cast(state, np.float64)
+        outcome, errors = jax.device_get(_conclude(state, train, validation))
+        train, validation = jax.device_get((train, validation))
+    return TrainResult(
+        model=_numbers(outcome.model),
+        start=_numbers(start),
+        last_model=_numbers(outcome.last_model),
+        status=Status(int(outcome.status)),
+        epochs=int(outcome.epochs),
+        best_epoch=int(outcome.best_epoch),
+        train_log_likelihood=float(outcome.train_log_likelihood),
+        validation_log_likelihood=float(outcome.validation_log_likelihood),
+        distance=float(outcome.distance),
+        standard_errors=_numbers(errors),
+        learning_rate=_numbers(settings.learning_rate),
+        count=len(values),
+        path=path,
+        history=_history(rows, int(outcome.epochs), start, record_every),
+        train=train,
+        validation=validation,
+    )
+
+
+fit = train
+"""An alias of `train` until `fit` means the maximum of the likelihood."""
+
+
+def _run(
+    settings: Settings, start: M, train: Sample, validation: Sample | None, record_every: int, progress: bool
+) -> tuple[TrainState[M], np.ndarray]:
+    """Run to the end in pieces of compiled code; the state and the rows of the history."""
+    # A power of two: another `max_epochs` seldom compiles again.
+    capacity = 1 << (-(-settings.max_epochs // record_every) - 1).bit_length()
+    fixed = (train, validation, *settings.limits)
+    state, rows, fixed = _begin(start, fixed, capacity=capacity, dtype=settings.dtype, optimizer=settings.optimizer)
+    # A guess for the first piece: an observation costs about 10 ns and a whole epoch on statistics not much more.
+    piece = max(1, FIRST_PIECE // (len(train.values) if isinstance(train, Observations) else 10))
+    epochs, running = 0, True
+    with tqdm(total=settings.max_epochs, unit=" epochs", delay=1, leave=False, disable=not progress) as bar:
+        while running:
+            began = time.perf_counter()
+            until = min(epochs + piece, settings.max_epochs)
+            state, rows = _advance(state, rows, *fixed, until, record_every=record_every, optimizer=settings.optimizer)
+            before, (epochs, status) = epochs, map(int, jax.device_get((state.epoch, state.status)))
+            running, elapsed = status == Status.RUNNING, time.perf_counter() - began
+            bar.update(epochs - before)
+            # At most eightfold: the first piece may have been mostly compilation.
+            piece = max(1, int(piece * min(8.0, SECONDS_BETWEEN_CHECKS / elapsed)))
+    return state, np.asarray(rows)
+
+
+@functools.partial(jax.jit, static_argnames=("capacity", "dtype", "optimizer"))
+def _begin(start: M, fixed: Any, *, capacity: int, dtype: np.dtype, optimizer: Any) -> tuple[TrainState[M], Any, Any]:
+    """The first state, an empty history, and what stays fixed, all in the type of the run."""
+    state = init_state(cast(start, dtype), optimizer=optimizer)
+    rows = jnp.zeros((capacity, 2 + sum(np.size(leaf) for leaf in jax.tree.leaves(start))), dtype)
+    return state, rows, cast(fixed, dtype)
+
+
+@functools.partial(jax.jit, static_argnames=("record_every", "optimizer"), donate_argnums=(0, 1))
+def _advance(
+    state: TrainState[M],
+    rows: Any,
+    train: Sample,
+    validation: Sample | None,
+    learning_rate: M,
+    max_epochs: Any,
+    patience: Any,
+    tolerance: Any,
+    until: Any,
+    *,
+    record_every: int,
+    optimizer: Any,
+) -> tuple[TrainState[M], Any]:
+    """Epochs of one run up to `until`, or to its end, writing a row of the history every `record_every` epochs."""
+
+    def step(state: TrainState[M]) -> tuple[TrainState[M], StepInfo[M]]:
+        return train_step(
+            state, train, validation, learning_rate,
+            patience=patience, tolerance=tolerance, max_epochs=max_epochs, optimizer=optimizer,
+        )  # fmt: skip
+
+    def unfinished(carry: Any) -> Any:
+        state, _ = carry
+        return (state.status == Status.RUNNING) & (state.epoch < until)
+
+    def recorded(carry: Any) -> Any:
+        state, rows = carry
+        following, info = step(state)
+        row = jnp.stack([info.train_log_likelihood, info.validation_log_likelihood, *ravel_pytree(info.model)[0]])
+        rows = rows.at[state.epoch // record_every].set(row)
+        # A run that ends on the way stays as it is.
+        return jax.lax.fori_loop(1, record_every, lambda _, state: step(state)[0], following), rows
+
+    return jax.lax.while_loop(unfinished, recorded, (state, rows))
+
+
+@jax.jit
+def _conclude(state: TrainState[M], train: Sample, validation: Sample | None) -> tuple[Outcome[M], M]:
+    outcome = conclude(state, train, validation)
+    return outcome, standard_errors(outcome.model, train)
+
+
+def _history(rows: np.ndarray, epochs: int, start: M, record_every: int) -> History[M]:
+    rows = rows[: -(-epochs // record_every)].astype(np.float64)
+    leaves, tree = jax.tree.flatten(start)
+    ends = np.cumsum([2, *(np.size(leaf) for leaf in leaves)])
+    columns = [
+        rows[:, a:b].reshape(len(rows), *np.shape(leaf)) for leaf, a, b in zip(leaves, ends[:-1], ends[1:], strict=True)
+    ]
+    epoch = 1 + record_every * np.arange(len(rows))
+    return History(epoch, rows[:, 0], rows[:, 1], jax.tree.unflatten(tree, columns))
+
+
+def _numbers(model: M) -> M:
+    """Scalar leaves as NumPy float64 numbers: a float64 JAX array turns float32 in the caller's next expression."""
+    return jax.tree.map(lambda leaf: np.asarray(leaf, np.float64)[()], model)

@@ -1,0 +1,1 @@
+"""Reads a formula: the sufficient statistics found in it, and what of it is computed how often."""

@@ -1,0 +1,78 @@
+"""What pictures need computed: the maximum near an estimate, densities, and surfaces of the log-likelihood."""
+
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.flatten_util import ravel_pytree
+
+from .. import likelihood
+from ..models.base import Model
+from ..models.parameters import domains, parameter_dict, parameter_names
+from ..samples.summary import Summary
+from .train import TrainResult
+
+
+def maximum(result: TrainResult) -> tuple[Model, Model, float, bool]:
+    """The maximum of the train log-likelihood, the standard errors there, its height in nats; and if it was found."""
+    with jax.enable_x64(True):
+        peak, errors, height, away = jax.device_get(_newton(result.model, result.train))
+    inside = all(np.all(d.contains(leaf)) for d, leaf in zip(domains(peak), jax.tree.leaves(peak), strict=True))
+    if inside and away < 1e-3 and height >= result.train_log_likelihood - 1e-12 * abs(height):
+        return peak, errors, max(float(height), result.train_log_likelihood), True
+    highest = np.fmax.reduce(result.history.train_log_likelihood, initial=result.train_log_likelihood)
+    return result.model, result.standard_errors, float(highest), False
+
+
+@jax.jit
+def _newton(model: Model, sample: Any) -> tuple[Model, Model, Any, Any]:
+    flat, unravel = ravel_pytree(jax.tree.map(jnp.asarray, model))
+
+    def step(_: Any, flat: Any) -> Any:
+        uphill, _ = ravel_pytree(likelihood.score(unravel(flat), sample))
+        return flat + jnp.linalg.solve(likelihood.observed_information(unravel(flat), sample), uphill)
+
+    peak = unravel(jax.lax.fori_loop(0, 6, step, flat))
+    errors = likelihood.standard_errors(peak, sample)
+    return peak, errors, likelihood.log_likelihood(peak, sample), likelihood.distance(peak, sample)
+
+
+def density_on(model: Model, grid: np.ndarray) -> np.ndarray:
+    with jax.enable_x64(True):
+        density = np.asarray(jnp.exp(jax.vmap(model.log_prob)(jnp.asarray(grid))))
+    return np.where(np.isfinite(density), density, np.nan)
+
+
+def grid_around(result: TrainResult, name: str) -> np.ndarray:
+    """Coordinates that hold the whole path and four standard errors about the estimate, inside the domain."""
+    domain = dict(zip(parameter_names(result.model), domains(result.model), strict=True))[name]
+    middle, error = parameter_dict(result.model)[name], np.nan_to_num(parameter_dict(result.standard_errors)[name])
+    about = [value for value in (middle - 4 * error, middle, middle + 4 * error) if domain.contains(value)]
+    path = np.append(parameter_dict(result.history.model)[name], about)
+    low, high = path.min(), path.max()
+    pad = 0.2 * (high - low) or 1e-3 * abs(low) or 1.0
+    low = low - pad if domain.contains(low - pad) else (low + domain.lower) / 2
+    high = high + pad if domain.contains(high + pad) else (high + domain.upper) / 2
+    raw = 0 if isinstance(result.train, Summary) else float(result.train.count)
+    return np.linspace(low, high, int(np.clip(math.sqrt(2e8 / (raw + 1)), 40, 200)))
+
+
+def heights_over(result: TrainResult, chosen: tuple[str, ...], x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The train log-likelihood, (len(y), len(x)), in nats; NaN where it is not finite."""
+    where = [parameter_names(result.model).index(name) for name in chosen]
+    raw = 1.0 if isinstance(result.train, Summary) else float(result.train.count)
+    with jax.enable_x64(True):
+        flat, unravel = ravel_pytree(jax.tree.map(jnp.asarray, result.model))
+
+        @jax.jit
+        def over(points: Any, sample: Any) -> Any:
+            def height(point: Any) -> Any:
+                return likelihood.log_likelihood(unravel(flat.at[jnp.array(where)].set(point)), sample)
+
+            return jax.lax.map(height, points, batch_size=max(1, int(min(4e6 / raw, len(points)))))
+
+        points = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
+        heights = np.asarray(over(points, result.train)).reshape(len(y), len(x))
+    return np.where(np.isfinite(heights), heights, np.nan)

@@ -1,0 +1,52 @@
+"""The factored form of a log-density against the data themselves."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ..models.base import M, Model
+from ..models.parameters import domains
+from .raw import Observations
+from .summary import Summary, accurate_mean
+
+AGREEMENT = 1e-11
+"""How closely a factored log-likelihood and its gradient must agree with the raw data, relative to their terms."""
+
+
+def check_points(model: M) -> M:
+    """The start and a few other points of the domain around it, the same ones every time: leaves (4, ...)."""
+    random = np.random.RandomState(0)
+    leaves, tree = jax.tree.flatten(model)
+    moved = [
+        domain.from_real(
+            domain.to_real(leaf) + np.stack([np.zeros(np.shape(leaf)), *random.normal(size=(3, *np.shape(leaf)))])
+        )
+        for leaf, domain in zip(leaves, domains(model), strict=True)
+    ]
+    return jax.tree.unflatten(tree, moved)
+
+
+@jax.jit
+def disagreement(model: Model, summary: Summary, observations: Observations) -> Any:
+    """The largest difference in value and gradient over a few points, relative to the mean size of their terms.
+
+    What the rounding of the centres may change, in the last place of the mean of the data, does not count.
+    """
+    rounding = jnp.finfo(summary.centres.dtype).eps * jnp.abs(summary.centres)
+
+    def at(point: Model) -> Any:
+        def factored(centres: Any) -> Any:
+            return jax.value_and_grad(eqx.tree_at(lambda s: s.centres, summary, centres).mean_log_prob)(point)
+
+        each = jax.vmap(jax.value_and_grad(lambda m, x: m.log_prob(x)), (None, 0))(point, observations.values)
+        found, slack = (jax.tree.leaves(tree) for tree in jax.jvp(factored, (summary.centres,), (rounding,)))
+        return [
+            jnp.maximum(jnp.abs(accurate_mean(terms) - value) - jnp.abs(free), 0)
+            / (accurate_mean(jnp.abs(terms)) + jnp.finfo(float).tiny)
+            for terms, value, free in zip(jax.tree.leaves(each), found, slack, strict=True)
+        ]
+
+    return jnp.max(jnp.stack(jax.lax.map(at, check_points(model))))  # NaN, where one occurs

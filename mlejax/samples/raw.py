@@ -1,0 +1,160 @@
+"""Mean log-densities over raw observations, for models whose `log_prob` is no sum of sufficient statistics.
+
+The mean and its derivatives come from one pass over the data, tile by tile through the cache, of the part of the
+formula that mixes data and parameters; see `mlejax.kernel`.
+"""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from ..formula import divide
+from ..formula.divide import Division
+from ..models.base import Model
+
+
+class Observations(eqx.Module):
+    """A sample as it is: every epoch passes over all of it. For models without sufficient statistics.
+
+    `Observations(values)` is all it takes; `observe` also keeps what a model's formula needs of the data alone.
+    """
+
+    values: Any  # (n,)
+    derived: Any = ()  # functions of the data alone in the formula that `structure` stands for, each (n,)
+    structure: divide.Structure | None = eqx.field(static=True, default=None)
+
+    @property
+    def count(self) -> Any:
+        """How many observations there are."""
+        return self.values.shape[0]
+
+    def mean_log_prob(self, model: Model) -> Any:
+        """The mean log-density per observation, in nats."""
+        structure = divide.structure_of(model, self.values)
+        if (division := divide.divide(structure)) is None:
+            return jnp.mean(jax.vmap(model.log_prob)(self.values))
+        known = structure == self.structure
+        derived = self.derived if known else derived_columns(division, self.values)
+        return mean_log_prob(division, model, self.values, derived)
+
+
+def observe(model: Model, values: Any) -> Observations:
+    """Observations (n,) with what the formula of `model` needs of the data alone, computed once."""
+    structure = divide.structure_of(model, values)
+    division = divide.divide(structure)
+    if division is None:
+        return Observations(values)
+    return Observations(values, derived_columns(division, values), structure)
+
+
+TILE = 128
+"""Observations that are added up side by side: long enough for vector instructions, and small enough that the partial
+sums of some hundred runs stay in a core's cache. Each adds up n / 128 terms, so that they also round little."""
+
+
+def mean_log_prob(division: Division, model: Model, values: Any, derived: Sequence[Any]) -> Any:
+    """The mean log-density of observations (n,), from their derived columns, each (n,)."""
+    offset, factor, scalars, held = division.once(jax.tree.leaves(model))
+    return offset + factor * _mean(division, scalars, held, [values, *derived])
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def derived_columns(division: Division, values: Any) -> list[Any]:
+    """What the kernel needs of observations (n,) besides themselves: a list of columns (n,)."""
+    return jax.vmap(division.columns)(values)
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _mean(division: Division, scalars: Any, held: Any, columns: Any) -> Any:
+    """The mean of the kernel over columns, each (n,)."""
+    return _means(division, False, scalars, held, columns)[0]
+
+
+@functools.partial(_mean.defjvp, symbolic_zeros=True)
+def _mean_jvp(division: Division, primals: Any, tangents: Any) -> Any:
+    (scalars, held, columns), (moves, _, column_moves) = primals, tangents
+    mean, *slopes = _mean_and_slopes(division, scalars, held, columns)
+    pairs = zip(slopes, moves, strict=True)
+    change = sum((slope * move for slope, move in pairs if not _is_zero(move)), start=jnp.zeros_like(mean))
+    if not all(map(_is_zero, column_moves)):  # the data are differentiated too
+        of_columns = functools.partial(_means, division, False, scalars, held)
+        change += _jvp(of_columns, (columns,), (column_moves,))[1][0]
+    return mean, change
+
+
+# For a Hessian. JAX 0.10.2 would differentiate a loop inside the rule above without the rules of the functions in it;
+# a function with a rule of its own, be it the usual one, it leaves whole.
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _mean_and_slopes(division: Division, scalars: Any, held: Any, columns: Any) -> list[Any]:
+    return _means(division, True, scalars, held, columns)
+
+
+@functools.partial(_mean_and_slopes.defjvp, symbolic_zeros=True)
+def _mean_and_slopes_jvp(division: Division, primals: Any, tangents: Any) -> Any:
+    return _jvp(functools.partial(_means, division, True), primals, tangents)
+
+
+def _jvp(function: Any, primals: Any, tangents: Any) -> Any:
+    """`jax.jvp`, but what does not move costs nothing."""
+    leaves, tree = jax.tree.flatten(primals)
+    moving = {i: move for i, move in enumerate(jax.tree.leaves(tangents)) if not _is_zero(move)}
+
+    def of(moved: Any) -> Any:
+        return function(*jax.tree.unflatten(tree, [moved.get(i, leaf) for i, leaf in enumerate(leaves)]))
+
+    return jax.jvp(of, ({i: leaves[i] for i in moving},), (moving,))
+
+
+def _is_zero(tangent: Any) -> bool:
+    return isinstance(tangent, jax.custom_derivatives.SymbolicZero)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _means(division: Division, slopes: bool, scalars: Any, held: Any, columns: Any) -> list[Any]:
+    """The mean of the kernel and, with `slopes`, of its derivatives by the scalars."""
+
+    def terms(scalars: Any, held: Any, tile: Any) -> list[Any]:
+        if not slopes:
+            return [jax.vmap(division.kernel, (None, None, 0))(scalars, held, tile)]
+        value, slope = jax.vmap(jax.value_and_grad(division.kernel), (None, None, 0))(scalars, held, tile)
+        return [value, *slope]
+
+    def tiled(scalars: Any, held: Any, columns: Any) -> list[Any]:
+        return _tiled_sums(functools.partial(terms, scalars, held), columns)
+
+    def whole(scalars: Any, held: Any, columns: Any) -> list[Any]:
+        return [jnp.sum(term) for term in terms(scalars, held, columns)]
+
+    sums = lax.platform_dependent(scalars, held, columns, cpu=tiled, default=whole)
+    return [total / len(columns[0]) for total in sums]
+
+
+def _tiled_sums(terms: Callable[[Any], list[Any]], columns: Sequence[Any]) -> list[Any]:
+    """The sums of terms over columns, each (n,), tile by tile; in an order that depends on n alone."""
+    n = len(columns[0])
+    width = min(TILE, n)
+    before = (n - 1) // width  # whole tiles before the last, which reaches back over some that they count
+
+    def tile(start: Any) -> list[Any]:
+        return terms([lax.dynamic_slice_in_dim(column, start, width) for column in columns])
+
+    def add(index: Any, sums: list[Any]) -> list[Any]:
+        return [total + term for total, term in zip(sums, tile(index * width), strict=True)]
+
+    counted = np.arange(width) < width - (n - before * width)
+    last = [jnp.where(counted, 0, term) for term in tile(n - width)]
+    return [_halved_sum(total) for total in lax.fori_loop(0, before, add, last)]
+
+
+def _halved_sum(values: Any) -> Any:
+    """The sum of values (n,) by halves: its bits do not depend on how a compiler orders a reduction."""
+    while (n := values.shape[0]) > 1:
+        half = n // 2
+        values = jnp.concatenate([values[:half] + values[half : 2 * half], values[2 * half :]])
+    return values[0]

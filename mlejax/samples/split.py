@@ -1,0 +1,31 @@
+"""Train and validation parts of a sample."""
+
+import math
+
+import numpy as np
+
+from .. import checks
+
+
+def validation_count(n: int, validation_fraction: float | int) -> int:
+    """How many of n observations are held out: ceil(fraction n), at least one and leaving at least one; 0 for 0."""
+    if not 0 <= validation_fraction < 1:
+        raise ValueError(f"validation_fraction must be at least 0 and below 1; got {validation_fraction}")
+    count = math.ceil(validation_fraction * n)
+    if count >= n:
+        raise ValueError(f"validation_fraction={validation_fraction} leaves none of {n} observations to train on")
+    return count
+
+
+def split(observations: np.ndarray, validation_fraction: float | int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Train and validation parts, as scikit-learn's `train_test_split(test_size=..., random_state=seed)` cuts them.
+
+    A random permutation of NumPy's legacy stream: its first ceil(fraction n) indices are the validation part and the
+    rest the train part. With fraction 0 the validation part is empty.
+    """
+    count = validation_count(len(observations), validation_fraction)
+    if count == 0:
+        return observations, observations[:0]
+    seed = int(checks.counts("split_seed", seed, 0, 2**32 - 1))
+    order = np.random.RandomState(seed).permutation(len(observations))
+    return observations[order[count:]], observations[order[:count]]

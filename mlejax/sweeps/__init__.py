@@ -1,0 +1,1 @@
+"""Many runs: laid out, scheduled in lanes, measured, collected, verified, predicted."""

@@ -1,0 +1,218 @@
+"""Runs are scheduled like requests: waiting ones enter lanes as finished ones leave them.
+
+Runs share nothing, so neither do devices: each has a thread that calls its program again and again, with runs from one
+line. A program sharded over all devices would end each call only when the slowest of them is done.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from ..ascent.pace import Pace
+from ..devices import Tuning, tuning
+from ..progress import Tally
+from .lanes import QUEUE, Engine, Limits, Queue
+
+FILLINGS = 8
+"""How many runs per lane there should be: fewer, and many lanes stand empty while the last runs end."""
+
+
+SMALLEST = 64
+"""Lanes per device at least: enough for the vector units."""
+
+SMALLEST_RAW = 16
+"""Likewise where every lane goes over raw observations: there an empty one costs as much as one that is busy."""
+
+REPORTS_KEPT = 2
+"""Of each device, unread, before it waits."""
+
+
+def run_all(
+    engine: Engine,
+    devices: Sequence[Any],
+    shared: Any,
+    waiting: np.ndarray,
+    rows_of: Callable[[np.ndarray], np.ndarray],
+    tally: Tally,
+    compiling: Callable[[bool], None],
+) -> Generator[tuple[np.ndarray, Any], None, None]:
+    """Run all waiting runs to their ends.
+
+    Args:
+        engine: the compiled programs.
+        devices: of one kind; no more of them are used than there are runs for.
+        shared: train and validation samples that all runs share, or (None, None).
+        waiting: run numbers in the order in which to start them, at least one.
+        rows_of: the packed `Run`s of run numbers; called from several threads.
+        tally: counts epochs.
+        compiling: told when compilation begins and ends.
+
+    Yields:
+        Numbers and stacked `ended` states of runs that have ended, while the devices go on. To be closed when left
+        early: each device then stops at the end of its call.
+    """
+    setting, smallest = tuning(devices[0]), SMALLEST if shared[0] is None else SMALLEST_RAW
+    devices = devices[: -(-len(waiting) // smallest)]
+    width = lanes_per_device(len(waiting), len(devices), setting, smallest)
+    line, landing = _Line(waiting, len(devices), least=width // 8), _Landing(len(devices))
+    new = any((width, device) not in engine.programs for device in devices)
+    if new:
+        compiling(True)
+
+    def keep_at_work(device: Any) -> None:
+        try:
+            with jax.enable_x64(True):  # a setting of each thread
+                at_work = _Device(engine, device, width, shared, max(1, setting.epochs // engine.unroll))
+                while at_work.takes_from(line):
+                    landing.put(at_work.call(rows_of, line))
+            landing.put(None)
+        except BaseException as error:
+            landing.put(error)
+
+    with ThreadPoolExecutor(len(devices), thread_name_prefix="mlejax") as pool:
+        try:
+            pool.map(keep_at_work, devices)
+            for report in landing.reports():
+                if new:
+                    compiling(new := False)
+                tally.executed += report.executed
+                tally.useful += int(report.states[4].sum())
+                yield report.ids, report.states
+        finally:
+            line.close()
+            landing.close()
+
+
+def lanes_per_device(runs: int, devices: int, setting: Tuning, smallest: int) -> int:
+    """A power of two."""
+    wanted = max(1, runs // (FILLINGS * devices))
+    return min(setting.lanes, max(smallest, 1 << (wanted.bit_length() - 1)))
+
+
+class _Report(NamedTuple):
+    """What one call did."""
+
+    ids: np.ndarray  # of the runs that ended
+    states: Any
+    executed: int  # epochs that lanes, busy or not, went through
+
+
+class _Device:
+    """One device: its lanes, and what it has learnt about its own speed."""
+
+    def __init__(self, engine: Engine, device: Any, width: int, shared: Any, most: int):
+        self.engine, self.width, self.program = engine, width, engine.program(width, device)
+        self.flight, self.shared = jax.device_put((engine.empty(width), shared), device)
+        self.pace = engine.paces.setdefault((width, device), Pace())
+        self.most = most  # turns per visit
+        self.busy, self.wanted = 0, 2 * width  # lanes, and runs from the line
+        self.ids, self.more = np.zeros(0, np.int64), False
+
+    def takes_from(self, line: "_Line") -> bool:
+        """Get runs from the line. Whether there is anything to do: if not, there never will be."""
+        self.ids, self.more = line.take(self.wanted, wait=self.busy == 0)
+        return (len(self.ids) > 0 or self.busy > 0) and not line.closed
+
+    def call(self, rows_of: Callable[[np.ndarray], np.ndarray], line: "_Line") -> _Report:
+        """Take runs into lanes, go on with them, and land those that end."""
+        # A lane that is free while runs still stand in line ends the call; else it goes on to the end.
+        limits = Limits(self.pace.turns, self.pace.rounds, np.int32(self.width - 1 if self.more else 0))
+        queue, began = self._queue(rows_of), time.perf_counter()
+        self.flight, landed = self.program(self.flight, queue, limits, self.shared)
+        landed.rounds.block_until_ready()
+        self.pace.learn(time.perf_counter() - began, int(landed.rounds), self.most)
+        taken, count = int(landed.taken), int(landed.count)
+        line.took(self.ids, taken)
+        self.busy += taken - count
+        self.wanted = min(2 * taken + self.width, QUEUE * self.width)
+        chunk = min(self.engine.chunk, self.width)
+        states = self.engine.end_layout.unpack(np.array(np.asarray(landed.rows)[:count]))
+        ids = np.array(np.asarray(landed.ids)[:count])
+        return _Report(ids, states, int(landed.visits) * int(limits.turns) * self.engine.unroll * chunk)
+
+    def _queue(self, rows_of: Callable[[np.ndarray], np.ndarray]) -> Queue:
+        n, room = len(self.ids), QUEUE * self.width
+        rows = np.zeros((room, self.engine.run_layout.width), self.engine.dtype)
+        ids = np.full(room, -1, np.int64)
+        if n:
+            rows[:n], ids[:n] = rows_of(self.ids), self.ids
+        return Queue(rows, ids, np.int32(n))
+
+
+class _Line:
+    """The runs that wait, in order. Several devices take from it, each in a thread of its own."""
+
+    def __init__(self, waiting: np.ndarray, devices: int, least: int):
+        self.waiting, self.next = waiting, 0
+        self.back = waiting[:0]  # given, but not taken into a lane: they come first
+        self.devices, self.least = devices, least
+        self.given = 0  # runs of which it is not known yet whether they will come back
+        self.closed = False
+        self.changed = threading.Condition()
+
+    def _length(self) -> int:
+        return len(self.back) + len(self.waiting) - self.next
+
+    def take(self, wanted: int, wait: bool) -> tuple[np.ndarray, bool]:
+        """At most a device's share of the runs, so that at the end none has all; and whether more stand in line.
+
+        Args:
+            wanted: at most so many.
+            wait: whether to wait, where there are none, until none can come back any more.
+        """
+        with self.changed:
+            self.changed.wait_for(lambda: self.closed or not wait or self._length() or not self.given)
+            count = min(wanted, max(self.least, -(-self._length() // self.devices)))
+            ids, self.back = self.back[:count], self.back[count:]
+            fresh = self.waiting[self.next : self.next + count - len(ids)]
+            self.next += len(fresh)
+            self.given += len(ids) + len(fresh)
+            return np.concatenate([ids, fresh]), self._length() > 0
+
+    def took(self, given: np.ndarray, taken: int) -> None:
+        """A device has taken the first of what it was given; the rest goes back to the head of the line."""
+        with self.changed:
+            self.given -= len(given)
+            self.back = np.concatenate([given[taken:], self.back])
+            self.changed.notify_all()
+
+    def close(self) -> None:
+        """Nobody waits any more."""
+        with self.changed:
+            self.closed = True
+            self.changed.notify_all()
+
+
+class _Landing:
+    """Where devices leave their reports: a few of each at most, so that a slow reader does not fill the memory."""
+
+    def __init__(self, devices: int):
+        self.devices, self.items, self.room = devices, SimpleQueue(), threading.Semaphore(REPORTS_KEPT * devices)
+
+    def put(self, item: _Report | BaseException | None) -> None:
+        """A report, None for the last word of a device, or what ended it."""
+        self.room.acquire()
+        self.items.put(item)
+
+    def reports(self) -> Iterator[_Report]:
+        """Until every device has had its last word."""
+        ended = 0
+        while ended < self.devices:
+            item = self.items.get()
+            self.room.release()
+            if isinstance(item, BaseException):
+                raise item
+            if item is None:
+                ended += 1
+            else:
+                yield item
+
+    def close(self) -> None:
+        """Nobody reads any more: room for a report and the last word of every device, so that none waits for it."""
+        self.room.release(2 * self.devices)

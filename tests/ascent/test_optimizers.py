@@ -1,0 +1,66 @@
+"""Directions of ascent beyond Optax's."""
+
+import jax.numpy as jnp
+import numpy as np
+import optax
+import oracles
+import pytest
+
+import mlejax
+
+pytestmark = pytest.mark.usefixtures("x64")
+POINTS = [(0.0, 1.0), (7.0, 40.0), (-300.0, 2.5), (7.2, 1e-3)]
+
+
+def direction(x, mean, variance):
+    """What the natural gradient makes of the gradient of the mean log-likelihood."""
+    start = mlejax.Normal(jnp.asarray(mean), jnp.asarray(variance))
+    gradient = mlejax.Normal(*map(jnp.asarray, oracles.article_gradient(x, mean, variance)))
+    optimizer = mlejax.natural_gradient()
+    found, state = optimizer.update(gradient, optimizer.init(start), start)
+    assert state == optax.EmptyState()
+    return float(found.mean), float(found.variance)
+
+
+@pytest.mark.parametrize(("mean", "variance"), POINTS)
+def test_is_the_inverse_information_times_the_gradient(small_normal, mean, variance):
+    """For a normal F = diag(1 / v, 1 / (2 v^2)): the direction is (x̄ - mean, scatter about mean - v)."""
+    found = direction(small_normal, mean, variance)
+    expected = np.mean(small_normal) - mean, np.mean((small_normal - mean) ** 2) - variance
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+    gradient = oracles.article_gradient(small_normal, mean, variance)
+    assert not np.allclose(found, gradient, rtol=0.1)  # the control: not the plain gradient
+
+
+@pytest.mark.parametrize(("mean", "variance"), POINTS[:2])
+def test_one_step_with_rate_one_finds_the_mean_and_a_second_the_variance(small_normal, mean, variance):
+    state = mlejax.init_state(mlejax.Normal(mean, variance), optimizer=(optimizer := mlejax.natural_gradient()))
+    closed_mean, closed_variance = oracles.exact_mean_and_variance(small_normal)
+    state, _ = mlejax.train_step(state, small_normal, None, 1.0, optimizer=optimizer)
+    assert float(state.model.mean) == pytest.approx(closed_mean, rel=1e-12)
+    assert float(state.model.variance) == pytest.approx(closed_variance + (closed_mean - mean) ** 2, rel=1e-12)
+    state, _ = mlejax.train_step(state, small_normal, None, 1.0, optimizer=optimizer)
+    assert float(state.model.variance) == pytest.approx(closed_variance, rel=1e-12)
+
+
+@pytest.mark.parametrize("unit", [1e-3, 1000.0])
+def test_units_do_not_matter(small_normal, unit):
+    """Metres or millimetres: the same steps. Plain ascent, the control, takes others."""
+    mean, variance = 5.0, 3.0
+    found = direction(small_normal, mean, variance)
+    scaled = direction(small_normal * unit, mean * unit, variance * unit**2)
+    np.testing.assert_allclose(scaled, (found[0] * unit, found[1] * unit**2), rtol=1e-9)
+    plain = oracles.article_gradient(small_normal * unit, mean * unit, variance * unit**2)
+    assert not np.isclose(plain[0], oracles.article_gradient(small_normal, mean, variance)[0] * unit, rtol=0.1)
+
+
+@pytest.mark.parametrize("unit", [1.0, 1000.0])
+def test_fit_arrives_whatever_the_unit(small_normal, unit):
+    result = mlejax.train(
+        mlejax.Normal(0.0, 1.0), small_normal * unit, validation_fraction=0, learning_rate=1.0,
+        optimizer=mlejax.natural_gradient(), progress=False,
+    )  # fmt: skip
+    mean, variance = oracles.exact_mean_and_variance(small_normal * unit)
+    assert result.epochs < 10
+    np.testing.assert_allclose([result.model.mean, result.model.variance], [mean, variance], rtol=1e-9)
+    assert result.distance < 1e-6

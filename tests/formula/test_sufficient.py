@@ -1,0 +1,547 @@
+"""The factored log-likelihood against the sum over the data, observation by observation, with exact summation."""
+
+import itertools
+import math
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import oracles
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jax.scipy import stats
+from jax.scipy.special import gammaln, xlogy
+
+from mlejax import (
+    Beta,
+    Exponential,
+    Gamma,
+    LogNormal,
+    Model,
+    Normal,
+    NormalMixture,
+    Observations,
+    Poisson,
+    StudentT,
+    Summary,
+    Weibull,
+    parameter,
+    positive,
+    real,
+    summarize,
+    unit_interval,
+)
+from mlejax.formula.sufficient import NotSeparable
+from mlejax.samples.summary import find_form, summarize_with
+
+N = 400
+
+
+def family(name, log_prob, **domains):
+    """A model class from a formula."""
+    fields = {field: parameter(domain) for field, domain in domains.items()}
+    annotations = dict.fromkeys(domains, float)
+    return type(
+        name, (Model,), {**fields, "__annotations__": annotations, "log_prob": log_prob, "__module__": __name__}
+    )
+
+
+def draw(name):
+    random = np.random.RandomState(sum(map(ord, name)))
+    data = {
+        "normal": lambda: random.normal(7.2, 2.8, N),
+        "positive": lambda: random.gamma(2.0, 1.5, N),
+        "unit": lambda: random.beta(2.0, 3.0, N),
+        "above one": lambda: 1 + random.pareto(3.0, N),
+        "counts": lambda: random.poisson(3.0, N),
+        "zero or one": lambda: random.binomial(1, 0.3, N),
+        "trials": lambda: random.geometric(0.3, N),
+        "failures": lambda: random.negative_binomial(5, 0.4, N),
+    }[name]()
+    assert data.shape == (N,)
+    return data
+
+
+@jax.jit
+def each_observation(model, values):
+    return jax.vmap(jax.value_and_grad(lambda m, x: m.log_prob(x)), (None, 0))(model, values)
+
+
+@jax.jit
+def together(model, sample):
+    return jax.value_and_grad(lambda m: sample.mean_log_prob(m))(model)
+
+
+summarize_jit = jax.jit(summarize_with, static_argnums=(0, 1))
+
+
+def data_path(model, values):
+    """Mean log-density and its gradient (p,), and the mean size of the terms of each, summed without rounding."""
+    with jax.enable_x64(True):
+        columns = [np.asarray(leaf) for leaf in jax.tree.leaves(each_observation(model, jnp.asarray(values)))]
+    assert all(column.shape == values.shape for column in columns)
+    n = len(values)
+    means = [math.fsum(column) / n for column in columns]
+    return np.array(means), np.array([math.fsum(np.abs(column)) / n for column in columns])
+
+
+def summary_of(model, values):
+    """The summary as it is, without the check in `summarize`: the tests are to find what is wrong with it."""
+    with jax.enable_x64(True):
+        form, branches = find_form(model, jnp.asarray(values))
+        return summarize_jit(form, branches, jnp.asarray(values))
+
+
+def factored_path(model, sample):
+    with jax.enable_x64(True):
+        return np.array([float(leaf) for leaf in jax.tree.leaves(together(model, sample))])
+
+
+def assert_agrees(model, sample, values, relative=1e-13):
+    expected, size = data_path(model, values)
+    np.testing.assert_array_less(np.abs(factored_path(model, sample) - expected), relative * size + 1e-300)
+
+
+# Families, written as a textbook writes them and as jax.scipy.stats does ------------------------------------------
+
+CASES = {
+    # name: model class, start, another point, data, numbers of (centres, further statistics)
+    "normal": (Normal, (0.0, 1.0), (7.0, 8.0), "normal", (1, 1)),
+    "normal, stats": (
+        family("N", lambda m, x: stats.norm.logpdf(x, m.mean, jnp.sqrt(m.v)), mean=real, v=positive),
+        (0.0, 1.0), (7.0, 8.0), "normal", (1, 1),
+    ),
+    "normal, standardised": (
+        family("Z", lambda m, x: -((x - m.mean) / m.sd) ** 2 / 2 - jnp.log(m.sd), mean=real, sd=positive),
+        (0.0, 1.0), (7.0, 3.0), "normal", (1, 1),
+    ),
+    "exponential": (Exponential, (1.0,), (0.4,), "positive", (1, 0)),
+    "exponential, stats": (
+        family("E", lambda m, x: stats.expon.logpdf(x, scale=1 / m.rate), rate=positive),
+        (1.0,), (0.4,), "positive", (1, 0),
+    ),
+    "gamma": (Gamma, (1.0, 1.0), (2.1, 0.7), "positive", (2, 0)),
+    "gamma, stats": (
+        family("G", lambda m, x: stats.gamma.logpdf(x, m.shape, scale=1 / m.rate), shape=positive, rate=positive),
+        (1.0, 1.0), (2.1, 0.7), "positive", (2, 0),
+    ),
+    "lognormal": (LogNormal, (0.0, 1.0), (0.8, 0.5), "positive", (1, 1)),
+    "lognormal, stats": (
+        family("L", lambda m, x: stats.norm.logpdf(jnp.log(x), m.m, jnp.sqrt(m.v)) - jnp.log(x), m=real, v=positive),
+        (0.0, 1.0), (0.8, 0.5), "positive", None,
+    ),
+    "beta": (Beta, (1.0, 1.0), (2.0, 3.1), "unit", (2, 0)),
+    "beta, stats": (
+        family("B", lambda m, x: stats.beta.logpdf(x, m.a, m.b), a=positive, b=positive),
+        (1.0, 1.0), (2.0, 3.1), "unit", (2, 0),
+    ),
+    "poisson": (Poisson, (1.0,), (3.2,), "counts", (2, 0)),
+    "poisson, stats": (
+        family("P", lambda m, x: stats.poisson.logpmf(x, m.rate), rate=positive), (1.0,), (3.2,), "counts", (2, 0)
+    ),
+    "bernoulli": (
+        family("C", lambda m, x: x * jnp.log(m.p) + (1 - x) * jnp.log(1 - m.p), p=unit_interval),
+        (0.5,), (0.3,), "zero or one", (2, 0),
+    ),
+    "bernoulli, stats": (
+        family("D", lambda m, x: stats.bernoulli.logpmf(x, m.p), p=unit_interval), (0.5,), (0.3,), "zero or one", (2, 0)
+    ),
+    "geometric": (
+        family("F", lambda m, x: jnp.log(m.p) + (x - 1) * jnp.log1p(-m.p), p=unit_interval),
+        (0.5,), (0.3,), "trials", (1, 0),
+    ),
+    "geometric, stats": (
+        family("H", lambda m, x: stats.geom.logpmf(x, m.p), p=unit_interval), (0.5,), (0.3,), "trials", (1, 0)
+    ),
+    "negative binomial, stats": (
+        family("I", lambda m, x: stats.nbinom.logpmf(x, 5, m.p), p=unit_interval), (0.5,), (0.4,), "failures", (2, 0)
+    ),
+    "pareto, known scale": (
+        family("J", lambda m, x: jnp.log(m.a) - (m.a + 1) * jnp.log(x), a=positive), (1.0,), (3.0,), "above one", (1, 0)
+    ),
+    "pareto, stats": (family("K", lambda m, x: stats.pareto.logpdf(x, m.a), a=positive),
+        (1.0,), (3.0,), "above one", (1, 0)),
+    "laplace, known location, stats": (
+        family("O", lambda m, x: stats.laplace.logpdf(x, 7.0, m.b), b=positive), (1.0,), (2.5,), "normal", (1, 0)
+    ),
+    "chi-squared, stats": (
+        family("Q", lambda m, x: stats.chi2.logpdf(x, m.k), k=positive), (2.0,), (3.3,), "positive", None
+    ),
+    "rayleigh, log of a product": (
+        family("R", lambda m, x: jnp.log(x / m.s**2) - x**2 / (2 * m.s**2), s=positive),
+        (1.0,), (2.0,), "positive", (2, 0)
+    ),
+    "inverse gamma": (
+        family(
+            "S", lambda m, x: m.a * jnp.log(m.b) - gammaln(m.a) - (m.a + 1) * jnp.log(x) - m.b / x,
+            a=positive, b=positive,
+        ),
+        (1.0, 1.0), (2.0, 3.0), "positive", (2, 0),
+    ),
+    "inverse Gaussian": (
+        family(
+            "T", lambda m, x: jnp.log(m.b / (2 * jnp.pi * x**3)) / 2 - m.b * (x - m.m) ** 2 / (2 * m.m**2 * x),
+            m=positive, b=positive,
+        ),
+        (1.0, 1.0), (3.0, 4.0), "positive", None,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "start", "elsewhere", "data", "numbers"), CASES.values(), ids=CASES)
+def test_families_factor_and_agree_with_the_data(kind, start, elsewhere, data, numbers):
+    values = draw(data)
+    sample = summary_of(kind(*start), values)
+    if numbers:
+        assert (len(sample.centres), len(sample.averages)) == numbers
+    for point in (start, elsewhere):
+        assert_agrees(kind(*point), sample, values)
+
+
+@pytest.mark.parametrize("name", [first for first, second in itertools.pairwise(CASES) if second == f"{first}, stats"])
+def test_both_ways_of_writing_a_family_give_the_same_numbers(name):
+    (one, _, point, data, _), (other, _, same_point, _, _) = CASES[name], CASES[f"{name}, stats"]
+    values = draw(data)
+    size = data_path(one(*point), values)[1][0]
+    found = [
+        factored_path(kind(*p), summary_of(kind(*p), values))[0] for kind, p in ((one, point), (other, same_point))
+    ]
+    assert abs(found[0] - found[1]) <= 1e-13 * size
+
+
+@pytest.mark.parametrize("name", ["normal", "exponential", "poisson"])
+def test_summarize_says_what_it_found(name):
+    kind, start, _, data, numbers = CASES[name]
+    sample, path = summarize(kind(*start), draw(data))
+    assert isinstance(sample, Summary)
+    plural = "s" if sum(numbers) > 1 else ""
+    assert path == f"{sum(numbers)} sufficient statistic{plural} found in {kind.__name__}.log_prob"
+
+
+def test_the_gradient_by_the_shape_survives_a_gamma_start_at_one():
+    # Gamma(1, 1): the factor (shape - 1) of log(x) is 0, and a guard for 0 log 0 would drop its derivative.
+    values = draw("positive")
+    kind = CASES["gamma, stats"][0]
+    sample, _ = summarize(kind(1.0, 1.0), values)
+    by_shape = factored_path(kind(1.0, 1.0), sample)[1]
+    euler = 0.57721566490153286061
+    assert by_shape == pytest.approx(math.fsum(np.log(values)) / N + euler, rel=1e-13)  # log(rate) - digamma(1) + ...
+
+
+def test_xlogy_keeps_its_derivative_where_the_data_are_zero():
+    kind = family("X", lambda m, x: xlogy(x, m.rate) - m.rate, rate=positive)
+    values = np.array([0.0, 0, 3, 1, 0, 2])
+    sample, path = summarize(kind(1.0), values)
+    assert isinstance(sample, Summary), path
+    assert factored_path(kind(2.0), sample) == pytest.approx([math.log(2) - 2, 1 / 2 - 1], rel=1e-14)
+
+
+def test_digits_survive_a_mean_of_ten_million_and_a_deviation_of_a_tenth():
+    values = np.random.RandomState(3).normal(1e7, 0.1, 2000)
+    mean, variance = oracles.exact_mean_and_variance(values)
+    sample, path = summarize(Normal(1e7, 0.02), values)
+    assert isinstance(sample, Summary), path
+    assert abs(float(sample.centres[0]) - mean) <= np.spacing(1e7)
+    # The centre is a double near 1e7: its rounding, 1e-9, enters the variance 0.01 squared.
+    assert math.sqrt(float(sample.averages[0])) == pytest.approx(math.sqrt(variance), rel=1e-12)
+    naive = np.mean(values**2) - np.mean(values) ** 2
+    assert abs(naive / variance - 1) > 1e-3  # the control: what would have been lost
+    exact = oracles.exact_normal(values, 1e7 + 0.01, 0.011)
+    got = factored_path(Normal(1e7 + 0.01, 0.011), sample) * len(values)
+    # The mean of the data is known to a unit in its last place, as any parameter near 1e7 is.
+    place = np.spacing(1e7)
+    for name, value, slope in zip(
+        ("log_likelihood", "score_mean", "score_variance"),
+        got,
+        (exact["score_mean"], exact["information_mean"], exact["information_cross"]),
+        strict=True,
+    ):
+        assert abs(value - exact[name]) <= abs(slope) * place + 1e-12 * abs(exact[name]), name
+
+
+def test_integers_stay_integers_and_divide_as_integers():
+    kind = family(
+        "V", lambda m, x: (x // 49) * jnp.log(m.a) + (x % 3) * jnp.log(m.b) - m.a - m.b, a=positive, b=positive
+    )
+    values = np.arange(200)
+    sample, path = summarize(kind(1.0, 1.0), values)
+    assert isinstance(sample, Summary), path
+    expected = np.mean(values // 49) * math.log(2) + np.mean(values % 3) * math.log(3) - 5
+    assert factored_path(kind(2.0, 3.0), sample)[0] == pytest.approx(expected, rel=1e-14)
+
+
+def test_constants_in_the_formula_and_a_jit_inside_it():
+    table = np.array([0.5, 1.5, 2.5])
+
+    @jax.jit
+    def squared(x, m):
+        return (x - m) ** 2
+
+    class Odd(Model):
+        m: float
+        s: float = parameter(positive)
+        order: int = eqx.field(static=True, default=2)
+
+        def log_prob(self, x):
+            return -squared(x, self.m) / (self.order * self.s) - jnp.log(self.s) * jnp.asarray(table).sum() + 7
+
+    values = draw("normal")
+    sample, path = summarize(Odd(1.0, 2.0), values)
+    assert isinstance(sample, Summary), path
+    expected = -np.mean((values - 3.0) ** 2) / 8 - math.log(4.0) * 4.5 + 7
+    assert factored_path(Odd(3.0, 4.0), sample)[0] == pytest.approx(expected, rel=1e-13)
+    other, _ = summarize(Odd(1.0, 2.0, 4), values)  # a static field is part of the formula
+    assert factored_path(Odd(3.0, 4.0, 4), other)[0] == pytest.approx(
+        -np.mean((values - 3.0) ** 2) / 16 - math.log(4.0) * 4.5 + 7, rel=1e-13
+    )
+
+
+def test_a_branch_on_the_data_is_taken_when_all_observations_agree():
+    kind = family("W", lambda m, x: jnp.where(x > 0, jnp.log(m.b) - m.b * x, -jnp.inf), b=positive)
+    sample, path = summarize(kind(1.0), draw("positive"))
+    assert isinstance(sample, Summary), path
+    assert sample.branches == (True,)
+    assert_agrees(kind(0.5), sample, draw("positive"))
+
+
+def test_a_branch_in_which_observations_differ_becomes_an_indicator():
+    kind = family(
+        "Y", lambda m, x: jnp.where(x > 7, jnp.log(m.a) - m.a * x, jnp.log(m.b) - m.b * x), a=positive, b=positive
+    )
+    values = draw("normal")
+    sample, path = summarize(kind(1.0, 1.0), values)
+    assert isinstance(sample, Summary), path
+    assert sample.branches == (None,)
+    assert_agrees(kind(0.5, 0.2), sample, values)
+
+
+def test_a_branch_in_which_one_side_has_no_value_is_not_trusted():
+    # 0 * log(negative): the indicator does not save the product from NaN.
+    kind = family("U", lambda m, x: jnp.where(x > 7, m.a * jnp.log(x - 7), -m.a), a=real)
+    sample, path = summarize(kind(1.0), draw("normal"))
+    assert isinstance(sample, Observations)
+    assert path == "raw observations: the factored form differs from the data by nan of its terms"
+
+
+# What is not a sum of products ------------------------------------------------------------------------------------
+
+
+@jax.custom_jvp
+def liar(a, x):
+    return a * x
+
+
+liar.defjvp(lambda primals, tangents: (liar(*primals), 2 * tangents[0] * primals[1] + tangents[1] * primals[0]))
+
+
+@jax.custom_vjp
+def backward_liar(a, x):
+    return a * x
+
+
+backward_liar.defvjp(lambda a, x: (a * x, (a, x)), lambda saved, g: (2 * saved[1] * g, saved[0] * g))
+
+FALLS_BACK = {
+    "Weibull": (Weibull(1.0, 1.0), "positive", "`exp` of a value that mixes data and parameters"),
+    "Student-t": (StudentT(0.0, 1.0, 3.0), "normal", "log of a sum that mixes data and parameters"),
+    "mixture": (NormalMixture(0.5, 0.0, 1.0, 9.0, 1.0), "normal", "`max` of a value that mixes data and parameters"),
+    "a power of the data": (
+        family("A1", lambda m, x: jnp.log(m.k) + (m.k - 1) * jnp.log(x) - x**m.k, k=positive)(1.0),
+        "positive", "`pow` of a value that mixes data and parameters",
+    ),
+    "a support that depends on a parameter": (
+        family("A2", lambda m, x: jnp.where(x <= m.end, -jnp.log(m.end), -jnp.inf), end=positive)(100.0),
+        "positive", "`le` compares data with parameters",
+    ),
+    "a support, by jax.scipy.stats": (
+        family("A3", lambda m, x: stats.uniform.logpdf(x, 0, m.end), end=positive)(100.0),
+        "positive", "`gt` compares data with parameters",
+    ),
+    "log of a factor of unknown sign": (
+        family("A4", lambda m, x: jnp.log(m.a * m.b * x), a=real, b=real)(-1.0, -1.0),
+        "positive", "log of a product whose factor in the parameters is not known to be positive",
+    ),
+    "square root of a factor of unknown sign": (
+        family("A5", lambda m, x: -jnp.sqrt(m.a * x), a=real)(1.0),
+        "positive", "square root of a product whose factor in the parameters may be negative",
+    ),
+    "division by a sum": (
+        family("A6", lambda m, x: m.a / (x + m.a), a=positive)(1.0),
+        "positive", "division by a sum that mixes data and parameters",
+    ),
+    "a gradient stopped": (
+        family("A7", lambda m, x: jnp.log(m.a) - jax.lax.stop_gradient(m.a * x), a=positive)(1.0), "positive", "",
+    ),
+    "rounding to whole numbers": (
+        family("A8", lambda m, x: (m.a * x).astype(int) * m.a, a=positive)(1.3),
+        "positive", "`convert_element_type` of a value that mixes data and parameters",
+    ),
+    "a custom_jvp with another derivative": (
+        family("A9", lambda m, x: jnp.log(m.a) - liar(m.a, x), a=positive)(1.0),
+        "positive", "the factored form differs from the data by ",
+    ),
+    "a custom_vjp with another derivative": (
+        family("B1", lambda m, x: jnp.log(m.a) - backward_liar(m.a, x), a=positive)(1.0),
+        "positive", "the factored form differs from the data by ",
+    ),
+    "a high power": (
+        family("B2", lambda m, x: -((x / 10 - m.a) ** 9), a=real)(1.0), "positive", "power 9 of a value that mixes",
+    ),
+    "too many terms": (
+        family(
+            "B3", lambda m, x: ((x - m.a) * (jnp.log(x) - m.a) * (1 / x - m.a) * (jnp.cos(x) - m.a)) ** 3, a=real,
+        )(1.0),
+        "positive", "the formula multiplies out to more than 64 terms",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("model", "data", "reason"), FALLS_BACK.values(), ids=FALLS_BACK)
+def test_what_does_not_factor_trains_on_raw_observations_and_says_why(model, data, reason):
+    values = draw(data)
+    sample, path = summarize(model, values)
+    assert isinstance(sample, Observations)
+    assert path.startswith(f"raw observations: {reason}"), path
+    np.testing.assert_array_equal(np.asarray(sample.values), values)
+    assert sample.values.dtype == np.float64
+
+
+def test_a_proven_sign_lets_a_logarithm_split():
+    kind = family("B4", lambda m, x: jnp.log(jnp.exp(m.a) * m.b**2 / x), a=real, b=positive)
+    sample, path = summarize(kind(-1.0, 0.5), draw("positive"))
+    assert isinstance(sample, Summary), path
+    assert_agrees(kind(-3.0, 0.1), sample, draw("positive"))
+
+
+def test_vector_parameters_do_not_factor_but_have_a_reason():
+    class Polynomial(Model):
+        weights: jax.Array
+
+        def log_prob(self, x):
+            return -((self.weights[0] + self.weights[1] * x) ** 2)
+
+    _, path = summarize(Polynomial(np.ones(2)), draw("normal"))
+    assert path == "raw observations: parameters and observations must be scalars"
+
+
+def test_factoring_can_be_declined():
+    sample, path = summarize(Normal(0.0, 1.0), draw("normal"), factoring=False)
+    assert isinstance(sample, Observations)
+    assert path == "raw observations, as asked"
+
+
+def test_a_form_is_found_once():
+    calls = []
+
+    def log_prob(m, x):
+        calls.append(1)
+        return -m.b * x + jnp.log(m.b)
+
+    kind = family("B5", log_prob, b=positive)
+    with jax.enable_x64(True):
+        first, _ = find_form(kind(1.0), jnp.asarray(draw("positive")))
+        assert calls == [1]
+        second, _ = find_form(kind(2.0), jnp.asarray(draw("normal")))
+    assert first is second
+    assert calls == [1]
+
+
+# Generated formulas -----------------------------------------------------------------------------------------------
+
+# Everything is bounded by 64, its derivatives too, for |a| <= 2, 0.3 <= b <= 3 and 0.5 <= x <= 3.
+OF_PARAMETERS = {
+    "a": lambda a, b: a, "b": lambda a, b: b, "1/b": lambda a, b: 1 / b, "exp a": lambda a, b: jnp.exp(a),
+    "a b": lambda a, b: a * b, "log b": lambda a, b: jnp.log(b), "sqrt b": lambda a, b: jnp.sqrt(b),
+    "a^3": lambda a, b: a**3, "b^-2": lambda a, b: b**-2, "sin a": lambda a, b: jnp.sin(a),
+    "a > b": lambda a, b: jnp.where(a > b, a, b), "-1.5": lambda a, b: -1.5, "a / b": lambda a, b: a / b,
+}  # fmt: skip
+OF_DATA = {
+    "x": lambda x: x, "x^2": lambda x: x**2, "log x": jnp.log, "exp -x": lambda x: jnp.exp(-x), "1/x": lambda x: 1 / x,
+    "cos x": jnp.cos, "sqrt x": jnp.sqrt, "x > 1": lambda x: jnp.where(x > 1, x, 1 / x), "x^1.5": lambda x: x**1.5,
+    "abs log x": lambda x: jnp.abs(jnp.log(x)), "log1p x": jnp.log1p,
+}  # fmt: skip
+MIXED = {
+    "(x-a)^2": lambda a, b, x: (x - a) ** 2, "(log x - a)^2": lambda a, b, x: (jnp.log(x) - a) ** 2,
+    "(x-a)(log x-b)": lambda a, b, x: (x - a) * (jnp.log(x) - b), "((x-a)/b)^2": lambda a, b, x: ((x - a) / b) ** 2 / 4,
+    "log b x": lambda a, b, x: jnp.log(b * x), "sqrt b x": lambda a, b, x: jnp.sqrt(b * x),
+    "(b x)^3": lambda a, b, x: (b * x) ** 3 / 40, "1/(b x)": lambda a, b, x: 1 / (b * x),
+    "|a x|": lambda a, b, x: jnp.abs(a * x), "(x-a)^3": lambda a, b, x: (x - a) ** 3 / 2,
+    "norm": lambda a, b, x: stats.norm.logpdf(x, a, b) / 4, "x (x - a)": lambda a, b, x: x * (x - a),
+    "square": lambda a, b, x: jnp.square(a - x), "where b x > 0": lambda a, b, x: jnp.where(b * x > 0, a * x, b),
+    "x where a > b": lambda a, b, x: jnp.where(a > b, a * x, b),
+    "a where x > 1": lambda a, b, x: jnp.where(x > 1, a * x, b),
+    "remat": lambda a, b, x: jax.checkpoint(lambda u: (u - x) ** 2)(a),
+    "jit": lambda a, b, x: jax.jit(jnp.multiply)(a, x),
+}  # fmt: skip
+INSEPARABLE = {
+    "exp(-b x)": lambda a, b, x: jnp.exp(-b * x), "log(x + b)": lambda a, b, x: jnp.log(x + b),
+    "log1p(x b)": lambda a, b, x: jnp.log1p(x * b), "x^b": lambda a, b, x: x**b,
+    "cos(a x)": lambda a, b, x: jnp.cos(a * x),
+    "tanh(x - a)": lambda a, b, x: jnp.tanh(x - a), "max(x, a)": lambda a, b, x: jnp.maximum(x, a),
+    "x <= b": lambda a, b, x: jnp.where(x <= b, a, b), "1/(x + b)": lambda a, b, x: 1 / (x + b),
+    "sqrt(x + b)": lambda a, b, x: jnp.sqrt(x + b), "|x - a|": lambda a, b, x: jnp.abs(x - a),
+    "logaddexp": lambda a, b, x: jnp.logaddexp(a, x), "a x > 0": lambda a, b, x: jnp.where(a * x > 0, x, b),
+    "log(a x)": lambda a, b, x: jnp.log(a * x), "floor": lambda a, b, x: jnp.floor(a * x),
+    "scan": lambda a, b, x: jax.lax.fori_loop(0, 2, lambda _, u: u * x, a),
+}  # fmt: skip
+ALL = {
+    **{name: lambda a, b, x, f=f: f(a, b) for name, f in OF_PARAMETERS.items()},
+    **{name: lambda a, b, x, f=f: f(x) for name, f in OF_DATA.items()},
+    **MIXED,
+    **INSEPARABLE,
+}
+assert len(ALL) == sum(map(len, (OF_PARAMETERS, OF_DATA, MIXED, INSEPARABLE)))
+
+
+class Formula(Model):
+    """A sum of products of building blocks."""
+
+    a: float
+    b: float = parameter(positive)
+    recipe: tuple[tuple[str, ...], ...] = eqx.field(static=True, default=())
+
+    def log_prob(self, x):
+        return sum(math.prod((ALL[name](self.a, self.b, x) for name in term), start=1.0) for term in self.recipe)
+
+
+blocks = st.sampled_from([*OF_PARAMETERS, *OF_DATA, *MIXED])
+recipes = st.lists(st.lists(blocks, min_size=1, max_size=3).map(tuple), min_size=1, max_size=4).map(tuple)
+points = st.tuples(st.floats(-2, 2), st.floats(0.3, 3))
+
+
+def formula_data():
+    values = np.random.RandomState(1).uniform(0.5, 3.0, N)  # a shape for which most operations are compiled by now
+    assert values.shape == (N,)
+    return values
+
+
+def has_data(recipe):
+    return any(name not in OF_PARAMETERS for term in recipe for name in term)
+
+
+@given(recipe=recipes.filter(has_data), point=points)
+def test_sums_of_products_factor_and_agree_with_the_data(recipe, point):
+    values, model = formula_data(), Formula(*point, recipe)
+    summary = summary_of(model, values)
+    # Multiplying out rounds each of at most 64 terms a few times; a term's size is at most 64 to the number of blocks.
+    scale = sum(64.0 ** len(term) for term in recipe)
+    expected, _ = data_path(model, values)
+    np.testing.assert_array_less(np.abs(factored_path(model, summary) - expected), 1e-14 * scale + 1e-13)
+
+
+@given(
+    recipe=recipes, guilty=st.sampled_from(list(INSEPARABLE)), coefficient=st.sampled_from(list(OF_PARAMETERS)),
+    place=st.integers(0, 4),
+)  # fmt: skip
+def test_one_inseparable_term_is_enough_to_be_refused(recipe, guilty, coefficient, place):
+    recipe = (*recipe[:place], (coefficient, guilty), *recipe[place:])
+    with pytest.raises(NotSeparable):
+        summary_of(Formula(1.0, 1.0, recipe), formula_data())
+
+
+@pytest.mark.parametrize("guilty", INSEPARABLE)
+def test_each_inseparable_block_is_refused_on_its_own(guilty):
+    with jax.enable_x64(True), pytest.raises(NotSeparable, match=r"mixes|compares|not known|power"):
+        find_form(Formula(1.0, 1.0, ((guilty,),)), jnp.asarray(formula_data()))

@@ -1,0 +1,283 @@
+import functools
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import oracles
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import mlejax
+from mlejax import Exponential, Gamma, Model, Normal, Observations, Summary, parameter, positive, real, summarize
+from mlejax.samples.observations import as_observations, check_support
+from mlejax.samples.representation import as_sample
+from mlejax.samples.split import split, validation_count
+from mlejax.samples.summary import accurate_mean, find_form, summarize_with
+
+
+class InverseGaussian(Model):
+    """Three functions of the data, products of them among the statistics."""
+
+    mean: float = parameter(positive)
+    shape: float = parameter(positive)
+
+    def log_prob(self, x):
+        return (jnp.log(self.shape) - 3 * jnp.log(x)) / 2 - self.shape * (x - self.mean) ** 2 / (2 * self.mean**2 * x)
+
+
+class Crossed(Model):
+    """A product of two centred functions."""
+
+    a: float = parameter(real)
+    b: float = parameter(real)
+
+    def log_prob(self, x):
+        return -((x - self.a) ** 2) * (jnp.log(x) - self.b) - self.a**2
+
+
+# Validation -------------------------------------------------------------------------------------------------------
+
+BAD = {
+    "words": (["a", "b"], TypeError, "observations must be real numbers; got an array of <U1"),
+    "truth values": ([True, False], TypeError, "observations must be real numbers; got an array of bool"),
+    "complex": ([1j, 2.0], TypeError, "observations must be real numbers; got an array of complex128"),
+    "objects": ([1.0, None], TypeError, "observations must be real numbers; got an array of object"),
+    "a matrix": (np.zeros((3, 2)), ValueError, r"observations must be one-dimensional; got shape \(3, 2\)"),
+    "a number": (3.0, ValueError, r"observations must be one-dimensional; got shape \(\)"),
+    "nothing": ([], ValueError, "observations must hold at least two values; got 0"),
+    "one": ([1.0], ValueError, "observations must hold at least two values; got 1"),
+    "nan": ([1.0, 2.0, np.nan, np.nan], ValueError, "observations must be finite; got nan at index 2"),
+    "infinity": ([1.0, -np.inf], ValueError, "observations must be finite; got -inf at index 1"),
+    "all equal": ([2.5] * 7, ValueError, "observations must not be constant; all 7 values equal 2.5"),
+    "equal integers": ([3, 3], ValueError, "observations must not be constant; all 2 values equal 3"),
+}
+
+
+@pytest.mark.parametrize(("values", "error", "message"), BAD.values(), ids=BAD)
+def test_bad_observations_are_refused(values, error, message):
+    with pytest.raises(error, match=message):
+        as_observations(values)
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype"),
+    [
+        ([1, 2], np.int64),
+        (np.array([1, 2], np.uint8), np.int64),
+        (np.array([1, 2.5], np.float32), np.float64),
+        ((1, 2.5), np.float64),
+    ],
+    ids=["integers", "small integers", "float32", "a tuple"],
+)
+def test_good_observations_become_float64_or_stay_integers(values, dtype):
+    found = as_observations(values)
+    assert found.dtype == dtype
+    np.testing.assert_array_equal(found, values)
+
+
+def test_the_name_in_the_message_can_be_chosen():
+    with pytest.raises(ValueError, match=r"data\.txt must hold at least two values"):
+        as_observations([], "data.txt")
+
+
+OUTSIDE = {
+    "outside the support": (
+        Gamma(1.0, 1.0),
+        [1.0, 2.0, -1.0],
+        r"log_prob\(-1.0\) = nan at index 2 for Gamma\(shape=1.0, rate=1.0\)",
+    ),
+    "at its edge": (Gamma(2.0, 1.0), [0.0, 2.0], r"log_prob\(0.0\) = -inf at index 0"),
+    "too far for floating point": (Normal(0.0, 1e-300), [1.0, 1e200], r"log_prob\(1e\+200\) = -inf at index 1"),
+}
+
+
+@pytest.mark.parametrize(("model", "values", "message"), OUTSIDE.values(), ids=OUTSIDE)
+def test_observations_without_density_at_the_start_are_refused(model, values, message):
+    with pytest.raises(ValueError, match="observations must have a finite log-density at the start; got " + message):
+        check_support(model, np.array(values))
+
+
+def test_observations_inside_the_support_pass():
+    check_support(Gamma(2.0, 1.0), np.array([1e-300, 700.0]))
+    check_support(Normal(0.0, 1.0), np.array([-3, 4]))
+
+
+def test_a_log_prob_that_is_not_one_number_is_refused():
+    class Pair(Model):
+        a: float
+
+        def log_prob(self, x):
+            return jnp.stack([x, self.a])
+
+    with pytest.raises(ValueError, match=r"Pair.log_prob must return one number; got shape \(2,\)"):
+        check_support(Pair(1.0), np.array([1.0, 2.0]))
+
+
+# Split ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n", [2, 5, 99, 100, 101, 1000])
+@pytest.mark.parametrize(("fraction", "seed"), [(0.2, 42), (0.25, 0), (0.01, 7)], ids=str)
+def test_split_is_the_rule_of_scikit_learn(n, fraction, seed):
+    values = np.random.RandomState(n).normal(size=n)
+    train, validation = oracles.train_test_indices(n, fraction, seed)
+    found = split(values, fraction, seed)
+    np.testing.assert_array_equal(found[0], values[train])
+    np.testing.assert_array_equal(found[1], values[validation])
+    assert len(found[0]) + len(found[1]) == n
+
+
+def test_split_of_ten_as_scikit_learn_1_9_gives_it():
+    # train_test_split(np.arange(10), test_size=0.2, random_state=42), run once with scikit-learn itself.
+    train, validation = split(np.arange(10), 0.2, 42)
+    assert (train.tolist(), validation.tolist()) == ([5, 0, 7, 2, 9, 4, 3, 6], [8, 1])
+
+
+def test_a_fraction_of_zero_keeps_everything_in_order():
+    values = np.arange(9.0)
+    train, validation = split(values, 0, 42)
+    np.testing.assert_array_equal(train, values)
+    assert validation.shape == (0,)
+
+
+@pytest.mark.parametrize("fraction", [-0.1, 1.0, 1.5, float("nan")])
+def test_fractions_outside_zero_to_one_are_refused(fraction):
+    with pytest.raises(ValueError, match=f"validation_fraction must be at least 0 and below 1; got {fraction}"):
+        split(np.arange(9.0), fraction, 42)
+
+
+def test_a_fraction_that_leaves_nothing_is_refused():
+    with pytest.raises(ValueError, match=r"validation_fraction=0\.95 leaves none of 10 observations to train on"):
+        validation_count(10, 0.95)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_seeds_that_numpy_does_not_have_are_refused(seed):
+    with pytest.raises(ValueError, match="split_seed must be a whole number from 0 to 4,294,967,295; got "):
+        split(np.arange(9.0), 0.2, seed)
+
+
+# Merging ----------------------------------------------------------------------------------------------------------
+
+PARTS, SIZE = 8, 50
+KINDS = {
+    # model, draw, relative accuracy of the merged averages beside the scatter of their terms
+    "normal": (Normal(0.0, 1.0), lambda r, n: r.normal(7.2, 2.8, n), 1e-13),
+    # A centre near 1e7 is rounded to 1e-9; the parts' centres differ by 0.01, so 0.01 * 1e-9 beside 0.01.
+    "far away": (Normal(1e7, 0.02), lambda r, n: r.normal(1e7, 0.1, n), 1e-8),
+    "exponential": (Exponential(1.0), lambda r, n: r.exponential(2.0, n), 1e-13),
+    "inverse Gaussian": (InverseGaussian(1.0, 1.0), lambda r, n: r.wald(2.0, 3.0, n), 1e-13),
+    "crossed": (Crossed(0.0, 0.0), lambda r, n: r.gamma(3.0, 1.0, n), 1e-13),
+}
+
+
+@functools.cache
+def summaries(kind):
+    """The summary of a sample, and of its parts of equal size."""
+    model, draw, _ = KINDS[kind]
+    values = draw(np.random.RandomState(11), PARTS * SIZE)
+    assert values.shape == (PARTS * SIZE,)
+    with jax.enable_x64(True):
+        form, branches = find_form(model, jnp.asarray(values))
+        parts = [summarize_with(form, branches, jnp.asarray(part)) for part in values.reshape(PARTS, SIZE)]
+        whole = summarize_with(form, branches, jnp.asarray(values))
+    return model, whole, parts
+
+
+def assert_same(kind, found, expected):
+    found, expected = jax.device_get((found, expected))
+    assert found.averages.shape == expected.averages.shape
+    np.testing.assert_allclose(found.centres, expected.centres, rtol=1e-15, atol=1e-15)
+    size = np.maximum(np.abs(expected.averages), 0 if kind == "far away" else 1.0)
+    np.testing.assert_array_less(np.abs(found.averages - expected.averages), KINDS[kind][2] * size)
+    assert float(found.count) == float(expected.count)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_parts_merge_to_the_whole(kind):
+    model, whole, parts = summaries(kind)
+    merged = mlejax.merge(model, parts)  # in float64 whatever the flag
+    assert float(merged.count) == PARTS * SIZE
+    assert_same(kind, merged, whole)
+    # The control: averaging the parts' numbers without moving their centres is not enough.
+    naive = np.mean([np.asarray(part.averages) for part in parts], axis=0)
+    assert kind == "exponential" or np.max(np.abs(naive - np.asarray(whole.averages))) > 1e-4
+
+
+@pytest.mark.parametrize("kind", ["normal", "far away", "inverse Gaussian"])
+@given(data=st.data())
+def test_parts_merge_in_any_order_and_grouping(kind, data):
+    model, whole, parts = summaries(kind)
+    waiting = list(data.draw(st.permutations(parts)))
+    with jax.enable_x64(True):
+        while len(waiting) > 1:
+            take = data.draw(st.integers(2, min(4, len(waiting))))
+            at = data.draw(st.integers(0, len(waiting) - take))
+            waiting[at : at + take] = [mlejax.merge(model, waiting[at : at + take])]
+    assert_same(kind, waiting[0], whole)
+
+
+def test_merging_one_part_changes_nothing():
+    model, whole, _ = summaries("inverse Gaussian")
+    with jax.enable_x64(True):
+        assert_same("inverse Gaussian", mlejax.merge(model, [whole]), whole)
+
+
+def test_parts_of_unequal_size_are_weighted_by_their_size(x64):
+    x = np.random.RandomState(2).normal(3.0, 2.0, 1000)
+    parts = [summarize(Normal(0.0, 1.0), part)[0] for part in (x[:10], x[10:])]
+    merged = mlejax.merge(Normal(0.0, 1.0), parts)
+    assert float(merged.centres[0]) == pytest.approx(x.mean(), rel=1e-15)
+    assert float(merged.averages[0]) == pytest.approx(x.var(), rel=1e-14)
+    assert float(merged.count) == 1000
+
+
+# Summaries --------------------------------------------------------------------------------------------------------
+
+
+def test_a_summary_knows_its_size_and_works_in_float32_and_under_jit():
+    x = np.random.RandomState(2).normal(3.0, 2.0, 500)
+    sample, _ = summarize(Normal(0.0, 1.0), x)
+    assert isinstance(sample, Summary)
+    assert float(sample.count) == 500
+    assert {np.asarray(leaf).dtype for leaf in jax.tree.leaves(sample)} == {np.dtype(np.float64)}
+    small = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf), jnp.float32), sample)
+    model = Normal(jnp.float32(1.0), jnp.float32(2.0))
+    for function in (small.mean_log_prob, jax.jit(lambda m: small.mean_log_prob(m))):
+        found = function(model)
+        assert found.dtype == jnp.float32
+        expected = oracles.Statistics.of(x).log_likelihood(1.0, 2.0) / 500
+        assert float(found) == pytest.approx(expected, rel=1e-6)
+
+
+def test_summaries_batch_under_vmap(x64):
+    x = np.random.RandomState(2).normal(3.0, 2.0, (4, 60))
+    form, branches = find_form(Normal(0.0, 1.0), jnp.asarray(x[0]))
+    batch = jax.jit(jax.vmap(lambda values: summarize_with(form, branches, values)))(jnp.asarray(x))
+    assert batch.centres.shape == (4, 1)
+    found = jax.vmap(lambda s: s.mean_log_prob(Normal(1.0, 2.0)))(batch)
+    expected = [oracles.Statistics.of(row).log_likelihood(1.0, 2.0) / 60 for row in x]
+    np.testing.assert_allclose(found, expected, rtol=1e-14)
+
+
+def test_arrays_are_wrapped_and_samples_are_left_alone():
+    sample, _ = summarize(Normal(0.0, 1.0), np.arange(9.0))
+    assert as_sample(sample) is sample
+    wrapped = as_sample([1.0, 2.0, 3.0])
+    assert isinstance(wrapped, Observations)
+    assert wrapped.count == 3
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 10, 99, 100, 101])
+def test_accurate_mean_uses_every_value(n, x64):
+    values = 2.0 ** np.arange(n % 50) if n < 50 else np.arange(n, dtype=float) ** 2
+    assert float(accurate_mean(jnp.asarray(values))) == pytest.approx(np.mean(values), rel=1e-15)
+
+
+def test_accurate_mean_rounds_little(x64):
+    values = np.random.RandomState(0).uniform(size=20_000)
+    exact = oracles.Statistics.of(values).mean
+    assert abs(float(accurate_mean(jnp.asarray(values))) - exact) <= 8 * np.spacing(exact)
+    assert list(itertools.accumulate(values))[-1] != exact * 20_000  # the control: one sum after another is not exact

@@ -1,0 +1,113 @@
+"""`mlejax export`: what other programs read is what the store holds, bit for bit."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray
+
+import mlejax
+from mlejax.cli import main as cli
+from mlejax.results.schema import QUANTITIES
+from mlejax.status import Status
+
+SHAPE = (3, 4, 2)
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """A sweep of three axes in which runs have several fates; and its runs by name."""
+    directory = tmp_path_factory.mktemp("export") / "saved"
+    result = mlejax.sweep(
+        mlejax.Normal(0.0, 1.0), seeds=[0, 4, 7], learning_rates=[0.1, 0.5, 2.0, 1e4], patience=[5, 50],
+        observations=300, max_epochs=300, out=directory, progress=False,
+    )  # fmt: skip
+    assert result.shape == SHAPE
+    assert len(np.unique(result.status)) > 1
+    arrays = {"mean": result.model.mean, "variance": result.model.variance}
+    return directory, result, arrays | {name: getattr(result, name) for name in QUANTITIES}
+
+
+def export(capsys, directory, kind, file):
+    assert cli.main(["export", str(directory), "--format", kind, "--out", str(file)]) == 0
+    out, err = capsys.readouterr()
+    assert (out, err) == (f"table: {file}\n", "")
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_table_has_one_row_per_run(capsys, saved, tmp_path, kind):
+    directory, result, arrays = saved
+    export(capsys, directory, kind, tmp_path / "table")
+    table = (pd.read_csv if kind == "csv" else pd.read_parquet)(tmp_path / "table")
+    assert sorted(table.columns) == sorted([*result.axes, *arrays])
+    assert len(table) == np.prod(SHAPE)
+    grid = np.meshgrid(*result.axes.values(), indexing="ij")
+    for name, values in zip(result.axes, grid, strict=True):
+        np.testing.assert_array_equal(table[name].to_numpy(), values.ravel(), strict=False)
+    for name, array in arrays.items():
+        if name != "status":
+            assert table[name].to_numpy().astype(array.dtype).tobytes() == array.tobytes(), name
+    assert table["status"].tolist() == [Status(value).name for value in result.status.ravel()]
+
+
+def test_netcdf_is_the_dataset(capsys, saved, tmp_path):
+    directory, result, arrays = saved
+    export(capsys, directory, "netcdf", tmp_path / "table.nc")
+    with xarray.open_dataset(tmp_path / "table.nc", engine="h5netcdf") as found:
+        assert found.sizes == dict(zip(result.axes, SHAPE, strict=True))
+        for name, values in result.axes.items():
+            np.testing.assert_array_equal(found[name], values)
+        for name, array in arrays.items():
+            assert found[name].values.tobytes() == array.tobytes(), name
+        meanings = dict(zip(found.status.flag_values, found.status.flag_meanings.split(), strict=True))
+        assert {int(value): name for value, name in meanings.items()} == {s.value: s.name for s in Status}
+        assert found.distance.units == "standard errors"
+        assert "max_epochs" in found.attrs["settings"]
+
+
+@pytest.mark.parametrize(("kind", "suffix"), [("csv", ".csv"), ("parquet", ".parquet"), ("netcdf", ".nc")])
+def test_the_file_is_named_after_the_directory(capsys, saved, kind, suffix):
+    directory, _, _ = saved
+    assert cli.main(["export", f"{directory}/", "--format", kind]) == 0
+    file = directory.with_name("saved" + suffix)
+    assert capsys.readouterr().out == f"table: {file}\n"
+    assert file.stat().st_size > 100
+    file.unlink()
+
+
+NEEDED = {
+    "csv": ("pandas", xarray.Dataset, "to_dataframe"),
+    "parquet": ("pyarrow", pd.DataFrame, "to_parquet"),
+    "netcdf": ("h5netcdf", xarray.Dataset, "to_netcdf"),
+}
+
+
+@pytest.mark.parametrize("kind", NEEDED)
+def test_a_missing_package_is_named(capsys, saved, tmp_path, monkeypatch, kind):
+    package, where, method = NEEDED[kind]
+
+    def missing(*_, **__):
+        raise ImportError(f"No module named {package!r}")
+
+    monkeypatch.setattr(where, method, missing)
+    assert cli.main(["export", str(saved[0]), "--format", kind, "--out", str(tmp_path / "table")]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"mlejax export: {kind} needs a package that is not installed: pip install 'mlejax[export]'")
+    assert package in err
+    assert err.count("\n") == 1
+    assert not (tmp_path / "table").exists()
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet", "netcdf"])
+def test_a_file_that_cannot_be_written(capsys, saved, tmp_path, kind):
+    file = tmp_path / "no such directory" / "table"
+    assert cli.main(["export", str(saved[0]), "--format", kind, "--out", str(file)]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "no such directory" in err
+    assert err.count("\n") == 1
+
+
+def test_a_directory_without_a_sweep(capsys, tmp_path):
+    assert cli.main(["export", str(tmp_path), "--format", "csv"]) == 2
+    assert "holds no sweep" in capsys.readouterr().err

@@ -1,0 +1,120 @@
+"""What a sweep will need, predicted: counts exactly, run-epochs from a trial."""
+
+import json
+
+import jax
+import numpy as np
+import pytest
+
+import mlejax
+from mlejax.cli import main as cli
+from mlejax.store import layout
+from mlejax.sweeps import cost
+
+START = mlejax.Normal(0.0, 1.0)
+GIVEN = {"learning_rates": np.geomspace(0.05, 2.0, 24), "observations": 300, "draw": "statistics", "progress": False}
+
+
+@pytest.fixture
+def small_trial(monkeypatch):
+    """A trial of a part of the sweep, as it is where sweeps are large."""
+    monkeypatch.setattr(cost, "FEW_RUNS", 64)
+    monkeypatch.setattr(cost, "MANY_RUNS", 256)
+    monkeypatch.setattr(cost, "FEW_SEEDS", 4)
+    monkeypatch.setattr(cost, "MANY_SEEDS", 16)
+
+
+@pytest.mark.parametrize(("seeds", "rates"), [(40, 24), (300, 7), (1, 1), (70_000, 3)], ids=lambda n: str(n))
+def test_counts_are_exact(small_trial, monkeypatch, seeds, rates):
+    monkeypatch.setattr(layout, "SMALLEST_BATCH", 100)
+    given = GIVEN | {"learning_rates": np.geomspace(0.05, 2.0, rates), "max_epochs": 30}
+    found = cost.explain(START, seeds=range(seeds), **given)
+    batch = layout.batch_shape((seeds, rates))
+    assert found.runs == seeds * rates
+    assert found.runs_per_batch == np.prod(batch)
+    assert found.batches == np.prod([-(-n // size) for n, size in zip((seeds, rates), batch, strict=True)])
+
+
+def test_batches_are_those_on_disk(small_trial, monkeypatch, tmp_path):
+    """60 seeds and 24 rates in batches of 60 x 1."""
+    monkeypatch.setattr(layout, "SMALLEST_BATCH", 100)
+    given = GIVEN | {"max_epochs": 30}
+    found = cost.explain(START, seeds=range(60), **given)
+    mlejax.sweep(START, seeds=range(60), out=tmp_path / "out", **given)
+    assert found.batches == len([path for path in (tmp_path / "out" / "status" / "c").rglob("*") if path.is_file()])
+
+
+def test_run_epochs_are_near_those_of_the_sweep(small_trial):
+    found = cost.explain(START, seeds=range(64), max_epochs=3000, **GIVEN)
+    result = mlejax.sweep(START, seeds=range(64), max_epochs=3000, **GIVEN)
+    assert result.shape == (64, 24)
+    assert found.runs == result.epochs.size > 256
+    useful, executed = (result.attributes[f"{kind}_run_epochs"] for kind in ("useful", "executed"))
+    assert useful == result.epochs.sum()
+    assert found.run_epochs == pytest.approx(useful, rel=0.3)
+    assert found.executed_run_epochs == pytest.approx(executed, rel=0.3)
+    # Negative control: the trial alone, not scaled, would be far off.
+    assert found.run_epochs * 256 / found.runs != pytest.approx(useful, rel=0.3)
+
+
+def test_a_sweep_of_which_the_trial_is_all():
+    """Nothing is left to predict: useful epochs are exact."""
+    given = GIVEN | {"learning_rates": [0.2, 1.0]}
+    found = cost.explain(START, seeds=range(5), max_epochs=500, **given)
+    result = mlejax.sweep(START, seeds=range(5), max_epochs=500, **given)
+    assert found.run_epochs == result.epochs.sum()
+
+
+def test_all_that_is_said(small_trial):
+    found = cost.explain(START, seeds=range(64), max_epochs=200, **GIVEN)
+    assert found.path == "2 sufficient statistics found in Normal.log_prob"
+    assert found.devices == f"{jax.local_device_count()} x {jax.local_devices()[0].device_kind}"
+    assert min(found.drawing_seconds, found.training_seconds, found.memory_bytes, found.disk_bytes) > 0
+    text = str(found)
+    assert "1,536 in " in text
+    names = [line.split("  ")[0] for line in text.splitlines()]
+    assert names == [
+        "runs", "devices", "samples", "run-epochs", "drawing", "training", "starting", "in all", "memory", "disk"
+    ]  # fmt: skip
+
+
+def test_why_observations_are_raw(small_trial):
+    data = np.random.RandomState(0).weibull(2.0, 40)
+    found = cost.explain(
+        mlejax.Weibull(1.0, 1.0), seeds=range(3), learning_rates=[0.1, 0.2], observations=data, max_epochs=20,
+        progress=False,
+    )  # fmt: skip
+    assert found.path.startswith("raw observations: ")
+    assert found.runs == 6
+
+
+def test_disk_is_near_what_the_store_takes(monkeypatch, tmp_path):
+    """Whole batches of results that compress as those of the trial do; what describes them is not counted."""
+    given = GIVEN | {"learning_rates": np.geomspace(0.05, 0.9, 64), "max_epochs": 300}
+    found = cost.explain(START, seeds=range(64), **given)
+    mlejax.sweep(START, seeds=range(64), out=tmp_path / "out", **given)
+    size = sum(path.stat().st_size for path in (tmp_path / "out").glob("*/c/**/*") if path.is_file())
+    assert found.disk_bytes == pytest.approx(size, rel=0.3)
+
+
+def test_the_command_stops_before_the_sweep(capsys, tmp_path, small_trial, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(cli, "use_compilation_cache", lambda: None)
+    arguments = [
+        "sweep", "--explain", "--seeds", "0:40", "--learning-rates", "0.1:1:12", "--observations", "300",
+        "--max-epochs", "50", "--out", "results", "--json", "found.json",
+    ]  # fmt: skip
+    assert cli.main(arguments) == 0
+    assert capsys.readouterr().out.startswith("runs        480 in ")
+    assert [path.name for path in tmp_path.iterdir()] == ["found.json"]
+    found = json.loads((tmp_path / "found.json").read_text())
+    assert found["runs"] == []
+    assert found["summary"]["runs"] == 480
+    assert 0 < found["summary"]["run_epochs"] <= 480 * 50
+
+
+def test_the_command_refuses_what_a_sweep_refuses(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(cli, "use_compilation_cache", lambda: None)
+    assert cli.main(["sweep", "--explain", "--learning-rates=-0.1,0.2", "--seeds", "0:3"]) == 2
+    assert "learning_rates must be positive; got -0.1" in capsys.readouterr().err

@@ -1,0 +1,202 @@
+"""Lanes: packing runs into rows, and taking every waiting run to its end exactly once."""
+
+import functools
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import oracles
+import pytest
+
+import mlejax
+from mlejax import devices, progress
+from mlejax.ascent import pace, packing
+from mlejax.samples.raw import Observations
+from mlejax.status import Status
+from mlejax.sweeps import lanes, schedule
+
+pytestmark = pytest.mark.usefixtures("x64")
+X = np.random.RandomState(3).normal(7.2, 2.8, 50)
+RATES = np.geomspace(0.05, 1.0, 37)
+
+
+def a_run(rate, max_epochs=60):
+    return lanes.Run(
+        start=mlejax.Normal(np.float64(0.0), np.float64(1.0)),
+        learning_rate=mlejax.Normal(rate, rate),
+        patience=np.int64(10),
+        tolerance=np.float64(1e-8),
+        max_epochs=np.int64(max_epochs),
+        train=None,
+        validation=None,
+    )
+
+
+# Packing ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
+def test_what_is_packed_comes_out_again(dtype):
+    tree = {
+        "whole": jnp.asarray(2**24, jnp.int32),
+        "flag": jnp.asarray(True),
+        "matrix": jnp.arange(6, dtype=dtype).reshape(2, 3) / 7,
+        "number": jnp.asarray(0.1, dtype),
+    }
+    layout = packing.Layout(tree)
+    row = layout.pack(tree, dtype)
+    assert row.shape == (9,)
+    assert row.dtype == dtype
+    for rows in (row, jnp.stack([row, row])):
+        out = layout.unpack(rows)
+        for name, leaf in tree.items():
+            assert out[name].dtype == leaf.dtype, name
+            np.testing.assert_array_equal(out[name], jnp.broadcast_to(leaf, (*rows.shape[:-1], *leaf.shape)))
+
+
+# Scheduling -------------------------------------------------------------------------------------------------------
+
+
+@functools.cache
+def engine(tuning):
+    shared = (Observations(jnp.asarray(X)), None)
+    run, dtype = a_run(np.float64(0.1)), np.dtype(np.float64)
+    return lanes.Engine.of(run, shared, None, dtype, tuning.chunk, tuning.unroll), shared
+
+
+def run_all(ids, count=2, tuning=None, limits=None):
+    tuning = tuning or devices.CPU
+    (made, shared), local = engine(tuning), jax.local_devices()[:count]
+    limits = np.full(len(RATES), 60) if limits is None else limits
+    tally, told = progress.Tally(), []
+
+    def rows_of(ids):
+        runs = [a_run(np.float64(RATES[i]), limits[i]) for i in ids]
+        return np.stack([np.asarray(made.run_layout.pack(run, np.float64)) for run in runs])
+
+    return list(schedule.run_all(made, local, shared, np.asarray(ids), rows_of, tally, told.append)), tally, told
+
+
+@pytest.fixture(params=[devices.CPU, devices.Tuning(lanes=4, chunk=2, epochs=6, unroll=3)], ids=["wide", "narrow"])
+def tuning(request, monkeypatch):
+    monkeypatch.setattr(devices, "CPU", request.param)
+    monkeypatch.setattr(pace, "SECONDS_PER_CALL", 0.02)
+    monkeypatch.setattr(schedule, "SMALLEST_RAW", 4)  # so that a second device has something to do
+    return request.param
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_every_run_ends_once_with_what_it_finds_alone(tuning, count):
+    limits = np.random.RandomState(0).randint(1, 200, len(RATES))  # some end at once, some hold a lane for long
+    order = np.random.RandomState(1).permutation(len(RATES))
+    parts, tally, _ = run_all(order, count, tuning, limits)
+    ids = np.concatenate([ids for ids, _ in parts])
+    assert sorted(ids.tolist()) == list(range(len(RATES)))
+    model, _, _, _, epochs, status = jax.tree.map(
+        lambda *leaves: np.concatenate(leaves), *(states for _, states in parts)
+    )
+    for i, run in enumerate(ids):
+        expected = oracles.ascend_normal(X, X, RATES[run], max_epochs=limits[run], patience=10)
+        assert (Status(int(status[i])).name, epochs[i]) == (expected.status, expected.epochs)
+        np.testing.assert_allclose([model.mean[i], model.variance[i]], expected.last, rtol=1e-9)
+    assert tally.useful == epochs.sum()
+    assert tally.executed >= tally.useful
+
+
+def test_a_kind_of_run_has_one_engine():
+    one, shared = engine(devices.CPU)
+    rest = np.dtype(np.float64), devices.CPU.chunk, devices.CPU.unroll
+    assert lanes.Engine.of(a_run(np.float64(0.7)), shared, None, *rest) is one
+    assert lanes.Engine.of(a_run(np.float64(0.7)), shared, mlejax.natural_gradient(), *rest) is not one
+
+
+def test_what_goes_wrong_on_a_device_is_raised_and_ends_the_others():
+    def no_rows(ids):
+        raise ArithmeticError("no rows")
+
+    made, shared = engine(devices.CPU)
+    ended = schedule.run_all(
+        made, jax.local_devices(), shared, np.arange(37), no_rows, progress.Tally(), lambda _: None
+    )
+    with pytest.raises(ArithmeticError, match="no rows"):
+        list(ended)
+    assert not at_work()
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_devices_stop_when_nobody_wants_more(tuning, count):
+    """Nobody else knows that the runs are no longer wanted, and a thread left behind would hold up the exit."""
+    made, shared = engine(tuning)
+    everything, seen = np.arange(100_000), []
+
+    def rows_of(ids):
+        seen.extend(ids)
+        runs = [a_run(np.float64(RATES[i % len(RATES)]), 50) for i in ids]
+        return np.stack([np.asarray(made.run_layout.pack(run, np.float64)) for run in runs])
+
+    devices, tally = jax.local_devices()[:count], progress.Tally()
+    ended = schedule.run_all(made, devices, shared, everything, rows_of, tally, lambda _: None)
+    first, _ = next(ended)
+    assert len(at_work()) == count
+    ended.close()
+    assert not at_work()
+    assert len(first) <= len(seen) < len(everything)
+
+
+def at_work():
+    return [thread for thread in threading.enumerate() if thread.name.startswith("mlejax")]
+
+
+def test_a_line_gives_no_more_than_a_share_and_takes_back():
+    line = schedule._Line(np.arange(100), devices=4, least=8)
+    first, more = line.take(50, wait=True)
+    assert (first.tolist(), more) == (list(range(25)), True)
+    second, _ = line.take(10, wait=True)
+    assert second.tolist() == list(range(25, 35))
+    line.took(first, 5)
+    third, _ = line.take(21, wait=True)
+    assert third.tolist() == [*range(5, 25), 35]
+    rest = []
+    while len(part := line.take(8, wait=False)[0]):
+        rest += part.tolist()
+    assert rest == list(range(36, 100))
+
+
+def test_who_has_nothing_to_do_waits_until_nothing_can_come_back():
+    line = schedule._Line(np.arange(4), devices=2, least=4)
+    given, more = line.take(4, wait=True)
+    assert (len(given), more) == (4, False)
+    assert len(line.take(4, wait=False)[0]) == 0
+    with ThreadPoolExecutor(1) as pool:
+        waits = pool.submit(line.take, 4, True)
+        with pytest.raises(TimeoutError):
+            waits.result(0.05)
+        line.took(given, 3)
+        assert waits.result(5)[0].tolist() == [3]
+        waits = pool.submit(line.take, 4, True)
+        line.took(given[3:], 1)
+        assert len(waits.result(5)[0]) == 0
+
+
+def test_a_pace_is_learnt_by_and_by():
+    learnt = pace.Pace()
+    learnt.learn(1e-6, 1, 128)
+    assert (learnt.turns, learnt.rounds) == (8, 1)
+    learnt.learn(pace.SECONDS_PER_CALL / 100, 1, 128)
+    assert (learnt.turns, learnt.rounds) == (64, 1)
+    for _ in range(9):
+        learnt.learn(float(1e-4 * learnt.rounds * learnt.turns / 128), int(learnt.rounds), 128)
+    assert (learnt.turns, learnt.rounds) == (128, round(pace.SECONDS_PER_CALL / 1e-4))
+    learnt.learn(4 * pace.SECONDS_PER_CALL, 1, 128)  # suddenly a round takes long
+    assert (learnt.turns, learnt.rounds) == (32, 1)
+
+
+@pytest.mark.parametrize("count", [1, 4])
+@pytest.mark.parametrize("runs", [1, 63, 1000, 100_000, 10**7])
+def test_lanes_are_a_power_of_two_and_not_too_many(runs, count):
+    wide = schedule.lanes_per_device(runs, count, devices.CPU, schedule.SMALLEST)
+    assert wide & (wide - 1) == 0
+    assert schedule.SMALLEST <= wide <= devices.CPU.lanes
+    assert wide == schedule.SMALLEST or wide * count * schedule.FILLINGS <= runs
