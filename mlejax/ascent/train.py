@@ -2,7 +2,7 @@
 
 import functools
 import time
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,8 +12,8 @@ from tqdm import tqdm
 
 from .. import checks, devices
 from ..likelihood import standard_errors
-from ..models.base import M, Model
-from ..models.parameters import cast, parameter_names, per_parameter, with_dtype
+from ..models.base import M
+from ..models.parameters import cast, with_dtype
 from ..results.train import History, TrainResult
 from ..samples.observations import as_observations, check_support
 from ..samples.raw import Observations
@@ -21,57 +21,15 @@ from ..samples.representation import Sample, summarize
 from ..samples.split import split
 from ..status import Status
 from .outcome import Outcome, conclude
-from .step import StepInfo, TrainState, init_state, train_step
+from .run import Run, advance, begin
+from .settings import Stopping, checked_rates, rates_of
+from .step import TrainState
 
 FIRST_PIECE = 10_000_000
 """Observations, or the like in cost, that the first piece of a run may pass over."""
 
 SECONDS_BETWEEN_CHECKS = 0.25
 """How long compiled code may run before Python looks at Ctrl-C and moves the progress bar."""
-
-
-class Settings(NamedTuple):
-    """How a run ascends and stops, checked."""
-
-    learning_rate: Any  # a model of float64 rates
-    max_epochs: int
-    patience: int
-    tolerance: float
-    dtype: np.dtype
-    optimizer: Any
-
-    @property
-    def limits(self) -> tuple[Any, int, int, float]:
-        """What of it is traced."""
-        return self.learning_rate, self.max_epochs, self.patience, self.tolerance
-
-    @classmethod
-    def checked(
-        cls,
-        model: Model,
-        learning_rate: Any,
-        max_epochs: Any,
-        patience: Any,
-        tolerance: Any,
-        dtype: Any,
-        optimizer: Any,
-    ) -> "Settings":
-        rates = per_parameter(learning_rate, model)
-        if jax.tree.structure(rates) != jax.tree.structure(model):
-            raise TypeError(
-                f"learning_rate must be one number or a {type(model).__name__} of rates; got {learning_rate!r}"
-            )
-        one = len(set(map(id, jax.tree.leaves(rates)))) == 1
-        names = ["learning_rate" if one else f"learning_rate.{name}" for name in parameter_names(model)]
-        leaves = [checks.positive(name, leaf) for name, leaf in zip(names, jax.tree.leaves(rates), strict=True)]
-        return cls(
-            jax.tree.unflatten(jax.tree.structure(model), leaves),
-            int(checks.counts("max_epochs", max_epochs)),
-            int(checks.counts("patience", patience)),
-            float(checks.non_negative("tolerance", tolerance)),
-            checks.floating_type(dtype),
-            optimizer,
-        )
 
 
 def train(
@@ -124,7 +82,9 @@ def train(
     """
     devices.start()
     start = with_dtype(model, np.float64)
-    settings = Settings.checked(start, learning_rate, max_epochs, patience, tolerance, dtype, optimizer)
+    rates = rates_of(start, checked_rates(start, learning_rate))
+    stopping = Stopping.checked(max_epochs, patience, tolerance)
+    dtype = checks.floating_type(dtype)
     record_every = int(checks.counts("record_every", record_every))
     values = as_observations(observations)
     check_support(start, values)
@@ -132,7 +92,8 @@ def train(
     with jax.enable_x64(True):
         train, path = summarize(start, train_values, summarise)
         validation = summarize(start, held_out, summarise)[0] if len(held_out) else None
-        state, rows = _run(settings, start, train, validation, record_every, progress)
+        run = Run(start, rates, stopping, train, validation)
+        state, rows = _ascend(run, dtype, optimizer, record_every, progress)
         state = cast(state, np.float64)
         outcome, errors = jax.device_get(_conclude(state, train, validation))
         train, validation = jax.device_get((train, validation))
@@ -147,7 +108,7 @@ def train(
         validation_log_likelihood=float(outcome.validation_log_likelihood),
         distance=float(outcome.distance),
         standard_errors=_numbers(errors),
-        learning_rate=_numbers(settings.learning_rate),
+        learning_rate=_numbers(rates),
         count=len(values),
         path=path,
         history=_history(rows, int(outcome.epochs), start, record_every),
@@ -160,22 +121,23 @@ fit = train
 """An alias of `train` until `fit` means the maximum of the likelihood."""
 
 
-def _run(
-    settings: Settings, start: M, train: Sample, validation: Sample | None, record_every: int, progress: bool
+def _ascend(
+    run: Run[M], dtype: np.dtype, optimizer: Any, record_every: int, progress: bool
 ) -> tuple[TrainState[M], np.ndarray]:
     """Run to the end in pieces of compiled code; the state and the rows of the history."""
+    max_epochs = int(run.stopping.max_epochs)
     # A power of two: another `max_epochs` seldom compiles again.
-    capacity = 1 << (-(-settings.max_epochs // record_every) - 1).bit_length()
-    fixed = (train, validation, *settings.limits)
-    state, rows, fixed = _begin(start, fixed, capacity=capacity, dtype=settings.dtype, optimizer=settings.optimizer)
+    capacity = 1 << (-(-max_epochs // record_every) - 1).bit_length()
+    samples = run.train
+    run, state, rows = _begin(run, capacity=capacity, dtype=dtype, optimizer=optimizer)
     # A guess for the first piece: an observation costs about 10 ns and a whole epoch on statistics not much more.
-    piece = max(1, FIRST_PIECE // (len(train.values) if isinstance(train, Observations) else 10))
+    piece = max(1, FIRST_PIECE // (len(samples.values) if isinstance(samples, Observations) else 10))
     epochs, running = 0, True
-    with tqdm(total=settings.max_epochs, unit=" epochs", delay=1, leave=False, disable=not progress) as bar:
+    with tqdm(total=max_epochs, unit=" epochs", delay=1, leave=False, disable=not progress) as bar:
         while running:
             began = time.perf_counter()
-            until = min(epochs + piece, settings.max_epochs)
-            state, rows = _advance(state, rows, *fixed, until, record_every=record_every, optimizer=settings.optimizer)
+            until = min(epochs + piece, max_epochs)
+            state, rows = _advance(state, rows, run, until, record_every=record_every, optimizer=optimizer)
             before, (epochs, status) = epochs, map(int, jax.device_get((state.epoch, state.status)))
             running, elapsed = status == Status.RUNNING, time.perf_counter() - began
             bar.update(epochs - before)
@@ -185,35 +147,18 @@ def _run(
 
 
 @functools.partial(jax.jit, static_argnames=("capacity", "dtype", "optimizer"))
-def _begin(start: M, fixed: Any, *, capacity: int, dtype: np.dtype, optimizer: Any) -> tuple[TrainState[M], Any, Any]:
-    """The first state, an empty history, and what stays fixed, all in the type of the run."""
-    state = init_state(cast(start, dtype), optimizer=optimizer)
-    rows = jnp.zeros((capacity, 2 + sum(np.size(leaf) for leaf in jax.tree.leaves(start))), dtype)
-    return state, rows, cast(fixed, dtype)
+def _begin(run: Run[M], *, capacity: int, dtype: np.dtype, optimizer: Any) -> tuple[Run[M], TrainState[M], Any]:
+    """The run in its own type, its first state, and an empty history."""
+    run = cast(run, dtype)
+    rows = jnp.zeros((capacity, 2 + sum(np.size(leaf) for leaf in jax.tree.leaves(run.start))), dtype)
+    return run, begin(run, optimizer), rows
 
 
 @functools.partial(jax.jit, static_argnames=("record_every", "optimizer"), donate_argnums=(0, 1))
 def _advance(
-    state: TrainState[M],
-    rows: Any,
-    train: Sample,
-    validation: Sample | None,
-    learning_rate: M,
-    max_epochs: Any,
-    patience: Any,
-    tolerance: Any,
-    until: Any,
-    *,
-    record_every: int,
-    optimizer: Any,
+    state: TrainState[M], rows: Any, run: Run[M], until: Any, *, record_every: int, optimizer: Any
 ) -> tuple[TrainState[M], Any]:
     """Epochs of one run up to `until`, or to its end, writing a row of the history every `record_every` epochs."""
-
-    def step(state: TrainState[M]) -> tuple[TrainState[M], StepInfo[M]]:
-        return train_step(
-            state, train, validation, learning_rate,
-            patience=patience, tolerance=tolerance, max_epochs=max_epochs, optimizer=optimizer,
-        )  # fmt: skip
 
     def unfinished(carry: Any) -> Any:
         state, _ = carry
@@ -221,11 +166,11 @@ def _advance(
 
     def recorded(carry: Any) -> Any:
         state, rows = carry
-        following, info = step(state)
+        following, info = advance(run, state, optimizer)
         row = jnp.stack([info.train_log_likelihood, info.validation_log_likelihood, *ravel_pytree(info.model)[0]])
         rows = rows.at[state.epoch // record_every].set(row)
         # A run that ends on the way stays as it is.
-        return jax.lax.fori_loop(1, record_every, lambda _, state: step(state)[0], following), rows
+        return jax.lax.fori_loop(1, record_every, lambda _, state: advance(run, state, optimizer)[0], following), rows
 
     return jax.lax.while_loop(unfinished, recorded, (state, rows))
 

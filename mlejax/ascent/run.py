@@ -1,0 +1,39 @@
+"""Everything that decides one run, as one record that crosses `jit`, and its two functions: begin and advance."""
+
+from typing import Any, Generic
+
+import equinox as eqx
+
+from ..models.base import M
+from ..samples.representation import Sample
+from .settings import Stopping
+from .step import StepInfo, TrainState, init_state, train_step
+
+
+class Run(eqx.Module, Generic[M]):
+    """A run that is to be made: where it starts, how it moves, when it stops, and on which samples."""
+
+    start: M
+    learning_rate: M  # one rate per parameter
+    stopping: Stopping
+    train: Sample
+    validation: Sample | None  # None lets the train log-likelihood decide the stop
+
+
+def begin(run: Run[M], optimizer: Any) -> TrainState[M]:
+    """Return the state of a run before its first epoch."""
+    return init_state(run.start, optimizer=optimizer)
+
+
+def advance(run: Run[M], state: TrainState[M], optimizer: Any) -> tuple[TrainState[M], StepInfo[M]]:
+    """Return the state of a run after one more epoch, and what that epoch measured."""
+    return train_step(
+        state,
+        run.train,
+        run.validation,
+        run.learning_rate,
+        patience=run.stopping.patience,
+        tolerance=run.stopping.tolerance,
+        max_epochs=run.stopping.max_epochs,
+        optimizer=optimizer,
+    )
