@@ -2,12 +2,10 @@
 
 import ast
 import inspect
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from helpers import ROOT
+from helpers import ROOT, printed_by
 
 import mlejax
 
@@ -131,8 +129,7 @@ def test_the_import_is_light():
     """Pictures, tables, stores and `scipy.stats` (2 s) are loaded when first used."""
     heavy = ["matplotlib", "xarray", "zarr", "pandas", "scipy.stats", "mlejax.plotting", "mlejax.store"]
     program = f"import sys, mlejax; print(*[name for name in {heavy} if name in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.split() == []
+    assert printed_by(program).split() == []
 
 
 def test_the_version_is_that_of_the_project():

@@ -6,9 +6,10 @@ import numpy as np
 import optax
 import oracles
 import pytest
+from zoo import Rayleigh
 
 import mlejax
-from mlejax import Gamma, Model, Normal, Observations, Status, Summary, Weibull, parameter, positive, train
+from mlejax import Gamma, Normal, Observations, Status, Summary, Weibull, train
 
 START = Normal(6.0, 7.0)
 
@@ -170,13 +171,6 @@ def test_a_run_may_diverge_without_harm(small_normal):
 
 
 # Other models -----------------------------------------------------------------------------------------------------
-
-
-class Rayleigh(Model):
-    scale: float = parameter(positive)
-
-    def log_prob(self, x):
-        return jnp.log(x) - 2 * jnp.log(self.scale) - x**2 / (2 * self.scale**2)
 
 
 def test_five_lines_of_your_own(x64):

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jax.scipy import stats
 from jax.scipy.special import gammaln, xlogy
+from zoo import family
 
 from mlejax import (
     Beta,
@@ -37,15 +38,6 @@ from mlejax.formula.sufficient import NotSeparable
 from mlejax.samples.summary import find_form, summarize_with
 
 N = 400
-
-
-def family(name, log_prob, **domains):
-    """A model class from a formula."""
-    fields = {field: parameter(domain) for field, domain in domains.items()}
-    annotations = dict.fromkeys(domains, float)
-    return type(
-        name, (Model,), {**fields, "__annotations__": annotations, "log_prob": log_prob, "__module__": __name__}
-    )
 
 
 def draw(name):
@@ -110,79 +102,79 @@ CASES = {
     # name: model class, start, another point, data, numbers of (centres, further statistics)
     "normal": (Normal, (0.0, 1.0), (7.0, 8.0), "normal", (1, 1)),
     "normal, stats": (
-        family("N", lambda m, x: stats.norm.logpdf(x, m.mean, jnp.sqrt(m.v)), mean=real, v=positive),
+        family(lambda m, x: stats.norm.logpdf(x, m.mean, jnp.sqrt(m.v)), mean=real, v=positive),
         (0.0, 1.0), (7.0, 8.0), "normal", (1, 1),
     ),
     "normal, standardised": (
-        family("Z", lambda m, x: -((x - m.mean) / m.sd) ** 2 / 2 - jnp.log(m.sd), mean=real, sd=positive),
+        family(lambda m, x: -((x - m.mean) / m.sd) ** 2 / 2 - jnp.log(m.sd), mean=real, sd=positive),
         (0.0, 1.0), (7.0, 3.0), "normal", (1, 1),
     ),
     "exponential": (Exponential, (1.0,), (0.4,), "positive", (1, 0)),
     "exponential, stats": (
-        family("E", lambda m, x: stats.expon.logpdf(x, scale=1 / m.rate), rate=positive),
+        family(lambda m, x: stats.expon.logpdf(x, scale=1 / m.rate), rate=positive),
         (1.0,), (0.4,), "positive", (1, 0),
     ),
     "gamma": (Gamma, (1.0, 1.0), (2.1, 0.7), "positive", (2, 0)),
     "gamma, stats": (
-        family("G", lambda m, x: stats.gamma.logpdf(x, m.shape, scale=1 / m.rate), shape=positive, rate=positive),
+        family(lambda m, x: stats.gamma.logpdf(x, m.shape, scale=1 / m.rate), shape=positive, rate=positive),
         (1.0, 1.0), (2.1, 0.7), "positive", (2, 0),
     ),
     "lognormal": (LogNormal, (0.0, 1.0), (0.8, 0.5), "positive", (1, 1)),
     "lognormal, stats": (
-        family("L", lambda m, x: stats.norm.logpdf(jnp.log(x), m.m, jnp.sqrt(m.v)) - jnp.log(x), m=real, v=positive),
+        family(lambda m, x: stats.norm.logpdf(jnp.log(x), m.m, jnp.sqrt(m.v)) - jnp.log(x), m=real, v=positive),
         (0.0, 1.0), (0.8, 0.5), "positive", None,
     ),
     "beta": (Beta, (1.0, 1.0), (2.0, 3.1), "unit", (2, 0)),
     "beta, stats": (
-        family("B", lambda m, x: stats.beta.logpdf(x, m.a, m.b), a=positive, b=positive),
+        family(lambda m, x: stats.beta.logpdf(x, m.a, m.b), a=positive, b=positive),
         (1.0, 1.0), (2.0, 3.1), "unit", (2, 0),
     ),
     "poisson": (Poisson, (1.0,), (3.2,), "counts", (2, 0)),
     "poisson, stats": (
-        family("P", lambda m, x: stats.poisson.logpmf(x, m.rate), rate=positive), (1.0,), (3.2,), "counts", (2, 0)
+        family(lambda m, x: stats.poisson.logpmf(x, m.rate), rate=positive), (1.0,), (3.2,), "counts", (2, 0)
     ),
     "bernoulli": (
-        family("C", lambda m, x: x * jnp.log(m.p) + (1 - x) * jnp.log(1 - m.p), p=unit_interval),
+        family(lambda m, x: x * jnp.log(m.p) + (1 - x) * jnp.log(1 - m.p), p=unit_interval),
         (0.5,), (0.3,), "zero or one", (2, 0),
     ),
     "bernoulli, stats": (
-        family("D", lambda m, x: stats.bernoulli.logpmf(x, m.p), p=unit_interval), (0.5,), (0.3,), "zero or one", (2, 0)
+        family(lambda m, x: stats.bernoulli.logpmf(x, m.p), p=unit_interval), (0.5,), (0.3,), "zero or one", (2, 0)
     ),
     "geometric": (
-        family("F", lambda m, x: jnp.log(m.p) + (x - 1) * jnp.log1p(-m.p), p=unit_interval),
+        family(lambda m, x: jnp.log(m.p) + (x - 1) * jnp.log1p(-m.p), p=unit_interval),
         (0.5,), (0.3,), "trials", (1, 0),
     ),
     "geometric, stats": (
-        family("H", lambda m, x: stats.geom.logpmf(x, m.p), p=unit_interval), (0.5,), (0.3,), "trials", (1, 0)
+        family(lambda m, x: stats.geom.logpmf(x, m.p), p=unit_interval), (0.5,), (0.3,), "trials", (1, 0)
     ),
     "negative binomial, stats": (
-        family("I", lambda m, x: stats.nbinom.logpmf(x, 5, m.p), p=unit_interval), (0.5,), (0.4,), "failures", (2, 0)
+        family(lambda m, x: stats.nbinom.logpmf(x, 5, m.p), p=unit_interval), (0.5,), (0.4,), "failures", (2, 0)
     ),
     "pareto, known scale": (
-        family("J", lambda m, x: jnp.log(m.a) - (m.a + 1) * jnp.log(x), a=positive), (1.0,), (3.0,), "above one", (1, 0)
+        family(lambda m, x: jnp.log(m.a) - (m.a + 1) * jnp.log(x), a=positive), (1.0,), (3.0,), "above one", (1, 0)
     ),
-    "pareto, stats": (family("K", lambda m, x: stats.pareto.logpdf(x, m.a), a=positive),
+    "pareto, stats": (family(lambda m, x: stats.pareto.logpdf(x, m.a), a=positive),
         (1.0,), (3.0,), "above one", (1, 0)),
     "laplace, known location, stats": (
-        family("O", lambda m, x: stats.laplace.logpdf(x, 7.0, m.b), b=positive), (1.0,), (2.5,), "normal", (1, 0)
+        family(lambda m, x: stats.laplace.logpdf(x, 7.0, m.b), b=positive), (1.0,), (2.5,), "normal", (1, 0)
     ),
     "chi-squared, stats": (
-        family("Q", lambda m, x: stats.chi2.logpdf(x, m.k), k=positive), (2.0,), (3.3,), "positive", None
+        family(lambda m, x: stats.chi2.logpdf(x, m.k), k=positive), (2.0,), (3.3,), "positive", None
     ),
     "rayleigh, log of a product": (
-        family("R", lambda m, x: jnp.log(x / m.s**2) - x**2 / (2 * m.s**2), s=positive),
+        family(lambda m, x: jnp.log(x / m.s**2) - x**2 / (2 * m.s**2), s=positive),
         (1.0,), (2.0,), "positive", (2, 0)
     ),
     "inverse gamma": (
         family(
-            "S", lambda m, x: m.a * jnp.log(m.b) - gammaln(m.a) - (m.a + 1) * jnp.log(x) - m.b / x,
+            lambda m, x: m.a * jnp.log(m.b) - gammaln(m.a) - (m.a + 1) * jnp.log(x) - m.b / x,
             a=positive, b=positive,
         ),
         (1.0, 1.0), (2.0, 3.0), "positive", (2, 0),
     ),
     "inverse Gaussian": (
         family(
-            "T", lambda m, x: jnp.log(m.b / (2 * jnp.pi * x**3)) / 2 - m.b * (x - m.m) ** 2 / (2 * m.m**2 * x),
+            lambda m, x: jnp.log(m.b / (2 * jnp.pi * x**3)) / 2 - m.b * (x - m.m) ** 2 / (2 * m.m**2 * x),
             m=positive, b=positive,
         ),
         (1.0, 1.0), (3.0, 4.0), "positive", None,
@@ -231,7 +223,7 @@ def test_the_gradient_by_the_shape_survives_a_gamma_start_at_one():
 
 
 def test_xlogy_keeps_its_derivative_where_the_data_are_zero():
-    kind = family("X", lambda m, x: xlogy(x, m.rate) - m.rate, rate=positive)
+    kind = family(lambda m, x: xlogy(x, m.rate) - m.rate, rate=positive)
     values = np.array([0.0, 0, 3, 1, 0, 2])
     sample, path = summarize(kind(1.0), values)
     assert isinstance(sample, Summary), path
@@ -262,9 +254,7 @@ def test_digits_survive_a_mean_of_ten_million_and_a_deviation_of_a_tenth():
 
 
 def test_integers_stay_integers_and_divide_as_integers():
-    kind = family(
-        "V", lambda m, x: (x // 49) * jnp.log(m.a) + (x % 3) * jnp.log(m.b) - m.a - m.b, a=positive, b=positive
-    )
+    kind = family(lambda m, x: (x // 49) * jnp.log(m.a) + (x % 3) * jnp.log(m.b) - m.a - m.b, a=positive, b=positive)
     values = np.arange(200)
     sample, path = summarize(kind(1.0, 1.0), values)
     assert isinstance(sample, Summary), path
@@ -299,7 +289,7 @@ def test_constants_in_the_formula_and_a_jit_inside_it():
 
 
 def test_a_branch_on_the_data_is_taken_when_all_observations_agree():
-    kind = family("W", lambda m, x: jnp.where(x > 0, jnp.log(m.b) - m.b * x, -jnp.inf), b=positive)
+    kind = family(lambda m, x: jnp.where(x > 0, jnp.log(m.b) - m.b * x, -jnp.inf), b=positive)
     sample, path = summarize(kind(1.0), draw("positive"))
     assert isinstance(sample, Summary), path
     assert sample.branches == (True,)
@@ -307,9 +297,7 @@ def test_a_branch_on_the_data_is_taken_when_all_observations_agree():
 
 
 def test_a_branch_in_which_observations_differ_becomes_an_indicator():
-    kind = family(
-        "Y", lambda m, x: jnp.where(x > 7, jnp.log(m.a) - m.a * x, jnp.log(m.b) - m.b * x), a=positive, b=positive
-    )
+    kind = family(lambda m, x: jnp.where(x > 7, jnp.log(m.a) - m.a * x, jnp.log(m.b) - m.b * x), a=positive, b=positive)
     values = draw("normal")
     sample, path = summarize(kind(1.0, 1.0), values)
     assert isinstance(sample, Summary), path
@@ -319,7 +307,7 @@ def test_a_branch_in_which_observations_differ_becomes_an_indicator():
 
 def test_a_branch_in_which_one_side_has_no_value_is_not_trusted():
     # 0 * log(negative): the indicator does not save the product from NaN.
-    kind = family("U", lambda m, x: jnp.where(x > 7, m.a * jnp.log(x - 7), -m.a), a=real)
+    kind = family(lambda m, x: jnp.where(x > 7, m.a * jnp.log(x - 7), -m.a), a=real)
     sample, path = summarize(kind(1.0), draw("normal"))
     assert isinstance(sample, Observations)
     assert path == "raw observations: the factored form differs from the data by nan of its terms"
@@ -348,50 +336,50 @@ FALLS_BACK = {
     "Student-t": (StudentT(0.0, 1.0, 3.0), "normal", "log of a sum that mixes data and parameters"),
     "mixture": (NormalMixture(0.5, 0.0, 1.0, 9.0, 1.0), "normal", "`max` of a value that mixes data and parameters"),
     "a power of the data": (
-        family("A1", lambda m, x: jnp.log(m.k) + (m.k - 1) * jnp.log(x) - x**m.k, k=positive)(1.0),
+        family(lambda m, x: jnp.log(m.k) + (m.k - 1) * jnp.log(x) - x**m.k, k=positive)(1.0),
         "positive", "`pow` of a value that mixes data and parameters",
     ),
     "a support that depends on a parameter": (
-        family("A2", lambda m, x: jnp.where(x <= m.end, -jnp.log(m.end), -jnp.inf), end=positive)(100.0),
+        family(lambda m, x: jnp.where(x <= m.end, -jnp.log(m.end), -jnp.inf), end=positive)(100.0),
         "positive", "`le` compares data with parameters",
     ),
     "a support, by jax.scipy.stats": (
-        family("A3", lambda m, x: stats.uniform.logpdf(x, 0, m.end), end=positive)(100.0),
+        family(lambda m, x: stats.uniform.logpdf(x, 0, m.end), end=positive)(100.0),
         "positive", "`gt` compares data with parameters",
     ),
     "log of a factor of unknown sign": (
-        family("A4", lambda m, x: jnp.log(m.a * m.b * x), a=real, b=real)(-1.0, -1.0),
+        family(lambda m, x: jnp.log(m.a * m.b * x), a=real, b=real)(-1.0, -1.0),
         "positive", "log of a product whose factor in the parameters is not known to be positive",
     ),
     "square root of a factor of unknown sign": (
-        family("A5", lambda m, x: -jnp.sqrt(m.a * x), a=real)(1.0),
+        family(lambda m, x: -jnp.sqrt(m.a * x), a=real)(1.0),
         "positive", "square root of a product whose factor in the parameters may be negative",
     ),
     "division by a sum": (
-        family("A6", lambda m, x: m.a / (x + m.a), a=positive)(1.0),
+        family(lambda m, x: m.a / (x + m.a), a=positive)(1.0),
         "positive", "division by a sum that mixes data and parameters",
     ),
     "a gradient stopped": (
-        family("A7", lambda m, x: jnp.log(m.a) - jax.lax.stop_gradient(m.a * x), a=positive)(1.0), "positive", "",
+        family(lambda m, x: jnp.log(m.a) - jax.lax.stop_gradient(m.a * x), a=positive)(1.0), "positive", "",
     ),
     "rounding to whole numbers": (
-        family("A8", lambda m, x: (m.a * x).astype(int) * m.a, a=positive)(1.3),
+        family(lambda m, x: (m.a * x).astype(int) * m.a, a=positive)(1.3),
         "positive", "`convert_element_type` of a value that mixes data and parameters",
     ),
     "a custom_jvp with another derivative": (
-        family("A9", lambda m, x: jnp.log(m.a) - liar(m.a, x), a=positive)(1.0),
+        family(lambda m, x: jnp.log(m.a) - liar(m.a, x), a=positive)(1.0),
         "positive", "the factored form differs from the data by ",
     ),
     "a custom_vjp with another derivative": (
-        family("B1", lambda m, x: jnp.log(m.a) - backward_liar(m.a, x), a=positive)(1.0),
+        family(lambda m, x: jnp.log(m.a) - backward_liar(m.a, x), a=positive)(1.0),
         "positive", "the factored form differs from the data by ",
     ),
     "a high power": (
-        family("B2", lambda m, x: -((x / 10 - m.a) ** 9), a=real)(1.0), "positive", "power 9 of a value that mixes",
+        family(lambda m, x: -((x / 10 - m.a) ** 9), a=real)(1.0), "positive", "power 9 of a value that mixes",
     ),
     "too many terms": (
         family(
-            "B3", lambda m, x: ((x - m.a) * (jnp.log(x) - m.a) * (1 / x - m.a) * (jnp.cos(x) - m.a)) ** 3, a=real,
+            lambda m, x: ((x - m.a) * (jnp.log(x) - m.a) * (1 / x - m.a) * (jnp.cos(x) - m.a)) ** 3, a=real,
         )(1.0),
         "positive", "the formula multiplies out to more than 64 terms",
     ),
@@ -409,7 +397,7 @@ def test_what_does_not_factor_trains_on_raw_observations_and_says_why(model, dat
 
 
 def test_a_proven_sign_lets_a_logarithm_split():
-    kind = family("B4", lambda m, x: jnp.log(jnp.exp(m.a) * m.b**2 / x), a=real, b=positive)
+    kind = family(lambda m, x: jnp.log(jnp.exp(m.a) * m.b**2 / x), a=real, b=positive)
     sample, path = summarize(kind(-1.0, 0.5), draw("positive"))
     assert isinstance(sample, Summary), path
     assert_agrees(kind(-3.0, 0.1), sample, draw("positive"))
@@ -439,7 +427,7 @@ def test_a_form_is_found_once():
         calls.append(1)
         return -m.b * x + jnp.log(m.b)
 
-    kind = family("B5", log_prob, b=positive)
+    kind = family(log_prob, b=positive)
     with jax.enable_x64(True):
         first, _ = find_form(kind(1.0), jnp.asarray(draw("positive")))
         assert calls == [1]

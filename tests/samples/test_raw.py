@@ -8,8 +8,9 @@ import mpmath
 import numpy as np
 import pytest
 from jax.sharding import PartitionSpec
+from zoo import family
 
-from mlejax import Model, NormalMixture, Observations, StudentT, Weibull, parameter, positive
+from mlejax import Model, NormalMixture, Observations, StudentT, Weibull, positive
 from mlejax.ascent.step import init_state, train_step
 from mlejax.formula import arithmetic, divide
 from mlejax.models.parameters import cast
@@ -36,13 +37,6 @@ def plain(model, values):
 
 def mean(model, values):
     return Observations(jnp.asarray(values)).mean_log_prob(model)
-
-
-def family(log_prob, **domains):
-    """A model class with these parameters and this formula."""
-    fields = {name: parameter(domain) for name, domain in domains.items()}
-    fields |= {"__annotations__": dict.fromkeys(domains, float), "log_prob": log_prob, "__module__": __name__}
-    return type("Family", (Model,), fields)
 
 
 def division_of(model, values):

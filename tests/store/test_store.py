@@ -14,12 +14,12 @@ import time
 from pathlib import Path
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 import xarray
 import zarr
-from helpers import ROOT
+from helpers import ROOT, arrays, assert_same_bits
+from zoo import Rayleigh
 
 import mlejax
 from mlejax.results.schema import QUANTITIES
@@ -85,15 +85,6 @@ def in_pieces(monkeypatch, most=1000, size=4):
     monkeypatch.setattr(measure, "run_all", pieces)
 
 
-def arrays(result):
-    return {"mean": result.model.mean, "variance": result.model.variance} | {q: getattr(result, q) for q in QUANTITIES}
-
-
-def assert_same_bits(one, other):
-    for name, array in arrays(one).items():
-        np.testing.assert_array_equal(array, arrays(other)[name], err_msg=name)
-
-
 # What is written --------------------------------------------------------------------------------------------------
 
 
@@ -117,13 +108,6 @@ def test_xarray_opens_the_directory(saved, fresh):
         assert data["distance"].attrs["units"] == "standard errors"
         assert data.attrs["settings"]["data"] == "500 draws from Normal(mean=7.2, variance=7.84) by NumPy"
         assert data.attrs["device"].endswith("x cpu")
-
-
-class Rayleigh(mlejax.Model):
-    scale: float = mlejax.parameter(mlejax.positive)
-
-    def log_prob(self, x):
-        return jnp.log(x) - 2 * jnp.log(self.scale) - x**2 / (2 * self.scale**2)
 
 
 def test_a_model_of_ones_own_is_loaded_with_its_fields(tmp_path):

@@ -1,8 +1,6 @@
 """Sweeps: what each run finds, that no run depends on another, and what is refused."""
 
 import functools
-import subprocess
-import sys
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +8,8 @@ import numpy as np
 import optax
 import oracles
 import pytest
-from helpers import ROOT
+from helpers import arrays, assert_same_bits, printed_by
+from zoo import Rayleigh
 
 import mlejax
 from mlejax import devices
@@ -54,15 +53,6 @@ def grid():
     return result
 
 
-def by_name(result):
-    return {"mean": result.model.mean, "variance": result.model.variance} | {q: getattr(result, q) for q in QUANTITIES}
-
-
-def assert_same_bits(one, other):
-    for name, array in by_name(one).items():
-        np.testing.assert_array_equal(array, by_name(other)[name], err_msg=name)
-
-
 # What is found ----------------------------------------------------------------------------------------------------
 
 
@@ -73,7 +63,7 @@ def test_axes_are_labelled_and_in_order(grid):
 
 
 def test_results_are_numpy_arrays_of_the_shape_of_the_axes(grid):
-    for name, array in by_name(grid).items():
+    for name, array in arrays(grid).items():
         assert type(array) is np.ndarray, name
         assert array.shape == grid.shape, name
         assert array.dtype == QUANTITIES.get(name, ("float64",))[0], name
@@ -323,13 +313,6 @@ def test_raw_observations_and_statistics_agree():
     np.testing.assert_allclose(summed.distance, raw.distance, rtol=1e-8)
 
 
-class Rayleigh(mlejax.Model):
-    scale: float = mlejax.parameter(mlejax.positive)
-
-    def log_prob(self, x):
-        return jnp.log(x) - 2 * jnp.log(self.scale) - x**2 / (2 * self.scale**2)
-
-
 def test_a_model_of_ones_own():
     x = np.random.RandomState(0).rayleigh(2.0, 400)
     result = mlejax.sweep(
@@ -479,11 +462,6 @@ for arguments in ({"model": (0.0, 1.0)}, {"target": 3}, {"starts": [1.0]}):
 """
     for name, line in zip(("start", "target", "starts[0]"), printed_by(program).splitlines(), strict=True):
         assert line.startswith(f"{name} must be an instance of a mlejax.Model, such as Normal(0.0, 1.0); got")
-
-
-def printed_by(program):
-    """What a program of its own prints: there no hook checks types first."""
-    return subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
 
 def test_a_model_without_a_target_cannot_be_drawn():

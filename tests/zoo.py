@@ -1,0 +1,54 @@
+"""Models that more than one test uses, each formula written out."""
+
+import jax
+import jax.numpy as jnp
+from jax.scipy.special import gammaln
+
+from mlejax import Model, parameter, positive, real, unit_interval
+
+
+def family(log_prob, **domains):
+    """Return a model class with parameters in these domains and `log_prob(model, x)` as its formula."""
+    fields = {name: parameter(domain) for name, domain in domains.items()}
+    fields |= {"__annotations__": dict.fromkeys(domains, float), "log_prob": log_prob, "__module__": __name__}
+    return type("Family", (Model,), fields)
+
+
+class Rayleigh(Model):
+    """A person's own model: two sufficient statistics, the maximum at sqrt(mean(x**2) / 2)."""
+
+    scale: float = parameter(positive)
+
+    def log_prob(self, x):
+        return jnp.log(x) - 2 * jnp.log(self.scale) - x**2 / (2 * self.scale**2)
+
+
+class ZeroInflatedPoisson(Model):
+    """A branch on the data: zeros follow one formula, all other counts another."""
+
+    rate: float = parameter(positive)
+    zero: float = parameter(unit_interval)
+
+    def log_prob(self, k):
+        zero = jnp.log(self.zero + (1 - self.zero) * jnp.exp(-self.rate))
+        counted = jnp.log1p(-self.zero) + k * jnp.log(self.rate) - self.rate - gammaln(k + 1.0)
+        return jnp.where(k == 0, zero, counted)
+
+
+class Cauchy(Model):
+    """A formula without sufficient statistics, whose log-likelihood may have several maxima."""
+
+    location: float = parameter(real)
+    scale: float = parameter(positive)
+
+    def log_prob(self, x):
+        return -jnp.log(jnp.pi * self.scale) - jnp.log1p(((x - self.location) / self.scale) ** 2)
+
+
+class Vector(Model):
+    """A parameter that is an array: the mean of rows, each with variance one."""
+
+    mean: jax.Array
+
+    def log_prob(self, x):
+        return -jnp.sum((x - self.mean) ** 2) / 2
