@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     )
     from .models import Beta, Exponential, Gamma, LogNormal, Model, Normal, NormalMixture, Poisson, StudentT, Weibull
     from .models.constraints import Domain, parameter, positive, real, unit_interval
+    from .models.support import Support
     from .results.sweep import RunResult, SweepResult
     from .results.train import History, TrainResult
     from .samples.raw import Observations
@@ -61,6 +62,7 @@ _HOME = {
         "Weibull",
     ],
     "models.constraints": ["Domain", "parameter", "positive", "real", "unit_interval"],
+    "models.support": ["Support"],
     "results.sweep": ["RunResult", "SweepResult"],
     "results.train": ["History", "TrainResult"],
     "samples.raw": ["Observations"],
@@ -90,6 +92,7 @@ __all__ = [
     "StepInfo",
     "StudentT",
     "Summary",
+    "Support",
     "SweepResult",
     "TrainResult",
     "TrainState",

@@ -33,6 +33,11 @@ class Status(enum.IntEnum):
         "A step left the domain of the parameters or was not finite; the last finite parameters were kept. Use a "
         "smaller learning rate.",
     )
+    OUTSIDE_SUPPORT = (
+        6,
+        "The sample holds an observation to which the start gives no finite log-density, most often one outside the "
+        "model's support, so nothing was estimated. Choose a family, a start or a sample that agree.",
+    )
 
     def __new__(cls, value: int, advice: str):
         member = int.__new__(cls, value)

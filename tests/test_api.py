@@ -20,7 +20,7 @@ DERIVED = {
     "covariance", "distance", "expected_information", "log_likelihood", "mean_log_likelihood", "observed_information",
     "robust_standard_errors", "score", "standard_errors",
 }  # fmt: skip
-DOMAINS = {"Domain", "parameter", "positive", "real", "unit_interval"}
+DOMAINS = {"Domain", "Support", "parameter", "positive", "real", "unit_interval"}
 PUBLIC = MODELS | RUNNING | RECORDS | DERIVED | DOMAINS
 REQUIRED = inspect.Parameter.empty
 
@@ -121,7 +121,7 @@ def test_fields_that_were_promised():
     assert set(SWEEP.split()) <= {*mlejax.SweepResult.__dataclass_fields__}
     assert {"to_xarray", "best", "sel", "summary"} <= {*dir(mlejax.SweepResult)}
     assert [s.name for s in mlejax.Status] == [
-        "RUNNING", "PATIENCE", "TOLERANCE", "MAX_EPOCHS", "PRECISION", "DIVERGED",
+        "RUNNING", "PATIENCE", "TOLERANCE", "MAX_EPOCHS", "PRECISION", "DIVERGED", "OUTSIDE_SUPPORT",
     ]  # fmt: skip
 
 

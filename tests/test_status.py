@@ -6,7 +6,15 @@ from mlejax import Status
 
 
 def test_values_are_fixed_because_files_store_them():
-    expected = {"RUNNING": 0, "PATIENCE": 1, "TOLERANCE": 2, "MAX_EPOCHS": 3, "PRECISION": 4, "DIVERGED": 5}
+    expected = {
+        "RUNNING": 0,
+        "PATIENCE": 1,
+        "TOLERANCE": 2,
+        "MAX_EPOCHS": 3,
+        "PRECISION": 4,
+        "DIVERGED": 5,
+        "OUTSIDE_SUPPORT": 6,
+    }
     assert {status.name: int(status) for status in Status} == expected
 
 
@@ -24,5 +32,5 @@ def test_advice_differs():
 
 
 def test_an_unknown_status_is_refused():
-    with pytest.raises(ValueError, match="6 is not a valid Status"):
-        Status(6)
+    with pytest.raises(ValueError, match="7 is not a valid Status"):
+        Status(7)

@@ -1,9 +1,11 @@
 """What a model is: a pytree of its parameters with a `log_prob`. Everything else is derived from these two."""
 
 import abc
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, ClassVar, TypeAlias, TypeVar
 
 import equinox as eqx
+
+from .support import Support, numbers
 
 Parameter: TypeAlias = Any
 """A number, or an array of numbers where an instance stands for many models (a sweep's result)."""
@@ -23,8 +25,12 @@ class Model(eqx.Module):
     ...         return jnp.log(x) - 2 * jnp.log(self.scale) - x**2 / (2 * self.scale**2)
 
     Numbers that are not estimated are fields declared with `equinox.field(static=True)`. A model that draws
-    (for a sweep over data seeds) also has `sample(key, shape)`.
+    (for a sweep over data seeds) also has `sample(key, shape)`. A model that gives a density to some numbers only
+    declares them, so that others are refused by value and place: `support = mlejax.Support(lower=0)` in the class,
+    or a property of that name where static fields decide.
     """
+
+    support: ClassVar[Support] = numbers
 
     @abc.abstractmethod
     def log_prob(self, x: Any) -> Any:

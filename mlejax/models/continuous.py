@@ -8,11 +8,13 @@ from jax.scipy.special import betaln, gammaln
 
 from .base import Model, Parameter
 from .constraints import parameter, positive, real, unit_interval
+from .support import fractions, numbers_from_zero, positive_numbers
 
 
 class Exponential(Model):
     r"""log p(x) = log(rate) - rate x, x >= 0. `rate` is positive, in inverse units of the data."""
 
+    support = numbers_from_zero
     rate: Parameter = parameter(positive)
 
     def log_prob(self, x: Any) -> Any:
@@ -29,6 +31,7 @@ class Gamma(Model):
     `shape` is positive and has no unit; `rate` is positive, in inverse units of the data.
     """
 
+    support = positive_numbers
     shape: Parameter = parameter(positive)
     rate: Parameter = parameter(positive)
 
@@ -47,6 +50,7 @@ class LogNormal(Model):
     `mean` is real and `variance` positive, both of log x, x > 0.
     """
 
+    support = positive_numbers
     mean: Parameter = parameter(real)
     variance: Parameter = parameter(positive)
 
@@ -62,6 +66,7 @@ class LogNormal(Model):
 class Beta(Model):
     r"""log p(x) = (a - 1) log(x) + (b - 1) log(1 - x) - log B(a, b), 0 < x < 1, with positive shapes a and b."""
 
+    support = fractions
     a: Parameter = parameter(positive)
     b: Parameter = parameter(positive)
 
@@ -79,6 +84,7 @@ class Weibull(Model):
     `shape` is positive and has no unit; `scale` is positive, in the units of the data. Not an exponential family.
     """
 
+    support = positive_numbers
     shape: Parameter = parameter(positive)
     scale: Parameter = parameter(positive)
 

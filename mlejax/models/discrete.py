@@ -8,11 +8,13 @@ from jax.scipy.special import gammaln
 
 from .base import Model, Parameter
 from .constraints import parameter, positive
+from .support import counts
 
 
 class Poisson(Model):
     r"""log p(k) = k log(rate) - rate - log(k!), k = 0, 1, 2, ... `rate` is positive, in counts per observation."""
 
+    support = counts
     rate: Parameter = parameter(positive)
 
     def log_prob(self, x: Any) -> Any:

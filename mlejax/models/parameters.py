@@ -48,13 +48,15 @@ def with_dtype(model: M, dtype: Any, what: str = "start") -> M:
 
     Raises:
         TypeError: `model` is not a Model, or a parameter is not a real number.
-        ValueError: a parameter is outside its domain.
+        ValueError: a parameter is outside its domain, or bears the name of a part of `Model`.
     """
     if not isinstance(model, Model):
         raise TypeError(f"{what} must be an instance of a mlejax.Model, such as Normal(0.0, 1.0); got {model!r}")
     leaves, structure = jax.tree.flatten(model)
     if not leaves:
         raise ValueError(f"{what}: {type(model).__name__} has no parameters to estimate")
+    if hidden := [field.name for field in dataclasses.fields(model) if hasattr(Model, field.name)]:
+        raise ValueError(f"{type(model).__name__}: a parameter cannot be named {hidden[0]!r}, which every model has")
     arrays = []
     for name, leaf, domain in zip(parameter_names(model), leaves, domains(model), strict=True):
         array = np.asarray(leaf)

@@ -20,6 +20,7 @@ LOOKS = {
     Status.MAX_EPOCHS: (ORANGE, "^"),
     Status.PRECISION: (PURPLE, "D"),
     Status.DIVERGED: (RED, "X"),
+    Status.OUTSIDE_SUPPORT: ("#000000", "v"),
 }
 MEANINGS = {
     "distance": "distance from a stationary point (standard errors)",

@@ -1,13 +1,15 @@
-"""Checks of observations: finite numbers, and a finite log-density at the start."""
+"""Checks of observations: finite numbers, inside the support, with a finite log-density at the start."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Bool, Num
 
 from ..models.base import Model
-from ..models.parameters import parameter_names
+from ..models.parameters import parameter_dict
 
 
 def as_observations(values: Any, what: str = "observations") -> np.ndarray:
@@ -18,6 +20,9 @@ def as_observations(values: Any, what: str = "observations") -> np.ndarray:
     Raises:
         TypeError, ValueError: naming the first offending value and its index.
     """
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        index = int(np.argmax(np.ma.getmaskarray(values).ravel()))
+        raise ValueError(f"{what} must not be masked; got a masked value at index {index}: use {what}.compressed()")
     array = np.asarray(values)
     if array.dtype.kind not in "iuf":
         raise TypeError(f"{what} must be real numbers; got an array of {array.dtype}")
@@ -25,7 +30,8 @@ def as_observations(values: Any, what: str = "observations") -> np.ndarray:
         raise ValueError(f"{what} must be one-dimensional; got shape {array.shape}")
     if len(array) < 2:
         raise ValueError(f"{what} must hold at least two values; got {len(array)}")
-    array = array.astype(np.int64 if array.dtype.kind in "iu" else np.float64)
+    small = array.dtype.kind in "iu" and array.max() <= np.iinfo(np.int64).max  # an unsigned integer may be larger
+    array = array.astype(np.int64 if small else np.float64)
     if not np.all(finite := np.isfinite(array)):
         index = int(np.argmin(finite))
         raise ValueError(f"{what} must be finite; got {array[index]} at index {index}")
@@ -34,25 +40,51 @@ def as_observations(values: Any, what: str = "observations") -> np.ndarray:
     return array
 
 
-@jax.jit
-def _log_probs(model: Model, values: Any) -> Any:
-    return jax.vmap(model.log_prob)(values)
+def at_index(index: int) -> str:
+    """Return where an observation stands, in words that follow its value."""
+    return f"at index {index}"
 
 
-def check_support(model: Model, values: np.ndarray) -> None:
-    """Refuse observations that the start gives no density: outside the support, or out of reach in floating point.
+def check_support(
+    model: Model, values: np.ndarray, *, starts: Sequence[Model] = (), place: Callable[[int], str] = at_index
+) -> None:
+    """Refuse observations outside the model's support, and those to which a start gives no finite log-density.
+
+    Args:
+        model: the start.
+        values: observations (n,), finite numbers.
+        starts: other starts of the same model, each of which must have a finite log-density too.
+        place: says where the observation of an index stands, such as "in line 7 of data.csv".
 
     Raises:
-        ValueError: naming the first such observation and its index.
+        ValueError: naming the first such observation, its place and the rule.
     """
-    with jax.enable_x64(True):
-        log_probs = np.asarray(_log_probs(model, jnp.asarray(values)))
-    if log_probs.shape != values.shape:
-        raise ValueError(f"{type(model).__name__}.log_prob must return one number; got shape {log_probs.shape[1:]}")
-    if not np.all(finite := np.isfinite(log_probs)):
-        index = int(np.argmin(finite))
-        start = ", ".join(f"{n}={leaf}" for n, leaf in zip(parameter_names(model), jax.tree.leaves(model), strict=True))
-        raise ValueError(
-            f"observations must have a finite log-density at the start; got log_prob({values[index]}) = "
-            f"{log_probs[index]} at index {index} for {type(model).__name__}({start})"
-        )
+    name, support = type(model).__name__, model.support
+    if not np.all(contained := support.contains(values)):
+        index = int(np.argmin(contained))
+        raise ValueError(f"{name} needs {support.rule}; got {values[index]} {place(index)}")
+    for start in (model, *starts):
+        with jax.enable_x64(True):
+            log_probs = np.asarray(_log_probs(start, jnp.asarray(values)))
+        if log_probs.shape != values.shape:
+            raise ValueError(f"{name}.log_prob must return one number; got shape {log_probs.shape[1:]}")
+        if not np.all(finite := np.isfinite(log_probs)):
+            index = int(np.argmin(finite))
+            parameters = ", ".join(f"{key}={leaf}" for key, leaf in parameter_dict(start).items())
+            raise ValueError(
+                f"observations must have a finite log-density at the start; got log_prob({values[index]}) = "
+                f"{log_probs[index]} {place(index)} for {name}({parameters})"
+            )
+
+
+def admits(start: Model, values: Num[Array, " n"]) -> Bool[Array, ""]:
+    """Return whether a start gives every observation a finite log-density and its model's support holds them all.
+
+    One sample and one start; for use under `jit` and `vmap`, where `check_support` cannot raise.
+    """
+    return jnp.all(start.support.contains(values)) & jnp.all(jnp.isfinite(jax.vmap(start.log_prob)(values)))
+
+
+@jax.jit
+def _log_probs(model: Model, values: Num[Array, " n"]) -> Num[Array, "..."]:
+    return jax.vmap(model.log_prob)(values)

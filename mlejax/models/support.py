@@ -1,0 +1,71 @@
+"""The observations that a family gives a density."""
+
+import dataclasses
+import math
+
+import numpy as np
+from jaxtyping import Array, Bool, Num
+
+
+@dataclasses.dataclass(frozen=True)
+class Support:
+    """A set of real numbers: an interval, or the whole numbers in it.
+
+    Args:
+        lower: the lower end, in the units of the data; may be infinite.
+        upper: the upper end, likewise.
+        lower_included: whether the lower end itself belongs to it; an infinite end never does.
+        upper_included: likewise of the upper end.
+        whole: whether only whole numbers belong to it, of whatever type: 2 and 2.0 alike.
+
+    Raises:
+        ValueError: no number lies between the ends.
+
+    Example:
+        >>> import numpy as np
+        >>> import mlejax
+        >>> counts = mlejax.Support(lower=0, whole=True)
+        >>> counts.rule
+        'whole numbers >= 0'
+        >>> counts.contains(np.array([0.0, 1.5, 2.0, -1.0]))
+        array([ True, False,  True, False])
+    """
+
+    lower: float | int = -math.inf
+    upper: float | int = math.inf
+    lower_included: bool = True
+    upper_included: bool = True
+    whole: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.lower < self.upper:
+            raise ValueError(f"a support needs lower < upper; got lower={self.lower}, upper={self.upper}")
+
+    @property
+    def rule(self) -> str:
+        """What the observations must be, to follow "needs"."""
+        ends = []
+        if math.isfinite(self.lower):
+            ends.append(f"{'>=' if self.lower_included else '>'} {self.lower:g}")
+        if math.isfinite(self.upper):
+            ends.append(f"{'<=' if self.upper_included else '<'} {self.upper:g}")
+        kind = "whole numbers" if self.whole else "numbers"
+        if ends == ["> 0"]:
+            return f"positive {kind}"
+        return f"{kind} {' and '.join(ends)}" if ends else f"finite {kind}"
+
+    def contains(self, values: Num[Array | np.ndarray, "*shape"]) -> Bool[Array | np.ndarray, "*shape"]:
+        """Return where `values`, of any shape, belong to it; NaN and infinity never do. May be traced."""
+        above = values >= self.lower if self.lower_included and math.isfinite(self.lower) else values > self.lower
+        below = values <= self.upper if self.upper_included and math.isfinite(self.upper) else values < self.upper
+        inside = above & below
+        return inside & (values == values.round()) if self.whole else inside
+
+
+numbers = Support()
+"""All finite numbers."""
+
+positive_numbers = Support(lower=0, lower_included=False)
+numbers_from_zero = Support(lower=0)
+fractions = Support(lower=0, upper=1, lower_included=False, upper_included=False)
+counts = Support(lower=0, whole=True)

@@ -1,0 +1,130 @@
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import mlejax
+from mlejax import Beta, Exponential, Gamma, LogNormal, Model, Normal, Poisson, Support, Weibull, parameter, positive
+from mlejax.samples.observations import admits, as_observations, check_support
+
+OUTSIDE = {
+    "a negative duration": (Exponential(1.0), [1.0, -1.0, 2.0], r"Exponential needs numbers >= 0; got -1.0 at index 1"),
+    "half a count": (Poisson(1.0), [1.5, 2.0, 3.0], r"Poisson needs whole numbers >= 0; got 1.5 at index 0"),
+    "a negative count": (Poisson(1.0), [0, 3, -2], r"Poisson needs whole numbers >= 0; got -2 at index 2"),
+    "zero": (Gamma(2.0, 1.0), [0.0, 2.0], r"Gamma needs positive numbers; got 0.0 at index 0"),
+    "a log of nothing": (LogNormal(0.0, 1.0), [1.0, 0.0], r"LogNormal needs positive numbers; got 0.0 at index 1"),
+    "a fraction of one": (Beta(1.0, 1.0), [0.5, 1.0], r"Beta needs numbers > 0 and < 1; got 1.0 at index 1"),
+    "a negative time": (Weibull(1.0, 1.0), [-0.5, 1.0], r"Weibull needs positive numbers; got -0.5 at index 0"),
+}
+outside = pytest.mark.parametrize(("model", "values", "message"), OUTSIDE.values(), ids=OUTSIDE)
+
+
+@outside
+def test_observations_outside_the_support_are_refused_by_value_place_and_rule(model, values, message):
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        mlejax.train(model, values, validation_fraction=0, progress=False)
+
+
+@pytest.mark.parametrize(
+    ("model", "values"),
+    [
+        (Exponential(1.0), [0.0, 2.5]),
+        (Poisson(1.0), [0.0, 3.0]),
+        (Poisson(1.0), np.array([0, 3], np.uint8)),
+        (Gamma(2.0, 1.0), [1e-300, 700.0]),
+        (Normal(0.0, 1.0), [-3, 4]),
+    ],
+    ids=["a duration of zero", "counts as floats", "small integers", "far apart", "integers"],
+)
+def test_observations_at_the_edge_of_the_support_pass(model, values):
+    check_support(model, as_observations(values))
+
+
+def test_the_place_may_be_a_line_of_a_file():
+    with pytest.raises(ValueError, match=r"got -1\.0 in line 12 of waits\.csv$"):
+        check_support(
+            Exponential(1.0), np.array([1.0, 2.0, -1.0]), place=lambda index: f"in line {index + 10} of waits.csv"
+        )
+
+
+class Guarded(Model):
+    """A density that ends, with no support declared."""
+
+    rate: float = parameter(positive)
+
+    def log_prob(self, x):
+        return jnp.where(x >= 0, jnp.log(self.rate) - self.rate * x, -jnp.inf)
+
+
+class Die(Model):
+    """A loaded die: `sides` is static, and decides the support."""
+
+    slope: float
+    sides: int = eqx.field(static=True, default=6)
+
+    @property
+    def support(self):
+        return Support(1, self.sides, whole=True)
+
+    def log_prob(self, x):
+        faces = jnp.arange(1.0, self.sides + 1)
+        return self.slope * x - jax.scipy.special.logsumexp(self.slope * faces)
+
+
+def test_every_start_must_give_the_observations_a_density():
+    values = np.array([1.0, 1e150])
+    check_support(Normal(0.0, 1e300), values)
+    with pytest.raises(ValueError, match=r"= -inf at index 1 for Normal\(mean=0.0, variance=1e-300\)"):
+        check_support(Normal(0.0, 1e300), values, starts=[Normal(1.0, 1e300), Normal(0.0, 1e-300)])
+
+
+def test_a_support_may_depend_on_static_fields():
+    values = as_observations([1, 8, 2])
+    check_support(Die(0.1, 8), values)
+    with pytest.raises(ValueError, match="Die needs whole numbers >= 1 and <= 6; got 8 at index 1"):
+        check_support(Die(0.1), values)
+
+
+def test_a_model_of_ones_own_need_not_declare_a_support():
+    with pytest.raises(ValueError, match=r"got log_prob\(-1.0\) = -inf at index 1 for Guarded\(rate=2.0\)"):
+        check_support(Guarded(2.0), np.array([1.0, -1.0]))
+
+
+ADMITTED = {
+    "all inside": (Exponential(1.0), [0.0, 2.0], True),
+    "one outside, though its density is finite": (Exponential(1.0), [0.0, -2.0], False),
+    "not whole, though its density is finite": (Poisson(1.0), [0.0, 1.5], False),
+    "no density, nothing declared": (Guarded(1.0), [1.0, -1.0], False),
+    "a density, nothing declared": (Guarded(1.0), [1.0, 1.5], True),
+    "no density at this start": (Normal(0.0, 1e-300), [1.0, 1e150], False),
+    "the same at another start": (Normal(0.0, 1e300), [1.0, 1e150], True),
+}
+
+
+@pytest.mark.parametrize(("start", "values", "expected"), ADMITTED.values(), ids=ADMITTED)
+def test_a_drawn_sample_is_judged_inside_a_compiled_program(start, values, expected, x64):
+    found = jax.jit(admits)(start, jnp.array(values))
+    assert (found.shape, found.dtype) == ((), bool)
+    assert bool(found) is expected
+
+
+def test_samples_and_starts_are_judged_one_by_one_under_vmap(x64):
+    samples = jnp.array([[1.0, 2.0], [1.0, -2.0], [3.0, 0.0]])
+    found = jax.vmap(admits, (None, 0))(Exponential(1.0), samples)
+    assert found.tolist() == [True, False, True]
+    starts = Normal(jnp.zeros(2), jnp.array([1e-300, 1e300]))
+    assert jax.vmap(admits, (0, None))(starts, jnp.array([0.0, 1e150])).tolist() == [False, True]
+
+
+def test_a_masked_value_is_not_data():
+    values = np.ma.masked_array([1.0, 2.0, 1e9], mask=[False, False, True])
+    with pytest.raises(ValueError, match=r"must not be masked; got a masked value at index 2: use .*compressed\(\)"):
+        as_observations(values)
+    np.testing.assert_array_equal(as_observations(values.compressed()), [1.0, 2.0])
+    np.testing.assert_array_equal(as_observations(np.ma.masked_array([1.0, 2.0])), [1.0, 2.0])
+
+
+def test_integers_beyond_those_with_a_sign_become_floats():
+    found = as_observations(np.array([2**63, 3], np.uint64))
+    np.testing.assert_array_equal(found, [2.0**63, 3.0])
