@@ -280,7 +280,7 @@ def _json(options: Any, record: dict[str, Any]) -> None:
 
 
 def read_numbers(file: str, column: str | None) -> np.ndarray:
-    """One column of finite numbers from a .csv (also .gz) or .npy file.
+    """Read one column of finite numbers from a file.
 
     Raises:
         UsageError: naming the file, and the line and column of the first thing that is not a finite number.
@@ -288,7 +288,7 @@ def read_numbers(file: str, column: str | None) -> np.ndarray:
     from ..samples.files import TableError, read_column
 
     try:
-        return read_column(file, column)
+        return read_column(file, column).values
     except TableError as problem:
         raise UsageError(str(problem)) from None
 

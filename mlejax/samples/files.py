@@ -1,50 +1,112 @@
-"""A column of numbers from a file."""
+"""Columns of numbers from files: every cell is checked, and the first that is malformed is named with its line."""
 
+import bisect
+import contextlib
 import csv
+import dataclasses
 import gzip
-import math
+import io
+import itertools
+import re
+import sys
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
+from .cells import DELIMITERS, almost_number, is_number, listed, number, shown
+
+SNIFFED = 1 << 16
+"""Bytes at the beginning of a file from which its kind is told."""
+
+_KINDS = {
+    b"PK\x03\x04": "a ZIP archive (a spreadsheet, or several arrays)",
+    b"\x1f\x8b": "compressed by gzip, which a name that ends in .gz says",
+    b"\xff\xfe": "UTF-16 text; save it as UTF-8",
+    b"\xfe\xff": "UTF-16 text; save it as UTF-8",
+    b"\x93NUMPY": "a NumPy array, which a name that ends in .npy says",
+    b"PAR1": "a Parquet file",
+    b"ARROW1": "an Arrow file",
+    b"\x89HDF": "an HDF5 file",
+    b"%PDF": "a PDF",
+    b"\x89PNG": "a picture",
+}
+"""First bytes of files that are no tables of text."""
+
+_OTHERS = (
+    *(".json", ".jsonl", ".xls", ".xlsx", ".ods", ".parquet", ".feather", ".arrow", ".h5", ".hdf5", ".nc", ".npz"),
+    *(".pkl", ".pickle", ".mat", ".sav", ".dta", ".rds", ".zip", ".xz", ".bz2", ".zst", ".7z", ".tar", ".html"),
+    *(".xml", ".yaml", ".yml", ".pdf", ".png", ".jpg"),
+)
+"""Endings of the names of files that are no tables of text either."""
+
 
 class TableError(ValueError):
-    """A file is not a table of numbers; the message names the file, the line and the column."""
+    """A file that is not a table of numbers; the message names the file, the line and the column."""
 
 
-def read_column(file: str, column: str | None = None) -> np.ndarray:
-    """One column of a .csv (also .gz) or .npy file: (n,) finite numbers, at least two, not all equal.
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """A column of numbers, and where each of them stands in its file."""
+
+    values: np.ndarray  # (n,) finite float64
+    file: str
+    name: str  # in words, such as "column 'cm'"
+    starts: tuple[int, ...] = ()  # indices from which on lines follow each other; none in an array
+    lines: tuple[int, ...] = ()  # the line of each of these
+
+    def place(self, index: int) -> str:
+        """Return where the value with this index stands, such as "heights.csv, line 7, column 'cm'"."""
+        if not self.starts:
+            return f"{self.file}, {self.name}, index {index}"
+        run = bisect.bisect_right(self.starts, index) - 1
+        return f"{self.file}, line {self.lines[run] + index - self.starts[run]}, {self.name}"
+
+
+def read_column(file: str, column: str | None = None, delimiter: str | None = None) -> Column:
+    """Read one column of finite numbers: at least two, not all equal.
 
     Args:
-        file: the path.
+        file: a .csv, .tsv or other text file (also with .gz), a .npy file, or `-` for text on standard input.
         column: a name from the header, or a number from 1; not needed when there is one column.
+        delimiter: what stands between cells: comma, semicolon, tab or pipe, or the character itself; by default what
+            the first lines show.
+
+    Returns:
+        The column; `.values` holds the numbers, (n,) float64, and `.place(index)` says where one of them stands.
 
     Raises:
-        TableError: naming the file, and where there is one the line and the column.
+        TableError: the file is not such a table; the message names the file, the line and the column of the first
+            thing that is malformed.
     """
     path = Path(file)
     try:
-        values, where = _read_npy(path, column) if path.suffix == ".npy" else _read_csv(path, column)
+        if other := next((end for end in _OTHERS if file.lower().removesuffix(".gz").endswith(end)), None):
+            raise TableError(f"{file}: {other} files are not read; give a .csv, .tsv, .txt (also .gz) or .npy file")
+        found = _read_npy(path, column) if path.suffix.lower() == ".npy" else _read_text(file, column, delimiter)
     except FileNotFoundError:
         raise TableError(f"{file}: no such file") from None
     except IsADirectoryError:
         raise TableError(f"{file}: is a directory, not a file of numbers") from None
-    except (OSError, EOFError, UnicodeDecodeError, zlib.error, csv.Error) as error:
+    except PermissionError:
+        raise TableError(f"{file}: may not be read (permission denied)") from None
+    except (OSError, EOFError, zlib.error) as error:
         raise TableError(f"{file}: cannot be read: {error}") from None
+    values = found.values
     if len(values) == 0:
-        raise TableError(f"{file}: no numbers in {where}")
+        raise TableError(f"{file}: no numbers in {found.name}")
     if len(values) == 1:
-        raise TableError(f"{file}: one number in {where}; an estimate needs at least two")
+        raise TableError(f"{file}: one number in {found.name}; an estimate needs at least two")
     if np.all(values == values[0]):
         raise TableError(
-            f"{file}: all {len(values)} numbers in {where} equal {values[0]:g}; there is nothing to estimate"
+            f"{file}: all {len(values)} numbers in {found.name} equal {values[0]:g}; there is nothing to estimate"
         )
-    return values
+    return found
 
 
-def _read_npy(path: Path, column: str | None) -> tuple[np.ndarray, str]:
+def _read_npy(path: Path, column: str | None) -> Column:
     try:
         with open(path, "rb") as handle:
             array = np.load(handle, allow_pickle=False)
@@ -56,67 +118,191 @@ def _read_npy(path: Path, column: str | None) -> tuple[np.ndarray, str]:
         raise TableError(f"{path}: not an array of numbers but of {array.dtype}")
     where = "the array"
     if array.ndim == 2:
-        index = _column_index(path, [str(i + 1) for i in range(array.shape[1])], column, named=False)
+        index = _column_index(str(path), [str(i + 1) for i in range(array.shape[1])], column, named=False)
         array, where = array[:, index], f"column {index + 1}"
     if array.ndim != 1:
         raise TableError(f"{path}: an array of shape {array.shape} is not a column")
+    if column not in (None, "1") and where == "the array":
+        raise TableError(f"{path}: no column {shown(str(column))}; the array is one column without a name")
     bad = np.flatnonzero(~np.isfinite(array))
     if len(bad):
         raise TableError(f"{path}, {where}: {array[bad[0]]} at index {bad[0]} is not a finite number")
-    return array.astype(np.float64), where
+    return Column(array.astype(np.float64), str(path), where)
 
 
-def _read_csv(path: Path, column: str | None) -> tuple[np.ndarray, str]:
-    # Spreadsheets begin a file with a byte order mark, which is no part of the first cell.
-    with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8-sig", newline="") as handle:
-        rows = _rows(csv.reader(handle))
-        first = next(rows, None)
-        if first is None:
-            raise TableError(f"{path}: the file is empty")
-        line, cells = first
-        named = not all(_is_number(cell) for cell in cells)
-        names = [cell.strip() for cell in cells] if named else [str(i + 1) for i in range(len(cells))]
-        index = _column_index(path, names, column, named)
-        where = f"column {names[index]!r}" if named else f"column {index + 1}"
-        values = [] if named else [_number(path, line, where, cells, index)]
-        values.extend(_number(path, line, where, cells, index) for line, cells in rows)
-    return np.array(values, np.float64), where
+# Text -----------------------------------------------------------------------------------------------------------------
 
 
-def _rows(reader: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
-    """Line numbers and cells, without blank lines."""
-    for cells in reader:
-        if any(cell.strip() for cell in cells):
-            yield reader.line_num, cells  # type: ignore[attr-defined]
+def _read_text(file: str, column: str | None, delimiter: str | None) -> Column:
+    with _opened(file) as handle:
+        # Spreadsheets begin a file with a byte order mark, which is no part of the first cell. Bytes that are not UTF-8
+        # become lone surrogates, which `_Lines` finds: so the line is known.
+        text = io.TextIOWrapper(handle, encoding="utf-8-sig", errors="surrogateescape", newline="")
+        lines = _Lines(file, text)
+        separator = _separator(file, lines.first(2), delimiter)
+        return _column(file, _rows(file, lines, separator), separator, column)
 
 
-def _is_number(cell: str) -> bool:
+@contextlib.contextmanager
+def _opened(file: str) -> Iterator[io.BufferedReader]:
+    """Open a file for its bytes, after a look at the first of them."""
+    with contextlib.ExitStack() as closing:
+        if file == "-":
+            raw: IO[bytes] | gzip.GzipFile = sys.stdin.buffer
+        else:
+            raw = closing.enter_context(open(file, "rb"))
+            if file.lower().endswith(".gz"):
+                raw = closing.enter_context(gzip.GzipFile(fileobj=raw))
+        handle = raw if isinstance(raw, io.BufferedReader) else io.BufferedReader(raw, SNIFFED)  # type: ignore[arg-type]
+        head = handle.peek(SNIFFED)
+        kind = next((kind for magic, kind in _KINDS.items() if head.startswith(magic)), None)
+        if kind is None and b"\0" in head:
+            kind = "UTF-16 text or a binary file; save it as UTF-8 text"
+        if kind is not None:
+            raise TableError(f"{file}: not a table of text but {kind}")
+        yield handle
+
+
+class _Lines:
+    """The lines of a file, counted, the last one remembered; those that are not text are refused."""
+
+    def __init__(self, file: str, text: Iterator[str]):
+        self.file, self.text, self.number, self.last, self.ahead = file, text, 0, "", [""] * 0
+
+    def first(self, count: int) -> list[str]:
+        """Return the first lines that are not blank; they are read again."""
+        found: list[str] = []
+        while len(found) < count and (line := next(self.text, None)) is not None:
+            self.ahead.append(line)
+            if line.strip():
+                found.append(line)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        for ahead in (self.ahead, self.text):
+            for line in ahead:
+                self.number += 1
+                self.last = line
+                if not line.isascii():
+                    self._check_encoding(line)
+                elif "\0" in line:
+                    raise TableError(f"{self.file}, line {self.number}: a NUL character; this is not a file of text")
+                yield line
+
+    def _check_encoding(self, line: str) -> None:
+        try:
+            line.encode()
+        except UnicodeEncodeError as error:
+            byte = ord(line[error.start]) & 0xFF
+            raise TableError(
+                f"{self.file}, line {self.number}: not UTF-8 text (byte 0x{byte:02x}); save the file as UTF-8"
+            ) from None
+
+
+def _separator(file: str, first: list[str], delimiter: str | None) -> str:
+    """Return the character between cells: the one that is asked for, or the one that the first two lines agree on."""
+    if delimiter is not None:
+        by_name = {name: character for character, name in DELIMITERS.items()}
+        character = by_name.get(delimiter.lower(), "\t" if delimiter == "\\t" else delimiter)
+        if character not in DELIMITERS:
+            choices = ", ".join(DELIMITERS.values())
+            raise TableError(f"--delimiter must be one of {choices}, or the character; got {shown(delimiter)}")
+        return character
+    if file.lower().removesuffix(".gz").endswith(".tsv"):
+        return "\t"
+    agreed = [character for character in ",;\t" if _agree(first, character)]
+    if len(agreed) > 1:
+        names = " and ".join(DELIMITERS[character] for character in agreed)
+        raise TableError(f"{file}: the first lines may be cut at {names}; say which with --delimiter")
+    return agreed[0] if agreed else ","
+
+
+def _agree(lines: list[str], separator: str) -> bool:
+    """Return whether a separator cuts all lines into as many cells, and into several."""
     try:
-        float(cell)
-    except ValueError:
+        counts = {len(next(csv.reader([line], delimiter=separator))) for line in lines}
+    except csv.Error:  # which is met again, with its line, when all is read
         return False
-    return True
+    return len(counts) == 1 and counts != {1}
 
 
-def _number(path: Path, line: int, where: str, cells: list[str], index: int) -> float:
-    place = f"{path}, line {line}, {where}"
-    if index >= len(cells) or not cells[index].strip():
-        raise TableError(f"{place}: no value")
-    if not _is_number(cells[index]):
-        raise TableError(f"{place}: {cells[index].strip()!r} is not a number")
-    if not math.isfinite(value := float(cells[index])):
-        raise TableError(f"{place}: {cells[index].strip()} is not a finite number")
-    return value
+def _rows(file: str, lines: _Lines, separator: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the number of its first line and the cells of every row; lines that are blank are no rows."""
+    # Strict: a quote in the wrong place is an error, where the lenient reader would make another cell of two.
+    reader = csv.reader(iter(lines), delimiter=separator, strict=True)
+    while True:
+        line = lines.number + 1
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            raise TableError(f"{file}, line {line}: not a row of cells: {error}") from None
+        if cells is None:
+            return
+        if len(cells) > 1 or (cells and (cells[0].strip() or lines.last.strip())):
+            yield line, cells
 
 
-def _column_index(path: Path, names: list[str], column: str | None, named: bool) -> int:
+def _column(file: str, rows: Iterator[tuple[int, list[str]]], separator: str, column: str | None) -> Column:
+    """Read the numbers of one column, and check that every row has as many cells as the first."""
+    begin, first = next(rows, (0, []))
+    if not first:
+        raise TableError(f"{file}: the file is empty")
+    named = not all(map(is_number, first))
+    names = [cell.strip() for cell in first] if named else [str(i + 1) for i in range(len(first))]
+    index = _column_index(file, names, column, named)
+    where = f"column {shown(names[index])}" if named else f"column {index + 1}"
+    if named:
+        _check_name(file, begin, names[index], column, alone=len(first) == 1)
+    values: list[float] = []
+    starts: list[int] = []
+    lines: list[int] = []
+    expected = 0
+    for line, cells in rows if named else itertools.chain([(begin, first)], rows):
+        if len(cells) != len(first):
+            raise TableError(f"{file}, line {line}: {_mismatch(len(cells), len(first), separator, named)}")
+        if line != expected:
+            starts.append(len(values))
+            lines.append(line)
+        try:
+            values.append(number(cells[index], separator))
+        except ValueError as error:
+            raise TableError(f"{file}, line {line}, {where}: {error}") from None
+        expected = line + 1
+    return Column(np.array(values, np.float64), file, where, tuple(starts), tuple(lines))
+
+
+def _mismatch(count: int, expected: int, separator: str, named: bool) -> str:
+    """Return how a row differs from the first one."""
+    found = f"{count} cell{'s' * (count != 1)} where the {'header' if named else 'first line'} has {expected}"
+    if separator == "," and count > expected:
+        return f"{found}; is this a decimal comma? write a point"
+    return f"{found} (cells are cut at the {DELIMITERS[separator]}; --delimiter names another)"
+
+
+def _check_name(file: str, line: int, name: str, column: str | None, alone: bool) -> None:
+    """Refuse a first line that may be a header or data: to take the one for the other would lose a number."""
+    if is_number(name) and column != name:
+        raise TableError(
+            f"{file}, line {line}: {name} may be a number or the name of a column; add a header, or choose the column "
+            f"by that name (--column {name})"
+        )
+    if almost_number(name) and (name or alone):
+        raise TableError(f"{file}, line {line}: {shown(name)} is neither a number nor the name of a column")
+
+
+def _column_index(file: str, names: list[str], column: str | None, named: bool) -> int:
     if column is None:
         if len(names) == 1:
             return 0
-        raise TableError(f"{path}: {len(names)} columns ({', '.join(names)}); say which with --column")
+        raise TableError(f"{file}: {len(names)} columns ({listed(names)}); say which with --column")
+    if names.count(column) > 1:
+        places = [str(i + 1) for i, name in enumerate(names) if name == column]
+        raise TableError(
+            f"{file}: columns {' and '.join(places[:2])} are both named {shown(column)}; give the number of the column"
+        )
     if column in names:
         return names.index(column)
-    if column.isdecimal() and 1 <= int(column) <= len(names):
+    if re.fullmatch("[0-9]{1,9}", column) and 1 <= int(column) <= len(names):
         return int(column) - 1
     kind = "columns are" if named else "columns have no names and are numbered"
-    raise TableError(f"{path}: no column {column!r}; the {kind} {', '.join(names)}")
+    raise TableError(f"{file}: no column {shown(column)}; the {kind} {listed(names)}")

@@ -1,7 +1,11 @@
 """A column of numbers from a file; and a readable refusal of everything else."""
 
+import csv
 import gzip
+import io
 
+import hypothesis
+import hypothesis.strategies as st
 import numpy as np
 import pytest
 
@@ -20,7 +24,17 @@ GOOD = {
     "a byte order mark before a name": ("a.csv", "\ufeffcm,kg\n1.5,3\n2.5,4\n", "cm", [1.5, 2.5]),
     "a byte order mark before a number": ("a.csv", "\ufeff1.5\n2.5\n", None, [1.5, 2.5]),
     "exponents": ("a.csv", "1e3\n-2.5E-3\n", None, [1000.0, -0.0025]),
-    "more cells in some lines": ("a.csv", "1,1.5\n2,2.5,9\n", "2", [1.5, 2.5]),
+    "old line ends": ("a.csv", "cm\r1.5\r2.5\r", None, [1.5, 2.5]),
+    "semicolons": ("a.csv", "id;cm\n1;1.5\n2;2.5\n", "cm", [1.5, 2.5]),
+    "semicolons without a header": ("a.csv", "1;1.5\n2;2.5\n", "2", [1.5, 2.5]),
+    "tabs": ("a.txt", "id\tcm\n1\t1.5\n2\t2.5\n", "cm", [1.5, 2.5]),
+    "tabs by the name": ("a.tsv", "cm, at noon\tkg\n1.5\t3\n2.5\t4\n", "cm, at noon", [1.5, 2.5]),
+    "a semicolon in a name": ("a.csv", "a;b,cm\n1,1.5\n2,2.5\n", "cm", [1.5, 2.5]),
+    "a name of another language": ("a.csv", "größe\n1.5\n2.5\n", "größe", [1.5, 2.5]),
+    "a line end within quotes": ("a.csv", 'name,cm\n"An\nn",1.5\nBob,2.5\n', "cm", [1.5, 2.5]),
+    "a year as a name": ("a.csv", "country,1990\nA,1.5\nB,2.5\n", "1990", [1.5, 2.5]),
+    "a first column without a name": ("a.csv", ",cm\n1,1.5\n2,2.5\n", "cm", [1.5, 2.5]),
+    "points without digits on one side": ("a.csv", ".5\n2.\n+3\n", None, [0.5, 2.0, 3.0]),
 }
 
 
@@ -29,7 +43,7 @@ GOOD = {
 def test_tables_that_are_read(tmp_path, name, text, column, values, compressed):
     file = tmp_path / (name + ".gz" * compressed)
     file.write_bytes(gzip.compress(text.encode()) if compressed else text.encode())
-    found = read_column(str(file), column)
+    found = read_column(str(file), column).values
     assert found.dtype == np.float64
     np.testing.assert_array_equal(found, values)
 
@@ -46,7 +60,7 @@ def test_tables_that_are_read(tmp_path, name, text, column, values, compressed):
 )
 def test_arrays_that_are_read(tmp_path, array, column, values):
     np.save(tmp_path / "a.npy", array)
-    found = read_column(str(tmp_path / "a.npy"), column)
+    found = read_column(str(tmp_path / "a.npy"), column).values
     assert found.dtype == np.float64
     np.testing.assert_array_equal(found, values)
 
@@ -58,22 +72,66 @@ BAD = {
     "one number": (b"1.5\n", None, "one number in column 1; an estimate needs at least two"),
     "all equal": (b"2\n2.0\n2e0\n", None, "all 3 numbers in column 1 equal 2; there is nothing to estimate"),
     "a word": (b"cm\n1.5\nhigh\n", None, "line 3, column 'cm': 'high' is not a number"),
-    "a comma for the point": (b'cm\n"1,5"\n"2,5"\n', None, "line 2, column 'cm': '1,5' is not a number"),
-    "semicolons": (b"a;b\n1;2\n3;4\n", None, "line 2, column 'a;b': '1;2' is not a number"),
-    "not a number": (b"1.5\n2.5\nnan\n", None, "line 3, column 1: nan is not a finite number"),
-    "infinite": (b"cm\n1.5\n-inf\n", None, "line 3, column 'cm': -inf is not a finite number"),
-    "too large": (b"1.5\n1e999\n", None, "line 2, column 1: 1e999 is not a finite number"),
+    "a decimal comma in quotes": (b'cm\n"1,5"\n"2,5"\n', None, "line 2, column 'cm': '1,5' is .*write a decimal point"),
+    "a decimal comma": (b"y\n1,5\n2,7\n", None, "line 2: 2 cells where the header has 1; is this a decimal comma"),
+    "decimal commas, semicolons": (b"a;b\n1,5;2\n", "a", "line 2, column 'a': '1,5' is .*write a decimal point"),
+    "commas or semicolons": (b"1,5;2,7\n3,1;4,2\n", "1", "may be cut at comma and semicolon; say which .*--delimiter"),
+    "semicolons in one column": (b"cm\n1;2\n3;4\n", None, "'1;2' is not a number; are cells cut at the semicolon"),
+    "more cells than the header": (b"a,b\n1,2\n3,4,5\n", "a", "line 3: 3 cells where the header has 2"),
+    "more cells than the first line": (b"1,2\n3,4,5\n", "1", "line 2: 3 cells where the first line has 2"),
+    "fewer cells, in another column": (b"a,b,c\n1,2,3\n4,5\n", "a", "line 3: 2 cells where the header has 3"),
+    "nothing but commas": (b"a,b\n1,2\n,\n", "a", "line 3, column 'a': no value"),
+    "an empty cell in quotes": (b'a\n1\n""\n2\n', None, "line 3, column 'a': no value"),
+    "not a number": (b"1.5\n2.5\nnan\n", None, "line 3, column 1: 'nan' is not a finite number"),
+    "not a number first": (b"nan\n1.5\n2.5\n", None, "line 1: 'nan' is neither a number nor the name of a column"),
+    "a gap first": (b'""\n1.5\n2.5\n', None, "line 1: '' is neither a number nor the name of a column"),
+    "an odd number first": (b"1_000\n1.5\n2.5\n", None, "line 1: '1_000' is neither a number nor the name"),
+    "a name beside a number": (b"Ann,1.5\nBob,2.5\n", "2", r"line 1: 1\.5 may be a number or the name of a column"),
+    "infinite": (b"cm\n1.5\n-inf\n", None, "line 3, column 'cm': '-inf' is not a finite number"),
+    "too large": (b"1.5\n1e999\n", None, "line 2, column 1: '1e999' is not a finite number"),
+    "too small": (b"1.5\n1e-999\n", None, "line 2, column 1: '1e-999' is too small for float64, where it would be 0"),
+    "an underscore": (b"cm\n1.5\n1_000\n", None, "line 3, column 'cm': '1_000' is not a number; write digits 0 to 9"),
+    "fullwidth digits": (
+        "cm\n1.5\n\uff11\uff12\n".encode(),
+        None,
+        "line 3, column 'cm': '\uff11\uff12' is not a number",
+    ),
+    "a thousands separator": (b'cm\n1.5\n"1,000"\n', None, "line 3, column 'cm': '1,000' is not a number"),
+    "hexadecimal": (b"cm\n1.5\n0x10\n", None, "line 3, column 'cm': '0x10' is not a number"),
     "a gap": (b"a,b\n1,2\n3,\n", "b", "line 3, column 'b': no value"),
-    "a short line": (b"a,b\n1,2\n3\n", "b", "line 3, column 'b': no value"),
+    "a short line": (b"a,b\n1,2\n3\n", "b", "line 3: 1 cell where the header has 2"),
     "a blank line before": (b"a,b\n\n1,2\n\n3,x\n", "b", "line 5, column 'b': 'x' is not a number"),
+    "a line end within quotes before": (b'a,b\n"1\n",2\n3,x\n', "b", "line 4, column 'b': 'x' is not a number"),
+    "a quote that closes too early": (b'cm\n1.5\n"2"5\n', None, "line 3: not a row of cells"),
+    "a quote that never closes": (b'cm\n1.5\n"2\n3\n', None, "line 3: not a row of cells"),
     "which of two": (b"a,b\n1,2\n3,4\n", None, r"2 columns \(a, b\); say which with --column"),
     "which of two numbers": (b"1,2\n3,4\n", None, r"2 columns \(1, 2\); say which with --column"),
+    "which of many": (
+        b",".join(b"c%d" % i for i in range(2000)),
+        None,
+        r"2000 columns \(c0, .*c11, ... and 1,988 more",
+    ),
+    "a long name": (b"a" * 500 + b",b\n1,2\n", None, r"\(a{40}\.\.\. \(500 characters\), b\)"),
     "no such name": (b"a,b\n1,2\n3,4\n", "c", "no column 'c'; the columns are a, b"),
     "no such number": (b"1,2\n3,4\n", "3", "no column '3'; the columns have no names and are numbered 1, 2"),
     "column nought": (b"a,b\n1,2\n3,4\n", "0", "no column '0'"),
     "an odd digit": (b"a,b\n1,2\n3,4\n", "\u00b2", "no column"),
-    "not text": (b"1.5\n\xff\xfe\n", None, "cannot be read: 'utf-8' codec"),
-    "an endless cell": (b'1.5\n"' + b"1" * 200_000, None, "cannot be read: field larger than"),
+    "a name twice": (
+        b"a,b,a\n1,2,3\n4,5,6\n",
+        "a",
+        "columns 1 and 3 are both named 'a'; give the number of the column",
+    ),
+    "not text": (b"1.5\n\xff\xfe\n", None, "line 2: not UTF-8 text .byte 0xff.; save the file as UTF-8"),
+    "a NUL late": (b"1.5\n" * 30_000 + b"2\0\n", None, "line 30001: a NUL character"),
+    "UTF-16": ("cm\n1.5\n2.5\n".encode("utf-16"), None, "not a table of text but UTF-16 text; save it as UTF-8"),
+    "UTF-16 without a mark": (
+        "1.5\n2.5\n".encode("utf-16-le"),
+        None,
+        "not a table of text but UTF-16 text or a binary",
+    ),
+    "a spreadsheet": (b"PK\x03\x04 and more", None, "not a table of text but a ZIP archive"),
+    "compressed": (gzip.compress(b"1.5\n2.5\n"), None, "not a table of text but compressed by gzip"),
+    "an endless cell": (b'1.5\n"' + b"1" * 200_000, None, "line 2: not a row of cells: field larger than"),
 }
 
 
@@ -109,6 +167,7 @@ NOT_ARRAYS = {
     "no such column": (saved, np.zeros((2, 2)), "3", "no column '3'; the columns have no names and are numbered 1, 2"),
     "not finite": (saved, np.array([1.0, 2.0, np.nan]), None, "the array: nan at index 2 is not a finite number"),
     "no numbers": (saved, np.array([]), None, "no numbers in the array"),
+    "a column of one": (saved, np.arange(3.0), "2", "no column '2'; the array is one column without a name"),
     "nothing": (lambda path, _: path.write_bytes(b""), None, None, "cannot be read"),
     "a text": (lambda path, _: path.write_bytes(b"1.5\n2.5\n"), None, None, "not an array of numbers"),
 }
@@ -136,3 +195,105 @@ def test_a_damaged_archive(tmp_path, damage):
     file.write_bytes(damage(gzip.compress(b"1.5\n2.5\n" * 50)))
     with pytest.raises(TableError, match=r"a\.csv\.gz: cannot be read: "):
         read_column(str(file))
+
+
+def test_a_damaged_first_byte(tmp_path):
+    (tmp_path / "a.csv").write_bytes(b"\x001.5\n2.5\n")
+    with pytest.raises(TableError, match="a binary file"):
+        read_column(str(tmp_path / "a.csv"))
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.XLSX", "a.parquet", "a.json.gz"])
+def test_other_kinds_of_files_are_refused_by_name(tmp_path, name):
+    (tmp_path / name).write_text("1.5\n2.5\n")
+    with pytest.raises(TableError, match=r"files are not read; give a \.csv, \.tsv, \.txt .* or \.npy file"):
+        read_column(str(tmp_path / name))
+
+
+def test_a_name_that_only_contains_such_an_ending(tmp_path):
+    (tmp_path / "a.json.csv").write_text("1.5\n2.5\n")
+    assert read_column(str(tmp_path / "a.json.csv")).values.tolist() == [1.5, 2.5]
+
+
+@pytest.mark.parametrize("asked", ["semicolon", ";"])
+def test_a_delimiter_that_is_asked_for(tmp_path, asked):
+    (tmp_path / "a.csv").write_text("a,b;c\n1,5;2.5\n3,1;4.5\n")
+    assert read_column(str(tmp_path / "a.csv"), "2", asked).values.tolist() == [2.5, 4.5]
+    with pytest.raises(TableError, match=r"--delimiter must be one of comma, semicolon, tab, pipe, .* got 'x'"):
+        read_column(str(tmp_path / "a.csv"), "2", "x")
+
+
+def test_standard_input(monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"cm\n1.5\n2.5\n")))
+    assert read_column("-").values.tolist() == [1.5, 2.5]
+
+
+def test_where_a_number_stands(tmp_path):
+    file = tmp_path / "a.csv"
+    file.write_text('name,cm\nAnn,1\n\n\n"Bo\nb",2\nCy,3\nDi,4\n')
+    found = read_column(str(file), "cm")
+    lines = [found.place(index).removeprefix(f"{file}, line ").removesuffix(", column 'cm'") for index in range(4)]
+    assert lines == ["2", "5", "7", "8"]
+    np.save(tmp_path / "a.npy", [1.0, 2.0])
+    assert read_column(str(tmp_path / "a.npy")).place(1).endswith("a.npy, the array, index 1")
+
+
+# Random tables ----------------------------------------------------------------------------------------------------
+
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
+TEXT = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0\r"), max_size=6)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("random")
+
+
+def written(folder, rows, delimiter, **quoting):
+    file = folder / "a.csv"
+    with file.open("w", newline="", encoding="utf-8") as handle:
+        csv.writer(handle, delimiter=delimiter, **quoting).writerows(rows)
+    return file
+
+
+@hypothesis.given(
+    st.lists(st.tuples(FINITE, TEXT, FINITE), min_size=2, max_size=8),
+    st.sampled_from(",;\t|"),
+    st.sampled_from(["\n", "\r\n"]),
+    st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+)
+def test_what_is_written_is_read_back(folder, rows, delimiter, end, quoting):
+    hypothesis.assume(len({row[2] for row in rows}) > 1)
+    file = written(folder, [("a", "b", "c"), *rows], delimiter, lineterminator=end, quoting=quoting)
+    assert read_column(str(file), "c", delimiter).values.tolist() == [row[2] for row in rows]
+
+
+@hypothesis.given(st.lists(st.tuples(FINITE, FINITE), min_size=2, max_size=8), st.sampled_from(",;\t"), st.booleans())
+def test_the_delimiter_is_recognized(folder, rows, delimiter, header):
+    hypothesis.assume(len({row[1] for row in rows}) > 1)
+    file = written(folder, [("a", "b")] * header + rows, delimiter)
+    assert read_column(str(file), "2").values.tolist() == [row[1] for row in rows]
+
+
+@hypothesis.given(st.data())
+def test_a_damaged_table_is_read_as_the_csv_module_reads_it_or_not_at_all(folder, data):
+    """Whatever is inserted, deleted or replaced: every number is the one that stands in that row and column."""
+    rows = data.draw(st.lists(st.tuples(st.integers(0, 999), FINITE), min_size=2, max_size=5))
+    file = written(folder, [("a", "b"), *rows], ",")
+    text = file.read_text()
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = data.draw(st.integers(0, len(text)))
+        odd = data.draw(
+            st.sampled_from([",", ";", '"', "\n", "_", ".", "e", "-", " ", "7", "\uff17", "nan", "\0", "\t"])
+        )
+        text = text[:at] + odd + text[at + data.draw(st.integers(0, 3)) :]
+    file.write_text(text, encoding="utf-8")
+    try:
+        found = read_column(str(file), "b", ",").values.tolist()
+    except TableError:
+        return
+    table = [row for row in csv.reader(io.StringIO(text, newline="")) if "".join(row).strip()]
+    place = [cell.strip() for cell in table[0]].index("b")
+    assert {len(row) for row in table} == {len(table[0])}
+    assert [repr(value) for value in found] == [repr(float(row[place])) for row in table[1:]]
+    assert all(set(row[place].strip()) <= set("0123456789+-.eE") for row in table[1:])

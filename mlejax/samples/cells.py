@@ -1,0 +1,79 @@
+"""One cell of a table, or one word of a command line, as a number: strictly, so that nothing is read as another."""
+
+import math
+import re
+
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+"""A number as a file or a command line may write it: ASCII digits, and no separators between them."""
+
+DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
+"""What may stand between the cells of a line, and its name."""
+
+_NOT_FINITE = frozenset(("nan", "inf", "+inf", "-inf", "infinity", "+infinity", "-infinity"))
+_MISSING = _NOT_FINITE | {"", "na", "n/a", "null", "none", "-", "?", "."}
+_MOST_NAMES, _MOST_LETTERS = 12, 40
+
+
+def is_number(text: str) -> bool:
+    """Return whether this is a number, spaces around it apart; it may still be too large for float64."""
+    return NUMBER.fullmatch(text.strip()) is not None
+
+
+def number(text: str, separator: str = ",") -> float:
+    """Read a finite number.
+
+    Args:
+        text: the cell; spaces around the number do not count.
+        separator: the character at which its line was cut into cells, for the advice in the message.
+
+    Raises:
+        ValueError: it is not a number, or float64 cannot hold it; the message says why, without a place.
+    """
+    text = text.strip()
+    if not NUMBER.fullmatch(text):
+        raise ValueError(_why_not(text, separator))
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{shown(text)} is not a finite number: it is too large for float64")
+    if value == 0.0 and re.search("[1-9]", re.split("[eE]", text)[0]):
+        raise ValueError(f"{shown(text)} is too small for float64, where it would be 0")
+    return value
+
+
+def almost_number(text: str) -> bool:
+    """Return whether what is no number was perhaps meant to be one, or to say that there is none."""
+    if text.lower() in _MISSING:
+        return True
+    try:
+        float(text.replace(",", "."))
+    except ValueError:
+        return False
+    return not is_number(text)
+
+
+def listed(names: list[str]) -> str:
+    """Return the first of many names, and how many more there are."""
+    few = ", ".join(shortened(name) for name in names[:_MOST_NAMES])
+    return few if len(names) <= _MOST_NAMES else f"{few}, ... and {len(names) - _MOST_NAMES:,} more"
+
+
+def shown(text: str) -> str:
+    """Return what a person wrote, in quotes, shortened where it is long, for a message."""
+    return repr(shortened(text))
+
+
+def shortened(text: str) -> str:
+    """Return the beginning of a long text, and how long it is."""
+    return text if len(text) <= _MOST_LETTERS else f"{text[:_MOST_LETTERS]}... ({len(text):,} characters)"
+
+
+def _why_not(text: str, separator: str) -> str:
+    if not text:
+        return "no value"
+    if text.lower() in _NOT_FINITE:
+        return f"{shown(text)} is not a finite number"
+    if re.fullmatch(r"[+-]?\d+,\d+", text, re.ASCII):
+        return f"{shown(text)} is not a number; write a decimal point in place of the comma"
+    if other := next((other for other in ";\t|" if other in text and other != separator), None):
+        return f"{shown(text)} is not a number; are cells cut at the {DELIMITERS[other]}? --delimiter says so"
+    return f"{shown(text)} is not a number" + ("; write digits 0 to 9 alone" if almost_number(text) else "")

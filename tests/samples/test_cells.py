@@ -1,0 +1,53 @@
+"""Numbers in words: strictly."""
+
+import math
+
+import hypothesis
+import hypothesis.strategies as st
+import pytest
+
+from mlejax.samples import cells
+
+
+@hypothesis.given(st.floats(allow_nan=False, allow_infinity=False))
+def test_every_number_that_python_writes_is_read(value):
+    for text in (repr(value), f"{value:.17g}", f"{value:.17E}", f" {value!r}\t"):
+        assert repr(cells.number(text)) == repr(value)
+
+
+@hypothesis.given(st.text(st.sampled_from("0123456789.eE+-_, nainf\uff11"), max_size=8))
+def test_what_is_read_is_what_python_reads_without_its_liberties(text):
+    try:
+        value = cells.number(text)
+    except ValueError:
+        return
+    assert value == float(text)
+    assert math.isfinite(value)
+    assert not set(text.strip()) - set("0123456789.eE+-")
+    assert cells.is_number(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["1_0", "\uff11", "nan", "inf", "-Infinity", "", " ", "1 0", "0x1", "1e", ".", "e5", "1,5"]
+)
+def test_what_is_refused(text):
+    assert not cells.is_number(text)
+    with pytest.raises(ValueError, match=r"not a number|not a finite number|no value"):
+        cells.number(text)
+
+
+@pytest.mark.parametrize(("text", "message"), [("1e999", "too large"), ("-2e-400", "too small")])
+def test_what_float64_cannot_hold(text, message):
+    with pytest.raises(ValueError, match=message):
+        cells.number(text)
+
+
+@pytest.mark.parametrize("text", ["0", "-0.0", "0e-999", "0.000e5", "5e-324"])
+def test_nought_and_the_smallest_are_numbers(text):
+    assert cells.number(text) == float(text)
+
+
+def test_long_texts_are_shortened():
+    assert cells.shown("9" * 5000) == f"'{'9' * 40}... (5,000 characters)'"
+    assert cells.listed(["a"] * 12) == ", ".join(["a"] * 12)
+    assert cells.listed(["a"] * 13).endswith("... and 1 more")
