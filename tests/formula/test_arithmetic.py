@@ -4,6 +4,7 @@ import mpmath
 import numpy as np
 import pytest
 
+from mlejax.formula import arithmetic
 from mlejax.formula.arithmetic import log, reciprocal
 
 EDGES = [
@@ -23,24 +24,23 @@ EDGES = [
 ]
 
 
-def ulps(x):
-    """How far `log` is from 40 digits, in units of the last place of the exact result."""
-    with jax.enable_x64(True):
-        found = np.asarray(jax.jit(log)(jnp.asarray(x, jnp.float64)))
+def ulps(function, exact, x):
+    """How far a function is from 40 digits at most, in units of the last place of the exact result."""
+    found = np.asarray(jax.jit(function)(jnp.asarray(x)))
     with mpmath.workdps(40):
-        exact = [mpmath.log(mpmath.mpf(float(value))) for value in x]
-        return [
-            float(abs(mpmath.mpf(float(y)) - e) / np.spacing(max(abs(float(e)), np.finfo(float).tiny)))
-            for y, e in zip(found, exact, strict=True)
-        ]
+        expected = [exact(mpmath.mpf(float(value))) for value in x]
+        errors = [abs(mpmath.mpf(float(y)) - e) for y, e in zip(found, expected, strict=True)]
+        units = [np.spacing(max(abs(float(e)), np.finfo(float).tiny)) for e in expected]
+        return max(float(error / mpmath.mpf(float(unit))) for error, unit in zip(errors, units, strict=True))
 
 
-def test_log_is_within_one_unit_of_the_last_place_over_the_whole_range():
+def test_log_is_within_one_unit_of_the_last_place_over_the_whole_range(x64):
     random = np.random.RandomState(0)
     everywhere = np.exp(random.uniform(-744, 709, 2000))
     near_one = 1 + random.normal(size=1000) * np.exp(random.uniform(-30, -1, 1000))
     subnormal = 5e-324 * random.randint(1, 2**31, 500).astype(float) ** random.uniform(0, 1.4, 500)
-    assert max(ulps(np.concatenate([everywhere, near_one[near_one > 0], subnormal, EDGES]))) < 1.0
+    x = np.concatenate([everywhere, near_one[near_one > 0], subnormal, EDGES])
+    assert ulps(log, mpmath.log, x) < 1.0
 
 
 @pytest.mark.parametrize(
@@ -72,3 +72,66 @@ def test_the_bits_do_not_depend_on_the_length_of_the_vector():
         whole = np.asarray(jax.jit(log)(jnp.asarray(x)))
         alone = np.array([np.asarray(jax.jit(log)(jnp.asarray(value))) for value in x])
     np.testing.assert_array_equal(whole, alone)
+
+
+def test_exp_is_within_one_unit_of_the_last_place(x64):
+    random = np.random.RandomState(0)
+    everywhere, near_zero = random.uniform(-708.39, 709.78, 3000), random.normal(size=1000)
+    edges = [0.0, 1e-300, -1e-17, 709.782712893384, -708.3964185322641, 709.0895657128241, -708.0, 0.34657359027997264]
+    assert ulps(arithmetic.exp, mpmath.exp, np.concatenate([everywhere, near_zero, edges])) < 1.0
+
+
+def test_log1p_is_within_one_and_a_half_units_of_the_last_place(x64):
+    random = np.random.RandomState(0)
+    near_zero = random.choice([-1, 1], 2000) * np.exp(random.uniform(-700, -0.1, 2000))
+    large, near_one = np.exp(random.uniform(0, 709.7, 1000)), random.uniform(-0.999, 3, 2000)
+    edges = [np.nextafter(-1.0, 0), 0.4142135623730951, -0.2928932188134524, 2.0**53, 1.4e308, np.finfo(float).max]
+    assert ulps(arithmetic.log1p, mpmath.log1p, np.concatenate([near_zero, large, near_one, edges])) < 1.5
+
+
+@pytest.mark.parametrize(
+    ("name", "x", "expected"),
+    [
+        ("exp", np.inf, np.inf), ("exp", -np.inf, 0.0), ("exp", np.nan, np.nan), ("exp", 0.0, 1.0),
+        ("exp", 709.7827128933841, np.inf), ("exp", 1e300, np.inf), ("exp", -708.4, 0.0), ("exp", -1e300, 0.0),
+        ("log1p", np.inf, np.inf), ("log1p", -np.inf, np.nan), ("log1p", np.nan, np.nan), ("log1p", 0.0, 0.0),
+        ("log1p", -1.0, -np.inf), ("log1p", np.nextafter(-1.0, -2), np.nan),
+    ],
+)  # fmt: skip
+def test_special_values(name, x, expected, x64):
+    np.testing.assert_array_equal(np.asarray(getattr(arithmetic, name)(jnp.asarray(x))), expected)
+
+
+@pytest.mark.parametrize("name", ["exp", "log1p"])
+def test_derivatives_of_elementary_functions(name, x64):
+    fast, own, x = getattr(arithmetic, name), getattr(jnp, name), jnp.asarray([-0.9, 1e-9, 0.4, 7.84])
+    for derivative in (jax.grad, lambda f: jax.grad(jax.grad(f)), lambda f: jax.jacfwd(jax.grad(f))):
+        np.testing.assert_allclose(jax.vmap(derivative(fast))(x), jax.vmap(derivative(own))(x), rtol=1e-14)
+
+
+@pytest.mark.parametrize("name", ["exp", "log1p", "logaddexp"])
+def test_float32_is_left_to_jax(name):
+    x = [jnp.asarray([0.1, 1.0, 7.0], jnp.float32)] * (2 if name == "logaddexp" else 1)
+    found = getattr(arithmetic, name)(*x)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, getattr(jnp, name)(*x), rtol=3e-7)
+
+
+PAIRS = [(1.0, 2.0), (2.0, 1.0), (3.0, 3.0), (800.0, -800.0), (-1e5, -1e5 - 40), (np.inf, 1.0), (-np.inf, 2.0)]
+
+BOTH_INFINITE = [(np.inf, np.inf), (-np.inf, -np.inf), (np.nan, 1.0)]
+
+
+@pytest.mark.parametrize("pair", PAIRS + BOTH_INFINITE, ids=str)
+def test_logaddexp(pair, x64):
+    a, b = map(jnp.asarray, pair)
+    np.testing.assert_allclose(arithmetic.logaddexp(a, b), jnp.logaddexp(a, b), rtol=4e-16)
+    if pair in PAIRS:
+        slopes = jax.grad(arithmetic.logaddexp, (0, 1))(a, b)
+        with mpmath.workdps(40):
+            share = 1 / (1 + mpmath.exp(mpmath.mpf(float(b)) - mpmath.mpf(float(a))))
+            np.testing.assert_allclose(slopes, (float(share), float(1 - share)), rtol=1e-15)
+    if np.all(np.isfinite(pair)):
+        point = jnp.asarray(pair)
+        hessians = [jax.hessian(lambda v, f=f: f(*v))(point) for f in (arithmetic.logaddexp, jnp.logaddexp)]
+        np.testing.assert_allclose(*hessians, rtol=1e-13, atol=1e-17)  # JAX's own rounds to 1e-17

@@ -1,3 +1,5 @@
+"""What counts as observations, and what is refused."""
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -128,3 +130,73 @@ def test_a_masked_value_is_not_data():
 def test_integers_beyond_those_with_a_sign_become_floats():
     found = as_observations(np.array([2**63, 3], np.uint64))
     np.testing.assert_array_equal(found, [2.0**63, 3.0])
+
+
+BAD = {
+    "words": (["a", "b"], TypeError, "observations must be real numbers; got an array of <U1"),
+    "truth values": ([True, False], TypeError, "observations must be real numbers; got an array of bool"),
+    "complex": ([1j, 2.0], TypeError, "observations must be real numbers; got an array of complex128"),
+    "objects": ([1.0, None], TypeError, "observations must be real numbers; got an array of object"),
+    "a matrix": (np.zeros((3, 2)), ValueError, r"observations must be one-dimensional; got shape \(3, 2\)"),
+    "a number": (3.0, ValueError, r"observations must be one-dimensional; got shape \(\)"),
+    "nothing": ([], ValueError, "observations must hold at least two values; got 0"),
+    "one": ([1.0], ValueError, "observations must hold at least two values; got 1"),
+    "nan": ([1.0, 2.0, np.nan, np.nan], ValueError, "observations must be finite; got nan at index 2"),
+    "infinity": ([1.0, -np.inf], ValueError, "observations must be finite; got -inf at index 1"),
+    "all equal": ([2.5] * 7, ValueError, "observations must not be constant; all 7 values equal 2.5"),
+    "equal integers": ([3, 3], ValueError, "observations must not be constant; all 2 values equal 3"),
+}
+
+
+@pytest.mark.parametrize(("values", "error", "message"), BAD.values(), ids=BAD)
+def test_bad_observations_are_refused(values, error, message):
+    with pytest.raises(error, match=message):
+        as_observations(values)
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype"),
+    [
+        ([1, 2], np.int64),
+        (np.array([1, 2], np.uint8), np.int64),
+        (np.array([1, 2.5], np.float32), np.float64),
+        ((1, 2.5), np.float64),
+    ],
+    ids=["integers", "small integers", "float32", "a tuple"],
+)
+def test_good_observations_become_float64_or_stay_integers(values, dtype):
+    found = as_observations(values)
+    assert found.dtype == dtype
+    np.testing.assert_array_equal(found, values)
+
+
+def test_the_name_in_the_message_can_be_chosen():
+    with pytest.raises(ValueError, match=r"data\.txt must hold at least two values"):
+        as_observations([], "data.txt")
+
+
+WITHOUT_DENSITY = {
+    "too far for floating point": (Normal(0.0, 1e-300), [1.0, 1e200], r"log_prob\(1e\+200\) = -inf at index 1"),
+}
+
+
+@pytest.mark.parametrize(("model", "values", "message"), WITHOUT_DENSITY.values(), ids=WITHOUT_DENSITY)
+def test_observations_without_density_at_the_start_are_refused(model, values, message):
+    with pytest.raises(ValueError, match="observations must have a finite log-density at the start; got " + message):
+        check_support(model, np.array(values))
+
+
+def test_observations_inside_the_support_pass():
+    check_support(Gamma(2.0, 1.0), np.array([1e-300, 700.0]))
+    check_support(Normal(0.0, 1.0), np.array([-3, 4]))
+
+
+def test_a_log_prob_that_is_not_one_number_is_refused():
+    class Pair(Model):
+        a: float
+
+        def log_prob(self, x):
+            return jnp.stack([x, self.a])
+
+    with pytest.raises(ValueError, match=r"Pair.log_prob must return one number; got shape \(2,\)"):
+        check_support(Pair(1.0), np.array([1.0, 2.0]))

@@ -10,10 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mlejax
-from mlejax import Exponential, Gamma, Model, Normal, Observations, Summary, parameter, positive, real, summarize
-from mlejax.samples.observations import as_observations, check_support
-from mlejax.samples.representation import as_sample
-from mlejax.samples.split import split, validation_count
+from mlejax import Exponential, Model, Normal, Summary, parameter, positive, real, summarize
 from mlejax.samples.summary import accurate_mean, find_form, summarize_with
 
 
@@ -35,122 +32,6 @@ class Crossed(Model):
 
     def log_prob(self, x):
         return -((x - self.a) ** 2) * (jnp.log(x) - self.b) - self.a**2
-
-
-# Validation -------------------------------------------------------------------------------------------------------
-
-BAD = {
-    "words": (["a", "b"], TypeError, "observations must be real numbers; got an array of <U1"),
-    "truth values": ([True, False], TypeError, "observations must be real numbers; got an array of bool"),
-    "complex": ([1j, 2.0], TypeError, "observations must be real numbers; got an array of complex128"),
-    "objects": ([1.0, None], TypeError, "observations must be real numbers; got an array of object"),
-    "a matrix": (np.zeros((3, 2)), ValueError, r"observations must be one-dimensional; got shape \(3, 2\)"),
-    "a number": (3.0, ValueError, r"observations must be one-dimensional; got shape \(\)"),
-    "nothing": ([], ValueError, "observations must hold at least two values; got 0"),
-    "one": ([1.0], ValueError, "observations must hold at least two values; got 1"),
-    "nan": ([1.0, 2.0, np.nan, np.nan], ValueError, "observations must be finite; got nan at index 2"),
-    "infinity": ([1.0, -np.inf], ValueError, "observations must be finite; got -inf at index 1"),
-    "all equal": ([2.5] * 7, ValueError, "observations must not be constant; all 7 values equal 2.5"),
-    "equal integers": ([3, 3], ValueError, "observations must not be constant; all 2 values equal 3"),
-}
-
-
-@pytest.mark.parametrize(("values", "error", "message"), BAD.values(), ids=BAD)
-def test_bad_observations_are_refused(values, error, message):
-    with pytest.raises(error, match=message):
-        as_observations(values)
-
-
-@pytest.mark.parametrize(
-    ("values", "dtype"),
-    [
-        ([1, 2], np.int64),
-        (np.array([1, 2], np.uint8), np.int64),
-        (np.array([1, 2.5], np.float32), np.float64),
-        ((1, 2.5), np.float64),
-    ],
-    ids=["integers", "small integers", "float32", "a tuple"],
-)
-def test_good_observations_become_float64_or_stay_integers(values, dtype):
-    found = as_observations(values)
-    assert found.dtype == dtype
-    np.testing.assert_array_equal(found, values)
-
-
-def test_the_name_in_the_message_can_be_chosen():
-    with pytest.raises(ValueError, match=r"data\.txt must hold at least two values"):
-        as_observations([], "data.txt")
-
-
-OUTSIDE = {
-    "too far for floating point": (Normal(0.0, 1e-300), [1.0, 1e200], r"log_prob\(1e\+200\) = -inf at index 1"),
-}
-
-
-@pytest.mark.parametrize(("model", "values", "message"), OUTSIDE.values(), ids=OUTSIDE)
-def test_observations_without_density_at_the_start_are_refused(model, values, message):
-    with pytest.raises(ValueError, match="observations must have a finite log-density at the start; got " + message):
-        check_support(model, np.array(values))
-
-
-def test_observations_inside_the_support_pass():
-    check_support(Gamma(2.0, 1.0), np.array([1e-300, 700.0]))
-    check_support(Normal(0.0, 1.0), np.array([-3, 4]))
-
-
-def test_a_log_prob_that_is_not_one_number_is_refused():
-    class Pair(Model):
-        a: float
-
-        def log_prob(self, x):
-            return jnp.stack([x, self.a])
-
-    with pytest.raises(ValueError, match=r"Pair.log_prob must return one number; got shape \(2,\)"):
-        check_support(Pair(1.0), np.array([1.0, 2.0]))
-
-
-# Split ------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("n", [2, 5, 99, 100, 101, 1000])
-@pytest.mark.parametrize(("fraction", "seed"), [(0.2, 42), (0.25, 0), (0.01, 7)], ids=str)
-def test_split_is_the_rule_of_scikit_learn(n, fraction, seed):
-    values = np.random.RandomState(n).normal(size=n)
-    train, validation = oracles.train_test_indices(n, fraction, seed)
-    found = split(values, fraction, seed)
-    np.testing.assert_array_equal(found[0], values[train])
-    np.testing.assert_array_equal(found[1], values[validation])
-    assert len(found[0]) + len(found[1]) == n
-
-
-def test_split_of_ten_as_scikit_learn_1_9_gives_it():
-    # train_test_split(np.arange(10), test_size=0.2, random_state=42), run once with scikit-learn itself.
-    train, validation = split(np.arange(10), 0.2, 42)
-    assert (train.tolist(), validation.tolist()) == ([5, 0, 7, 2, 9, 4, 3, 6], [8, 1])
-
-
-def test_a_fraction_of_zero_keeps_everything_in_order():
-    values = np.arange(9.0)
-    train, validation = split(values, 0, 42)
-    np.testing.assert_array_equal(train, values)
-    assert validation.shape == (0,)
-
-
-@pytest.mark.parametrize("fraction", [-0.1, 1.0, 1.5, float("nan")])
-def test_fractions_outside_zero_to_one_are_refused(fraction):
-    with pytest.raises(ValueError, match=f"validation_fraction must be at least 0 and below 1; got {fraction}"):
-        split(np.arange(9.0), fraction, 42)
-
-
-def test_a_fraction_that_leaves_nothing_is_refused():
-    with pytest.raises(ValueError, match=r"validation_fraction=0\.95 leaves none of 10 observations to train on"):
-        validation_count(10, 0.95)
-
-
-@pytest.mark.parametrize("seed", [-1, 2**32])
-def test_seeds_that_numpy_does_not_have_are_refused(seed):
-    with pytest.raises(ValueError, match="split_seed must be a whole number from 0 to 4,294,967,295; got "):
-        split(np.arange(9.0), 0.2, seed)
 
 
 # Merging ----------------------------------------------------------------------------------------------------------
@@ -254,14 +135,6 @@ def test_summaries_batch_under_vmap(x64):
     found = jax.vmap(lambda s: s.mean_log_prob(Normal(1.0, 2.0)))(batch)
     expected = [oracles.Statistics.of(row).log_likelihood(1.0, 2.0) / 60 for row in x]
     np.testing.assert_allclose(found, expected, rtol=1e-14)
-
-
-def test_arrays_are_wrapped_and_samples_are_left_alone():
-    sample, _ = summarize(Normal(0.0, 1.0), np.arange(9.0))
-    assert as_sample(sample) is sample
-    wrapped = as_sample([1.0, 2.0, 3.0])
-    assert isinstance(wrapped, Observations)
-    assert wrapped.count == 3
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 10, 99, 100, 101])

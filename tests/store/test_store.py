@@ -1,88 +1,30 @@
 """Results on disk: resuming, extending, refusing, repairing; and what a kill or Ctrl-C leaves."""
 
 import dataclasses
-import functools
 import json
 import os
-import random
-import re
-import signal
 import stat
-import subprocess
-import sys
-import time
 from pathlib import Path
 
-import jax
 import numpy as np
 import pytest
 import xarray
 import zarr
-from helpers import ROOT, arrays, assert_same_bits
+from helpers import arrays, assert_same_bits
+from stored import RATES, SEEDS, in_pieces, sweep
 from zoo import Rayleigh
 
 import mlejax
 from mlejax.results.schema import QUANTITIES
 from mlejax.status import Status
 from mlejax.store import layout, lock, store
-from mlejax.store.layout import StoreError, batch_shape
+from mlejax.store.layout import StoreError
 from mlejax.store.store import Store, load
 from mlejax.sweeps import collect, measure
 
-SEEDS, RATES = [3, 4, 5, 6], [0.1, 0.2, 0.5, 1.0, 2.0]
-sweep = functools.partial(
-    mlejax.sweep, mlejax.Normal(0.0, 1.0), observations=500, max_epochs=400, draw="numpy", progress=False
-)
+pytestmark = pytest.mark.usefixtures("small_batches")
+
 NAMES = ("mean", "variance", *QUANTITIES)
-
-
-@pytest.fixture(autouse=True)
-def small_batches(monkeypatch):
-    """Five batches, one for each rate, so that there is something between nothing and everything."""
-    monkeypatch.setattr(layout, "SMALLEST_BATCH", 5)
-
-
-@pytest.fixture(scope="module")
-def fresh():
-    result = sweep(seeds=SEEDS, learning_rates=RATES)
-    assert result.shape == (4, 5)
-    return result
-
-
-@pytest.fixture
-def saved(tmp_path, fresh):
-    sweep(seeds=SEEDS, learning_rates=RATES, out=tmp_path / "atlas")
-    return tmp_path / "atlas"
-
-
-@pytest.fixture
-def computed(monkeypatch):
-    """The runs that are computed, by number, call by call."""
-    calls = []
-    run_all = measure.run_all
-
-    def counted(engine, devices, shared, waiting, *rest):
-        calls.append(sorted(waiting.tolist()))
-        return run_all(engine, devices, shared, waiting, *rest)
-
-    monkeypatch.setattr(measure, "run_all", counted)
-    return calls
-
-
-def in_pieces(monkeypatch, most=1000, size=4):
-    """Runs end `size` at a time, and are measured at once; after so many pieces comes Ctrl-C."""
-    run_all = measure.run_all
-
-    def pieces(*arguments):
-        count = 0
-        for ids, states in run_all(*arguments):
-            for first in range(0, len(ids), size):
-                if (count := count + 1) > most:
-                    raise KeyboardInterrupt
-                part = slice(first, first + size)
-                yield ids[part], jax.tree.map(lambda leaf, part=part: leaf[part], states)
-
-    monkeypatch.setattr(measure, "run_all", pieces)
 
 
 # What is written --------------------------------------------------------------------------------------------------
@@ -125,14 +67,6 @@ def test_a_namesake_of_a_model_of_the_library_is_not_taken_for_it():
     other = store._family("Normal", ["mean", "sd"])
     assert other is not mlejax.Normal
     assert other(1.0, 2.0).sd == 2.0
-
-
-@pytest.mark.parametrize("shape", [(1,), (100, 41), (1000, 1000), (3, 1, 5000), (100_000, 7)])
-def test_batches_are_neither_tiny_nor_huge(shape, monkeypatch):
-    monkeypatch.setattr(layout, "SMALLEST_BATCH", 256)
-    size, count = np.prod(batch_shape(shape)), np.prod(shape)
-    assert min(count, 128) <= size <= layout.LARGEST_BATCH
-    assert all(1 <= part <= whole for part, whole in zip(batch_shape(shape), shape, strict=True))
 
 
 # Going on ---------------------------------------------------------------------------------------------------------
@@ -362,96 +296,6 @@ def test_a_full_disk_is_told_and_nothing_is_lost(tmp_path, fresh, monkeypatch):
     assert_same_bits(sweep(seeds=SEEDS, learning_rates=RATES, out=tmp_path), fresh)
 
 
-# One at a time ----------------------------------------------------------------------------------------------------
-
-
-def open_store(path):
-    return Store(path, {"seed": np.arange(3)}, ("mean",), {"a": 1})
-
-
-def test_a_second_handle_is_refused_until_the_first_is_closed(tmp_path):
-    first = open_store(tmp_path)
-    with pytest.raises(StoreError, match=rf"is in use by another process \(pid {os.getpid()}\)\. Wait for it"):
-        open_store(tmp_path)
-    first.close()
-    open_store(tmp_path).close()
-
-
-def test_a_second_process_is_refused(tmp_path):
-    program = f"""
-import sys, numpy as np
-from mlejax.store.store import Store
-held = Store({str(tmp_path)!r}, {{"seed": np.arange(3)}}, ("mean",), {{"a": 1}})
-print("held", flush=True)
-sys.stdin.read()
-"""
-    command = [sys.executable, "-c", program]
-    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
-        try:
-            assert other.stdout.readline() == "held\n"
-            with pytest.raises(StoreError, match=rf"in use by another process \(pid {other.pid}\)"):
-                open_store(tmp_path)
-        finally:
-            other.kill()
-    open_store(tmp_path).close()  # the system let go of the lock
-
-
-# Damage -----------------------------------------------------------------------------------------------------------
-
-
-def chunks(path, name):
-    found = sorted(file for file in (path / name / "c").rglob("*") if file.is_file())
-    assert len(found) == 5
-    return found
-
-
-def flip_a_bit(file):
-    content = bytearray(file.read_bytes())
-    content[len(content) // 2] ^= 1
-    file.write_bytes(content)
-
-
-@pytest.mark.parametrize("name", ["variance", "status", "epochs"])
-@pytest.mark.parametrize("spoil", [flip_a_bit, lambda file: file.write_bytes(b"")], ids=["a bit flipped", "emptied"])
-def test_a_damaged_batch_is_found_and_repaired(saved, fresh, computed, name, spoil):
-    spoil(chunks(saved, name)[1])
-    for use in (load, lambda path: sweep(seeds=SEEDS, learning_rates=RATES, out=path)):
-        with pytest.raises(StoreError, match=rf"1 damaged batch, {name}\[0:4, 1:2\] first; .* \(--repair\)"):
-            use(saved)
-    assert_same_bits(sweep(seeds=SEEDS, learning_rates=RATES, out=saved, repair=True), fresh)
-    assert computed == [[1, 6, 11, 16]]
-    assert_same_bits(load(saved), fresh)
-
-
-def test_a_repair_that_is_killed_leaves_nothing_half_repaired(saved, fresh, monkeypatch):
-    """The batch is written before all of its runs are there again; the kill comes before its status is written."""
-
-    class KilledError(BaseException):
-        pass
-
-    write_whole = layout._write_whole
-
-    def killed_at_a_status(file, content):
-        if "status" in file.parts:
-            raise KilledError
-        write_whole(file, content)
-
-    flip_a_bit(chunks(saved, "mean")[1])
-    with monkeypatch.context() as patch:
-        patch.setattr(measure, "SECONDS_BETWEEN_CONCLUSIONS", 0.0)
-        patch.setattr("mlejax.sweeps.collect.SECONDS_BETWEEN_SAVES", -1.0)
-        in_pieces(patch, size=1)
-        patch.setattr(layout, "_write_whole", killed_at_a_status)
-        with pytest.raises(KilledError):
-            sweep(seeds=SEEDS, learning_rates=RATES, out=saved, repair=True)
-    part = load(saved)
-    done = part.status != Status.RUNNING
-    assert done.sum() == 16
-    for name, array in arrays(part).items():
-        np.testing.assert_array_equal(array[done], arrays(fresh)[name][done], err_msg=name)
-    assert_same_bits(sweep(seeds=SEEDS, learning_rates=RATES, out=saved), fresh)
-
-
 @pytest.mark.parametrize(
     ("given", "message"),
     [({"settings": 1}, "'settings' is recorded by the sweep itself"), ({"a": np.nan}, "Out of range float values")],
@@ -463,104 +307,4 @@ def test_attributes_that_would_spoil_the_store_are_refused_before_anything_is_ru
     assert not (tmp_path / "atlas").exists()
 
 
-def test_a_batch_that_is_lost_is_computed_again(saved, fresh, computed):
-    chunks(saved, "status")[2].unlink()
-    assert_same_bits(sweep(seeds=SEEDS, learning_rates=RATES, out=saved), fresh)
-    assert computed == [[2, 7, 12, 17]]
-
-
-def test_a_chunk_that_finished_runs_should_have_is_missed(saved, fresh, computed):
-    chunks(saved, "mean")[2].unlink()
-    with pytest.raises(StoreError, match=r"1 damaged batch, mean\[0:4, 2:3\] first"):
-        load(saved)
-    assert_same_bits(sweep(seeds=SEEDS, learning_rates=RATES, out=saved, repair=True), fresh)
-    assert computed == [[2, 7, 12, 17]]
-
-
-@pytest.mark.parametrize("name", ["mean", "status", "epochs"])
-def test_chunks_are_written_byte_for_byte_as_zarr_would(saved, tmp_path, name):
-    """The last of them reaches beyond the array."""
-    values = np.arange(14).reshape(7, 2)
-    path = tmp_path / "by zarr"
-    layout.create(path, {"seed": np.arange(7), "learning_rate": np.arange(2)}, ("mean", "variance"), {})
-    array = zarr.open_group(path, mode="r+")[name]
-    assert array.chunks == (5, 1)
-    array[...] = values
-    whole = {n: values.astype(array.dtype if n == name else float) for n in (name, "status")}
-    for batch in np.ndindex(2, 2):
-        layout.write_batch(tmp_path / "by hand", batch, (5, 1), whole)
-    files = [file for file in path.joinpath(name, "c").rglob("*") if file.is_file()]
-    assert len(files) == 4
-    for file in files:
-        assert file.read_bytes() == (tmp_path / "by hand" / file.relative_to(path)).read_bytes()
-
-
-# Kill and Ctrl-C --------------------------------------------------------------------------------------------------
-
-LASTING = {"observations": 1000, "max_epochs": 5000, "tolerance": 0.0, "patience": 1_000_000}
 """No run ends early; `tests.slow` takes five calls for each. A device has eight times as many as it has lanes."""
-
-
-def started(folder):
-    """A sweep of 64 x 32 runs in a process of its own, as from a shell."""
-    command = [sys.executable, "-m", "tests.slow", "sweep", "--seeds", "0:64", "--learning-rates", "0.01:1:32"]
-    command += ["--devices", "2", "--out", str(folder)]
-    for name, value in LASTING.items():
-        command += ["--" + name.replace("_", "-"), str(value)]
-    kept = {k: v for k, v in os.environ.items() if k not in ("XLA_FLAGS", "JAX_NUM_CPU_DEVICES")}
-    kept["XDG_CACHE_HOME"] = str(folder.parent / "cache")
-    return subprocess.Popen(command, env=kept, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-
-
-def read_until_more_than(count, stream):
-    """Wait until its progress bar has counted more runs."""
-    said = b""
-    while not any(int(runs) > count for runs in re.findall(rb"(\d+)/2048", said)):
-        piece = stream.read1(4096)
-        assert piece, said.decode()
-        said += piece
-
-
-def ended_by(how, folder, delay, count=0):
-    """A sweep that gets a signal so long after so many runs have ended (or, with no delay, as soon as it writes)."""
-    with started(folder) as process:
-        if delay is None:
-            while not (folder / ".making").exists() and not (folder / "zarr.json").exists():
-                assert process.poll() is None, process.stderr.read().decode()
-                time.sleep(0.001)
-        else:
-            read_until_more_than(count, process.stderr)
-            time.sleep(delay)
-        process.send_signal(how)
-        out, err = process.communicate(timeout=60)
-    return process.returncode, out.decode(), err.decode()
-
-
-def test_killed_and_interrupted_a_sweep_ends_with_the_same_bits(tmp_path):
-    folder = tmp_path / "atlas"
-    rates = np.geomspace(0.01, 1, 32)
-    start = mlejax.Normal(0.0, 1.0)
-    reference = mlejax.sweep(start, seeds=range(64), learning_rates=rates, **LASTING, progress=False)
-
-    def finished():
-        part = load(folder)
-        done = part.status != Status.RUNNING
-        for name, array in arrays(part).items():
-            np.testing.assert_array_equal(array[done], arrays(reference)[name][done], err_msg=name)
-        return int(done.sum())
-
-    assert ended_by(signal.SIGKILL, folder, None)[0] == -signal.SIGKILL
-    counts, moment = [0], random.Random(0)
-    for _ in range(2):
-        assert ended_by(signal.SIGKILL, folder, moment.uniform(0.0, 0.3), counts[-1])[0] == -signal.SIGKILL
-        counts.append(finished())
-    status, out, err = ended_by(signal.SIGINT, folder, 0.0, counts[-1])
-    counts.append(finished())
-    assert (status, out) == (130, "")
-    assert f"mlejax sweep: interrupted. Finished runs are safe in {folder}; the same command goes on from there." in err
-    assert "Traceback" not in err
-    assert counts == sorted(counts)  # nothing that was finished is lost
-    assert counts[-2] < counts[-1] < 2048  # what Ctrl-C found finished was kept
-    whole = mlejax.sweep(start, seeds=range(64), learning_rates=rates, **LASTING, progress=False, out=folder)
-    assert_same_bits(whole, reference)
-    assert finished() == 2048

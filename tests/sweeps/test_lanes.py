@@ -2,7 +2,6 @@
 
 import functools
 import threading
-from concurrent.futures import ThreadPoolExecutor
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +11,7 @@ import pytest
 
 import mlejax
 from mlejax import devices, progress
-from mlejax.ascent import pace, packing
+from mlejax.ascent import pace
 from mlejax.samples.raw import Observations
 from mlejax.status import Status
 from mlejax.sweeps import lanes, schedule
@@ -32,28 +31,6 @@ def a_run(rate, max_epochs=60):
         train=None,
         validation=None,
     )
-
-
-# Packing ----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
-def test_what_is_packed_comes_out_again(dtype):
-    tree = {
-        "whole": jnp.asarray(2**24, jnp.int32),
-        "flag": jnp.asarray(True),
-        "matrix": jnp.arange(6, dtype=dtype).reshape(2, 3) / 7,
-        "number": jnp.asarray(0.1, dtype),
-    }
-    layout = packing.Layout(tree)
-    row = layout.pack(tree, dtype)
-    assert row.shape == (9,)
-    assert row.dtype == dtype
-    for rows in (row, jnp.stack([row, row])):
-        out = layout.unpack(rows)
-        for name, leaf in tree.items():
-            assert out[name].dtype == leaf.dtype, name
-            np.testing.assert_array_equal(out[name], jnp.broadcast_to(leaf, (*rows.shape[:-1], *leaf.shape)))
 
 
 # Scheduling -------------------------------------------------------------------------------------------------------
@@ -147,56 +124,3 @@ def test_devices_stop_when_nobody_wants_more(tuning, count):
 
 def at_work():
     return [thread for thread in threading.enumerate() if thread.name.startswith("mlejax")]
-
-
-def test_a_line_gives_no_more_than_a_share_and_takes_back():
-    line = schedule._Line(np.arange(100), devices=4, least=8)
-    first, more = line.take(50, wait=True)
-    assert (first.tolist(), more) == (list(range(25)), True)
-    second, _ = line.take(10, wait=True)
-    assert second.tolist() == list(range(25, 35))
-    line.took(first, 5)
-    third, _ = line.take(21, wait=True)
-    assert third.tolist() == [*range(5, 25), 35]
-    rest = []
-    while len(part := line.take(8, wait=False)[0]):
-        rest += part.tolist()
-    assert rest == list(range(36, 100))
-
-
-def test_who_has_nothing_to_do_waits_until_nothing_can_come_back():
-    line = schedule._Line(np.arange(4), devices=2, least=4)
-    given, more = line.take(4, wait=True)
-    assert (len(given), more) == (4, False)
-    assert len(line.take(4, wait=False)[0]) == 0
-    with ThreadPoolExecutor(1) as pool:
-        waits = pool.submit(line.take, 4, True)
-        with pytest.raises(TimeoutError):
-            waits.result(0.05)
-        line.took(given, 3)
-        assert waits.result(5)[0].tolist() == [3]
-        waits = pool.submit(line.take, 4, True)
-        line.took(given[3:], 1)
-        assert len(waits.result(5)[0]) == 0
-
-
-def test_a_pace_is_learnt_by_and_by():
-    learnt = pace.Pace()
-    learnt.learn(1e-6, 1, 128)
-    assert (learnt.turns, learnt.rounds) == (8, 1)
-    learnt.learn(pace.SECONDS_PER_CALL / 100, 1, 128)
-    assert (learnt.turns, learnt.rounds) == (64, 1)
-    for _ in range(9):
-        learnt.learn(float(1e-4 * learnt.rounds * learnt.turns / 128), int(learnt.rounds), 128)
-    assert (learnt.turns, learnt.rounds) == (128, round(pace.SECONDS_PER_CALL / 1e-4))
-    learnt.learn(4 * pace.SECONDS_PER_CALL, 1, 128)  # suddenly a round takes long
-    assert (learnt.turns, learnt.rounds) == (32, 1)
-
-
-@pytest.mark.parametrize("count", [1, 4])
-@pytest.mark.parametrize("runs", [1, 63, 1000, 100_000, 10**7])
-def test_lanes_are_a_power_of_two_and_not_too_many(runs, count):
-    wide = schedule.lanes_per_device(runs, count, devices.CPU, schedule.SMALLEST)
-    assert wide & (wide - 1) == 0
-    assert schedule.SMALLEST <= wide <= devices.CPU.lanes
-    assert wide == schedule.SMALLEST or wide * count * schedule.FILLINGS <= runs

@@ -1,0 +1,49 @@
+"""Results as JSON."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from mlejax.results import record
+
+
+def test_json_of_a_fit(result, tmp_path):
+    run, _ = result
+    record.write_json(record.train_record(run), str(tmp_path / "a.json"))
+    read = json.loads((tmp_path / "a.json").read_text())
+    assert set(read) == {"runs", "summary"}
+    (only,) = read["runs"]
+    assert only["mean"] == run.model.mean
+    assert only["status"] == "MAX_EPOCHS"
+    assert only["standard_errors"]["variance"] == run.standard_errors.variance
+    assert read["summary"]["aic"] == run.aic
+
+
+def test_json_of_a_sweep(swept, capsys):
+    record.write_json(record.sweep_record(swept), "-")
+    read = json.loads(capsys.readouterr().out)
+    assert len(read["runs"]) == 120
+    assert read["runs"][119]["status"] == "DIVERGED"
+    assert read["runs"][31] == {
+        "seed": 1,
+        "learning_rate": pytest.approx(np.geomspace(0.01, 10, 30)[1]),
+        "mean": 0.0,
+        "variance": 1.0,
+        "status": "PATIENCE",
+        "epochs": 999,
+        "best_epoch": 999,
+        "train_log_likelihood": 0.0,
+        "validation_log_likelihood": None,  # NaN is not JSON
+        "distance": 2.0,
+    }
+    assert read["summary"]["statuses"] == {"PATIENCE": 100, "DIVERGED": 20}
+    assert len(read["summary"]["settings"]) == 30
+    assert read["summary"]["made"]["start"] == {"mean": [0.0]}
+
+
+def test_numbers_that_json_does_not_know_become_null(tmp_path):
+    values = {"a": math.inf, "b": [np.float64("nan"), np.int32(3)], "c": {"d": (1.5, -math.inf)}}
+    record.write_json(values, str(tmp_path / "a.json"))
+    assert json.loads((tmp_path / "a.json").read_text()) == {"a": None, "b": [None, 3], "c": {"d": [1.5, None]}}

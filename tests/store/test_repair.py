@@ -1,0 +1,81 @@
+"""Damage is found wherever it is, and repaired bit by bit."""
+
+import numpy as np
+import pytest
+from helpers import arrays, assert_same_bits
+from stored import RATES, SEEDS, in_pieces, sweep
+
+from mlejax.status import Status
+from mlejax.store import layout
+from mlejax.store.layout import StoreError
+from mlejax.store.store import load
+from mlejax.sweeps import measure
+
+pytestmark = pytest.mark.usefixtures("small_batches")
+
+
+def chunks(path, name):
+    found = sorted(file for file in (path / name / "c").rglob("*") if file.is_file())
+    assert len(found) == 5
+    return found
+
+
+def flip_a_bit(file):
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize("name", ["variance", "status", "epochs"])
+@pytest.mark.parametrize("spoil", [flip_a_bit, lambda file: file.write_bytes(b"")], ids=["a bit flipped", "emptied"])
+def test_a_damaged_batch_is_found_and_repaired(saved, fresh, computed, name, spoil):
+    spoil(chunks(saved, name)[1])
+    for use in (load, lambda path: sweep(seeds=SEEDS, learning_rates=RATES, out=path)):
+        with pytest.raises(StoreError, match=rf"1 damaged batch, {name}\[0:4, 1:2\] first; .* \(--repair\)"):
+            use(saved)
+    assert_same_bits(sweep(seeds=SEEDS, learning_rates=RATES, out=saved, repair=True), fresh)
+    assert computed == [[1, 6, 11, 16]]
+    assert_same_bits(load(saved), fresh)
+
+
+def test_a_repair_that_is_killed_leaves_nothing_half_repaired(saved, fresh, monkeypatch):
+    """The batch is written before all of its runs are there again; the kill comes before its status is written."""
+
+    class KilledError(BaseException):
+        pass
+
+    write_whole = layout._write_whole
+
+    def killed_at_a_status(file, content):
+        if "status" in file.parts:
+            raise KilledError
+        write_whole(file, content)
+
+    flip_a_bit(chunks(saved, "mean")[1])
+    with monkeypatch.context() as patch:
+        patch.setattr(measure, "SECONDS_BETWEEN_CONCLUSIONS", 0.0)
+        patch.setattr("mlejax.sweeps.collect.SECONDS_BETWEEN_SAVES", -1.0)
+        in_pieces(patch, size=1)
+        patch.setattr(layout, "_write_whole", killed_at_a_status)
+        with pytest.raises(KilledError):
+            sweep(seeds=SEEDS, learning_rates=RATES, out=saved, repair=True)
+    part = load(saved)
+    done = part.status != Status.RUNNING
+    assert done.sum() == 16
+    for name, array in arrays(part).items():
+        np.testing.assert_array_equal(array[done], arrays(fresh)[name][done], err_msg=name)
+    assert_same_bits(sweep(seeds=SEEDS, learning_rates=RATES, out=saved), fresh)
+
+
+def test_a_batch_that_is_lost_is_computed_again(saved, fresh, computed):
+    chunks(saved, "status")[2].unlink()
+    assert_same_bits(sweep(seeds=SEEDS, learning_rates=RATES, out=saved), fresh)
+    assert computed == [[2, 7, 12, 17]]
+
+
+def test_a_chunk_that_finished_runs_should_have_is_missed(saved, fresh, computed):
+    chunks(saved, "mean")[2].unlink()
+    with pytest.raises(StoreError, match=r"1 damaged batch, mean\[0:4, 2:3\] first"):
+        load(saved)
+    assert_same_bits(sweep(seeds=SEEDS, learning_rates=RATES, out=saved, repair=True), fresh)
+    assert computed == [[2, 7, 12, 17]]

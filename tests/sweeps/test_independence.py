@@ -1,0 +1,95 @@
+"""No run depends on another: alone, in any order, width, and number of devices, it has the same bits."""
+
+import functools
+
+import jax
+import numpy as np
+import pytest
+from helpers import assert_same_bits
+
+import mlejax
+from mlejax import devices
+from mlejax.sweeps import schedule
+
+sweep = functools.partial(mlejax.sweep, mlejax.Normal(0.0, 1.0), progress=False)
+SMALL = {"observations": 1000, "max_epochs": 700}
+
+
+@pytest.fixture(scope="module", params=["float64", "float32"])
+def reference(request):
+    result = sweep(seeds=[0, 7, 9], learning_rates=[0.1, 0.5, 2.0], dtype=request.param, **SMALL)
+    assert result.shape == (3, 3)
+    return request.param, result
+
+
+def pick(result, seeds, rates):
+    return result._part(np.ix_(seeds, rates), result.axes)
+
+
+def test_a_run_alone_has_the_same_bits(reference):
+    dtype, grid = reference
+    for i, j in [(1, 0), (2, 2)]:
+        alone = sweep(seeds=[[0, 7, 9][i]], learning_rates=[[0.1, 0.5, 2.0][j]], dtype=dtype, **SMALL)
+        assert_same_bits(alone, pick(grid, [i], [j]))
+
+
+def test_the_order_of_values_does_not_matter(reference):
+    dtype, grid = reference
+    other = sweep(seeds=[9, 0, 7], learning_rates=[2.0, 0.1, 0.5], dtype=dtype, **SMALL)
+    assert_same_bits(other, pick(grid, [2, 0, 1], [2, 0, 1]))
+
+
+def test_a_bad_run_does_not_disturb_others(reference):
+    dtype, grid = reference
+    other = sweep(seeds=[0, 7, 9], learning_rates=[0.1, 1e30, 0.5, 2.0], dtype=dtype, **SMALL)
+    assert_same_bits(pick(other, [0, 1, 2], [0, 2, 3]), grid)
+    assert np.isfinite(other.model.variance).all()
+
+
+@pytest.mark.parametrize(
+    ("tuning", "smallest"),
+    [
+        (devices.CPU, devices.CPU.lanes),
+        (devices.CPU._replace(chunk=16, epochs=37), schedule.SMALLEST),
+    ],
+    ids=["the widest", "narrow chunks, 37 epochs a visit"],
+)
+def test_the_width_and_length_of_calls_do_not_matter(reference, tuning, smallest, monkeypatch):
+    """From 16 lanes on, that is: a single lane is compiled to scalar code, whose last bits are its own on JAX 0.12."""
+    dtype, grid = reference
+    monkeypatch.setattr(devices, "CPU", tuning)
+    monkeypatch.setattr(schedule, "SMALLEST", smallest)
+    other = sweep(seeds=[0, 7, 9], learning_rates=[0.1, 0.5, 2.0], dtype=dtype, **SMALL)
+    assert_same_bits(other, grid)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_the_width_does_not_matter_on_raw_observations(dtype, monkeypatch):
+    def in_lanes(width):
+        monkeypatch.setattr(schedule, "SMALLEST_RAW", width)
+        return mlejax.sweep(
+            mlejax.Weibull(1.0, 1.0), target=mlejax.Weibull(2.0, 3.0), observations=500, max_epochs=100, seeds=[3],
+            learning_rates=np.geomspace(0.01, 0.3, 20), dtype=dtype, progress=False,
+        )  # fmt: skip
+
+    one, other = in_lanes(16), in_lanes(64)
+    assert one.attributes["path"].startswith("raw")
+    np.testing.assert_array_equal(one.model.scale, other.model.scale)
+    np.testing.assert_array_equal(one.model.shape, other.model.shape)
+    np.testing.assert_array_equal(one.epochs, other.epochs)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_the_number_of_devices_does_not_matter(reference, count, monkeypatch):
+    monkeypatch.setattr(schedule, "SMALLEST", 16)  # 27 runs, which one device would get as a rule
+    dtype, grid = reference
+    given = SMALL | {"devices": jax.local_devices()[:count], "dtype": dtype}
+    other = sweep(seeds=[0, 7, 9, 1, 2, 3, 4, 5, 6], learning_rates=[0.1, 0.5, 2.0], **given)
+    assert other.attributes["device"] == f"{count} x cpu"
+    assert_same_bits(pick(other, [0, 1, 2], [0, 1, 2]), grid)
+
+
+def test_other_data_give_other_bits():
+    """The negative control of the tests above."""
+    first, second = (sweep(seeds=[0], learning_rates=[0.1], base_seed=base, **SMALL) for base in (0, 1))
+    assert first.model.mean != second.model.mean
