@@ -15,6 +15,9 @@ import mlejax
 from mlejax import devices
 from mlejax.ascent import step
 from mlejax.ascent import train as train_loop
+from mlejax.ascent.run import Run
+from mlejax.ascent.settings import Stopping, checked_rates, rates_of
+from mlejax.models.parameters import with_dtype
 from mlejax.samples import representation, split
 
 from . import common
@@ -184,16 +187,16 @@ def cpp_answer(raw: tuple[Any, np.ndarray, np.ndarray]) -> Answer:
 # mlejax ------------------------------------------------------------------------------------------------------------
 
 
-def settings_of(problem: Problem) -> tuple[mlejax.Normal, train_loop.Settings]:
-    start = train_loop.with_dtype(mlejax.Normal(*problem.start), np.float64)
-    return start, train_loop.Settings.checked(
-        start, problem.learning_rate, problem.max_epochs, problem.patience, problem.tolerance, np.float64, None
-    )
+FLOAT64 = np.dtype(np.float64)
+
+
+def start_of(problem: Problem) -> mlejax.Normal:
+    return with_dtype(mlejax.Normal(*problem.start), FLOAT64)
 
 
 def jax_summarize(problem: Problem, summarise: bool) -> common.Case:
     """Find the statistics, average them over the data, check them against the data."""
-    start, _ = settings_of(problem)
+    start = start_of(problem)
 
     def run(_: Any) -> Any:
         with jax.enable_x64(True):
@@ -204,36 +207,40 @@ def jax_summarize(problem: Problem, summarise: bool) -> common.Case:
     return common.Case(run)
 
 
+def run_of(problem: Problem, summarise: bool) -> Run[mlejax.Normal]:
+    start = start_of(problem)
+    rates = rates_of(start, checked_rates(start, problem.learning_rate))
+    stopping = Stopping.checked(problem.max_epochs, problem.patience, problem.tolerance)
+    return Run(start, rates, stopping, *common.once(jax_summarize(problem, summarise))[1])
+
+
 def jax_compiled(problem: Problem, summarise: bool) -> common.Case:
     """The two compiled programs of a run: the epochs, then the measuring of what they found (with standard errors)."""
-    start, settings = settings_of(problem)
-    train, validation = common.once(jax_summarize(problem, summarise))[1]
-    fixed = (train, validation, *settings.limits)
-    programs: Any = {"optimizer": None, "record_every": 1}
+    made = run_of(problem, summarise)
 
     def prepare() -> Any:
         with jax.enable_x64(True):
-            begun = train_loop._begin(start, fixed, capacity=settings.max_epochs, dtype=settings.dtype, optimizer=None)
+            begun = train_loop._begin(made, capacity=problem.max_epochs, dtype=FLOAT64, optimizer=None)
             return jax.block_until_ready(begun)
 
     def run(prepared: Any) -> Any:
         with jax.enable_x64(True):
-            state, rows, limits = prepared
-            state, rows = train_loop._advance(state, rows, *limits, settings.max_epochs, **programs)
-            return jax.block_until_ready((train_loop._conclude(state, train, validation)[0], rows))
+            run, state, rows = prepared
+            programs: Any = {"optimizer": None, "record_every": 1}
+            state, rows = train_loop._advance(state, rows, run, problem.max_epochs, **programs)
+            return jax.block_until_ready((train_loop._conclude(state, made.train, made.validation)[0], rows))
 
     return common.Case(run, prepare)
 
 
 def jax_run(problem: Problem, summarise: bool) -> common.Case:
     """The same as `mlejax.train` runs it: set up, in pieces between which it looks at Ctrl-C, history on the host."""
-    start, settings = settings_of(problem)
-    train, validation = common.once(jax_summarize(problem, summarise))[1]
+    made = run_of(problem, summarise)
 
     def run(_: Any) -> Any:
         with jax.enable_x64(True):
-            state, rows = train_loop._run(settings, start, train, validation, 1, False)
-            return jax.block_until_ready((train_loop._conclude(state, train, validation)[0], rows))
+            state, rows = train_loop._ascend(made, FLOAT64, None, 1, False)
+            return jax.block_until_ready((train_loop._conclude(state, made.train, made.validation)[0], rows))
 
     return common.Case(run)
 

@@ -44,7 +44,7 @@ def fates(seeds: Sequence[int], problem: article.Problem) -> list[dict[str, Any]
 
 def batch(problem: article.Problem, dtype: str, lanes: int, epochs: int) -> common.Case:
     """`epochs` of `train_step` in a `scan`, vmapped over runs that each have a learning rate and a sample."""
-    start, _ = article.settings_of(problem)
+    start = article.start_of(problem)
     samples = common.once(article.jax_summarize(problem, True))[1]
     limits = {"patience": problem.patience, "tolerance": problem.tolerance, "max_epochs": problem.max_epochs}
 
