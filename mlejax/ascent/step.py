@@ -14,10 +14,11 @@ import jax
 import jax.numpy as jnp
 
 from ..likelihood import mean_log_likelihood
-from ..models.base import M, Model
+from ..models.base import M
 from ..models.parameters import inside, per_parameter
 from ..samples.representation import as_sample
 from ..status import Status
+from .optimizers import check_memory, sense_of
 
 RESOLUTION = 8
 """Rounding errors, in units of the last place, that a log-likelihood evaluated in floating point may carry."""
@@ -32,7 +33,10 @@ class TrainState(eqx.Module, Generic[M]):
     best_epoch: Any  # the epoch that measured it
     epoch: Any  # epochs done
     status: Any  # a `Status`
-    optimizer: Any  # the optimizer's own state
+    optimizer: Any  # the optimizer's own state; () for plain ascent
+    # Whether the optimizer steps along the gradient that it is given (+1) or, written to minimize, against it (-1);
+    # 0 before it is known, () for plain ascent.
+    sense: Any = ()
 
 
 class StepInfo(eqx.Module, Generic[M]):
@@ -67,6 +71,7 @@ def init_state(model: M, *, optimizer: Any = None) -> TrainState[M]:
         epoch=jnp.array(0, integer),
         status=jnp.array(int(Status.RUNNING), integer),
         optimizer=() if optimizer is None else optimizer.init(copy(model)),
+        sense=() if optimizer is None else jnp.array(0, dtype),
     )
 
 
@@ -116,6 +121,7 @@ def train_step(
         >>> print(f"{float(state.model.mean):.2f}", info.train_log_likelihood.shape)
         1.00 (600,)
     """
+    check_memory(optimizer, state.optimizer, state.model)
     sample, held_out = as_sample(train), None if validation is None else as_sample(validation)
     dtype = state.best_log_likelihood.dtype
     mean, gradient = jax.value_and_grad(mean_log_likelihood)(state.model, sample)
@@ -123,16 +129,20 @@ def train_step(
     measured = train_log_likelihood
     if held_out is not None:
         measured = (held_out.count * held_out.mean_log_prob(state.model)).astype(dtype)
-    direction, optimizer_state = gradient, state.optimizer
+    direction, sense, optimizer_state = gradient, state.sense, state.optimizer
+    improved = measured > state.best_log_likelihood
+    counts = True
     if optimizer is not None:
-        sense = _sense(optimizer, state.model)
-        uphill = jax.tree.map(lambda g: sense * g, gradient)
+        sense = sense_of(optimizer, sense, state.optimizer, gradient, state.model)
+        uphill = jax.tree.map(lambda g: jnp.where(sense < 0, -g, g), gradient)
         direction, optimizer_state = optimizer.update(uphill, state.optimizer, state.model)
+        # A schedule that warms up from zero does not move at first. Measuring the start again says nothing of how
+        # near the maximum is: until the first move no epoch is the best so far.
+        counts = (state.best_log_likelihood > -jnp.inf) | _any_moves(direction) | ~_any_moves(gradient)
     rates = per_parameter(learning_rate, state.model)
     moved = jax.tree.map(lambda p, rate, d: (p + rate * d).astype(p.dtype), state.model, rates, direction)
 
     epoch = state.epoch + 1
-    improved = measured > state.best_log_likelihood
     waited = epoch - state.best_epoch
     healthy = jnp.isfinite(measured) & inside(moved)
     status = _decide(state, measured, improved, waited, patience, tolerance)
@@ -140,7 +150,7 @@ def train_step(
         status = jnp.where((status == Status.RUNNING) & (epoch >= max_epochs), Status.MAX_EPOCHS, status)
     status = jnp.where(healthy, status, Status.DIVERGED)
     running = state.status == Status.RUNNING
-    better = running & improved & jnp.isfinite(measured)
+    better = running & improved & jnp.isfinite(measured) & counts
     following = TrainState(
         model=select(running & healthy, moved, state.model),
         best_model=select(better, state.model, state.best_model),
@@ -149,6 +159,7 @@ def train_step(
         epoch=select(running, epoch, state.epoch),
         status=select(running, status.astype(state.status.dtype), state.status),
         optimizer=select(running, optimizer_state, state.optimizer),
+        sense=select(running, sense, state.sense),
     )
     return following, StepInfo(state.model, train_log_likelihood, measured, gradient)
 
@@ -169,17 +180,5 @@ def select(condition: Any, new: Any, old: Any) -> Any:
     return jax.tree.map(lambda n, o: jnp.where(condition, n, o), new, old)
 
 
-def _sense(optimizer: Any, model: Model) -> float:
-    """Whether an optimizer steps along the gradient it is given (+1), or, written to minimise, against it (-1).
-
-    Raises:
-        ValueError: its first updates are all zero, so that there is nothing to tell by.
-    """
-    with jax.ensure_compile_time_eval():
-        ones = jax.tree.map(lambda leaf: jnp.ones(jnp.shape(leaf), leaf.dtype), model)
-        memory, step = optimizer.init(ones), jax.jit(optimizer.update)
-        for _ in range(4):  # a schedule that warms up starts with a rate of zero
-            update, memory = step(ones, memory, ones)
-            if (total := float(sum(jnp.sum(jnp.sign(leaf)) for leaf in jax.tree.leaves(update)))) != 0:
-                return 1.0 if total > 0 else -1.0
-    raise ValueError("optimizer: its first updates are zero, so it cannot be told which way it steps")
+def _any_moves(tree: Any) -> Any:
+    return functools.reduce(jnp.logical_or, (jnp.any(leaf != 0) for leaf in jax.tree.leaves(tree)))

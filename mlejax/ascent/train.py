@@ -20,6 +20,7 @@ from ..samples.raw import Observations
 from ..samples.representation import Sample, summarize
 from ..samples.split import split
 from ..status import Status
+from .optimizers import checked_optimizer
 from .outcome import Outcome, conclude
 from .run import Run, advance, begin
 from .settings import Stopping, checked_rates, rates_of
@@ -85,6 +86,8 @@ def train(
     rates = rates_of(start, checked_rates(start, learning_rate))
     stopping = Stopping.checked(max_epochs, patience, tolerance)
     dtype = checks.floating_type(dtype)
+    with jax.enable_x64(True):
+        optimizer = checked_optimizer(optimizer, start)
     record_every = int(checks.counts("record_every", record_every))
     values = as_observations(observations)
     check_support(start, values)

@@ -7,6 +7,7 @@ import oracles
 import pytest
 
 import mlejax
+from mlejax.ascent.optimizers import checked_optimizer
 
 pytestmark = pytest.mark.usefixtures("x64")
 POINTS = [(0.0, 1.0), (7.0, 40.0), (-300.0, 2.5), (7.2, 1e-3)]
@@ -64,3 +65,34 @@ def test_fit_arrives_whatever_the_unit(small_normal, unit):
     assert result.epochs < 10
     np.testing.assert_allclose([result.model.mean, result.model.variance], [mean, variance], rtol=1e-9)
     assert result.distance < 1e-6
+
+
+# Optimizers that cannot be used -----------------------------------------------------------------------------------
+
+BAD = {
+    "a word": ("adam", TypeError, "optimizer must be an optax.GradientTransformation, .* or None; got 'adam'"),
+    "not called": (optax.adam, TypeError, r"got <function adam .*>; call it first, as in adam\(0.1\)"),
+    "a list": ([optax.adam(0.1)], TypeError, "optimizer must be an optax.GradientTransformation"),
+    "a line search": (optax.lbfgs(), TypeError, "missing 3 required .* search along a line"),
+    "no movement": (optax.set_to_zero(), ValueError, "optimizer: its first 64 updates are zero"),
+}
+
+
+@pytest.mark.parametrize(("optimizer", "error", "message"), BAD.values(), ids=BAD)
+def test_an_optimizer_that_cannot_be_used_is_refused_with_a_sentence(optimizer, error, message, small_normal):
+    with pytest.raises(error, match=message):
+        mlejax.train(mlejax.Normal(0.0, 1.0), small_normal, optimizer=optimizer, progress=False)
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [None, optax.adam(0.1), optax.inject_hyperparams(optax.sgd)(0.1), optax.MultiSteps(optax.sgd(0.1), 3)],
+    ids=["none", "adam", "injected", "every third step"],
+)
+def test_every_other_optimizer_is_taken_as_it_is(optimizer):
+    assert checked_optimizer(optimizer, mlejax.Normal(0.0, 1.0)) is optimizer
+
+
+def test_the_natural_gradient_says_which_families_it_needs(small_normal):
+    with pytest.raises(TypeError, match=r"natural_gradient\(\) needs .* Weibull has no typical_observations: use"):
+        mlejax.train(mlejax.Weibull(1.0, 1.0), abs(small_normal), optimizer=mlejax.natural_gradient(), progress=False)

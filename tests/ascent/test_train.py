@@ -230,7 +230,7 @@ BAD = {
     "split seed": ({"split_seed": -1}, ValueError, "split_seed must be a whole number from 0 to 4,294,967,295; got -1"),
     "dtype": ({"dtype": "float16"}, ValueError, "dtype must be float64 or float32; got 'float16'"),
     "record_every": ({"record_every": 0}, ValueError, "record_every must be a whole number from 1 to"),
-    "optimizer": ({"optimizer": optax.set_to_zero()}, ValueError, "optimizer: its first updates are zero"),
+    "optimizer": ({"optimizer": optax.set_to_zero()}, ValueError, "optimizer: its first 64 updates are zero"),
 }  # fmt: skip
 
 
