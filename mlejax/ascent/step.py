@@ -18,7 +18,8 @@ from ..models.base import M
 from ..models.parameters import inside, per_parameter
 from ..samples.representation import as_sample
 from ..status import Status
-from .optimizers import check_memory, sense_of
+from .optimizers import check_memory
+from .sense import sense_of
 
 RESOLUTION = 8
 """Rounding errors, in units of the last place, that a log-likelihood evaluated in floating point may carry."""

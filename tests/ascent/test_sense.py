@@ -11,7 +11,7 @@ import pytest
 
 import mlejax
 from mlejax import Model, Normal, Status, init_state, train_step
-from mlejax.ascent.optimizers import LOOK_AHEAD
+from mlejax.ascent.sense import LOOK_AHEAD
 
 pytestmark = pytest.mark.usefixtures("x64")
 START = (0.0, 1.0)
