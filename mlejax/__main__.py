@@ -1,5 +1,5 @@
 """`python -m mlejax`."""
 
-from .cli.main import main
+from .cli import run
 
-raise SystemExit(main())
+raise SystemExit(run())

@@ -35,7 +35,7 @@ COMMANDS = commands(TEXT)
 
 def check_mlejax(words):
 
-    assert callable(options.make_parser(cli.COMMANDS).parse_args(words).command)
+    assert options.parse(words).name in options.COMMANDS
 
 
 def check_python(words):

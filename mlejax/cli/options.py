@@ -1,210 +1,213 @@
-"""The command line's options, and what may be given for them."""
+"""The commands and their options: one table."""
 
 import argparse
-from collections.abc import Callable, Mapping
+import dataclasses
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-import numpy as np
+from .numbers import address, at_least_one, geometric, number, path, shown, whole, whole_numbers
 
 FORMATS = ("png", "svg", "pdf")
 TABLES = ("csv", "parquet", "netcdf")
 
+MOST_DEVICES = 1024
 
-def whole_numbers(text: str) -> list[int]:
-    """`0:100` for 0 to 99, or `0,5,7`."""
-    try:
-        if ":" in text:
-            first, last = map(int, text.split(":"))
-            values = list(range(first, last))
-        else:
-            values = [int(part) for part in text.split(",")]
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"expected FIRST:LAST or whole numbers with commas; got {text!r}") from None
-    if not values:
-        raise argparse.ArgumentTypeError(f"{text!r} is empty: LAST is not included")
-    return values
+EPILOG = """exit status:
+  0  done
+  1  the estimate is not the maximum, or `verify` found a difference
+  2  bad usage or bad input; one line on standard error says what
+  70  a fault in mlejax
+  129, 130, 143  ended by SIGHUP, Ctrl-C, SIGTERM; what a sweep had finished is kept
+  141  whatever read standard output went away; the files are written
+
+Compiled programs are kept for the next command in mlejax/ of the cache directory (XDG_CACHE_HOME, or ~/.cache);
+JAX_COMPILATION_CACHE_DIR names another place."""
 
 
-def at_least_one(text: str) -> int:
-    """A whole number above zero."""
-    if not (text.isdecimal() and int(text) > 0):
-        raise argparse.ArgumentTypeError(f"expected a whole number above 0; got {text!r}")
-    return int(text)
+@dataclasses.dataclass(frozen=True)
+class Option:
+    """An option or an argument of a command."""
+
+    name: str
+    help: str
+    type: Callable[[str], Any] = str
+    metavar: str | None = None
+    default: Any = None
+    choices: tuple[str, ...] | None = None
+    flag: bool = False  # an option without a value
+    required: bool = False
+
+    def add_to(self, parser: argparse.ArgumentParser) -> None:
+        """Add it to the parser of a command."""
+        if self.flag:
+            parser.add_argument(self.name, action="store_true", help=self.help)
+            return
+        optional = {"required": self.required, "default": self.default} if self.name.startswith("-") else {}
+        parser.add_argument(
+            self.name, type=self.type, metavar=self.metavar, choices=self.choices, help=self.help, **optional
+        )
 
 
-def geometric(text: str) -> np.ndarray:
-    """`0.001:10:41` for 41 values from 0.001 to 10 in equal ratios, or `0.1,0.2`."""
-    try:
-        if ":" not in text:
-            return np.array([float(part) for part in text.split(",")])
-        low, high, count = text.split(":")
-        if not (float(low) > 0 and float(high) > 0 and int(count) > 0):
-            raise argparse.ArgumentTypeError(f"LOW, HIGH and COUNT must be positive; got {text!r}")
-        return np.geomspace(float(low), float(high), int(count))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"expected LOW:HIGH:COUNT or numbers with commas; got {text!r}") from None
+@dataclasses.dataclass(frozen=True)
+class Command:
+    """A command: what `--help` says of it, and its options."""
+
+    text: str
+    example: str
+    options: tuple[Option, ...]
+
+
+def _devices(text: str) -> int:
+    count = at_least_one(text)
+    if count > MOST_DEVICES:
+        raise argparse.ArgumentTypeError(f"at most {MOST_DEVICES:,} devices are possible; got {shown(text)}")
+    return count
+
+
+def _output(folder: str, what: str = "directory for the figures") -> tuple[Option, ...]:
+    return (
+        Option("--out", f"{what}; default {folder}", path, "DIR", folder),
+        Option("--format", "figure format; default png", choices=FORMATS, default="png"),
+        JSON,
+    )
+
+
+JSON = Option("--json", "write the results as JSON; `-`: JSON only, on standard output", path, "FILE")
+DIRECTORY = Option("directory", "the result directory of a sweep", path, "DIR")
+COLUMN = (
+    Option("--column", "the column, by name or number from 1; needed when there are several", metavar="NAME"),
+    Option("--delimiter", "comma, semicolon, tab or pipe; default what the first lines show", metavar="NAME"),
+)
+STOPPING = (
+    Option("--max-epochs", "default 10000", whole, "N", 10_000),
+    Option("--patience", "epochs without a better validation log-likelihood; default 50", whole, "N", 50),
+    Option("--tolerance", "default 1e-8", number, "NATS", 1e-8),
+    Option("--dtype", "default float64", choices=("float64", "float32"), default="float64"),
+)
+TRAIN = (
+    Option("file", "a .csv, .tsv or other text file (also .gz), a .npy file, or `-` for standard input", path, "FILE"),
+    *COLUMN,
+    Option(
+        "--learning-rate",
+        "plain gradient ascent with this rate; default the natural gradient, which is unaffected by units",
+        number,
+        "RATE",
+    ),
+    Option("--start-mean", "default 0", number, "MEAN", 0.0),
+    Option("--start-variance", "default 1", number, "VARIANCE", 1.0),
+    Option("--validation-fraction", "fraction held out for early stopping; default 0.2", number, "FRACTION", 0.2),
+    Option("--split-seed", "seed of the split; default 42", whole, "SEED", 42),
+    *STOPPING,
+)
+
+COMMANDS = {
+    "sweep": Command(
+        "train at many seeds and learning rates, on all cores or GPUs",
+        "mlejax sweep --seeds 0:1000 --learning-rates 0.01:10:31 --out atlas",
+        (
+            Option("--seeds", "0:100 or 0,5,7; default 0:100", whole_numbers, "SEEDS", "0:100"),
+            Option("--learning-rates", "0.001:10:41 (geometric) or 0.1,0.2; default 0.001:10:41", geometric, "RATES"),
+            Option("--learning-rate-mean", "rates of the mean alone, an axis of its own", geometric, "RATES"),
+            Option("--learning-rate-variance", "rates of the variance alone, an axis of its own", geometric, "RATES"),
+            Option("--observations", "draws per seed from the reference problem; default 100000", at_least_one, "N"),
+            Option("--file", "your own numbers in place of draws; seeds then vary the split", path, "FILE"),
+            *COLUMN,
+            Option(
+                "--draw",
+                "jax: independent draws; numpy: NumPy's legacy stream and scikit-learn's split; statistics: the "
+                "sufficient statistics of a sample, drawn directly; default jax",
+                choices=("jax", "numpy", "statistics"),
+            ),
+            Option("--devices", "number of CPU devices JAX should expose; default one per core", _devices, "N"),
+            Option(
+                "--distributed",
+                "share the sweep with the other processes of the cluster that JAX finds: SLURM, Open MPI, Kubernetes, "
+                "TPU",
+                flag=True,
+            ),
+            Option("--coordinator", "the first process, where JAX finds no cluster", address, "HOST:PORT"),
+            Option("--num-processes", "with --coordinator", at_least_one, "N"),
+            Option("--process-id", "with --coordinator: this process, from 0", whole, "I"),
+            Option("--explain", "predict time, memory and disk from a short trial, and stop", flag=True),
+            Option("--repair", "recompute damaged batches of the result directory", flag=True),
+            *STOPPING,
+            *_output(
+                "mlejax-sweep",
+                "directory for the results (a Zarr store) and the figures; repeating a command resumes it",
+            ),
+        ),
+    ),
+    "train": Command(
+        "train a normal distribution on a column of numbers, with early stopping",
+        "mlejax train heights.csv --column cm",
+        (*TRAIN, *_output("mlejax-train")),
+    ),
+    "fit": Command(
+        "an alias of `train`, until `fit` finds the maximum of the likelihood",
+        "mlejax fit heights.csv --column cm --validation-fraction 0",
+        (*TRAIN, *_output("mlejax-fit")),
+    ),
+    "reproduce": Command(
+        "compute the figures of the reference problem, beside those that were published",
+        "mlejax reproduce",
+        _output("mlejax-reproduce"),
+    ),
+    "plot": Command(
+        "redraw the figures of a stored sweep",
+        "mlejax plot mlejax-sweep --format pdf",
+        (DIRECTORY, Option("--format", "figure format; default png", choices=FORMATS, default="png"), JSON),
+    ),
+    "verify": Command(
+        "recompute some runs of a stored sweep and compare them bit for bit",
+        "mlejax verify mlejax-sweep --runs 100",
+        (DIRECTORY, Option("--runs", "how many; default 64", at_least_one, "N", 64), JSON),
+    ),
+    "export": Command(
+        "write the results of a stored sweep as a table for other programs",
+        "mlejax export mlejax-sweep --format csv",
+        (
+            DIRECTORY,
+            Option("--format", "needs pip install 'mlejax[export]'", choices=TABLES, required=True),
+            Option("--out", "default DIR with the format's suffix", path, "FILE"),
+            JSON,
+        ),
+    ),
+}
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        """One line, and where to read more."""
-        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+        """Print one line, and where to read more."""
+        text = message.encode(errors="surrogateescape").decode(errors="backslashreplace")
+        if len(text) > 400:
+            text = f"{text[:200]} ... {text[-100:]}"
+        self.exit(2, f"{self.prog}: {text} (see {self.prog} --help)\n")
 
 
-def make_parser(run: Mapping[str, Callable[..., None]]) -> argparse.ArgumentParser:
-    """The parser of the whole command line; `options.command` is the chosen command."""
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Return the options of a command line; `.name` is the command's."""
+    return make_parser().parse_args(arguments)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
     from .. import __version__
 
     parser = _Parser(
         prog="mlejax",
         description="Maximum likelihood by gradient ascent in JAX.",
-        epilog="Compiled programs are kept for the next command in mlejax/ of the cache directory (XDG_CACHE_HOME, "
-        "or ~/.cache); JAX_COMPILATION_CACHE_DIR names another place.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"mlejax {__version__}")
     commands = parser.add_subparsers(dest="name", required=True, metavar="COMMAND")
-
-    one = _command(
-        commands,
-        "reproduce",
-        run["reproduce"],
-        "the article's run, its figures and its open questions",
-        "mlejax reproduce",
-    )
-    _output(one, "mlejax-reproduce")
-
-    one = _command(
-        commands,
-        "fit",
-        run["fit"],
-        "fit a normal distribution to a column of numbers",
-        "mlejax fit heights.csv --column cm",
-    )
-    one.add_argument("file", metavar="FILE", help="a .csv (also .csv.gz) or .npy file")
-    one.add_argument(
-        "--column", metavar="NAME", help="the column, by name or number from 1; needed when there are several"
-    )
-    one.add_argument(
-        "--learning-rate", type=float, metavar="RATE",
-        help="plain gradient ascent with this rate; by default the natural gradient, which no unit disturbs",
-    )  # fmt: skip
-    one.add_argument("--start-mean", type=float, default=0.0, metavar="MEAN", help="default 0")
-    one.add_argument("--start-variance", type=float, default=1.0, metavar="VARIANCE", help="default 1")
-    one.add_argument(
-        "--validation-fraction",
-        type=float,
-        default=0.2,
-        metavar="PART",
-        help="held out to decide the stop; default 0.2",
-    )
-    one.add_argument("--split-seed", type=int, default=42, metavar="SEED", help="of the split; default 42")
-    _limits(one)
-    _output(one, "mlejax-fit")
-
-    one = _command(
-        commands, "sweep", run["sweep"], "many runs: seeds x learning rates, on all cores or GPUs",
-        "mlejax sweep --seeds 0:1000 --learning-rates 0.01:10:31 --out atlas",
-    )  # fmt: skip
-    one.add_argument(
-        "--seeds", type=whole_numbers, default=list(range(100)), metavar="SEEDS", help="0:100 or 0,5,7; default 0:100"
-    )
-    one.add_argument(
-        "--learning-rates",
-        type=geometric,
-        metavar="RATES",
-        help="0.001:10:41 (geometric) or 0.1,0.2; default 0.001:10:41",
-    )
-    for parameter in ("mean", "variance"):
-        one.add_argument(
-            f"--learning-rate-{parameter}",
-            type=geometric,
-            metavar="RATES",
-            help=f"rates of the {parameter} alone, an axis of its own",
+    for name, command in COMMANDS.items():
+        one = commands.add_parser(
+            name,
+            help=command.text,
+            description=f"{command.text[0].upper()}{command.text[1:]}.",
+            epilog=f"example: {command.example}",
         )
-    one.add_argument("--observations", type=int, default=100_000, metavar="N", help="draws per seed; default 100000")
-    one.add_argument("--file", metavar="FILE", help="your own numbers in place of draws; seeds then vary the split")
-    one.add_argument("--column", metavar="NAME", help="the column of FILE")
-    one.add_argument(
-        "--draw", choices=("jax", "numpy", "statistics"), default="jax",
-        help="numpy: the article's stream and split; statistics: those of a sample drawn directly; default jax",
-    )  # fmt: skip
-    one.add_argument(
-        "--devices", type=at_least_one, metavar="N", help="how many devices the CPU is to be; default one per core"
-    )
-    one.add_argument(
-        "--distributed", action="store_true",
-        help="share the sweep with the other processes of the cluster that JAX finds: SLURM, Open MPI, Kubernetes, TPU",
-    )  # fmt: skip
-    one.add_argument("--coordinator", metavar="HOST:PORT", help="of the first process, where JAX finds no cluster")
-    one.add_argument("--num-processes", type=at_least_one, metavar="N", help="with --coordinator")
-    one.add_argument("--process-id", type=int, metavar="I", help="with --coordinator: this process, from 0")
-    one.add_argument(
-        "--explain", action="store_true", help="predict time, memory and disk from a short trial, and stop"
-    )
-    one.add_argument("--repair", action="store_true", help="recompute damaged batches of the result directory")
-    _limits(one)
-    _output(
-        one,
-        "mlejax-sweep",
-        "the results, a Zarr store, and the pictures; given again, goes on where it was interrupted",
-    )
-
-    one = _command(
-        commands,
-        "plot",
-        run["plot"],
-        "the pictures of a sweep again, from its result directory",
-        "mlejax plot mlejax-sweep --format pdf",
-    )
-    one.add_argument("directory", metavar="DIR", help="the result directory")
-    one.add_argument("--format", choices=FORMATS, default="png")
-    _json_option(one)
-
-    one = _command(
-        commands, "verify", run["verify"], "recompute random runs of a sweep and compare all bits",
-        "mlejax verify mlejax-sweep --runs 100",
-    )  # fmt: skip
-    one.add_argument("directory", metavar="DIR", help="the result directory")
-    one.add_argument("--runs", type=at_least_one, default=64, metavar="N", help="how many; default 64")
-    _json_option(one)
-
-    one = _command(
-        commands, "export", run["export"], "a sweep's results as a file for other programs",
-        "mlejax export mlejax-sweep --format csv",
-    )  # fmt: skip
-    one.add_argument("directory", metavar="DIR", help="the result directory")
-    one.add_argument("--format", choices=TABLES, required=True, help="needs pip install 'mlejax[export]'")
-    one.add_argument("--out", metavar="FILE", help="default DIR with the format's suffix")
-    _json_option(one)
+        for option in command.options:
+            option.add_to(one)
     return parser
-
-
-def _command(commands: Any, name: str, run: Callable[..., None], text: str, example: str) -> argparse.ArgumentParser:
-    parser = commands.add_parser(
-        name, help=text, description=f"{text[0].upper()}{text[1:]}.", epilog=f"example: {example}"
-    )
-    parser.set_defaults(command=run)
-    return parser
-
-
-def _limits(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--max-epochs", type=int, default=10_000, metavar="N", help="default 10000")
-    parser.add_argument(
-        "--patience",
-        type=int,
-        default=50,
-        metavar="N",
-        help="epochs without a better validation log-likelihood; default 50",
-    )
-    parser.add_argument("--tolerance", type=float, default=1e-8, metavar="NATS", help="default 1e-8")
-    parser.add_argument("--dtype", choices=("float64", "float32"), default="float64")
-
-
-def _output(parser: argparse.ArgumentParser, folder: str, what: str = "the pictures") -> None:
-    parser.add_argument("--out", default=folder, metavar="DIR", help=f"{what}; default {folder}")
-    parser.add_argument("--format", choices=FORMATS, default="png", help="of the pictures; default png")
-    _json_option(parser)
-
-
-def _json_option(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", metavar="FILE", help="results as JSON; - for standard output, and nothing else there")

@@ -8,6 +8,7 @@ import pytest
 import scipy.stats
 
 import mlejax
+from mlejax.cli import commands
 from mlejax.cli import main as cli
 from mlejax.devices import mesh
 from mlejax.results.schema import QUANTITIES
@@ -161,8 +162,8 @@ def test_summaries_must_not_be_switched_off():
 
 
 def test_the_command(capsys, tmp_path, monkeypatch):
-    monkeypatch.setattr(cli, "use_compilation_cache", lambda: None)
-    monkeypatch.setattr(cli, "_draw_sweep", lambda *_: [])
+    monkeypatch.setattr(commands, "use_compilation_cache", lambda: None)
+    monkeypatch.setattr(commands, "_draw_sweep", lambda *_: [])
     given = ["--seeds", "0:2", "--learning-rates", "0.1,0.5", "--observations", "300", "--max-epochs", "20"]
     assert cli.main(["sweep", *given, "--draw", "statistics", "--out", str(tmp_path / "out")]) == 0
     capsys.readouterr()

@@ -133,10 +133,11 @@ def test_what_is_cpu_only_does_not_go_to_other_devices():
 COUNTED = """
 import sys
 import jax
+from mlejax.cli import commands
 from mlejax.cli import main as cli
 seen = []
 jax.monitoring.register_event_listener(lambda event, **_: seen.append(event))
-cli._draw_sweep = lambda *_: []
+commands._draw_sweep = lambda *_: []
 status = cli.main(sys.argv[1:])
 hits, misses = (seen.count(f"/jax/compilation_cache/cache_{kind}") for kind in ("hits", "misses"))
 print("counted", status, hits, misses)

@@ -8,6 +8,7 @@ import pytest
 import zarr
 
 import mlejax
+from mlejax.cli import commands
 from mlejax.cli import main as cli
 from mlejax.status import Status
 from mlejax.store import store
@@ -34,8 +35,8 @@ def fresh(tmp_path_factory):
     """What `mlejax sweep` has written; made once."""
     directory = tmp_path_factory.mktemp("verify") / "fresh"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cli, "_draw_sweep", lambda *_: [])
-        patch.setattr(cli, "use_compilation_cache", lambda: None)
+        patch.setattr(commands, "_draw_sweep", lambda *_: [])
+        patch.setattr(commands, "use_compilation_cache", lambda: None)
         assert cli.main([*ARGUMENTS, "--out", str(directory)]) == 0
     return directory
 
@@ -149,7 +150,7 @@ def test_the_command_names_what_differs(capsys, saved, tmp_path):
     changed = next_to(saved, "mean", (1, 2))
     write(saved, "mean", (1, 2), changed)
     status, out, err = command(capsys, saved, "--json", tmp_path / "found.json")
-    assert status == 2
+    assert status == 1
     assert out.splitlines()[0].startswith("different: {'seed': 1, 'learning_rate': 0.46")
     assert out.splitlines()[1] == "12 runs recomputed, 1 different"
     assert err.splitlines()[-1] == f"mlejax verify: 1 of 12 runs differ from those in {saved}"

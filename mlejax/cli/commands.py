@@ -1,0 +1,297 @@
+"""What each command does. No mathematics; every file is written before a word is printed."""
+
+import argparse
+import dataclasses
+import os
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from .. import devices
+from ..models import Normal
+from ..results import record, text
+from ..results.schema import ARRIVED
+from ..samples.files import read_column
+from ..status import Status
+from .numbers import geometric
+from .output import Answer, UsageError, folder
+from .signals import INTERRUPTS
+
+# Commands -------------------------------------------------------------------------------------------------------------
+
+
+def reproduce(options: argparse.Namespace) -> Answer:
+    """Compute the published figures of the reference problem, and answer its questions."""
+    from .. import article
+
+    out = folder(options.out)
+    use_compilation_cache()
+    observations = article.article_observations()
+    run, figures = article.article_run(observations, progress=options.progress)
+    separate = article.separate_learning_rates(observations, progress=options.progress)
+    ascents = article.compare_ascents(observations)
+    found = article.Reproduction(observations, run, figures, separate, ascents)
+    pictures = article.draw(found, out, options.format)
+    lines = [
+        "The reference problem: N(7.2, 2.8^2), 100,000 draws, gradient ascent from (0, 1), learning rate 0.1.\n",
+        article.figures_text(figures),
+        f"\nended      {run.status.name} in epoch {run.epochs}\ndistance   {text.how_far(run.distance)}\n",
+        "Why the mean comes first\n",
+        article.convergence_text(),
+        "\nMust both share one learning rate?\n",
+        article.separate_rates_text(separate),
+        "\nAdaptive learning rates, all observations, each at its best rate\n",
+        article.ascents_text(ascents),
+        _pictures(pictures),
+    ]
+    return Answer("\n".join(lines), lambda: article.record(found))
+
+
+def train(options: argparse.Namespace) -> Answer:
+    """Train a normal distribution on a column of a file."""
+    from ..ascent.optimizers import natural_gradient
+    from ..ascent.train import train as run_train
+
+    column = read_column(options.file, options.column, options.delimiter)
+    out = folder(options.out)
+    use_compilation_cache()
+    natural = options.learning_rate is None
+    result = run_train(
+        Normal(options.start_mean, options.start_variance),
+        column.values,
+        validation_fraction=options.validation_fraction,
+        split_seed=options.split_seed,
+        learning_rate=0.1 if natural else options.learning_rate,
+        max_epochs=options.max_epochs,
+        patience=options.patience,
+        tolerance=options.tolerance,
+        optimizer=natural_gradient() if natural else None,
+        dtype=options.dtype,
+        progress=options.progress,
+    )
+    pictures = _draw_fit(result, column.values, out, options.format)
+    lines = [
+        f"{len(column.values)} observations from {options.file}\n",
+        text.train_report(result, text.closed_form_of(result, column.values)),
+        _pictures(pictures),
+    ]
+    arrived = result.distance <= ARRIVED
+    complaint = "" if arrived else f"the estimate has not arrived: {text.how_far(result.distance)}"
+    return Answer("\n".join(lines), lambda: record.train_record(result), 0 if arrived else 1, complaint)
+
+
+fit = train
+
+
+def sweep(options: argparse.Namespace) -> Answer:
+    """Train at many seeds and learning rates; or say what that will need."""
+    from ..sweeps.sweep import sweep as run_sweep
+
+    _check_sweep(options)
+    arguments = sweep_arguments(options)
+    first = _start_devices(options)
+    if options.explain:
+        return _explain(arguments, options)
+    with INTERRUPTS.keeping(f"Finished runs are safe in {options.out}; the same command goes on from there."):
+        result = run_sweep(
+            **arguments,
+            out=options.out,
+            repair=options.repair,
+            attributes={"arguments": options.arguments},
+            progress=first and options.progress,
+        )
+    if not first:  # of several processes the first speaks
+        devices.leave()
+        return Answer("", dict)
+    pictures = _draw_sweep(result, Path(options.out), options.format)
+    lines = [
+        _data(options),
+        text.sweep_report(result),
+        f"\nresults: {options.out} (xarray.open_zarr opens it)",
+        _pictures(pictures),
+    ]
+    _wait_for_followers(options)
+    return Answer("\n".join(lines), lambda: record.sweep_record(result))
+
+
+def plot(options: argparse.Namespace) -> Answer:
+    """Redraw the figures of a stored sweep."""
+    from ..store.store import load
+
+    result = load(options.directory)
+    pictures = _draw_sweep(result, Path(options.directory), options.format)
+    return Answer(_unfinished(result) + _pictures(pictures), lambda: record.sweep_record(result))
+
+
+def verify(options: argparse.Namespace) -> Answer:
+    """Recompute some runs of a stored sweep, and compare them bit for bit."""
+    from ..store.store import load
+    from ..sweeps.verify import verify as recompute
+    from .options import parse
+
+    use_compilation_cache()
+    made_by = load(options.directory).attributes.get("arguments")
+    if not made_by:
+        raise UsageError(
+            f"{options.directory} was not finished by `mlejax sweep`, so its arguments are not known here; "
+            "mlejax.verify.verify takes them in Python"
+        )
+    found = recompute(options.directory, runs=options.runs, **sweep_arguments(parse(made_by)))
+    lines = [f"different: {run}" for run in found.different]
+    lines.append(f"{found.checked} runs recomputed, {len(found.different)} different")
+    made = {"runs": found.different, "summary": {"checked": found.checked, "different": len(found.different)}}
+    if not found.different:
+        return Answer("\n".join(lines), lambda: made)
+    complaint = f"{len(found.different)} of {found.checked} runs differ from those in {options.directory}"
+    return Answer("\n".join(lines), lambda: made, 1, complaint)
+
+
+def export(options: argparse.Namespace) -> Answer:
+    """Write the results of a stored sweep as a table."""
+    from ..store.export import write_table
+    from ..store.store import load
+
+    suffix = {"csv": ".csv", "parquet": ".parquet", "netcdf": ".nc"}[options.format]
+    file = Path(options.out or str(options.directory).rstrip("/") + suffix)
+    result = load(options.directory)
+    write_table(result.to_xarray(), options.format, file)
+    made = {"runs": [], "summary": {"table": str(file), "format": options.format}}
+    return Answer(f"{_unfinished(result)}table: {file}", lambda: made)
+
+
+# The data of a sweep --------------------------------------------------------------------------------------------------
+
+
+def _check_sweep(options: argparse.Namespace) -> None:
+    """Refuse what does not go together, before anything is read or drawn."""
+    separate = options.learning_rate_mean is not None or options.learning_rate_variance is not None
+    together = [
+        (options.learning_rates is not None and separate, "--learning-rates", "--learning-rate-mean or -variance"),
+        (options.file and options.observations is not None, "--file", "--observations: a file gives the data"),
+        (options.file and options.draw is not None, "--file", "--draw: a file gives the data"),
+        (options.explain and options.repair, "--explain", "--repair: nothing is computed"),
+    ]
+    for wrong, what, other in together:
+        if wrong:
+            raise UsageError(f"{what} cannot go with {other}")
+    for name in ("column", "delimiter"):
+        if getattr(options, name) is not None and not options.file:
+            raise UsageError(f"--{name} is of a --file, and none is given")
+    cluster = (options.coordinator, options.num_processes, options.process_id)
+    if any(part is not None for part in cluster) and None in cluster:
+        raise UsageError("--coordinator, --num-processes and --process-id must be given together")
+    if options.process_id is not None and not 0 <= options.process_id < options.num_processes:
+        raise UsageError(
+            f"--process-id must be from 0 to {options.num_processes - 1}, one below --num-processes; "
+            f"got {options.process_id}"
+        )
+    folder(options.out, make=False)
+
+
+def sweep_arguments(options: argparse.Namespace) -> dict[str, Any]:
+    """Return what `mlejax.sweep` is given for these options, the result directory excepted."""
+    rates: Any = geometric("0.001:10:41") if options.learning_rates is None else options.learning_rates
+    if options.learning_rate_mean is not None or options.learning_rate_variance is not None:
+        default = np.float64(0.1)
+        mean, variance = options.learning_rate_mean, options.learning_rate_variance
+        rates = Normal(default if mean is None else mean, default if variance is None else variance)
+    file = options.file and read_column(options.file, options.column, options.delimiter)
+    return {
+        "model": Normal(0.0, 1.0),
+        "seeds": options.seeds,
+        "learning_rates": rates,
+        "observations": file.values if file else options.observations or 100_000,
+        "draw": options.draw or "jax",
+        "max_epochs": options.max_epochs,
+        "patience": options.patience,
+        "tolerance": options.tolerance,
+        "dtype": options.dtype,
+    }
+
+
+def _data(options: argparse.Namespace) -> str:
+    """Return in words what the runs of a sweep were trained on."""
+    if options.file:
+        return f"data: {options.file}; seeds are splits\n"
+    count = options.observations or 100_000
+    return f"data: the reference problem, {count:,} draws from N(7.2, 2.8^2) per seed (--file takes your own numbers)\n"
+
+
+def _explain(arguments: Mapping[str, Any], options: argparse.Namespace) -> Answer:
+    from ..sweeps.cost import explain
+
+    found = explain(**arguments, progress=options.progress)
+    return Answer(str(found), lambda: {"runs": [], "summary": dataclasses.asdict(found)})
+
+
+def _unfinished(result: Any) -> str:
+    """Return a line about a sweep some of whose runs have not ended; nothing about others."""
+    ended, runs = int(np.sum(result.status != Status.RUNNING)), int(np.size(result.status))
+    return "" if ended == runs else f"unfinished: {ended:,} of {runs:,} runs have ended; the others are blank\n"
+
+
+# Figures, devices, directories ----------------------------------------------------------------------------------------
+
+
+def _draw_fit(result: Any, observations: np.ndarray, folder: Path, suffix: str) -> list[Path]:
+    from .. import plotting
+
+    pictures = {
+        "log_likelihood": plotting.fit_figure(result),
+        "distribution": plotting.distribution(result, observations),
+        "surface": plotting.surface(result),
+    }
+    return plotting.save_all(pictures, folder, suffix)
+
+
+def _draw_sweep(result: Any, folder: Path, suffix: str) -> list[Path]:
+    from .. import plotting
+
+    return plotting.save_all(plotting.sweep_pictures(result), folder, suffix)
+
+
+def _pictures(paths: list[Path]) -> str:
+    return "pictures: " + ", ".join(str(path) for path in paths)
+
+
+def _start_devices(options: argparse.Namespace) -> bool:
+    """Start JAX's devices, join the other processes where there are any; whether this is the first of them."""
+    use_compilation_cache()
+    devices.start(options.devices)
+    cluster = (options.coordinator, options.num_processes, options.process_id)
+    if options.distributed or any(part is not None for part in cluster):
+        devices.join(*cluster)
+        if INTERRUPTS.watching:  # JAX has taken SIGTERM
+            INTERRUPTS.watch()
+    return devices.first()
+
+
+def use_compilation_cache() -> None:
+    """Keep compiled programs for the next command, unless the user keeps them elsewhere or they cannot be kept."""
+    # A cache that is damaged, full or not ours costs time and nothing else.
+    warnings.filterwarnings("ignore", "Error (reading|writing) persistent compilation cache")
+    if jax.config.jax_compilation_cache_dir is None:  # type: ignore[attr-defined]
+        cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        jax.config.update("jax_compilation_cache_dir", str(Path(cache, "mlejax")))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+
+
+def _wait_for_followers(options: argparse.Namespace) -> None:
+    from ..store.lock import wait_for_followers
+
+    wait_for_followers(Path(options.out))
+
+
+COMMANDS: Mapping[str, Callable[[argparse.Namespace], Answer]] = {
+    "sweep": sweep,
+    "train": train,
+    "fit": fit,
+    "reproduce": reproduce,
+    "plot": plot,
+    "verify": verify,
+    "export": export,
+}

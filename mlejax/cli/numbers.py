@@ -1,0 +1,96 @@
+"""Numbers and lists of numbers as a command line writes them."""
+
+import argparse
+import math
+import re
+from typing import TYPE_CHECKING
+
+from ..samples import cells
+
+if TYPE_CHECKING:
+    import numpy as np
+
+MOST_SEEDS, MOST_RATES = 100_000_000, 1_000_000
+"""Values that one option may ask for."""
+
+
+def shown(text: str) -> str:
+    """Return an argument in quotes for a message: not too long, and bytes that are not UTF-8 as they were given."""
+    return cells.shown(text.encode(errors="surrogateescape").decode(errors="backslashreplace"))
+
+
+def number(text: str) -> float:
+    """Read a finite number."""
+    try:
+        return cells.number(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a finite number; got {shown(text)}") from None
+
+
+def whole(text: str) -> int:
+    """Read a whole number, of at most 18 digits."""
+    if not re.fullmatch("[+-]?[0-9]{1,18}", text):
+        raise argparse.ArgumentTypeError(f"expected a whole number; got {shown(text)}")
+    return int(text)
+
+
+def at_least_one(text: str) -> int:
+    """Read a whole number above zero."""
+    if not (re.fullmatch("[0-9]{1,18}", text) and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"expected a whole number above 0; got {shown(text)}")
+    return int(text)
+
+
+def whole_numbers(text: str) -> "np.ndarray":
+    """Read `0:100` for 0 to 99, or `0,5,7`, as an array of whole numbers, at least one."""
+    import numpy as np
+
+    parts = text.split(":" if ":" in text else ",")
+    if not all(re.fullmatch("[+-]?[0-9]{1,18}", part) for part in parts) or (":" in text and len(parts) != 2):
+        raise argparse.ArgumentTypeError(f"expected FIRST:LAST or whole numbers with commas; got {shown(text)}")
+    if ":" not in text:
+        return np.array([int(part) for part in parts])
+    first, last = map(int, parts)
+    if last <= first:
+        raise argparse.ArgumentTypeError(f"{shown(text)} is empty: LAST is not included")
+    if last - first > MOST_SEEDS:
+        raise argparse.ArgumentTypeError(
+            f"{shown(text)} asks for {last - first:,} values; at most {MOST_SEEDS:,} are possible"
+        )
+    return np.arange(first, last)
+
+
+def geometric(text: str) -> "np.ndarray":
+    """Read `0.001:10:41` for 41 values from 0.001 to 10 in equal ratios, or `0.1,0.2`, as an array of float64."""
+    import numpy as np
+
+    parts = text.split(":" if ":" in text else ",")
+    if not all(map(cells.is_number, parts)) or (":" in text and (len(parts) != 3 or not parts[2].strip().isdigit())):
+        raise argparse.ArgumentTypeError(f"expected LOW:HIGH:COUNT or numbers with commas; got {shown(text)}")
+    if ":" not in text:
+        return np.array([number(part) for part in parts])
+    low, high, count = number(parts[0]), number(parts[1]), at_least_one(parts[2].strip())
+    if not (low > 0 and high > 0):
+        raise argparse.ArgumentTypeError(f"LOW and HIGH must be positive; got {shown(text)}")
+    if count > MOST_RATES:
+        raise argparse.ArgumentTypeError(
+            f"{shown(text)} asks for {count:,} values; at most {MOST_RATES:,} are possible"
+        )
+    if not math.isfinite(high / low) or not high / low:
+        raise argparse.ArgumentTypeError(f"LOW and HIGH are too far apart; got {shown(text)}")
+    return np.geomspace(low, high, count)
+
+
+def address(text: str) -> str:
+    """Read HOST:PORT."""
+    host, _, port = text.rpartition(":")
+    if not host or not re.fullmatch("[0-9]{1,5}", port) or not 0 < int(port) < 65536:
+        raise argparse.ArgumentTypeError(f"expected HOST:PORT; got {shown(text)}")
+    return text
+
+
+def path(text: str) -> str:
+    """Read the name of a file or directory."""
+    if not text or "\0" in text:
+        raise argparse.ArgumentTypeError(f"expected the name of a file or directory; got {shown(text)}")
+    return text

@@ -1,0 +1,97 @@
+"""What a command has to say, and where it goes: checked before the work, written before a word is printed."""
+
+import dataclasses
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+
+class UsageError(Exception):
+    """A command line that asks for what cannot be, or names a file that cannot be used."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """What a command has to say."""
+
+    text: str
+    record: Callable[[], Mapping[str, Any]]  # the results for `--json`; called only where they are asked for
+    status: int = 0  # the exit status
+    complaint: str = ""  # one line for standard error
+
+
+def check_json(file: str | None, closed: bool) -> None:
+    """Check that `--json` can be obeyed.
+
+    Args:
+        file: where to, `-` for standard output, None for nowhere.
+        closed: whether standard output is closed.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    if file is None:
+        return
+    if file == "-":
+        if closed:
+            raise UsageError("--json -: standard output is closed")
+        return
+    path = Path(file)
+    if path.is_dir():
+        raise UsageError(f"--json {file}: is a directory, not a file")
+    if not path.parent.is_dir():
+        raise UsageError(f"--json {file}: there is no such directory")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise UsageError(f"--json {file}: may not be written")
+
+
+def folder(name: str, make: bool = True) -> Path:
+    """Return the directory of `--out`, made unless it is there or `make` is False.
+
+    Raises:
+        UsageError: nothing can be written there.
+    """
+    path = Path(name)
+    standing = next(path for path in (path, *path.absolute().parents) if path.exists())
+    if not standing.is_dir():
+        raise UsageError(f"--out {name}: {standing} is a file, not a directory")
+    if not os.access(standing, os.W_OK | os.X_OK):
+        raise UsageError(f"--out {name}: {standing} may not be written to")
+    if make:
+        path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def write(answer: Answer, json: str | None) -> bool:
+    """Write the JSON and print the text of an answer.
+
+    Args:
+        answer: what to write.
+        json: the file that `--json` names; `-` prints the JSON in place of the text.
+
+    Returns:
+        Whether whatever reads standard output took all of it.
+    """
+    if json not in (None, "-"):
+        _write_json(answer, json)
+    try:
+        if json == "-":
+            _write_json(answer, json)
+        elif answer.text:
+            print(answer.text)
+        sys.stdout.flush()
+    except OSError as error:
+        # What is left in the buffer would be tried again when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            return False
+        raise OSError(error.errno, error.strerror, "standard output") from None
+    return True
+
+
+def _write_json(answer: Answer, file: str) -> None:
+    from ..results.record import write_json
+
+    write_json(answer.record(), file)
