@@ -28,8 +28,10 @@ if TYPE_CHECKING:
     from .results.train import History, TrainResult
     from .samples.raw import Observations
     from .samples.representation import summarize
+    from .samples.sources import Draws
     from .samples.summary import Summary, merge
     from .status import Status
+    from .sweeps.spec import SweepSpec
     from .sweeps.sweep import sweep
 
 __version__ = "0.1.0"
@@ -67,8 +69,10 @@ _HOME = {
     "results.train": ["History", "TrainResult"],
     "samples.raw": ["Observations"],
     "samples.representation": ["summarize"],
+    "samples.sources": ["Draws"],
     "samples.summary": ["Summary", "merge"],
     "status": ["Status"],
+    "sweeps.spec": ["SweepSpec"],
     "sweeps.sweep": ["sweep"],
 }
 """Where each public name is defined."""
@@ -78,6 +82,7 @@ _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 __all__ = [
     "Beta",
     "Domain",
+    "Draws",
     "Exponential",
     "Gamma",
     "History",
@@ -94,6 +99,7 @@ __all__ = [
     "Summary",
     "Support",
     "SweepResult",
+    "SweepSpec",
     "TrainResult",
     "TrainState",
     "Weibull",

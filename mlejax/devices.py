@@ -1,7 +1,9 @@
 """Cores, GPUs, hosts: start-up, and the mesh that runs are spread over."""
 
 import os
+import platform
 import re
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -37,10 +39,42 @@ def start(cpu_devices: int | None = None) -> None:
         os.environ["XLA_FLAGS"] = f"{flags} --xla_backend_extra_options={FAST_LOOPS}".strip()
 
 
-def compiler_options() -> str:
-    """The options of XLA's own that are in force: with others, the last bits of a result may be others."""
-    found = re.search(r"--xla_backend_extra_options=(\S*)", os.environ.get("XLA_FLAGS", ""))
-    return found.group(1) if found else ""
+NO_MATTER = ("xla_force_host_platform_device_count", "xla_dump", "xla_hlo_profile", "xla_gpu_cuda_data_dir")
+"""Beginnings of the names of XLA's options that change no result."""
+
+
+def computed_by(devices: Any = None) -> dict[str, Any]:
+    """Return what decides the last bits of a result, in plain values: where they are the same, so are the bits.
+
+    Args:
+        devices: the devices that compute; all local ones by default.
+    """
+    device = (jax.local_devices() if devices is None else devices)[0]
+    flags = [flag.removeprefix("--") for flag in os.environ.get("XLA_FLAGS", "").split()]
+    return {
+        "jax": jax.__version__,
+        "jaxlib": jaxlib.__version__,
+        "platform": device.platform,
+        "device": device.device_kind,
+        "instructions": instructions() if device.platform == "cpu" else "",
+        "xla_flags": sorted(flag for flag in flags if not flag.startswith(NO_MATTER)),
+        "random": "threefry2x32, partitionable",
+    }
+
+
+FLOATING_POINT = ("avx", "avx2", "fma", "avx512f", "avx512dq", "avx512vl")
+"""Extensions of x86 processors that decide how XLA compiles floating-point loops."""
+
+
+def instructions() -> str:
+    """Return the instruction set of this CPU, as far as it decides the bits of floating-point results."""
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:  # not Linux: one set for each kind of machine there
+        text = ""
+    found = re.search(r"^flags\s*:(.*)$", text, re.MULTILINE)
+    present = found.group(1).split() if found else []
+    return " ".join([platform.machine(), *(name for name in FLOATING_POINT if name in present)])
 
 
 def join(coordinator: str | None = None, processes: int | None = None, process: int | None = None) -> None:

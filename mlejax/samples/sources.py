@@ -1,227 +1,219 @@
-"""The samples of a sweep: one train and one validation sample per seed, drawn or cut from the user's data."""
+"""Where the samples of a sweep come from: data given, or a model that draws; along a named axis."""
 
+import abc
+import contextlib
+import dataclasses
 import functools
 import hashlib
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any, ClassVar, NamedTuple, cast, final
 
-import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh, PartitionSpec
 
 from .. import checks
 from ..models import Model, Normal
+from ..models.digest import sample_digest
 from ..models.parameters import parameter_dict, with_dtype
-from .observations import as_observations, check_support
-from .raw import observe
-from .representation import Sample, summarize
+from .observations import as_observations
 from .split import split, validation_count
-from .summary import Summary, find_form, summarize_with
 
 ARTICLE_TARGET = Normal(7.2, 2.8**2)
 """The distribution that the reference problem draws from."""
 
-MOST_TO_LOOK_AT = 10_000
 
-DRAWS = ("jax", "numpy", "statistics")
+class Parts(NamedTuple):
+    """A sample in two parts."""
+
+    train: np.ndarray  # (n - m,): to ascend on
+    held_out: np.ndarray  # (m,): to decide the stop; empty where nothing is held out
 
 
-class Datasets:
-    """Train and validation samples by seed.
+class Source(abc.ABC):
+    """A source of samples along a named axis."""
 
-    Attributes:
-        origin: where the observations come from, in plain values.
-        path: how the samples are represented, and why.
-        train, validation: summaries with a leading axis over seeds, or None when the model trains on raw observations.
+    axis: ClassVar[str] = "seed"
+    """The name of the axis along which its samples lie."""
+
+    count: int
+    """Observations in each sample."""
+
+    @abc.abstractmethod
+    def cut(self, seed: int, validation_fraction: float | int) -> Parts:
+        """Return the sample of one seed, cut in two."""
+
+    @abc.abstractmethod
+    def describe(self) -> dict[str, Any]:
+        """Return what decides the samples, in plain values."""
+
+    @abc.abstractmethod
+    def __str__(self) -> str:
+        """Return a few words for a person."""
+
+    def check(self, start: Model, validation_fraction: float | int) -> None:
+        """Refuse what this source cannot give.
+
+        Args:
+            start: the model that is trained.
+            validation_fraction: the part of each sample to hold out.
+
+        Raises:
+            TypeError, ValueError: naming the value and the rule.
+        """
+        validation_count(self.count, validation_fraction)
+
+
+@final
+@dataclasses.dataclass(frozen=True, eq=False)
+class Given(Source):
+    """Data given: each seed is another split of the same observations."""
+
+    values: np.ndarray  # (n,)
+
+    @property
+    def count(self) -> int:  # type: ignore[override]
+        return len(self.values)
+
+    def cut(self, seed: int, validation_fraction: float | int) -> Parts:
+        return Parts(*split(self.values, validation_fraction, seed))
+
+    def describe(self) -> dict[str, Any]:
+        return {"source": "data", "count": self.count, "type": self.values.dtype.name, "sha256": self._digest()}
+
+    def __str__(self) -> str:
+        return f"{self.count} observations given, sha256 {self._digest()}"
+
+    def _digest(self) -> str:
+        return hashlib.sha256(self.values.tobytes()).hexdigest()[:16]
+
+
+@final
+@dataclasses.dataclass(frozen=True, eq=False)
+class Draws(Source):
+    """Samples drawn from a model: each seed is a sample of its own.
+
+    Args:
+        target: the model to draw from. By JAX it needs a method `sample(key, shape)`.
+        count: how many observations each sample has, held-out ones included.
+        by: `"jax"`: independent draws from the key `fold_in(key(base_seed), seed)`; `"numpy"`: NumPy's legacy stream
+            `RandomState(seed)`, for a `Normal` target, cut as scikit-learn's `train_test_split` cuts;
+            `"statistics"`: the sufficient statistics of a sample drawn in place of it, exact in distribution, for
+            families with `draw_closed_form`.
+        base_seed: of the key that draws by JAX are folded from.
+        split_seed: of the split that `by="numpy"` makes; 42 where it is not given. Only there does it apply.
+
+    Raises:
+        TypeError, ValueError: an argument is not as described, or does not apply to `by`.
+
+    Example:
+        >>> import mlejax
+        >>> str(mlejax.Draws(mlejax.Normal(7.2, 7.84), 100_000))
+        '100000 draws from Normal(mean=7.2, variance=7.84) by JAX'
     """
 
-    def __init__(
-        self,
-        model: Model,
-        seeds: np.ndarray,
-        cut: Callable[[int], tuple[np.ndarray, np.ndarray]],
-        factoring: bool,
-        origin: dict[str, Any],
-    ):
-        self.model, self.seeds, self.cut, self.origin = model, seeds, cut, origin
-        train, held_out = cut(int(seeds[0]))
-        check_support(model, np.concatenate([train, held_out]))
-        sample, self.path = summarize(model, train, factoring)
-        self.train: Summary | None = None
-        self.validation: Summary | None = None
-        self.factored = isinstance(sample, Summary)
+    target: Model
+    count: int  # type: ignore[assignment]
+    by: str = "jax"
+    base_seed: int = 0
+    split_seed: int | None = None
 
-    def of(self, index: int) -> tuple[Sample, Sample | None]:
-        """The train and validation samples of one seed."""
-        if self.train is not None:
-            return jax.tree.map(lambda leaf: leaf[index], (self.train, self.validation))
-        train, held_out = self.cut(int(self.seeds[index]))
-        check_support(self.model, np.concatenate([train, held_out]))
-        return jax.device_get((observe(self.model, train), observe(self.model, held_out) if len(held_out) else None))
+    def __post_init__(self) -> None:
+        if self.by not in WAYS:
+            raise ValueError(f"Draws: by must be one of {', '.join(WAYS)}; got {self.by!r}")
+        put = functools.partial(object.__setattr__, self)
+        put("target", with_dtype(self.target, np.float64, "target"))
+        put("count", int(checks.counts("count", self.count, at_least=2, at_most=2**31 - 1)))
+        put("base_seed", int(checks.counts("base_seed", self.base_seed, at_least=0, at_most=2**32 - 1)))
+        family = type(self.target).__name__
+        if self.by == "numpy":
+            if not isinstance(self.target, Normal):
+                raise ValueError(f"Draws: by='numpy' draws from a Normal target; got {family}")
+            if self.base_seed:
+                raise ValueError(f"Draws: base_seed={self.base_seed} does not apply to by='numpy'")
+            split_seed = 42 if self.split_seed is None else self.split_seed
+            put("split_seed", int(checks.counts("split_seed", split_seed, at_least=0, at_most=2**32 - 1)))
+        else:
+            if self.split_seed is not None:
+                raise ValueError(f"Draws: split_seed={self.split_seed} applies to by='numpy' alone; got by={self.by!r}")
+            if not hasattr(self.target, "sample"):
+                raise TypeError(f"target: {family} cannot draw; give it a method sample(key, shape)")
 
-    def summarise(self, mesh: Mesh, draws: "Draws | None", progress: Callable[[int], None]) -> None:
-        """Fill in `train` and `validation`, seed by seed or, for draws by JAX, on all devices at once."""
-        form, branches = find_form(self.model, jnp.asarray(self.cut(int(self.seeds[0]))[0]))
-        if draws is not None:
-            self.train, self.validation = _draw_all(draws, self.seeds, form, branches, mesh, progress)
+    def cut(self, seed: int, validation_fraction: float | int) -> Parts:
+        if self.by == "numpy":
+            assert isinstance(self.target, Normal)
+            mean, scale = float(np.asarray(self.target.mean)), float(np.sqrt(np.asarray(self.target.variance)))
+            values = np.random.RandomState(seed).normal(mean, scale, self.count)
+            return Parts(*split(values, validation_fraction, cast(int, self.split_seed)))
+        held_out = validation_count(self.count, validation_fraction)
+        with jax_randomness():
+            return Parts(*jax.device_get(_draw_one(self.target, self.base_seed, seed, self.count, held_out)))
+
+    def describe(self) -> dict[str, Any]:
+        parameters = {name: float(leaf) for name, leaf in parameter_dict(self.target).items()}
+        seeds = {"split_seed": self.split_seed} if self.by == "numpy" else {"base_seed": self.base_seed}
+        target: dict[str, Any] = {"target": type(self.target).__name__, "target_parameters": parameters}
+        if self.by == "jax" and not type(self.target).__module__.startswith("mlejax.models."):
+            target |= {"target_sample": sample_digest(self.target)}
+        return {"source": "draws", **target, "count": self.count, "by": self.by, **seeds}
+
+    def __str__(self) -> str:
+        parameters = ", ".join(f"{name}={leaf:g}" for name, leaf in parameter_dict(self.target).items())
+        drawn = f"{self.count} draws from {type(self.target).__name__}({parameters})"
+        return WAYS[self.by].format(drawn)
+
+    def check(self, start: Model, validation_fraction: float | int) -> None:
+        held_out = validation_count(self.count, validation_fraction)
+        if self.by != "statistics":
             return
-        pairs = []
-        for seed in self.seeds:
-            train, held_out = self.cut(int(seed))
-            validation = _summarise(form, branches, held_out) if len(held_out) else None
-            pairs.append(jax.device_get((_summarise(form, branches, train), validation)))
-            progress(1)
-        self.train, self.validation = jax.tree.map(lambda *leaves: np.stack(leaves), *pairs)
+        if not hasattr(self.target, "draw_closed_form") or type(self.target) is not type(start):
+            raise ValueError(
+                "by='statistics' needs a start and a target of one family with draw_closed_form, such as Normal; "
+                f"got {type(start).__name__} and {type(self.target).__name__}"
+            )
+        if min(self.count - held_out, held_out or self.count) < 2:
+            raise ValueError(
+                "by='statistics' needs two observations or more in each part; "
+                f"got {self.count - held_out} and {held_out}"
+            )
 
 
-_summarise = jax.jit(summarize_with, static_argnums=(0, 1))
+WAYS = {
+    "jax": "{} by JAX",
+    "numpy": "{} by NumPy",
+    "statistics": "statistics of {}, drawn directly by JAX",
+}
+"""How `Draws` draw, in words."""
+
+
+@contextlib.contextmanager
+def jax_randomness() -> Iterator[None]:
+    """Draw the same numbers whatever JAX's own settings say: threefry, partitionable."""
+    with jax.threefry_partitionable(True), jax.default_prng_impl("threefry2x32"):
+        yield
+
+
+def source_of(observations: Any) -> Source:
+    """Return the source that a caller's `observations` stand for: a source as it is, or data.
+
+    Raises:
+        TypeError, ValueError: they are neither; the message says what is needed.
+    """
+    if isinstance(observations, Source):
+        return observations
+    if observations is None:
+        raise TypeError("give observations=, your data or mlejax.Draws(target, count), which draws a sample per seed")
+    if np.ndim(observations) == 0:
+        raise TypeError(
+            f"observations must be data or a source; got {observations!r}. To draw {observations!r} observations for "
+            f"each seed, give mlejax.Draws(target, {observations!r})"
+        )
+    return Given(as_observations(observations))
 
 
 def draw_with_jax(target: Any, base: Any, seed: Any, n: int, held_out: int) -> tuple[Any, Any]:
     """Draws from the key `fold_in(key(base), seed)`; being independent, they need no permutation to be split."""
-    values = target.sample(jax.random.fold_in(jax.random.key(base), seed), (n,))
+    values = target.sample(jax.random.fold_in(jax.random.key(base, impl="threefry2x32"), seed), (n,))
     return values[held_out:], values[:held_out]
 
 
 _draw_one = jax.jit(draw_with_jax, static_argnums=(3, 4))
-
-
-def draw_summary(
-    target: Any, base: Any, seed: Any, count: int, part: int, summarise: Callable[[Any], Summary]
-) -> Summary:
-    """The summary of a part of a sample, drawn directly: that of observations with the same mean and scatter."""
-    key = jax.random.fold_in(jax.random.fold_in(jax.random.key(base), seed), part)
-    summary = summarise(target.draw_closed_form(key, count).typical_observations())
-    return eqx.tree_at(lambda s: s.count, summary, jnp.asarray(float(count), summary.count.dtype))
-
-
-DRAWN_TOGETHER = 1_000_000
-"""Observations, or statistics, that a device draws in one call: long enough beside what a call costs."""
-
-SEEDS_TOGETHER = (4, 64)
-"""Seeds that a device draws in one call, at least and at most: a last call that has fewer draws others for nothing."""
-
-
-class Draws(NamedTuple):
-    """How samples are drawn by JAX."""
-
-    target: Model
-    base: int
-    n: int
-    held_out: int
-    directly: bool  # whether the statistics are drawn in place of the observations
-
-    def cut(self, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        """The train and validation parts of one seed."""
-        return jax.device_get(_draw_one(self.target, self.base, seed, self.n, self.held_out))
-
-
-@functools.lru_cache(maxsize=16)
-def _drawing(n: int, held_out: int, directly: bool, form: Any, branches: Any, mesh: Mesh) -> Callable[..., Any]:
-    """The compiled function that draws and summarises, kept from one sweep to the next."""
-    summarise = functools.partial(summarize_with, form, branches)
-
-    def one(target: Any, base: Any, seed: Any) -> tuple[Summary, Summary | None]:
-        if directly:
-            parts = [
-                draw_summary(target, base, seed, m, i, summarise) for i, m in enumerate((n - held_out, held_out)) if m
-            ]
-        else:
-            parts = [summarise(part) for part in draw_with_jax(target, base, seed, n, held_out) if len(part)]
-        return parts[0], parts[1] if held_out else None
-
-    def share(target: Any, base: Any, seeds: Any) -> Any:
-        # One after the other on each device, so that memory stays flat.
-        return jax.lax.map(lambda seed: one(target, base, seed), seeds)
-
-    runs, everywhere = PartitionSpec("runs"), PartitionSpec()
-    specs = (everywhere, everywhere, runs)
-    return jax.jit(jax.shard_map(share, mesh=mesh, in_specs=specs, out_specs=runs, check_vma=False))
-
-
-def _draw_all(
-    draws: Draws, seeds: np.ndarray, form: Any, branches: Any, mesh: Mesh, progress: Callable[[int], None]
-) -> Any:
-    """Summaries of the samples of all seeds, spread over the devices."""
-    program = _drawing(draws.n, draws.held_out, draws.directly, form, branches, mesh)
-    drawn = 1 if draws.directly else draws.n
-    per_call = int(np.clip(DRAWN_TOGETHER // drawn, *SEEDS_TOGETHER)) * mesh.devices.size
-    parts = []
-    for first in range(0, len(seeds), per_call):
-        chunk = seeds[first : first + per_call]
-        padded = np.concatenate([chunk, np.full(per_call - len(chunk), chunk[0])])
-        parts.append(jax.device_get(program(draws.target, draws.base, padded)))
-        progress(len(chunk))
-    return jax.tree.map(lambda *leaves: np.concatenate(leaves)[: len(seeds)], *parts)
-
-
-def draw_with_numpy(target: Model, n: int, validation_fraction: float | int, split_seed: int) -> Callable[[int], Any]:
-    """NumPy's legacy stream and scikit-learn's split, as the article draws and cuts."""
-    if not isinstance(target, Normal):
-        raise ValueError(f"draw='numpy' draws from a Normal target, as the article does; got {type(target).__name__}")
-    mean, scale = float(np.asarray(target.mean)), float(np.sqrt(np.asarray(target.variance)))
-
-    def drawn(seed: int) -> tuple[np.ndarray, np.ndarray]:
-        return split(np.random.RandomState(seed).normal(mean, scale, n), validation_fraction, split_seed)
-
-    return drawn
-
-
-def datasets(
-    start: Model,
-    seeds: np.ndarray,
-    observations: Any,
-    target: Model | None,
-    draw: str,
-    validation_fraction: float | int,
-    split_seed: int,
-    base_seed: int,
-    factoring: bool,
-) -> tuple[Datasets, Draws | None]:
-    """The samples of all seeds; and, for draws by JAX, how they are drawn."""
-    if draw not in DRAWS:
-        raise ValueError(f"draw must be one of {', '.join(DRAWS)}; got {draw!r}")
-    if np.ndim(observations) > 0:
-        values = as_observations(observations)
-        digest = hashlib.sha256(values.tobytes()).hexdigest()[:16]
-        origin = {"data": f"{len(values)} observations given, sha256 {digest}"}
-        return Datasets(start, seeds, lambda seed: split(values, validation_fraction, seed), factoring, origin), None
-    n = int(checks.counts("observations", observations, at_least=2, at_most=2**31 - 1))
-    if target is None:
-        if not isinstance(start, Normal):
-            raise ValueError(f"observations={n} asks for draws: give the target= to draw from, or give data")
-        target = ARTICLE_TARGET
-    target = with_dtype(target, np.float64, "target")
-    parameters = ", ".join(f"{name}={leaf:g}" for name, leaf in parameter_dict(target).items())
-    drawn_from = f"{n} draws from {type(target).__name__}({parameters})"
-    if draw == "numpy":
-        origin = {"data": f"{drawn_from} by NumPy", "split_seed": split_seed}
-        cut = draw_with_numpy(target, n, validation_fraction, split_seed)
-        return Datasets(start, seeds, cut, factoring, origin), None
-    if not hasattr(target, "sample"):
-        raise TypeError(f"target: {type(target).__name__} cannot draw; give it a method sample(key, shape)")
-    base_seed = int(checks.counts("base_seed", base_seed, at_least=0, at_most=2**32 - 1))
-    held_out = validation_count(n, validation_fraction)
-    if draw == "jax":
-        draws = Draws(target, base_seed, n, held_out, directly=False)
-        origin = {"data": f"{drawn_from} by JAX", "base_seed": base_seed}
-        return Datasets(start, seeds, draws.cut, factoring, origin), draws
-    if not hasattr(target, "draw_closed_form") or type(target) is not type(start):
-        raise ValueError(
-            "draw='statistics' needs a start and a target of one family with draw_closed_form, such as Normal; "
-            f"got {type(start).__name__} and {type(target).__name__}"
-        )
-    if min(n - held_out, held_out or n) < 2:
-        raise ValueError(
-            f"draw='statistics' needs two observations or more in each part; got {n - held_out} and {held_out}"
-        )
-    # A short sample of the same kind shows that the model factors; no other observation is ever drawn.
-    few = min(n, MOST_TO_LOOK_AT)
-    look = Draws(target, base_seed, few, validation_count(few, validation_fraction), directly=True)
-    origin = {"data": f"statistics of {drawn_from}, drawn directly by JAX", "base_seed": base_seed}
-    data = Datasets(start, seeds, look.cut, True, origin)
-    if not data.factored:
-        raise ValueError(f"draw='statistics' needs a model with sufficient statistics: {data.path}")
-    return data, Draws(target, base_seed, n, held_out, directly=True)

@@ -14,8 +14,8 @@ from ..models import Model
 from ..models.parameters import parameter_names
 from ..results.schema import ARRIVED, QUANTITIES, blank
 from ..results.sweep import SweepResult
+from ..samples.datasets import Datasets
 from ..samples.representation import Sample
-from ..samples.sources import Datasets
 from ..status import Status
 from .plan import Plan
 

@@ -19,7 +19,7 @@ from ..results.schema import QUANTITIES
 from ..results.text import duration
 from ..store.layout import batch_shape, encoded
 from .measure import outcomes
-from .spec import Job, prepare
+from .prepare import Job, prepare
 
 FEW_RUNS, MANY_RUNS = 2048, 131_072
 FEW_SEEDS, MANY_SEEDS = 32, 2048

@@ -16,8 +16,8 @@ from ..models.parameters import cast
 from ..progress import Progress, Tally
 from .lanes import Engine
 from .plan import Plan
+from .prepare import Job
 from .schedule import run_all
-from .spec import Job
 
 CONCLUDED_TOGETHER = 4096
 """Runs that are measured by one call once they have ended; always so many, so that one compilation serves all."""

@@ -1,175 +1,310 @@
 """What a sweep is: its axes, its runs, and the settings that decide their results."""
 
 import dataclasses
-import hashlib
-from collections.abc import Sequence
-from typing import Any
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, Generic
 
 import jax
-import jaxlib
 import numpy as np
+import optax
 
-from .. import checks
-from ..devices import compiler_options
-from ..devices import mesh as device_mesh
-from ..devices import start as start_devices
-from ..models import Model
-from ..models.parameters import parameter_names, per_parameter, with_dtype
-from ..progress import Progress
-from ..samples.sources import Datasets, datasets
-from .lanes import Run
-from .plan import Along, Plan
+from .. import checks, devices, models
+from ..ascent.settings import Stopping, checked_rates
+from ..models.base import M, Model
+from ..models.digest import digest_of, formula_digest
+from ..models.parameters import parameter_names, with_dtype
+from ..samples.sources import Draws, Source, source_of
 
 
-def axes_and_runs(
-    start: Model, seeds: Any, starts: Any, learning_rates: Any, max_epochs: Any, patience: Any, tolerance: Any
-) -> tuple[dict[str, np.ndarray], Run]:
-    """The axes by name, and the part of the runs that does not depend on data."""
-    seeds = checks.counts("seeds", np.atleast_1d(np.asarray(seeds)), at_least=0, at_most=2**32 - 1)
-    axes: dict[str, np.ndarray] = {"seed": checks.distinct("seeds", seeds)}
+@dataclasses.dataclass(frozen=True, eq=False)
+class SweepSpec(Generic[M]):
+    """A sweep, described and checked: everything that decides its results, and nothing else.
 
-    def along(name: str, values: np.ndarray, always: bool = False) -> Along:
-        if np.ndim(values) == 0 and not always:
-            return Along(np.reshape(values, (1,)))
-        axes[name] = checks.distinct(name, np.atleast_1d(values))
-        return Along(axes[name], len(axes) - 1)
+    Made by `SweepSpec.checked`, or from a stored description by `SweepSpec.from_record`.
+    """
 
-    model = jax.tree.map(lambda leaf: Along(np.asarray(leaf)[None]), start)
-    if starts is not None:
-        models = [with_dtype(each, np.float64, f"starts[{i}]") for i, each in enumerate(starts)]
-        _check_family(start, "starts", models)
-        axes["start"] = np.arange(len(models))
-        position = len(axes) - 1
-        model = jax.tree.map(lambda *leaves: Along(np.stack(leaves), position), *models)
-    if isinstance(learning_rates, Model):
-        _check_family(start, "learning_rates", [learning_rates])
-        names = [f"learning_rate.{name}" for name in parameter_names(start)]
-        leaves = jax.tree.leaves(learning_rates, is_leaf=lambda x: not isinstance(x, Model))
-        found = [along(name, checks.positive(name, np.asarray(v))) for name, v in zip(names, leaves, strict=True)]
-        rates = jax.tree.unflatten(jax.tree.structure(start), found)
-    else:
-        rate = along("learning_rate", checks.positive("learning_rates", np.asarray(learning_rates)), always=True)
-        rates = per_parameter(rate, start)
-    return axes, Run(
-        start=model,
-        learning_rate=rates,
-        max_epochs=along("max_epochs", checks.counts("max_epochs", max_epochs)),
-        patience=along("patience", checks.counts("patience", patience)),
-        tolerance=along("tolerance", checks.non_negative("tolerance", tolerance)),
-        train=None,
-        validation=None,
-    )
+    start: M  # float64
+    starts: tuple[M, ...]  # the start points along the axis `start`; empty where there is no such axis
+    source: Source
+    axes: Mapping[str, np.ndarray]  # name -> values, in the order of the dimensions
+    stopping: Stopping  # each a number, or the values of the axis of that name
+    rates: Mapping[str, np.ndarray]  # by name, as `checked_rates` returns them; each a number, or the values of an axis
+    validation_fraction: float | int
+    optimizer: optax.GradientTransformation | None
+    dtype: np.dtype  # of the ascent
+    summarize: bool  # whether samples are represented by sufficient statistics where the formula has them
 
+    @classmethod
+    def checked(
+        cls,
+        model: M,
+        *,
+        seeds: Any,
+        learning_rates: Any,
+        observations: Any = None,
+        starts: Any = None,
+        validation_fraction: float | int = 0.2,
+        max_epochs: Any = 10_000,
+        patience: Any = 50,
+        tolerance: Any = 1e-8,
+        optimizer: optax.GradientTransformation | None = None,
+        dtype: Any = np.float64,
+        summarize: Any = True,
+    ) -> "SweepSpec[M]":
+        """Check the arguments of a sweep. Nothing is drawn, and no device is touched.
 
-def _check_family(start: Model, name: str, models: Sequence[Model]) -> None:
-    if not models:
-        raise ValueError(f"{name} must be a non-empty sequence of models")
-    for each in models:
-        if type(each) is not type(start):
-            raise TypeError(f"{name}: expected a {type(start).__name__}, as the start is; got a {type(each).__name__}")
+        Args:
+            model, seeds, ...: as `sweep` takes them.
 
+        Returns:
+            The sweep that they describe.
 
-def settings_of(plan: Plan, data: Datasets, validation_fraction: float | int) -> dict[str, Any]:
-    """What decides the results besides the axes, in plain values: a store refuses to mix two of them."""
-    fixed = {
-        name: leaf.values[0].item()
-        for name, leaf in (
-            ("max_epochs", plan.run.max_epochs),
-            ("patience", plan.run.patience),
-            ("tolerance", plan.run.tolerance),
+        Raises:
+            TypeError, ValueError: an argument is not as described, or does not apply; the message names the value,
+                its place and the rule.
+
+        Example:
+            >>> import mlejax
+            >>> spec = SweepSpec.checked(
+            ...     mlejax.Normal(0.0, 1.0), seeds=range(3), learning_rates=[0.5, 2.0],
+            ...     observations=mlejax.Draws(mlejax.Normal(7.2, 7.84), 1000),
+            ... )
+            >>> list(spec.axes), spec.run_count
+            (['seed', 'learning_rate'], 6)
+        """
+        start = with_dtype(model, np.float64)
+        source = source_of(observations)
+        source.check(start, validation_fraction)
+        others = _checked_starts(start, starts)
+        stopping = Stopping.checked(max_epochs, patience, tolerance, sequences=True)
+        rates = checked_rates(start, learning_rates, sequences=True)
+        if "learning_rate" in rates:  # one rate for all parameters is an axis always, be it of one value
+            rates = {"learning_rate": np.atleast_1d(rates["learning_rate"])}
+        axes = {source.axis: _checked_seeds(seeds)}
+        if others:
+            axes["start"] = np.arange(len(others))
+        for name, values in (*rates.items(), *_named(stopping).items()):
+            if np.ndim(values):
+                axes[name] = checks.distinct(name, values)
+        return cls(
+            start=start,
+            starts=others,
+            source=source,
+            axes=axes,
+            stopping=stopping,
+            rates=rates,
+            validation_fraction=validation_fraction,
+            optimizer=optimizer,
+            dtype=checks.floating_type(dtype),
+            summarize=_checked_flag("summarize", summarize),
         )
-        if leaf.axis < 0
-    }
-    names = parameter_names(data.model)
-    rates = zip(names, jax.tree.leaves(plan.run.learning_rate), strict=True)
-    fixed |= {f"learning_rate.{name}": leaf.values[0].item() for name, leaf in rates if leaf.axis < 0}
-    start = {name: leaf.values.tolist() for name, leaf in zip(names, jax.tree.leaves(plan.run.start), strict=True)}
-    return (
-        fixed
-        | {
-            "model": f"{type(data.model).__name__} {formula_digest(data.model)}",
-            "start": start,
-            "validation_fraction": validation_fraction,
-            "sufficient_statistics": data.factored,
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The length of every axis."""
+        return tuple(len(values) for values in self.axes.values())
+
+    @property
+    def run_count(self) -> int:
+        """How many runs there are."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    def with_axes(self, **values: Any) -> "SweepSpec[M]":
+        """Return the same sweep with other values along some of its axes.
+
+        Args:
+            **values: by the name of the axis, as `with_axes(**{"learning_rate.mean": [0.1]})`; of `start`, the
+                numbers of the start points to keep.
+
+        Raises:
+            KeyError: there is no such axis.
+            ValueError: values are not distinct.
+        """
+        if unknown := [name for name in values if name not in self.axes]:
+            raise KeyError(f"no axis {unknown[0]!r}; the axes are {', '.join(self.axes)}")
+        new = {name: checks.distinct(name, np.atleast_1d(np.asarray(each))) for name, each in values.items()}
+        axes = {name: new.get(name, old) for name, old in self.axes.items()}
+        starts = self.starts
+        if "start" in new:
+            starts = tuple(starts[np.flatnonzero(self.axes["start"] == number)[0]] for number in new["start"])
+        stopping = Stopping(**{name: new.get(name, old) for name, old in _named(self.stopping).items()})
+        rates = {name: new.get(name, old) for name, old in self.rates.items()}
+        return dataclasses.replace(self, axes=axes, starts=starts, stopping=stopping, rates=rates)
+
+    def settings(self) -> dict[str, Any]:
+        """Return what decides the results besides the axes, as JSON has it: a store refuses to mix two of them."""
+        fixed = {**_named(self.stopping), **self.rates}
+        return {
+            "model": f"{type(self.start).__name__} {formula_digest(self.start)}",
+            "start": _plain(self.start),
+            "starts": [_plain(model) for model in self.starts],
+            **{name: value.item() for name, value in fixed.items() if not np.ndim(value)},
+            "data": str(self.source),
+            **self.source.describe(),
+            "validation_fraction": self.validation_fraction,
+            "optimizer": fingerprint(self.optimizer, self.start),
+            "dtype": self.dtype.name,
+            "summarize": self.summarize,
         }
-        | data.origin
-    )
+
+    def computed_by(self) -> dict[str, Any]:
+        """Return what decides the last bits of the results, in plain JSON values: versions, devices, their settings."""
+        return devices.computed_by()
+
+    @classmethod
+    def from_record(
+        cls,
+        settings: Mapping[str, Any],
+        axes: Mapping[str, Any],
+        *,
+        model: M | None = None,
+        observations: Any = None,
+        optimizer: optax.GradientTransformation | None = None,
+    ) -> "SweepSpec[Any]":
+        """Rebuild a sweep from what `settings` and `axes` were when it was stored.
+
+        Args:
+            settings: as the method `settings` returned them.
+            axes: name -> values.
+            model: an instance of the model, where it is not one of the library's.
+            observations: the data, where data were given; or the source, where its target is not the library's.
+            optimizer: the optimizer, where there was one.
+
+        Returns:
+            A sweep whose `settings()` are the ones given.
+
+        Raises:
+            ValueError: something is missing that a digest cannot give back, or is another than the sweep had; the
+                message names it.
+        """
+        family = _family(settings["model"], model)
+        if settings["optimizer"] != "plain ascent" and optimizer is None:
+            raise ValueError(f"optimizer: the sweep was made with one ({settings['optimizer']}): give optimizer=")
+
+        def value(name: str) -> Any:
+            return np.asarray(axes[name]) if name in axes else settings[name]
+
+        start = _filled(family, settings["start"])
+        learning_rates: Any = axes.get("learning_rate")
+        if learning_rates is None:
+            rates = [value(f"learning_rate.{name}") for name in parameter_names(start)]
+            learning_rates = jax.tree.unflatten(family, rates)
+        spec = cls.checked(
+            start,
+            seeds=axes[Source.axis],
+            learning_rates=learning_rates,
+            observations=_source(settings, start, observations),
+            starts=[_filled(family, values) for values in settings["starts"]] or None,
+            validation_fraction=settings["validation_fraction"],
+            max_epochs=value("max_epochs"),
+            patience=value("patience"),
+            tolerance=value("tolerance"),
+            optimizer=optimizer,
+            dtype=settings["dtype"],
+            summarize=settings["summarize"],
+        )
+        if spec.starts:
+            spec = dataclasses.replace(spec, axes={**spec.axes, "start": np.asarray(axes["start"])})
+        found = json.loads(json.dumps(spec.settings()))
+        for name in dict.fromkeys([*found, *settings]):
+            if found.get(name) != settings.get(name):
+                raise ValueError(
+                    f"{name}: the sweep was made with {settings.get(name)}; what is given has {found.get(name)}"
+                )
+        return spec
 
 
-def formula_digest(model: Model) -> str:
-    """A short name for the formula of `log_prob`: it changes when the formula does."""
-    x = jax.ShapeDtypeStruct((), np.float64)
-    return _digest(jax.make_jaxpr(lambda m, x: m.log_prob(x))(model, x))
+def _named(stopping: Stopping) -> dict[str, np.ndarray]:
+    return {field.name: getattr(stopping, field.name) for field in dataclasses.fields(stopping)}
 
 
-def fingerprint(optimizer: Any, model: Model) -> str:
-    """A short name for an optimizer, its own settings included."""
+def _plain(model: Model) -> dict[str, float]:
+    return {name: float(leaf) for name, leaf in zip(parameter_names(model), jax.tree.leaves(model), strict=True)}
+
+
+def _checked_seeds(seeds: Any) -> np.ndarray:
+    if isinstance(seeds, int | np.integer):
+        raise TypeError(
+            f"seeds must be a sequence: range({seeds}) for {seeds} seeds, or [{seeds}] for one, number {seeds}"
+        )
+    values = checks.counts("seeds", np.asarray(seeds), at_least=0, at_most=2**32 - 1)
+    return checks.distinct("seeds", values)
+
+
+def _checked_flag(name: str, value: Any) -> bool:
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False; got {value!r}")
+    return bool(value)
+
+
+def _checked_starts(start: M, starts: Any) -> tuple[M, ...]:
+    if starts is None:
+        return ()
+    if isinstance(starts, Model) or not isinstance(starts, Iterable):
+        raise TypeError(f"starts must be a sequence of models; got {starts!r}")
+    found = tuple(with_dtype(each, np.float64, f"starts[{i}]") for i, each in enumerate(starts))
+    if not found:
+        raise ValueError("starts must be a non-empty sequence of models")
+    for each in found:
+        if type(each) is not type(start):
+            raise TypeError(f"starts: expected a {type(start).__name__}, as the start is; got a {type(each).__name__}")
+        if jax.tree.structure(each) != jax.tree.structure(start):
+            raise ValueError(f"starts: {each!r} differs from the start {start!r} in what is not estimated")
+    return found
+
+
+def _family(recorded: str, model: Model | None) -> Any:
+    """Return the structure of a model whose name and formula digest were recorded."""
+    name = recorded.split()[0]
+    if model is not None:
+        found = with_dtype(model, np.float64)
+        mine = f"{type(found).__name__} {formula_digest(found)}"
+        if mine != recorded:
+            raise ValueError(f"model: the sweep was made with {recorded}; this is {mine}")
+        return jax.tree.structure(found)
+    known = _library(name)
+    if known is None or f"{name} {formula_digest(known)}" != recorded:
+        raise ValueError(f"model: {recorded} is not one of the library's: give model=, an instance of {name}")
+    return jax.tree.structure(known)
+
+
+def _library(name: str) -> Model | None:
+    """Return an instance, whatever its parameters, of the library's family of this name, where there is one."""
+    family = getattr(models, name, None)
+    if not (isinstance(family, type) and issubclass(family, Model) and family is not Model):
+        return None
+    return family(*[np.float64(0.5) for field in dataclasses.fields(family) if not field.metadata.get("static", False)])
+
+
+def _filled(structure: Any, parameters: Mapping[str, float]) -> Any:
+    return jax.tree.unflatten(structure, [np.float64(value) for value in parameters.values()])
+
+
+def _source(recorded: Mapping[str, Any], start: Model, observations: Any) -> Source:
+    """Return the source that was recorded, or the one that is given in its place."""
+    if observations is not None:
+        return source_of(observations)
+    if recorded["source"] != "draws":
+        raise ValueError(
+            f"observations: the sweep was made of {recorded['count']} observations, sha256 {recorded['sha256']}: give "
+            "observations="
+        )
+    name = recorded["target"]
+    target = start if type(start).__name__ == name else _library(name)
+    if target is None:
+        raise ValueError(
+            f"observations: the sweep drew from {name}, which is not one of the library's: give "
+            f"observations=mlejax.Draws({name}(...), {recorded['count']}, ...)"
+        )
+    arguments = {key: recorded[key] for key in ("count", "by", "base_seed", "split_seed") if key in recorded}
+    return Draws(_filled(jax.tree.structure(target), recorded["target_parameters"]), **arguments)
+
+
+def fingerprint(optimizer: optax.GradientTransformation | None, model: Model) -> str:
+    """Return a short name for an optimizer, its own settings included."""
     if optimizer is None:
         return "plain ascent"
-    return "optax " + _digest(jax.make_jaxpr(optimizer.update)(model, optimizer.init(model), model))
-
-
-def _digest(jaxpr: Any) -> str:
-    digest = hashlib.sha256(str(jaxpr).encode())  # JAX writes XXXX for the addresses of functions
-    for constant in jaxpr.consts:
-        digest.update(np.asarray(constant).tobytes())
-    return digest.hexdigest()[:16]
-
-
-def computed_by(mesh: Any) -> str:
-    """Version, backend and compiler options: where they are the same a run has the same bits always."""
-    return f"jaxlib {jaxlib.__version__}, {mesh.devices.flat[0].platform} {compiler_options()}".rstrip()
-
-
-@dataclasses.dataclass(frozen=True)
-class Job:
-    """A sweep that is ready to run."""
-
-    start: Model
-    plan: Plan
-    data: Datasets
-    optimizer: Any
-    dtype: np.dtype
-    mesh: Any
-    settings: dict[str, Any]  # what decides the results besides the axes
-
-
-def prepare(
-    model: Model,
-    *,
-    seeds: Any,
-    learning_rates: Any,
-    observations: Any = 100_000,
-    target: Model | None = None,
-    draw: str = "jax",
-    starts: Sequence[Model] | None = None,
-    validation_fraction: float | int = 0.2,
-    split_seed: int = 42,
-    base_seed: int = 0,
-    max_epochs: Any = 10_000,
-    patience: Any = 50,
-    tolerance: Any = 1e-8,
-    optimizer: Any = None,
-    dtype: Any = np.float64,
-    summarise: bool = True,
-    devices: Sequence[Any] | None = None,
-    bar: Progress,
-) -> Job:
-    """Check the arguments of `sweep`, lay out its runs, and draw or cut their samples."""
-    start_devices()
-    dtype = checks.floating_type(dtype)
-    start = with_dtype(model, np.float64)
     with jax.enable_x64(True):
-        mesh = device_mesh(devices)
-        axes, run = axes_and_runs(start, seeds, starts, learning_rates, max_epochs, patience, tolerance)
-        bar.draw(len(axes["seed"]))
-        data, draws = datasets(
-            start, axes["seed"], observations, target, draw, validation_fraction, split_seed, base_seed, summarise
-        )
-        if data.factored:
-            data.summarise(mesh, draws, bar.seeds_done)
-        train, validation = jax.tree.map(lambda leaf: Along(np.asarray(leaf), 0), (data.train, data.validation))
-        plan = Plan(axes, dataclasses.replace(run, train=train, validation=validation))
-        settings = {"computed_by": computed_by(mesh), "dtype": dtype.name}
-        settings |= settings_of(plan, data, validation_fraction) | {"optimizer": fingerprint(optimizer, start)}
-    return Job(start, plan, data, optimizer, dtype, mesh, settings)
+        memory = jax.eval_shape(optimizer.init, model)
+        return "optax " + digest_of(jax.make_jaxpr(optimizer.update)(model, memory, model))

@@ -16,7 +16,7 @@ from ..progress import Progress, Tally
 from ..results.sweep import SweepResult
 from .collect import Results
 from .measure import outcomes
-from .spec import prepare
+from .prepare import prepare
 
 
 def sweep(

@@ -16,7 +16,7 @@ from ..status import Status
 from ..store.layout import StoreError, check_settings
 from ..store.store import load
 from .measure import outcomes
-from .spec import prepare
+from .prepare import prepare
 
 MOST_SEEDS = 8
 """Seeds whose samples are drawn again."""

@@ -8,7 +8,7 @@ import pytest
 
 import mlejax
 from mlejax import devices
-from mlejax.samples.sources import Datasets, Draws, draw_with_numpy
+from mlejax.samples.datasets import Datasets, DrawsByJax, draw_with_numpy
 from mlejax.samples.split import validation_count
 
 TARGET = mlejax.Normal(np.float64(-3.0), np.float64(4.0))
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("x64")
 
 def drawn(seeds, count=4, base=0, fraction=0.2, directly=False):
     """Summarised draws by JAX, on so many devices."""
-    draws = Draws(TARGET, base, N, validation_count(N, fraction), directly)
+    draws = DrawsByJax(TARGET, base, N, validation_count(N, fraction), directly)
     data = Datasets(START, np.asarray(seeds), draws.cut, True, {})
     done = []
     data.summarise(devices.mesh(jax.local_devices()[:count]), draws, done.append)
@@ -45,7 +45,7 @@ def test_another_base_draws_others():
 
 
 def test_draws_are_independent_and_from_the_target():
-    cut = Draws(TARGET, 0, N, 400, False).cut
+    cut = DrawsByJax(TARGET, 0, N, 400, False).cut
     samples = np.stack([np.concatenate(cut(seed)) for seed in range(20)])
     assert samples.shape == (20, N)
     z = (samples + 3.0) / 2.0
@@ -147,7 +147,7 @@ class Drawn(mlejax.Model):
 
 
 def test_a_target_of_ones_own_draws():
-    draws = Draws(Drawn(np.float64(5.0)), 3, 100, 20, False)
+    draws = DrawsByJax(Drawn(np.float64(5.0)), 3, 100, 20, False)
     train, _ = draws.cut(7)
     key = jax.random.fold_in(jax.random.key(3), 7)
     np.testing.assert_allclose(train, 5.0 + np.asarray(jax.random.normal(key, (100,), jnp.float64))[20:], rtol=1e-15)

@@ -12,7 +12,7 @@ from mlejax.cli import commands
 from mlejax.cli import main as cli
 from mlejax.devices import mesh
 from mlejax.results.schema import QUANTITIES
-from mlejax.samples.sources import datasets
+from mlejax.samples.datasets import datasets
 
 pytestmark = pytest.mark.usefixtures("x64")
 START, TARGET = mlejax.Normal(np.float64(0.0), np.float64(1.0)), mlejax.Normal(7.2, 7.84)
