@@ -1,0 +1,123 @@
+"""Pictures of a run, read back from what was drawn."""
+
+import numpy as np
+import pytest
+from drawn import legend, line, rings
+
+import mlejax
+from mlejax import plotting
+from mlejax.results import diagnostics
+
+
+def test_log_likelihood_is_the_history_per_observation(result):
+    ax = plotting.log_likelihood(result)
+    for name, count in (("train", 8000), ("validation", 2000)):
+        epochs, values = line(ax, name).get_data()
+        np.testing.assert_array_equal(epochs, result.history.epoch)
+        np.testing.assert_array_equal(values, getattr(result.history, f"{name}_log_likelihood") / count)
+    assert [ring.get_xdata()[0] for ring in rings(ax)] == [result.best_epoch] * 2
+    assert rings(ax)[0].get_ydata()[0] == result.train_log_likelihood / 8000
+    assert line(ax, "stop").get_xdata()[0] == result.epochs
+    assert f"stop: epoch {result.epochs:,}, {result.status.name}" in legend(ax)
+    assert f"best: epoch {result.best_epoch:,}" in legend(ax)
+    assert (ax.get_xscale(), ax.get_xlabel()) == ("log", "epoch")
+    assert "nats" in ax.get_ylabel()
+
+
+def test_first_fall_does_not_flatten_the_rest_and_is_said(result):
+    ax = plotting.log_likelihood(result)
+    first = result.history.train_log_likelihood[0] / 8000
+    assert first < ax.get_ylim()[0]
+    assert any(f"{first:.4g}".lstrip("-") in text.get_text() for text in ax.texts)
+    assert ax.get_ylim()[1] > result.train_log_likelihood / 8000
+
+
+def test_one_sample_draws_one_curve(data):
+    result = mlejax.train(mlejax.Normal(6.0, 5.0), data, validation_fraction=0.0, max_epochs=50, progress=False)
+    ax = plotting.log_likelihood(result)
+    assert not any("validation" in text for text in legend(ax))
+    assert any(text == "best and stop: epoch 50, MAX_EPOCHS" for text in legend(ax))
+
+
+def test_distance_is_measured_from_the_closed_form(result, data):
+    ax = plotting.distance(result)
+    train = np.random.RandomState(42).permutation(len(data))[2000:]
+    peak = mlejax.Normal.closed_form(data[train])
+    n, top = 8000, -8000 / 2 * (np.log(2 * np.pi * peak.variance) + 1)
+    gap = np.sqrt(2 * (top - result.history.train_log_likelihood))
+    np.testing.assert_allclose(line(ax, "all").get_ydata(), gap, rtol=1e-6)
+    away = np.abs(result.history.model.mean - peak.mean) / np.sqrt(peak.variance / n)
+    np.testing.assert_allclose(line(ax, "mean").get_ydata()[:500], away[:500], rtol=1e-6)  # later it is rounding
+    away = np.abs(result.history.model.variance - peak.variance) / (peak.variance * np.sqrt(2 / n))
+    np.testing.assert_allclose(line(ax, "variance").get_ydata(), away, rtol=1e-6)
+    assert rings(ax)[0].get_xdata()[0] == result.best_epoch
+    assert rings(ax)[0].get_ydata()[0] == pytest.approx(result.distance, rel=0.02)
+    assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
+    assert "distance from the maximum\n(standard errors)" in ax.get_ylabel()
+
+
+def test_distance_without_a_maximum_says_so(data):
+    far = mlejax.train(mlejax.Normal(0.0, 1.0), data, learning_rate=40.0, max_epochs=500, progress=False)
+    assert far.distance == np.inf
+    ax = plotting.distance(far)
+    assert "best measured" in ax.get_ylabel()
+    assert not any("maximum" in text for text in legend(ax))
+
+
+def test_distribution_shows_data_and_densities(result, data):
+    ax = plotting.distribution(result, data, mlejax.Normal(7.2, 7.84))
+    x, density = line(ax, "estimate").get_data()
+    mean, variance = result.model.mean, result.model.variance
+    expected = np.exp(-((x - mean) ** 2) / (2 * variance)) / np.sqrt(2 * np.pi * variance)
+    np.testing.assert_allclose(density, expected, rtol=1e-12)
+    (stairs,) = [patch for patch in ax.patches if hasattr(patch, "get_data")]
+    heights, edges, _ = stairs.get_data()
+    assert np.sum(heights * np.diff(edges)) == pytest.approx(0.999, abs=1e-3)
+    assert [text.split(":")[0] for text in legend(ax)] == ["data, n = 10,000", "start", "estimate", "target"]
+    assert f"estimate: mean = {mean:.5g}, variance = {variance:.5g}" in legend(ax)
+    assert "density" in ax.get_ylabel()
+    assert not any("target" in text for text in legend(plotting.distribution(result, data)))
+
+
+def test_distribution_of_integers_is_bars():
+    counts = np.random.RandomState(0).poisson(4.0, 500)
+    result = mlejax.train(mlejax.Poisson(1.0), counts, progress=False)
+    ax = plotting.distribution(result, counts)
+    x, probability = line(ax, "estimate").get_data()
+    np.testing.assert_array_equal(x, np.round(x))
+    assert probability.sum() == pytest.approx(1, abs=0.01)
+    bars = {round(bar.get_x() + bar.get_width() / 2): bar.get_height() for bar in ax.patches}
+    assert bars[4] == pytest.approx(np.mean(counts == 4))
+    assert ax.get_ylabel() == "probability"
+
+
+def test_surface_has_its_top_at_the_maximum_and_the_path_on_it(result):
+    ax = plotting.surface(result)
+    x, y = diagnostics.grid_around(result, "mean"), diagnostics.grid_around(result, "variance")
+    heights = diagnostics.heights_over(result, ("mean", "variance"), x, y)
+    assert heights.shape == (len(y), len(x))
+    row, column = np.unravel_index(np.argmax(heights), heights.shape)
+    assert abs(x[column] - result.model.mean) < 1.5 * (x[1] - x[0])
+    assert abs(y[row] - result.model.variance) < 4 * (y[1] - y[0])  # the run stops a little short
+    path = np.array(line(ax, "path").get_data())
+    np.testing.assert_array_equal(path, [result.history.model.mean, result.history.model.variance])
+    assert y.min() > 0
+    for limits, values in zip((ax.get_xlim(), ax.get_ylim()), path, strict=True):
+        assert limits[0] < values.min() < values.max() < limits[1]
+    assert line(ax, "start").get_xydata().tolist() == [[0.0, 1.0]]
+    assert line(ax, "estimate").get_xydata().tolist() == [[result.model.mean, result.model.variance]]
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("mean", "variance")
+    bar = ax.figure.axes[1]
+    assert "standard errors" in bar.get_ylabel()
+    ticks = bar.get_yticks()
+    assert len(ticks) >= 5
+    assert np.ptp(np.diff(np.log(ticks))) < 0.5  # logarithmic: 1, 2, 5, 10
+
+
+def test_surface_of_raw_observations_and_of_chosen_parameters():
+    data = np.random.RandomState(0).weibull(2.0, 3000)
+    result = mlejax.train(mlejax.Weibull(1.0, 2.0), data, max_epochs=300, progress=False)
+    ax = plotting.surface(result, parameters=("scale", "shape"))
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("scale", "shape")
+    with pytest.raises(ValueError, match="surface needs two of the parameters shape, scale; got shape, mean"):
+        plotting.surface(result, parameters=("shape", "mean"))
