@@ -139,7 +139,7 @@ def test_a_part_of_a_cluster_is_refused(tmp_path, capsys, monkeypatch, arguments
     assert status == 2
     assert out == ""
     assert err.count("\n") == 1
-    assert "coordinator, number of processes and process together" in err
+    assert "--coordinator, --num-processes and --process-id must be given together" in err
     assert not (tmp_path / "out").exists()
 
 
