@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     options = parse(arguments)
     options.arguments = list(arguments)
-    options.progress = sys.stderr.isatty()  # elsewhere a bar leaves its fragments in a file
+    options.progress = _is_watched()
     INTERRUPTS.command = f"mlejax {options.name}"
     try:
         check_json(options.json, closed)
@@ -82,6 +82,11 @@ def _open_streams() -> bool:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a file's name need not be text
     return closed
+
+
+def _is_watched() -> bool:
+    """Return whether a person sees the progress bar; in a file it leaves fragments."""
+    return sys.stderr.isatty()
 
 
 def _complain(message: str) -> None:
