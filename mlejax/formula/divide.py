@@ -23,7 +23,7 @@ from jax.core import Tracer
 from ..models.base import Model
 from .algebra import CONSTANT, DATA, PARAMETERS
 from .arithmetic import exp, log, log1p, logaddexp, reciprocal
-from .sufficient import CALLS
+from .jaxpr import CALLS
 
 MIXED = PARAMETERS | DATA
 FAST = {"exp": exp, "log": log, "log1p": log1p}

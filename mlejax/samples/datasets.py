@@ -12,6 +12,7 @@ import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 
 from .. import checks
+from ..formula.sufficient import Form
 from ..models import Model, Normal
 from ..models.parameters import parameter_dict, with_dtype
 from .observations import as_observations, check_support
@@ -61,20 +62,20 @@ class Datasets:
 
     def summarise(self, mesh: Mesh, draws: "DrawsByJax | None", progress: Callable[[int], None]) -> None:
         """Fill in `train` and `validation`, seed by seed or, for draws by JAX, on all devices at once."""
-        form, branches = find_form(self.model, jnp.asarray(self.cut(int(self.seeds[0]))[0]))
+        form = find_form(self.model, jnp.asarray(self.cut(int(self.seeds[0]))[0]))
         if draws is not None:
-            self.train, self.validation = _draw_all(draws, self.seeds, form, branches, mesh, progress)
+            self.train, self.validation = _draw_all(draws, self.seeds, form, mesh, progress)
             return
         pairs = []
         for seed in self.seeds:
             train, held_out = self.cut(int(seed))
-            validation = _summarise(form, branches, held_out) if len(held_out) else None
-            pairs.append(jax.device_get((_summarise(form, branches, train), validation)))
+            validation = _summarise(form, held_out)[0] if len(held_out) else None
+            pairs.append(jax.device_get((_summarise(form, train)[0], validation)))
             progress(1)
         self.train, self.validation = jax.tree.map(lambda *leaves: np.stack(leaves), *pairs)
 
 
-_summarise = jax.jit(summarize_with, static_argnums=(0, 1))
+_summarise = jax.jit(summarize_with, static_argnums=0)
 
 
 def draw_summary(
@@ -109,9 +110,11 @@ class DrawsByJax(NamedTuple):
 
 
 @functools.lru_cache(maxsize=16)
-def _drawing(n: int, held_out: int, directly: bool, form: Any, branches: Any, mesh: Mesh) -> Callable[..., Any]:
+def _drawing(n: int, held_out: int, directly: bool, form: Form, mesh: Mesh) -> Callable[..., Any]:
     """The compiled function that draws and summarises, kept from one sweep to the next."""
-    summarise = functools.partial(summarize_with, form, branches)
+
+    def summarise(values: Any) -> Summary:
+        return summarize_with(form, values)[0]
 
     def one(target: Any, base: Any, seed: Any) -> tuple[Summary, Summary | None]:
         if directly:
@@ -131,11 +134,9 @@ def _drawing(n: int, held_out: int, directly: bool, form: Any, branches: Any, me
     return jax.jit(jax.shard_map(share, mesh=mesh, in_specs=specs, out_specs=runs, check_vma=False))
 
 
-def _draw_all(
-    draws: DrawsByJax, seeds: np.ndarray, form: Any, branches: Any, mesh: Mesh, progress: Callable[[int], None]
-) -> Any:
+def _draw_all(draws: DrawsByJax, seeds: np.ndarray, form: Form, mesh: Mesh, progress: Callable[[int], None]) -> Any:
     """Summaries of the samples of all seeds, spread over the devices."""
-    program = _drawing(draws.n, draws.held_out, draws.directly, form, branches, mesh)
+    program = _drawing(draws.n, draws.held_out, draws.directly, form, mesh)
     drawn = 1 if draws.directly else draws.n
     per_call = int(np.clip(DRAWN_TOGETHER // drawn, *SEEDS_TOGETHER)) * mesh.devices.size
     parts = []

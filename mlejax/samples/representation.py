@@ -17,7 +17,9 @@ Sample = Observations | Summary
 
 def as_sample(sample: Any) -> Sample:
     """A sample as it is, or an array of observations (n,) wrapped as one."""
-    return sample if isinstance(sample, Observations | Summary) else Observations(jnp.asarray(sample))
+    if isinstance(sample, Summary):
+        return sample.in_jax_types()
+    return sample if isinstance(sample, Observations) else Observations(jnp.asarray(sample))
 
 
 def summarize(model: Model, values: np.ndarray, factoring: bool = True) -> tuple[Sample, str]:
@@ -36,15 +38,15 @@ def summarize(model: Model, values: np.ndarray, factoring: bool = True) -> tuple
         if not factoring:
             return raw(), "raw observations, as asked"
         try:
-            form, branches = find_form(model, array)
+            form = find_form(model, values)
         except NotSeparable as reason:
             return raw(), f"raw observations: {reason}"
-        worst = float(disagreement(model, summarize_compiled(form, branches, array), Observations(array)))
+        worst = float(disagreement(model, summarize_compiled(form, array)[0], Observations(array)))
         if not worst <= AGREEMENT:
             return raw(), f"raw observations: the factored form differs from the data by {worst:.1e} of its terms"
-        summary, holds = summarize_all(model, form, branches, values)
+        summary, holds = summarize_all(model, form, values)
         if not holds:
-            return raw(), "raw observations: they take different branches of the formula"
+            return raw(), "raw observations: rounding decides which branch of the formula one of them takes"
         count = len(summary.centres) + len(summary.averages)
         path = f"{count} sufficient statistic{'s' if count != 1 else ''} found in {type(model).__name__}.log_prob"
         return summary, path

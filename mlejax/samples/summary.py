@@ -10,7 +10,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..formula.sufficient import SufficientForm, Undecided, factor, structure_of
+from ..formula.algebra import NotSeparable
+from ..formula.jaxpr import Branches
+from ..formula.sufficient import Form, Question, SufficientForm, question, structure_of
 from ..models.base import Model
 
 LARGE = 1 << 20
@@ -21,54 +23,102 @@ class Summary(eqx.Module):
     """A sample as its sufficient statistics: the cost of an epoch does not depend on its size.
 
     `centres` are the means of the functions of the data that meet a parameter in a sum; `averages` are those of the
-    statistics about these centres. See `mlejax.sufficient`.
+    statistics about these centres. See `mlejax.formula.sufficient`.
     """
 
     centres: Any  # (J,)
     averages: Any  # (K,)
     count: Any  # (), a float: the number of observations
-    observation: jax.ShapeDtypeStruct = eqx.field(static=True)
-    branches: tuple[bool | None, ...] = eqx.field(static=True)
-
-    def form(self, model: Model) -> SufficientForm:
-        """The factored form that these statistics belong to, in the model's floating-point type."""
-        dtype = jnp.result_type(*jax.tree.leaves(model))
-        return factor(structure_of(model, self.observation, dtype), self.branches)
+    form: Form = eqx.field(static=True)  # what these numbers mean
 
     def mean_log_prob(self, model: Model) -> Any:
-        """The mean log-density per observation, in nats."""
-        return self.form(model).mean_log_prob(jax.tree.leaves(model), self.centres, self.averages)
+        """Return the mean log-density per observation, in nats.
+
+        Raises:
+            ValueError: the statistics are those of another formula than this model's.
+        """
+        separated, known = self.separated(model), self.in_jax_types()
+        return separated.mean_log_prob(jax.tree.leaves(model), known.centres, known.averages)
+
+    def in_jax_types(self) -> "Summary":
+        """Return the same summary in the types that JAX has now: float32 where float64 is not enabled."""
+        if jax.config.jax_enable_x64:  # type: ignore[attr-defined]
+            return self
+        return jax.tree.map(lambda leaf: leaf.astype(jax.dtypes.canonicalize_dtype(leaf.dtype)), self)
+
+    def separated(self, model: Model) -> SufficientForm:
+        """Return the factored formula that these statistics belong to, in the model's floating-point type."""
+        made_for = self.form.structure
+        found = structure_of(model, made_for.observation)
+        if found != made_for:
+            raise ValueError(_refusal(model, made_for.tree != found.tree, made_for.tree))
+        return self.form.separated(jnp.result_type(*jax.tree.leaves(model)))
 
 
-def find_form(model: Model, values: Any) -> tuple[SufficientForm, tuple[bool | None, ...]]:
-    """The factored form of `model`, and how these observations (n,) decide the branches of its formula.
+def _refusal(model: Model, other_formula: bool, tree: Any) -> str:
+    """Return the sentence that refuses a summary made for a model of another structure."""
+    name, known = type(model).__name__, tree.node_data()
+    made_for = getattr(known[0], "__name__", "another model") if known else "another model"
+    if not other_formula:
+        return f"a Summary is that of one {made_for} with scalar parameters; got parameters of other shapes"
+    if made_for == name:
+        made_for = f"{name} with other static fields, or for another class of that name"
+    return (
+        f"the Summary holds the sufficient statistics of {made_for}; {name} needs its own: "
+        "summarize the observations for the model that uses them"
+    )
+
+
+def find_form(model: Model, values: Any) -> Form:
+    """Return the form of the formula of `model` that ONE sample (n,) asks for: how it decides the branches.
 
     Raises:
         NotSeparable: with the reason.
     """
-    structure = structure_of(model, jax.ShapeDtypeStruct((), values.dtype), np.float64)
-    branches: tuple[bool | None, ...] = ()
-    while True:
-        try:
-            return factor(structure, branches), branches
-        except Undecided as question:
-            outcome = np.asarray(jax.vmap(question.outcome)(values))
-            branches += (True if outcome.all() else None if outcome.any() else False,)
+    structure = structure_of(model, jax.ShapeDtypeStruct((), values.dtype))
+    branches: Branches = ()
+    while (asked := question(structure, branches)) is not None:
+        every, some = _looked_at(asked, values)
+        branches += (True if every[0] else None if some[0] else False,)
+    form = Form(structure, branches)
+    separated = form.separated()
+    if separated.conditions and not bool(separated.holds(*_looked_at(separated, values))):
+        raise NotSeparable("an observation takes a branch of the formula that has no finite value")
+    return form
 
 
-def summarize_with(form: SufficientForm, branches: tuple[bool | None, ...], values: Any) -> Summary:
-    """The summary of observations (n,) for a known form; pure, for use under `jit` and `vmap`."""
-    u, factors = jax.vmap(form.observe)(values)
+def _looked_at(asked: Question | SufficientForm, values: Any) -> tuple[list[bool], list[bool]]:
+    """Return for each condition whether all of any number of observations (n,) meet it, and whether any does."""
+    shares = [values[first : first + LARGE] for first in range(0, len(values), LARGE)]
+    looks = [jax.device_get(_look(asked, jnp.asarray(share))) for share in shares]
+    every, some = zip(*looks, strict=True)
+    return [all(each) for each in zip(*every, strict=True)], [any(each) for each in zip(*some, strict=True)]
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _look(asked: Question | SufficientForm, values: Any) -> tuple[list[Any], list[Any]]:
+    outcomes = jax.vmap(asked.outcomes)(values)
+    return [jnp.all(outcome) for outcome in outcomes], [jnp.any(outcome) for outcome in outcomes]
+
+
+def summarize_with(form: Form, values: Any) -> tuple[Summary, Any]:
+    """Return the summary of observations (n,) for a known form, and whether the sample takes exactly its branches.
+
+    Pure, for use under `jit` and `vmap`. A sample that takes other branches has another form: see `find_form`.
+    """
+    separated = form.separated()
+    u, factors = jax.vmap(separated.observe)(values)
     centres, deviations = [], []
     for function in u:
         first = accurate_mean(function)
         # The second pass recovers what the first rounded away; what is left is below one unit in the last place.
         centres.append(first + accurate_mean(function - first))
         deviations.append(function - centres[-1])
-    averages = [accurate_mean(value) for value in form.statistic_values(deviations, factors)]
+    averages = [accurate_mean(value) for value in separated.statistic_values(deviations, factors)]
     count = jnp.asarray(values.shape[0], jnp.result_type(float))
-    observation = jax.ShapeDtypeStruct((), values.dtype)
-    return Summary(stack(centres), stack(averages), count, observation, branches)
+    # Behind a barrier, so that nothing of the statistics is computed otherwise because the branches are looked at.
+    holds = separated.holds(*_look(separated, jax.lax.optimization_barrier(values)))
+    return Summary(stack(centres), stack(averages), count, form), holds
 
 
 def some_of(values: np.ndarray) -> np.ndarray:
@@ -79,58 +129,52 @@ def some_of(values: np.ndarray) -> np.ndarray:
     return np.concatenate([spread, [values.min(), values.max()]])
 
 
-def summarize_all(
-    model: Model, form: SufficientForm, branches: tuple[bool | None, ...], values: np.ndarray
-) -> tuple[Summary, bool]:
-    """The summary of any number of observations (n,), and whether all take the branches that `form` stands for.
+def summarize_all(model: Model, form: Form, values: np.ndarray) -> tuple[Summary, bool]:
+    """Return the summary of any number of observations (n,), and whether they take exactly the branches of `form`.
 
     Many are cut into shares of `LARGE`, which all local devices summarise side by side, a round at a time, so that
     neither a device nor its memory ever holds them all; the summaries are merged.
     """
     if len(values) <= LARGE:
-        return summarize_compiled(form, branches, jnp.asarray(values)), True
+        summary, holds = summarize_compiled(form, jnp.asarray(values))
+        return summary, bool(holds)
     mesh = jax.sharding.Mesh(np.asarray(jax.local_devices()), ("data",))
-    program = _sharded(form, branches, mesh)
+    program = _sharded(form, mesh)
     together = LARGE * mesh.devices.size
-    parts, holds = [], True
+    parts = []
     for first in range(0, len(values), together):
         piece = values[first : first + together]
         if len(piece) == together:
-            summaries, held = jax.device_get(program(piece))
+            summaries = jax.device_get(program(piece))
             parts += [jax.tree.map(lambda leaf, i=i: leaf[i], summaries) for i in range(mesh.devices.size)]
         else:
-            summary, held = jax.device_get(_summarize_and_look(form, branches, piece))
-            parts.append(summary)
-        holds = holds and bool(np.all(held))
-    return merge(model, parts), holds
-
-
-@functools.partial(jax.jit, static_argnums=(0, 1))
-def _summarize_and_look(form: SufficientForm, branches: Any, values: Any) -> tuple[Summary, Any]:
-    return summarize_with(form, branches, values), jnp.all(jax.vmap(form.holds)(values))
+            parts.append(jax.device_get(summarize_compiled(form, jnp.asarray(piece))[0]))
+    # A share may take fewer branches than the sample does: the sample as a whole is asked.
+    separated = form.separated()
+    return merge(model, parts), bool(separated.holds(*_looked_at(separated, values)))
 
 
 @functools.lru_cache(maxsize=16)
-def _sharded(form: SufficientForm, branches: Any, mesh: Any) -> Any:
-    """The compiled function that summarises one share of observations on each device."""
+def _sharded(form: Form, mesh: Any) -> Any:
+    """Return the compiled function that summarises one share of observations on each device."""
 
     def share(values: Any) -> Any:
-        return jax.tree.map(lambda leaf: leaf[None], _summarize_and_look(form, branches, values))
+        return jax.tree.map(lambda leaf: leaf[None], summarize_with(form, values)[0])
 
     data = jax.sharding.PartitionSpec("data")
     return jax.jit(jax.shard_map(share, mesh=mesh, in_specs=data, out_specs=data, check_vma=False))
 
 
 def merge(model: Model, parts: Sequence[Summary]) -> Summary:
-    """The summary of the union of samples, from their summaries for the same model, to rounding and in any order."""
+    """Return the summary of the union of samples, from their summaries for the same model, in any order."""
     with jax.enable_x64(parts[0].count.dtype == np.float64):
         counts = jnp.stack([part.count for part in parts])
         weights = counts / jnp.sum(counts)
         centres = jnp.stack([part.centres for part in parts])
         # About the first part's centre: a weighted mean of nearly equal large numbers would lose their last digits.
         centre = centres[0] + weights @ (centres - centres[0])
-        form = parts[0].form(model)
-        moved = jnp.stack([stack(form.recentre(part.averages, part.centres - centre)) for part in parts])
+        separated = parts[0].separated(model)
+        moved = jnp.stack([stack(separated.recentre(part.averages, part.centres - centre)) for part in parts])
         merged = (centre, weights @ moved, jnp.sum(counts))
     return eqx.tree_at(lambda s: (s.centres, s.averages, s.count), parts[0], merged)
 
@@ -153,7 +197,7 @@ def _add_up(values: Any) -> Any:
     return jax.lax.scan(lambda total, each: (total + each, None), jnp.zeros_like(values[0]), values)[0]
 
 
-summarize_compiled = jax.jit(summarize_with, static_argnums=(0, 1))
+summarize_compiled = jax.jit(summarize_with, static_argnums=0)
 
 
 def stack(values: Sequence[Any]) -> Any:

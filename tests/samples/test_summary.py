@@ -1,6 +1,7 @@
 import functools
 import itertools
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,9 +9,12 @@ import oracles
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from zoo import ZeroInflatedPoisson
 
 import mlejax
 from mlejax import Exponential, Model, Normal, Summary, parameter, positive, real, summarize
+from mlejax.formula.algebra import NotSeparable
+from mlejax.likelihood import score
 from mlejax.samples.summary import accurate_mean, find_form, summarize_with
 
 
@@ -55,9 +59,9 @@ def summaries(kind):
     values = draw(np.random.RandomState(11), PARTS * SIZE)
     assert values.shape == (PARTS * SIZE,)
     with jax.enable_x64(True):
-        form, branches = find_form(model, jnp.asarray(values))
-        parts = [summarize_with(form, branches, jnp.asarray(part)) for part in values.reshape(PARTS, SIZE)]
-        whole = summarize_with(form, branches, jnp.asarray(values))
+        form = find_form(model, values)
+        parts = [summarize_with(form, jnp.asarray(part))[0] for part in values.reshape(PARTS, SIZE)]
+        whole, _ = summarize_with(form, jnp.asarray(values))
     return model, whole, parts
 
 
@@ -129,8 +133,9 @@ def test_a_summary_knows_its_size_and_works_in_float32_and_under_jit():
 
 def test_summaries_batch_under_vmap(x64):
     x = np.random.RandomState(2).normal(3.0, 2.0, (4, 60))
-    form, branches = find_form(Normal(0.0, 1.0), jnp.asarray(x[0]))
-    batch = jax.jit(jax.vmap(lambda values: summarize_with(form, branches, values)))(jnp.asarray(x))
+    form = find_form(Normal(0.0, 1.0), jnp.asarray(x[0]))
+    batch, holds = jax.jit(jax.vmap(lambda values: summarize_with(form, values)))(jnp.asarray(x))
+    assert holds.tolist() == [True] * 4
     assert batch.centres.shape == (4, 1)
     found = jax.vmap(lambda s: s.mean_log_prob(Normal(1.0, 2.0)))(batch)
     expected = [oracles.Statistics.of(row).log_likelihood(1.0, 2.0) / 60 for row in x]
@@ -148,3 +153,109 @@ def test_accurate_mean_rounds_little(x64):
     exact = oracles.Statistics.of(values).mean
     assert abs(float(accurate_mean(jnp.asarray(values))) - exact) <= 8 * np.spacing(exact)
     assert list(itertools.accumulate(values))[-1] != exact * 20_000  # the control: one sum after another is not exact
+
+
+# The form of a formula for ONE sample -------------------------------------------------------------------------------
+
+
+class Guarded(Model):
+    """Two nested guards of the support, and one branch on the data inside."""
+
+    rate: float = parameter(positive)
+
+    def log_prob(self, x):
+        inside = jnp.where(x > 3, self.rate * x, self.rate**2 * x)
+        return jnp.where(x > 0, jnp.where(x < 9, inside, -jnp.inf), -jnp.inf)
+
+
+class TwoBranches(Model):
+    """Two branches on the data: nine ways for a sample to decide them."""
+
+    a: float = parameter(positive)
+    b: float = parameter(positive)
+
+    def log_prob(self, x):
+        return jnp.where(x > 3, self.a * x, self.b) - jnp.where(x > 5, self.b * x, self.a**2)
+
+
+SOME, ALL_ZERO, NO_ZERO = np.array([0, 1, 0, 2, 3, 1]), np.zeros(6), np.array([2, 1, 5, 2, 3, 1])
+
+
+@pytest.mark.parametrize(("values", "branch"), [(SOME, None), (ALL_ZERO, True), (NO_ZERO, False)], ids=str)
+def test_a_form_is_that_of_one_sample_and_holds_for_no_other(values, branch, x64):
+    model = ZeroInflatedPoisson(2.0, 0.3)
+    form = find_form(model, values.astype(float))
+    assert form.branches == (branch,)
+    batch = jnp.asarray(np.stack([SOME, ALL_ZERO, NO_ZERO]), float)
+    summaries, holds = jax.jit(jax.vmap(lambda x: summarize_with(form, x)))(batch)
+    assert holds.tolist() == [each is values for each in (SOME, ALL_ZERO, NO_ZERO)]
+    found = np.asarray(jax.vmap(lambda s: s.mean_log_prob(model))(summaries))
+    expected = [float(jnp.mean(jax.vmap(model.log_prob)(row))) for row in batch]
+    at = holds.tolist().index(True)
+    assert found[at] == pytest.approx(expected[at], rel=1e-14)
+    if branch is not None:  # the control: under another sample's form the number is wrong
+        assert abs(found[0] - expected[0]) > 0.1
+
+
+def test_guards_of_the_support_need_no_form_of_their_own(x64):
+    sample = np.array([1.0, 2.0, 4.0])
+    assert find_form(Guarded(1.0), sample).branches == (None,)
+    assert find_form(Guarded(1.0), sample[:2]).branches == (False,)
+    outside = np.array([1.0, 2.0, -4.0])
+    with pytest.raises(NotSeparable, match="an observation takes a branch of the formula that has no finite value"):
+        find_form(Guarded(1.0), outside)
+    for part, holds in ((sample, True), (outside, False), (sample[:2], False)):
+        assert bool(summarize_with(find_form(Guarded(1.0), sample), jnp.asarray(part))[1]) is holds
+
+
+def test_a_formula_of_more_than_eight_forms_has_one_with_indicators_for_every_sample(x64):
+    model, forms = TwoBranches(0.7, 0.4), set()
+    for values in ([1.0, 2.0], [4.0, 1.0], [7.0, 8.0], [1.0, 4.0, 7.0]):
+        form = find_form(model, np.array(values))
+        summary, holds = summarize_with(form, jnp.asarray(values))
+        expected = np.mean([float(model.log_prob(x)) for x in values])
+        assert float(summary.mean_log_prob(model)) == pytest.approx(expected, rel=1e-14)
+        assert holds
+        forms.add(form)
+    assert len(forms) == 1
+
+
+def test_whether_a_form_holds_does_not_touch_the_bits_of_a_summary(x64):
+    values = jnp.asarray(np.random.RandomState(0).poisson(0.7, 1003), float)
+    form = find_form(ZeroInflatedPoisson(2.0, 0.3), values)
+    alone = jax.jit(lambda x: summarize_with(form, x)[0])(values)
+    beside = jax.jit(lambda x: summarize_with(form, x))(values)[0]
+    for one, other in zip(jax.tree.leaves(alone), jax.tree.leaves(beside), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+class Shifted(Model):
+    """A number that is not estimated is part of the formula."""
+
+    scale: float = parameter(positive)
+    shift: float = eqx.field(static=True, default=0.0)
+
+    def log_prob(self, x):
+        return -jnp.log(self.scale) - (x - self.shift) / self.scale
+
+
+REFUSED = {
+    "another class": (Normal(0.0, 1.0), mlejax.LogNormal(1.0, 1.0), "statistics of Normal; LogNormal needs its own"),
+    "another static field": (Shifted(1.0), Shifted(1.0, 5.0), "statistics of Shifted with other static fields, or"),
+    "parameters of another shape": (
+        Normal(0.0, 1.0),
+        Normal(jnp.zeros(2), jnp.ones(2)),
+        "that of one Normal with scalar parameters; got parameters of other shapes",
+    ),
+}
+
+
+@pytest.mark.parametrize(("made_for", "used_with", "message"), REFUSED.values(), ids=REFUSED)
+def test_a_summary_is_refused_by_a_model_that_it_was_not_made_for(made_for, used_with, message):
+    sample, _ = summarize(made_for, np.array([1.0, 2.0, 4.0]))
+    assert isinstance(sample, Summary)
+    sample.mean_log_prob(made_for)
+    with pytest.raises(ValueError, match=message):
+        sample.mean_log_prob(used_with)
+    with pytest.raises(ValueError, match=message):
+        jax.jit(score)(used_with, sample)
