@@ -26,7 +26,8 @@ from mlejax.sweeps import sweep as sweep_module
 
 from . import common, epochs, workers
 
-PATIENCE, TOLERANCE, MAX_EPOCHS, PRECISION, DIVERGED = (float(status) for status in mlejax.Status if status)
+ENDINGS = ("PATIENCE", "TOLERANCE", "MAX_EPOCHS", "PRECISION", "DIVERGED")
+PATIENCE, TOLERANCE, MAX_EPOCHS, PRECISION, DIVERGED = (float(mlejax.Status[name]) for name in ENDINGS)
 
 SLOW = 8.0
 """A program that takes so many seconds is run once, not in every round."""

@@ -20,6 +20,21 @@ def pytest_sessionstart():
     jax.devices()  # running from here on: a test that asks for one device must not leave the next ones with one
 
 
+SLOW_DOCTESTS = {
+    "README.md",
+    "mlejax.ascent.optimizers.natural_gradient",
+    "mlejax.ascent.train.train",
+    "mlejax.sweeps.sweep.sweep",
+}
+
+
+def pytest_collection_modifyitems(items):
+    """Mark the examples that take long: a docstring cannot carry a marker."""
+    for item in items:
+        if item.name in SLOW_DOCTESTS:
+            item.add_marker("slow")
+
+
 hypothesis.settings.register_profile("mlejax", deadline=None, derandomize=True, max_examples=25, database=None)
 hypothesis.settings.load_profile("mlejax")
 

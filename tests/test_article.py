@@ -57,6 +57,7 @@ def test_a_figure_that_differs_is_told():
     assert text.count(" same") == 7
 
 
+@pytest.mark.slow
 def test_why_the_mean_comes_first():
     """At v = 7.84: curvatures 1/v and 1/(2 v^2), limits 2/curvature, half-lives log 2 / -log(1 - rate curvature)."""
     rows = {line.split()[0]: line for line in article.convergence_text().splitlines() if line}
@@ -111,6 +112,7 @@ def test_the_history_of_an_ascent_is_its_distance(ascents):
         assert re.search(rf"{re.escape(ascent.name)} +{ascent.learning_rate:.3g} +{ascent.epochs}\b", text)
 
 
+@pytest.mark.slow
 def test_the_command_prints_and_draws_everything(reproduced, separate, ascents, capsys, tmp_path, monkeypatch):
     monkeypatch.setattr(article, "article_run", lambda observations: reproduced)
     monkeypatch.setattr(article, "separate_learning_rates", lambda observations: separate)

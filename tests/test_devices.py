@@ -6,6 +6,7 @@ import sys
 
 import jax
 import numpy as np
+import pytest
 from helpers import ROOT
 
 from mlejax import devices
@@ -26,6 +27,7 @@ def printed_by(program, **variables):
     return int(count), flags
 
 
+@pytest.mark.slow
 def test_every_core_becomes_a_device_with_fast_loops():
     count, flags = printed_by("devices.start()")
     assert count == CORES
@@ -36,6 +38,7 @@ def test_the_number_may_be_given():
     assert printed_by("devices.start(3)")[0] == 3
 
 
+@pytest.mark.slow
 def test_the_users_settings_win():
     assert printed_by("devices.start()", JAX_NUM_CPU_DEVICES="2")[0] == 2
     count, flags = printed_by("devices.start()", XLA_FLAGS="--xla_force_host_platform_device_count=5")
@@ -45,15 +48,18 @@ def test_the_users_settings_win():
     assert printed_by("devices.start()", XLA_FLAGS=own) == (CORES, own)
 
 
+@pytest.mark.slow
 def test_flags_are_set_only_for_versions_that_were_tried():
     """An option that XLA does not know ends the process."""
     assert printed_by("jaxlib.__version__ = '99.0'; devices.start()") == (CORES, "")
 
 
+@pytest.mark.slow
 def test_nothing_happens_once_jax_runs():
     assert printed_by("jax.devices(); devices.start(3)") == (1, "")
 
 
+@pytest.mark.slow
 def test_importing_starts_nothing():
     program = """
 import mlejax

@@ -23,6 +23,7 @@ def test_is_short_and_in_cells(path):
     assert lines[0].startswith('"""')
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_runs_and_draws(path, tmp_path):
     picture = tmp_path / "picture.png"

@@ -170,6 +170,7 @@ assert len(jax.devices("cpu")) == 3
 """
 
 
+@pytest.mark.slow
 def test_importing_mlejax_starts_nothing_and_imports_nothing_heavy():
     command = [sys.executable, "-c", PROBE]
     environment = {"PATH": "/usr/bin:/bin", "JAX_PLATFORMS": "cpu", "PYTHONPATH": str(ROOT)}

@@ -32,6 +32,7 @@ def samples():
 representation = pytest.mark.parametrize("which", ["observations", "summary"])
 
 
+@pytest.mark.slow
 @representation
 @pytest.mark.parametrize("point", POINTS, ids=str)
 def test_likelihood_score_information_and_distance_against_fifty_digits(which, point, samples, x64):
@@ -51,6 +52,7 @@ def test_likelihood_score_information_and_distance_against_fifty_digits(which, p
     assert float(distance(model, sample)) == pytest.approx(exact["distance"], rel=1e-10)
 
 
+@pytest.mark.slow
 @representation
 def test_standard_errors_at_the_maximum(which, samples, x64):
     x = samples["observations"]
@@ -70,6 +72,7 @@ def test_covariance_is_the_inverse_of_the_information_away_from_the_maximum(samp
     np.testing.assert_allclose(product, np.eye(2), atol=1e-13)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("delta", [0.5, 2.0], ids=str)
 def test_distance_counts_standard_errors(delta, samples, x64):
     # The log-likelihood of a normal with the mean alone wrong is a parabola in the mean, but not in both: so a known
@@ -115,6 +118,7 @@ def test_expected_information_of_one_normal_observation(x64):
     np.testing.assert_allclose(expected_information(Normal(3.0, 4.0)), np.diag([1 / 4, 1 / 32]), rtol=1e-14, atol=1e-16)
 
 
+@pytest.mark.slow
 def test_expected_information_is_the_mean_of_the_observed(x64):
     x = np.random.RandomState(1).normal(3.0, 2.0, 100_000)
     sample, _ = summarize(Normal(3.0, 4.0), x)
@@ -123,6 +127,7 @@ def test_expected_information_is_the_mean_of_the_observed(x64):
     np.testing.assert_allclose(observed, np.diag([1 / 4, 1 / 32]), atol=5 * 0.125 / math.sqrt(1e5))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "draw", "information"),
     [
@@ -157,6 +162,7 @@ def test_robust_standard_errors_against_the_formula_by_hand(x64):
     assert robust < 0.6 * plain
 
 
+@pytest.mark.slow
 def test_robust_standard_errors_of_a_normal(samples, x64):
     x = samples["observations"]
     best = Normal.closed_form(x)

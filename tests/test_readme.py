@@ -107,6 +107,7 @@ def test_pictures_are_shown_small_and_all_of_docs():
         assert 10_000 < len(picture) < 200_000
 
 
+@pytest.mark.slow
 def test_ascents_are_those_that_reproduce_finds():
 
     shown = re.findall(r"^  \| ([^|]+) \| ([\d.]+) \| (\d+) \|$", TEXT, re.MULTILINE)
@@ -116,6 +117,7 @@ def test_ascents_are_those_that_reproduce_finds():
     assert [int(row[2]) for row in shown] == pytest.approx([ascent.epochs for ascent in found], abs=1)
 
 
+@pytest.mark.slow
 def test_pairs_of_rates_are_those_that_reproduce_counts():
 
     result = article.separate_learning_rates(article.article_observations(), progress=False)
@@ -125,6 +127,7 @@ def test_pairs_of_rates_are_those_that_reproduce_counts():
     assert reached == pytest.approx(np.sum(result.arrived[0] & different), abs=1)
 
 
+@pytest.mark.slow
 def test_shares_that_stop_short_are_those_of_the_sweep(tmp_path):
 
     assert cli.main(["sweep", "--out", str(tmp_path / "sweep"), "--json", str(tmp_path / "sweep.json")]) == 0
@@ -138,6 +141,7 @@ def test_shares_that_stop_short_are_those_of_the_sweep(tmp_path):
     assert f"at {len(settings)} learning rates" in FLOWING
 
 
+@pytest.mark.slow
 def test_curvatures_are_those_that_reproduce_prints():
 
     lines = article.convergence_text().splitlines()

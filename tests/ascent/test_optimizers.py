@@ -23,6 +23,7 @@ def direction(x, mean, variance):
     return float(found.mean), float(found.variance)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("mean", "variance"), POINTS)
 def test_is_the_inverse_information_times_the_gradient(small_normal, mean, variance):
     """For a normal F = diag(1 / v, 1 / (2 v^2)): the direction is (x̄ - mean, scatter about mean - v)."""
@@ -33,6 +34,7 @@ def test_is_the_inverse_information_times_the_gradient(small_normal, mean, varia
     assert not np.allclose(found, gradient, rtol=0.1)  # the control: not the plain gradient
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("mean", "variance"), POINTS[:2])
 def test_one_step_with_rate_one_finds_the_mean_and_a_second_the_variance(small_normal, mean, variance):
     state = mlejax.init_state(mlejax.Normal(mean, variance), optimizer=(optimizer := mlejax.natural_gradient()))
@@ -55,6 +57,7 @@ def test_units_do_not_matter(small_normal, unit):
     assert not np.isclose(plain[0], oracles.article_gradient(small_normal, mean, variance)[0] * unit, rtol=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", [1.0, 1000.0])
 def test_fit_arrives_whatever_the_unit(small_normal, unit):
     result = mlejax.train(

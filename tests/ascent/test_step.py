@@ -61,6 +61,7 @@ ARTICLE = {(0, 0.1): ("PATIENCE", 3150), (123, 0.1): ("PATIENCE", 2843), (42, 0.
            (42, 0.1): ("MAX_EPOCHS", 10_000)}  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("setting", "fate"), ARTICLE.items(), ids=str)
 def test_the_articles_runs_stop_where_its_own_program_stops(setting, fate, article_data, article_fit):
     seed, learning_rate = setting

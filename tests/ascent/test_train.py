@@ -25,6 +25,7 @@ def leaves(result):
 # The article ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_articles_figures_to_the_printed_digit(article_data, article_fit):
     data, result = article_data(42), article_fit(42)
     printed = {

@@ -38,6 +38,7 @@ def assert_same(answer, reference):
     assert article.difference(answer, reference) < 1e-12  # sums of 1,600 terms, each to 1e-16
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("problem", "status"), PROBLEMS)
 def test_numpy_program_and_mlejax_agree(problem, status):
     reference = article.numpy_program(problem)
@@ -126,6 +127,7 @@ def test_float32_record():
     assert "MAX_EPOCHS" in text
 
 
+@pytest.mark.slow
 def test_durability_record():
     found = durability.results(rates=2, rounds=2)
     assert [row["name"] for row in found] == list(durability.WAYS)

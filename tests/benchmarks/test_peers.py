@@ -77,6 +77,7 @@ PROGRAMS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_programs_end_alike(ends, name):
     program = PROGRAMS[name](runs=ends.runs.varying, **FEW | counts())
@@ -94,6 +95,7 @@ def test_programs_end_alike(ends, name):
     assert compared["same_end"] == np.sum(alike)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("make", [cpp, epochs.Lanes, epochs.Scan, epochs.NumPy], ids=["C++", "lanes", "scan", "NumPy"])
 def test_a_measurement_begins_at_the_start_and_keeps_all_lanes_busy(make, dtype):
@@ -112,6 +114,7 @@ def test_a_measurement_with_ended_runs_is_refused(ends):
         ends.improving()
 
 
+@pytest.mark.slow
 def test_epochs_record_and_report(inside, monkeypatch):
     monkeypatch.setattr(epochs, "STRETCH", epochs.SCAN)
     found = epochs.results((64,), ("float64",), rounds=1, seconds=0.0, runs=8)
@@ -123,6 +126,7 @@ def test_epochs_record_and_report(inside, monkeypatch):
     assert "mlejax, lanes" in epochs.report(record)
 
 
+@pytest.mark.slow
 def test_cores_record_and_report(inside):
     if common.compiler() is None:
         pytest.skip("no C++ compiler")

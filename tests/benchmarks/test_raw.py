@@ -10,6 +10,7 @@ from benchmarks import common, raw
 every_problem = pytest.mark.parametrize("problem", raw.PROBLEMS, ids=lambda problem: problem.name)
 
 
+@pytest.mark.slow
 @every_problem
 @pytest.mark.parametrize("runs", [1, 3])
 def test_all_programs_agree(problem, runs):
@@ -45,6 +46,7 @@ def test_record_and_report(record):
     assert len(raw.report(record).splitlines()) == 2 + 24 + 7
 
 
+@pytest.mark.slow
 def test_without_compiler_the_rest_is_measured(monkeypatch):
     raw.library.cache_clear()
     monkeypatch.setattr(common.shutil, "which", lambda name: None)

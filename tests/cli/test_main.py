@@ -50,6 +50,7 @@ def run(capsys, *arguments):
 # Commands ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_fit(capsys, heights, tmp_path):
     file, x = heights
     status, out, _ = run(capsys, "fit", file, "--column", "cm", "--validation-fraction", "0", "--out", tmp_path / "f")

@@ -97,6 +97,7 @@ def has_data(recipe):
     return any(name not in OF_PARAMETERS for term in recipe for name in term)
 
 
+@pytest.mark.slow
 @given(recipe=recipes.filter(has_data), point=points)
 def test_sums_of_products_factor_and_agree_with_the_data(recipe, point):
     values, model = formula_data(), Formula(*point, recipe)

@@ -102,6 +102,7 @@ def test_special_values(name, x, expected, x64):
     np.testing.assert_array_equal(np.asarray(getattr(arithmetic, name)(jnp.asarray(x))), expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["exp", "log1p"])
 def test_derivatives_of_elementary_functions(name, x64):
     fast, own, x = getattr(arithmetic, name), getattr(jnp, name), jnp.asarray([-0.9, 1e-9, 0.4, 7.84])
@@ -122,6 +123,7 @@ PAIRS = [(1.0, 2.0), (2.0, 1.0), (3.0, 3.0), (800.0, -800.0), (-1e5, -1e5 - 40),
 BOTH_INFINITE = [(np.inf, np.inf), (-np.inf, -np.inf), (np.nan, 1.0)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pair", PAIRS + BOTH_INFINITE, ids=str)
 def test_logaddexp(pair, x64):
     a, b = map(jnp.asarray, pair)

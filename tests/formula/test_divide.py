@@ -74,6 +74,7 @@ WHOLE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", WHOLE.values(), ids=WHOLE)
 def test_what_cannot_be_divided_is_evaluated_as_it_is(model, x64):
     assert division_of(model, draw(20)) is None
@@ -107,6 +108,7 @@ DIVIDED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("log_prob", DIVIDED.values(), ids=DIVIDED)
 def test_formulas_of_all_kinds(log_prob, x64):
     model = family(log_prob, a=positive)(0.7)

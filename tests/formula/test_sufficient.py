@@ -121,6 +121,7 @@ CASES = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "start", "elsewhere", "data", "numbers"), CASES.values(), ids=CASES)
 def test_families_factor_and_agree_with_the_data(kind, start, elsewhere, data, numbers):
     values = draw(data)
@@ -142,6 +143,7 @@ def test_both_ways_of_writing_a_family_give_the_same_numbers(name):
     assert abs(found[0] - found[1]) <= 1e-13 * size
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["normal", "exponential", "poisson"])
 def test_summarize_says_what_it_found(name):
     kind, start, _, data, numbers = CASES[name]
@@ -151,6 +153,7 @@ def test_summarize_says_what_it_found(name):
     assert path == f"{sum(numbers)} sufficient statistic{plural} found in {kind.__name__}.log_prob"
 
 
+@pytest.mark.slow
 def test_the_gradient_by_the_shape_survives_a_gamma_start_at_one():
     # Gamma(1, 1): the factor (shape - 1) of log(x) is 0, and a guard for 0 log 0 would drop its derivative.
     values = draw("positive")
@@ -201,6 +204,7 @@ def test_integers_stay_integers_and_divide_as_integers():
     assert factored_path(kind(2.0, 3.0), sample)[0] == pytest.approx(expected, rel=1e-14)
 
 
+@pytest.mark.slow
 def test_constants_in_the_formula_and_a_jit_inside_it():
     table = np.array([0.5, 1.5, 2.5])
 

@@ -60,6 +60,7 @@ def test_log_prob_against_scipy(model, reference, points, x64):
     np.testing.assert_allclose(found, log_prob(points), rtol=1e-13, atol=2e-14)
 
 
+@pytest.mark.slow
 @families
 def test_samples_follow_the_distribution(model, reference, points):
     draws = np.asarray(model.sample(jax.random.key(7), (2000,)))

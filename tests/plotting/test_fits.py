@@ -79,6 +79,7 @@ def test_distribution_shows_data_and_densities(result, data):
     assert not any("target" in text for text in legend(plotting.distribution(result, data)))
 
 
+@pytest.mark.slow
 def test_distribution_of_integers_is_bars():
     counts = np.random.RandomState(0).poisson(4.0, 500)
     result = mlejax.train(mlejax.Poisson(1.0), counts, progress=False)
@@ -114,6 +115,7 @@ def test_surface_has_its_top_at_the_maximum_and_the_path_on_it(result):
     assert np.ptp(np.diff(np.log(ticks))) < 0.5  # logarithmic: 1, 2, 5, 10
 
 
+@pytest.mark.slow
 def test_surface_of_raw_observations_and_of_chosen_parameters():
     data = np.random.RandomState(0).weibull(2.0, 3000)
     result = mlejax.train(mlejax.Weibull(1.0, 2.0), data, max_epochs=300, progress=False)

@@ -19,6 +19,7 @@ PICTURES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PICTURES)
 def test_draws_on_the_axes_it_is_given_and_nothing_is_cut_off(name, result, data, sweep):
     own = PICTURES[name](result, data, sweep, None)
@@ -40,6 +41,7 @@ def test_nothing_touches_the_settings(result):
     assert dict(mpl.rcParams) == before
 
 
+@pytest.mark.slow
 def test_figures_share_their_horizontal_axis_and_are_saved(result, sweep, tmp_path):
     for figure in (plotting.fit_figure(result), plotting.sweep_figure(sweep, "learning_rate.mean")):
         upper, lower = figure.axes[:2]

@@ -163,6 +163,7 @@ def test_stability_limits_are_two_over_the_curvature(made):
     assert made.stability_limit("patience") is None
 
 
+@pytest.mark.slow
 def test_the_stability_limit_is_where_runs_stop_to_settle(small_normal):
     """Started at the maximum but for a little, plain ascent goes back below the limit and away above it."""
     mean, variance = oracles.exact_mean_and_variance(small_normal)
@@ -179,6 +180,7 @@ def test_the_stability_limit_is_where_runs_stop_to_settle(small_normal):
     np.testing.assert_array_equal(around.arrived[0], [True, False])
 
 
+@pytest.mark.slow
 def test_no_limit_is_claimed_where_no_run_came_near_a_maximum(small_normal):
     far = mlejax.sweep(
         mlejax.Normal(0.0, 1.0),

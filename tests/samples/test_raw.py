@@ -16,6 +16,7 @@ from mlejax.samples.raw import observe
 # Values and derivatives ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @every_model
 @pytest.mark.parametrize("n", [1, 2, 127, 128, 129, 256, 1000])
 def test_value_and_gradient_at_every_length(model, n, x64):
@@ -23,6 +24,7 @@ def test_value_and_gradient_at_every_length(model, n, x64):
     assert_trees_close(found, jax.value_and_grad(plain)(model, draw(n)), 1e-13)
 
 
+@pytest.mark.slow
 @every_model
 def test_each_observation_counts_once(model, x64):
     values = draw(300)
@@ -31,6 +33,7 @@ def test_each_observation_counts_once(model, x64):
     np.testing.assert_allclose(slopes, jax.grad(lambda x: plain(model, x))(jnp.asarray(values)), rtol=1e-12)
 
 
+@pytest.mark.slow
 @every_model
 @pytest.mark.parametrize(
     "second",
@@ -65,6 +68,7 @@ def test_one_bad_observation_spoils_the_mean(bad, where, x64):
     assert not np.isfinite(mean(STARTS["weibull"], values))
 
 
+@pytest.mark.slow
 def test_a_mixture_of_equal_components(x64):
     # The two log-densities are equal at every x, where the absolute value in logaddexp has no derivative.
     model = NormalMixture(0.5, 1.0, 2.0, 1.0, 2.0)
@@ -75,6 +79,7 @@ def test_a_mixture_of_equal_components(x64):
 # Types --------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", STARTS.values(), ids=STARTS)
 def test_float32_after_a_cast(model, x64):
     strong = jax.tree.map(np.float64, model)
@@ -84,6 +89,7 @@ def test_float32_after_a_cast(model, x64):
     assert_trees_close((value, gradient), jax.value_and_grad(plain)(model, draw(500)), 2e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [np.int64, np.int32, np.float32])
 def test_types_follow_the_plain_formula(dtype, x64):
     values = np.random.RandomState(0).randint(1, 9, 40).astype(dtype)
@@ -102,6 +108,7 @@ def test_without_x64():
 # Batches, loops, devices ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @every_model
 def test_the_bits_do_not_depend_on_the_number_of_runs(model, x64):
     values = jnp.asarray(draw(1000))
@@ -114,6 +121,7 @@ def test_the_bits_do_not_depend_on_the_number_of_runs(model, x64):
         jax.tree.map(lambda a, b, lanes=lanes: np.testing.assert_array_equal(a, b[:lanes]), some, whole)
 
 
+@pytest.mark.slow
 def test_each_run_may_have_its_own_data(x64):
     values = jnp.stack([jnp.asarray(draw(200, seed)) for seed in range(3)])
     models = Weibull(jnp.asarray([1.1, 1.5, 2.0]), jnp.asarray([1.0, 2.0, 3.0]))

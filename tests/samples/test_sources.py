@@ -31,6 +31,7 @@ def leaves(tree, index):
     return [leaf[index] for leaf in jax.tree.leaves(tree)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("directly", [False, True], ids=["observations", "statistics"])
 @pytest.mark.parametrize("count", [1, 4])
 def test_a_seed_draws_the_same_alone_and_among_others(count, directly):

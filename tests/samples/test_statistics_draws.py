@@ -46,6 +46,7 @@ def read(summary):
     return np.asarray(mean), np.asarray(variance)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", PARTS)
 @pytest.mark.parametrize("moment", [0, 1], ids=["mean", "variance"])
 def test_they_are_distributed_as_those_of_drawn_samples(part, moment):
@@ -98,6 +99,7 @@ sweep = functools.partial(
 )
 
 
+@pytest.mark.slow
 def test_a_seed_has_the_same_bits_alone_and_in_a_grid():
     grid = sweep(seeds=[0, 3, 7, 8, 20], learning_rates=[0.1, 0.5])
     alone = sweep(seeds=[7], learning_rates=[0.5], devices=jax.local_devices()[:1])
@@ -115,6 +117,7 @@ def test_the_results_say_so():
     assert other == "300 draws from Normal(mean=7.2, variance=7.84) by JAX"
 
 
+@pytest.mark.slow
 def test_an_estimate_arrives_at_the_closed_form_of_the_summary():
     result = sweep(seeds=[1, 2], learning_rates=[0.5], validation_fraction=0, max_epochs=20_000)
     assert (result.distance < 1e-4).all()
@@ -126,6 +129,7 @@ def test_an_estimate_arrives_at_the_closed_form_of_the_summary():
     np.testing.assert_allclose(result.model.variance[:, 0], variance, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_huge_sample_costs_no_more():
     """2^31 - 1 observations would be 16 GiB."""
     result = sweep(seeds=[0], learning_rates=[0.5], observations=2**31 - 1, max_epochs=3000)

@@ -74,6 +74,7 @@ def assert_same(kind, found, expected):
     assert float(found.count) == float(expected.count)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_parts_merge_to_the_whole(kind):
     model, whole, parts = summaries(kind)
@@ -85,6 +86,7 @@ def test_parts_merge_to_the_whole(kind):
     assert kind == "exponential" or np.max(np.abs(naive - np.asarray(whole.averages))) > 1e-4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["normal", "far away", "inverse Gaussian"])
 @given(data=st.data())
 def test_parts_merge_in_any_order_and_grouping(kind, data):
@@ -104,6 +106,7 @@ def test_merging_one_part_changes_nothing():
         assert_same("inverse Gaussian", mlejax.merge(model, [whole]), whole)
 
 
+@pytest.mark.slow
 def test_parts_of_unequal_size_are_weighted_by_their_size(x64):
     x = np.random.RandomState(2).normal(3.0, 2.0, 1000)
     parts = [summarize(Normal(0.0, 1.0), part)[0] for part in (x[:10], x[10:])]
@@ -116,6 +119,7 @@ def test_parts_of_unequal_size_are_weighted_by_their_size(x64):
 # Summaries --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_summary_knows_its_size_and_works_in_float32_and_under_jit():
     x = np.random.RandomState(2).normal(3.0, 2.0, 500)
     sample, _ = summarize(Normal(0.0, 1.0), x)
@@ -131,6 +135,7 @@ def test_a_summary_knows_its_size_and_works_in_float32_and_under_jit():
         assert float(found) == pytest.approx(expected, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_summaries_batch_under_vmap(x64):
     x = np.random.RandomState(2).normal(3.0, 2.0, (4, 60))
     form = find_form(Normal(0.0, 1.0), jnp.asarray(x[0]))
@@ -142,6 +147,7 @@ def test_summaries_batch_under_vmap(x64):
     np.testing.assert_allclose(found, expected, rtol=1e-14)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [1, 2, 3, 10, 99, 100, 101])
 def test_accurate_mean_uses_every_value(n, x64):
     values = 2.0 ** np.arange(n % 50) if n < 50 else np.arange(n, dtype=float) ** 2

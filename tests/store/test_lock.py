@@ -24,6 +24,7 @@ def test_a_second_handle_is_refused_until_the_first_is_closed(tmp_path):
     open_store(tmp_path).close()
 
 
+@pytest.mark.slow
 def test_a_second_process_is_refused(tmp_path):
     program = f"""
 import sys, numpy as np

@@ -26,6 +26,7 @@ def flip_a_bit(file):
     file.write_bytes(content)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["variance", "status", "epochs"])
 @pytest.mark.parametrize("spoil", [flip_a_bit, lambda file: file.write_bytes(b"")], ids=["a bit flipped", "emptied"])
 def test_a_damaged_batch_is_found_and_repaired(saved, fresh, computed, name, spoil):

@@ -52,6 +52,7 @@ def test_xarray_opens_the_directory(saved, fresh):
         assert data.attrs["device"].endswith("x cpu")
 
 
+@pytest.mark.slow
 def test_a_model_of_ones_own_is_loaded_with_its_fields(tmp_path):
     x = np.random.RandomState(0).rayleigh(2.0, 100)
     arguments = {"seeds": [0], "learning_rates": [0.1, 0.2], "observations": x, "max_epochs": 100, "progress": False}
@@ -156,6 +157,7 @@ def test_more_seeds_and_rates_compute_only_the_new_runs(tmp_path, fresh, compute
     assert (tmp_path / "notes" / "mine.txt").read_text() == "keep"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", range(4))
 def test_an_extension_that_is_killed_is_taken_up(tmp_path, fresh, step, monkeypatch):
     """Killed while the longer store is written, before it is moved, while it is moved, and just before the end."""
@@ -206,6 +208,7 @@ OTHER = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("arguments", "message"), OTHER.values(), ids=OTHER)
 def test_another_sweep_is_refused_and_leaves_the_store_alone(arguments, message, saved, fresh):
     with pytest.raises(StoreError, match=message):
@@ -213,6 +216,7 @@ def test_another_sweep_is_refused_and_leaves_the_store_alone(arguments, message,
     assert_same_bits(load(saved), fresh)
 
 
+@pytest.mark.slow
 def test_another_model_is_refused(saved):
     with pytest.raises(StoreError, match=r"model = Normal \w+; this one has LogNormal \w+"):
         mlejax.sweep(

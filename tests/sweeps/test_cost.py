@@ -25,6 +25,7 @@ def small_trial(monkeypatch):
     monkeypatch.setattr(cost, "MANY_SEEDS", 16)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("seeds", "rates"), [(40, 24), (300, 7), (1, 1), (70_000, 3)], ids=lambda n: str(n))
 def test_counts_are_exact(small_trial, monkeypatch, seeds, rates):
     monkeypatch.setattr(layout, "SMALLEST_BATCH", 100)
@@ -79,6 +80,7 @@ def test_all_that_is_said(small_trial):
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_why_observations_are_raw(small_trial):
     data = np.random.RandomState(0).weibull(2.0, 40)
     found = cost.explain(
@@ -89,6 +91,7 @@ def test_why_observations_are_raw(small_trial):
     assert found.runs == 6
 
 
+@pytest.mark.slow
 def test_disk_is_near_what_the_store_takes(monkeypatch, tmp_path):
     """Whole batches of results that compress as those of the trial do; what describes them is not counted."""
     given = GIVEN | {"learning_rates": np.geomspace(0.05, 0.9, 64), "max_epochs": 300}

@@ -85,6 +85,7 @@ def some_written_by(directory, process):
     return bool(np.any(status[:, process::PROCESSES] != Status.RUNNING))
 
 
+@pytest.mark.slow
 def test_three_processes_of_which_one_is_killed_and_started_again(tmp_path, cluster):
     finished(tmp_path, "alone", start(tmp_path, "alone", "--devices", 2, "--out", tmp_path / "alone"))
     members = {f"process {i}": cluster(i, f"process {i}") for i in range(PROCESSES)}
@@ -143,6 +144,7 @@ def test_a_part_of_a_cluster_is_refused(tmp_path, capsys, monkeypatch, arguments
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_no_cluster_to_be_found(tmp_path):
     done = start(tmp_path, "lost", "--distributed", "--out", tmp_path / "out")
     assert done.wait(SECONDS) == 2

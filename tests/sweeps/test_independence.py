@@ -46,6 +46,7 @@ def test_a_bad_run_does_not_disturb_others(reference):
     assert np.isfinite(other.model.variance).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("tuning", "smallest"),
     [
@@ -63,6 +64,7 @@ def test_the_width_and_length_of_calls_do_not_matter(reference, tuning, smallest
     assert_same_bits(other, grid)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_the_width_does_not_matter_on_raw_observations(dtype, monkeypatch):
     def in_lanes(width):
@@ -79,6 +81,7 @@ def test_the_width_does_not_matter_on_raw_observations(dtype, monkeypatch):
     np.testing.assert_array_equal(one.epochs, other.epochs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 2])
 def test_the_number_of_devices_does_not_matter(reference, count, monkeypatch):
     monkeypatch.setattr(schedule, "SMALLEST", 16)  # 27 runs, which one device would get as a rule

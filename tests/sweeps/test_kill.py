@@ -99,6 +99,7 @@ def opened(directory):
         return dataset.load()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kills", [KILLS])
 def test_a_sweep_that_is_killed_and_goes_on(tmp_path, nursery, kills):
     assert nursery.run(tmp_path / "first", epochs=2)[0] == 0  # fills the compilation cache

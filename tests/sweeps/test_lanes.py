@@ -64,6 +64,7 @@ def tuning(request, monkeypatch):
     return request.param
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 2])
 def test_every_run_ends_once_with_what_it_finds_alone(tuning, count):
     limits = np.random.RandomState(0).randint(1, 200, len(RATES))  # some end at once, some hold a lane for long
@@ -89,6 +90,7 @@ def test_a_kind_of_run_has_one_engine():
     assert lanes.Engine.of(a_run(np.float64(0.7)), shared, mlejax.natural_gradient(), *rest) is not one
 
 
+@pytest.mark.slow
 def test_what_goes_wrong_on_a_device_is_raised_and_ends_the_others():
     def no_rows(ids):
         raise ArithmeticError("no rows")
@@ -102,6 +104,7 @@ def test_what_goes_wrong_on_a_device_is_raised_and_ends_the_others():
     assert not at_work()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 2])
 def test_devices_stop_when_nobody_wants_more(tuning, count):
     """Nobody else knows that the runs are no longer wanted, and a thread left behind would hold up the exit."""

@@ -45,6 +45,7 @@ def exported(function, platform, *arguments):
     return made
 
 
+@pytest.mark.slow
 @platforms
 @types
 @families
@@ -77,6 +78,7 @@ def flat(tree):
     return leaves, functools.partial(jax.tree.unflatten, structure)
 
 
+@pytest.mark.slow
 @platforms
 @types
 @families
@@ -164,6 +166,7 @@ def sweep_in_a_process(folder, name, epochs):
     return hits, misses, programs
 
 
+@pytest.mark.slow
 def test_a_second_process_compiles_nothing_of_note(tmp_path):
     first_hits, _, first = sweep_in_a_process(tmp_path, "first", 50)
     assert first_hits == 0

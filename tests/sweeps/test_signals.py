@@ -9,6 +9,7 @@ import sys
 import time
 
 import numpy as np
+import pytest
 from helpers import ROOT, arrays, assert_same_bits
 
 import mlejax
@@ -53,6 +54,7 @@ def ended_by(how, folder, delay, count=0):
     return process.returncode, out.decode(), err.decode()
 
 
+@pytest.mark.slow
 def test_killed_and_interrupted_a_sweep_ends_with_the_same_bits(tmp_path):
     folder = tmp_path / "atlas"
     rates = np.geomspace(0.01, 1, 32)

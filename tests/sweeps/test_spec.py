@@ -243,6 +243,7 @@ def test_arguments_that_are_refused(arguments, error, message):
         sweep(**usual | arguments)
 
 
+@pytest.mark.slow
 def test_what_is_no_model_is_refused_by_name():
     program = """
 import mlejax
@@ -263,6 +264,7 @@ def test_a_model_without_a_target_cannot_be_drawn():
         mlejax.sweep(Silent(1.0), seeds=[0], learning_rates=[0.1], target=Silent(2.0), progress=False)
 
 
+@pytest.mark.slow
 def test_formulas_and_optimizers_have_the_same_name_in_every_process():
     """A store refuses another formula by its name: it must not depend on where functions lie in memory."""
     program = """

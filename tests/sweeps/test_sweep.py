@@ -78,6 +78,7 @@ def closest_decision(train, validation, path, tolerance):
     return closest
 
 
+@pytest.mark.slow
 def test_every_run_is_the_run_of_the_numpy_loop(grid):
     fates = set()
     for index in np.ndindex(*grid.shape):
@@ -103,6 +104,7 @@ def test_every_run_is_the_run_of_the_numpy_loop(grid):
     assert fates == {"PATIENCE", "TOLERANCE", "MAX_EPOCHS", "DIVERGED"}  # PRECISION: see the float32 test
 
 
+@pytest.mark.slow
 def test_fit_finds_the_same(grid):
     train, validation = parts(1)
     order = np.concatenate(oracles.train_test_indices(N, FRACTION, 42))
@@ -125,6 +127,7 @@ def test_diverged_runs_keep_finite_parameters_inside_the_domain(grid):
     assert np.isfinite(grid.train_log_likelihood[diverged]).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("seed", "rate", "epochs"), [(0, 0.1, 3150), (123, 0.1, 2843), (42, 0.2, 221)])
 def test_the_articles_program_stops_in_the_same_epoch(seed, rate, epochs):
     found = sweep(seeds=[seed], learning_rates=[rate], draw="numpy").run(0, 0)
@@ -155,6 +158,7 @@ def test_one_rate_of_two_may_be_fixed():
     assert result.attributes["learning_rate.mean"] == 0.1
 
 
+@pytest.mark.slow
 def test_seeds_split_data_that_are_given(small_normal):
     result = sweep(seeds=[3, 4], learning_rates=[0.5], observations=small_normal, max_epochs=300)
     for i, seed in enumerate([3, 4]):
@@ -165,6 +169,7 @@ def test_seeds_split_data_that_are_given(small_normal):
     assert result.model.mean[0, 0] != result.model.mean[1, 0]
 
 
+@pytest.mark.slow
 def test_without_validation_the_train_likelihood_decides_and_the_maximum_is_reached(small_normal):
     result = sweep(
         seeds=[0], learning_rates=[0.5, 1.0], observations=small_normal, validation_fraction=0, max_epochs=5000
@@ -176,6 +181,7 @@ def test_without_validation_the_train_likelihood_decides_and_the_maximum_is_reac
     assert np.isnan(result.validation_log_likelihood).all()
 
 
+@pytest.mark.slow
 def test_float32_says_when_its_digits_run_out():
     result = sweep(seeds=[1, 2], learning_rates=[0.1], dtype=np.float32, draw="numpy", observations=20_000)
     assert (result.status == Status.PRECISION).any()
@@ -186,6 +192,7 @@ def test_float32_says_when_its_digits_run_out():
 # Draws and digits ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_draws_are_from_the_target():
     n, target = 20_000, mlejax.Normal(-3.0, 4.0)
     result = sweep(
@@ -202,6 +209,7 @@ def test_draws_are_from_the_target():
 # Other models, other optimizers -------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_model_that_does_not_factor_trains_on_the_raw_observations():
     target, start = mlejax.Weibull(2.0, 3.0), mlejax.Weibull(1.0, 1.0)
     common = {"target": target, "observations": 500, "max_epochs": 400, "progress": False}
@@ -215,6 +223,7 @@ def test_a_model_that_does_not_factor_trains_on_the_raw_observations():
     assert result.model.scale[1, 1] == pytest.approx(3.0, abs=5 * 1.05 * 3 / 2 / np.sqrt(400))
 
 
+@pytest.mark.slow
 def test_raw_observations_and_statistics_agree():
     summed, raw = (
         sweep(seeds=[0], learning_rates=[0.1, 0.5], observations=300, max_epochs=200, draw="numpy", summarise=s)
@@ -226,6 +235,7 @@ def test_raw_observations_and_statistics_agree():
     np.testing.assert_allclose(summed.distance, raw.distance, rtol=1e-8)
 
 
+@pytest.mark.slow
 def test_a_model_of_ones_own():
     x = np.random.RandomState(0).rayleigh(2.0, 400)
     result = mlejax.sweep(
@@ -236,6 +246,7 @@ def test_a_model_of_ones_own():
     assert "sufficient statistic" in result.attributes["path"]
 
 
+@pytest.mark.slow
 def test_an_optimizer_of_optax_gives_what_fit_gives():
     optimizer = optax.scale_by_adam()
     result = sweep(
@@ -255,6 +266,7 @@ def test_an_optimizer_of_optax_gives_what_fit_gives():
 # The caller's process -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_second_sweep_of_the_same_shape_compiles_nothing():
     compiled = []
 
@@ -280,6 +292,7 @@ def test_the_callers_float64_flag_is_left_alone():
     assert jnp.ones(()).dtype == (jnp.float64 if before else jnp.float32)
 
 
+@pytest.mark.slow
 def test_progress_goes_to_standard_error_only_and_tells_of_compiling(capsys):
     mlejax.sweep(mlejax.Normal(*NEAR), seeds=[0], learning_rates=[0.1], observations=333, max_epochs=10)
     out, err = capsys.readouterr()

@@ -105,6 +105,7 @@ def test_a_run_without_a_number_is_equal_to_itself(saved):
     assert np.isfinite(record["mean"][1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
