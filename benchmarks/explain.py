@@ -34,7 +34,7 @@ def predicted_and_done(rates: int) -> dict[str, Any]:
     return {
         "runs": found.runs,
         "seconds": [found.drawing_seconds + found.training_seconds, seconds],
-        "run_epochs": [found.run_epochs, result.attributes["useful_run_epochs"]],
+        "run_epochs": [found.run_epochs, result.useful_run_epochs],
         "disk_bytes": [found.disk_bytes, size],
     }
 

@@ -43,12 +43,11 @@ class Sweep:
                     progress=False,
                 )
             seconds = time.perf_counter() - began - prepared[-1]
-        attributes = result.attributes
         return {
             "seconds": seconds,
             "epochs": result.epochs.ravel(),
-            "useful": attributes["useful_run_epochs"],
-            "executed": attributes["executed_run_epochs"],
+            "useful": result.useful_run_epochs,
+            "executed": result.provenance.executed_run_epochs,
         }
 
 

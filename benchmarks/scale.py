@@ -63,13 +63,13 @@ def sweep_once(seeds: int, rates: int, folder: Path) -> dict[str, Any]:
     imported = resident()
     first: list[float] = []
     began = time.perf_counter()
-    put = collect.Results.put
+    put = collect.Collector.put
 
     def noticed(self: Any, *arguments: Any) -> None:
         put(self, *arguments)
         first.append(time.perf_counter() - began)
 
-    collect.Results.put = noticed
+    collect.Collector.put = noticed
     result = mlejax.sweep(
         mlejax.Normal(0.0, 1.0),
         seeds=range(seeds),
@@ -78,7 +78,7 @@ def sweep_once(seeds: int, rates: int, folder: Path) -> dict[str, Any]:
         progress=False,
     )
     seconds = time.perf_counter() - began
-    useful, executed = (result.attributes[f"{kind}_run_epochs"] for kind in ("useful", "executed"))
+    useful, executed = result.useful_run_epochs, result.provenance.executed_run_epochs
     return {
         "runs": seeds * rates,
         "seconds": seconds,
@@ -156,6 +156,6 @@ def draw_scaling(records: list[dict[str, Any]], path: Path) -> None:
 def draw_atlas(folder: Path, path: Path) -> None:
     """What became of all runs, against the learning rate."""
     from mlejax import plotting
-    from mlejax.store.store import load
+    from mlejax.store.load import load
 
     plotting.save(plotting.atlas(load(folder)), path)

@@ -120,7 +120,7 @@ def sweep(options: argparse.Namespace) -> Answer:
 
 def plot(options: argparse.Namespace) -> Answer:
     """Redraw the figures of a stored sweep."""
-    from ..store.store import load
+    from ..store.load import load
 
     result = load(options.directory)
     pictures = _draw_sweep(result, Path(options.directory), options.format)
@@ -129,7 +129,7 @@ def plot(options: argparse.Namespace) -> Answer:
 
 def verify(options: argparse.Namespace) -> Answer:
     """Recompute some runs of a stored sweep, and compare them bit for bit."""
-    from ..store.store import load
+    from ..store.load import load
     from ..sweeps.verify import verify as recompute
     from .options import parse
 
@@ -153,7 +153,7 @@ def verify(options: argparse.Namespace) -> Answer:
 def export(options: argparse.Namespace) -> Answer:
     """Write the results of a stored sweep as a table."""
     from ..store.export import write_table
-    from ..store.store import load
+    from ..store.load import load
 
     suffix = {"csv": ".csv", "parquet": ".parquet", "netcdf": ".nc"}[options.format]
     file = Path(options.out or str(options.directory).rstrip("/") + suffix)

@@ -1,5 +1,6 @@
 """Results as JSON."""
 
+import dataclasses
 import json
 import math
 import sys
@@ -40,8 +41,9 @@ def train_record(result: TrainResult[Any]) -> dict[str, Any]:
 
 def sweep_record(result: SweepResult[Any]) -> dict[str, Any]:
     """All runs of a sweep as JSON: `{"runs": [...], "summary": {...}}`."""
+    made = {"mlejax": dataclasses.asdict(result.provenance), "attributes": dict(result.attributes)}
     runs = [result.run(*index).record() for index in np.ndindex(*result.shape)]
-    return {"runs": runs, "summary": result.summary() | {"made": result.attributes}}
+    return {"runs": runs, "summary": result.summary() | {"made": made}}
 
 
 def write_json(record: Mapping[str, Any], file: str) -> None:

@@ -1,30 +1,130 @@
-"""What is kept of every run besides its parameters: name, type, unit, meaning."""
+"""What is kept of every run: the one list that collecting, storing, loading, exporting and verifying read."""
+
+import dataclasses
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..models import Model
+from ..models.parameters import parameter_dict
 from ..status import Status
 
 ARRIVED = 0.01
 """A run has arrived when its estimate is within this many standard errors of a stationary point."""
 
-QUANTITIES = {
-    "status": ("int8", "1", "why the run ended"),
-    "epochs": ("int32", "epochs", "the epoch that the run ended in"),
-    "best_epoch": ("int32", "epochs", "the epoch that measured the estimate"),
-    "train_log_likelihood": ("float64", "nats", "train log-likelihood at the estimate, a sum"),
-    "validation_log_likelihood": ("float64", "nats", "validation log-likelihood at the estimate, a sum"),
-    "distance": ("float64", "standard errors", "distance of the estimate from a stationary point"),
-}
-"""Per run, besides the parameters: type, unit, meaning."""
+
+class Dimension(NamedTuple):
+    """A trailing dimension of a variable: of a vector parameter, its elements."""
+
+    name: str
+    size: int
 
 
-def blank(name: str, shape: tuple[int, ...]) -> np.ndarray:
-    """An array of results that are not there yet."""
-    kind = QUANTITIES.get(name, ("float64",))[0]
-    return np.zeros(shape, kind) if "int" in kind else np.full(shape, np.nan)
+@dataclasses.dataclass(frozen=True)
+class Variable:
+    """A number, or an array of them, that is kept of every run."""
+
+    name: str
+    dtype: str
+    unit: str | None
+    meaning: str
+    dims: tuple[Dimension, ...] = ()  # after those of the axes
+    fill: int | float = math.nan  # of a run that has not ended
+
+    def blank(self, shape: Sequence[int]) -> np.ndarray:
+        """Return this variable of so many runs that have not ended.
+
+        Args:
+            shape: the runs along every axis.
+
+        Returns:
+            An array of that shape, followed by the variable's own dimensions.
+
+        Example:
+            >>> QUANTITIES["status"].blank((2, 3)).tolist()
+            [[0, 0, 0], [0, 0, 0]]
+        """
+        return np.full((*shape, *(size for _, size in self.dims)), self.fill, self.dtype)
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """Its meaning and unit, and of the status its flags, by the CF conventions' names."""
+        unit = {} if self.unit is None else {"units": self.unit}
+        return {"long_name": self.meaning} | unit | (STATUS_FLAGS if self.name == "status" else {})
 
 
 STATUS_FLAGS = {
     "flag_values": np.array([int(status) for status in Status], np.int8),
     "flag_meanings": " ".join(status.name for status in Status),
 }
+"""The statuses by the CF conventions, http://cfconventions.org, section 3.5."""
+
+QUANTITIES = {
+    variable.name: variable
+    for variable in (
+        Variable("status", "int8", "1", "why the run ended", fill=int(Status.RUNNING)),
+        Variable("epochs", "int32", "epochs", "the epoch that the run ended in", fill=0),
+        Variable("best_epoch", "int32", "epochs", "the epoch that measured the estimate", fill=0),
+        Variable("train_log_likelihood", "float64", "nats", "train log-likelihood at the estimate, a sum"),
+        Variable("validation_log_likelihood", "float64", "nats", "validation log-likelihood at the estimate, a sum"),
+        Variable("distance", "float64", "standard errors", "distance of the estimate from a stationary point"),
+    )
+}
+"""What is kept of every run besides its parameters, by name."""
+
+COMPUTED_BY = Variable("computed_by", "int8", "1", "which entry of the attribute computed_by made the run", fill=0)
+"""Kept only where runs were computed in several ways."""
+
+OF_FITS = ("log_likelihood", "standard_error", "converged", "steps")
+"""What a table of fits has besides."""
+
+AXES = ("seed", "start", "group", "resample", "learning_rate", "max_epochs", "patience", "tolerance")
+"""The names that axes have; a learning rate of one parameter is `learning_rate.NAME`."""
+
+
+def variables(model: Model) -> tuple[Variable, ...]:
+    """Return all that is kept of every run of a model.
+
+    Args:
+        model: one model, such as the start; the shape of a parameter becomes trailing dimensions of its variable.
+
+    Returns:
+        The parameters in their order, then `QUANTITIES`.
+
+    Raises:
+        ValueError: a parameter bears the name of a result or of an axis.
+
+    Example:
+        >>> import mlejax
+        >>> [variable.name for variable in variables(mlejax.Normal(0.0, 1.0))][:3]
+        ['mean', 'variance', 'status']
+    """
+    parameters = parameter_dict(model)
+    check_names(type(model).__name__, parameters)
+    return (*(_parameter(name, np.shape(value)) for name, value in parameters.items()), *QUANTITIES.values())
+
+
+def check_names(model: str, names: Iterable[str]) -> None:
+    """Refuse parameters that bear the name of a result or of an axis.
+
+    Args:
+        model: the name of the model, for the message.
+        names: of its parameters.
+
+    Raises:
+        ValueError: one of them does.
+    """
+    taken = {COMPUTED_BY.name, *QUANTITIES, *OF_FITS, *AXES}
+    for name in names:
+        if name in taken or name.startswith("learning_rate."):
+            kind = "an axis" if name in AXES or "." in name else "a result"
+            raise ValueError(f"{model}.{name} bears the name of {kind} of a sweep: give the parameter another name")
+
+
+def _parameter(name: str, shape: tuple[int, ...]) -> Variable:
+    """Describe a parameter; its own dimensions are called `NAME_index`, or `NAME_index_0`, ... if there are several."""
+    of = [f"{name}_index"] if len(shape) == 1 else [f"{name}_index_{i}" for i in range(len(shape))]
+    dims = tuple(Dimension(dimension, size) for dimension, size in zip(of, shape, strict=True))
+    return Variable(name, "float64", None, f"estimate of {name}", dims)

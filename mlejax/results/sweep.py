@@ -1,7 +1,9 @@
 """What a sweep found: labelled arrays, indexed by axis value."""
 
+import dataclasses
+import functools
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Generic
 
 import equinox as eqx
@@ -11,7 +13,7 @@ import numpy as np
 from ..models.base import M
 from ..models.parameters import parameter_dict, parameter_names
 from ..status import Status
-from .schema import ARRIVED, QUANTITIES, STATUS_FLAGS
+from .schema import ARRIVED, COMPUTED_BY, QUANTITIES, variables
 
 
 class RunResult(eqx.Module, Generic[M]):
@@ -32,20 +34,101 @@ class RunResult(eqx.Module, Generic[M]):
         return {**self.axes, **{k: float(v) for k, v in parameter_dict(self.model).items()}, **quantities}
 
 
-class SweepResult(eqx.Module, Generic[M]):
-    """The results of a sweep: NumPy arrays of the shape of its axes."""
+@dataclasses.dataclass(frozen=True)
+class Provenance:
+    """How a result was made: plain values, as JSON has them. The same for a result that was computed or loaded."""
 
-    # Name -> values, in the order of the dimensions, which JAX would lose of a plain dict.
-    axes: dict[str, np.ndarray] = eqx.field(converter=OrderedDict)
-    model: M  # the estimates
-    status: np.ndarray
-    epochs: np.ndarray
-    best_epoch: np.ndarray
-    train_log_likelihood: np.ndarray
-    validation_log_likelihood: np.ndarray
-    distance: np.ndarray
-    information: np.ndarray  # (p, p): observed information per observation at the first estimate that arrived
-    attributes: dict[str, Any] = eqx.field(static=True)  # how it was made
+    settings: Mapping[str, Any]  # what decides the results besides the axes
+    computed_by: Sequence[Mapping[str, Any]]  # what decides their bits; several where a store was allowed to mix
+    representation: str | None = None  # of the samples, in words; None until the first time all runs had ended
+    device: str | None = None  # in words, likewise
+    executed_run_epochs: int | None = None  # epochs that lanes, busy or not, went through; likewise
+    information: Sequence[float | None] = ()  # (p * p,): observed, per observation, at the first estimate that arrived
+
+    @classmethod
+    def of(
+        cls, settings: Mapping[str, Any], computed_by: Sequence[Mapping[str, Any]], result: Mapping[str, Any]
+    ) -> "Provenance":
+        """Return it from what a store says of its result; what it does not say is None."""
+        names = [field.name for field in dataclasses.fields(cls)]
+        return cls(settings, computed_by, **{name: result[name] for name in names if name in result})
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class SweepResult(Generic[M]):
+    """The results of a sweep: NumPy arrays of the shape of its axes, read from the store when they are first used.
+
+    Not a pytree: its parts are `model` and `arrays`, which are.
+    """
+
+    axes: Mapping[str, np.ndarray]  # name -> values, in the order of the dimensions
+    template: M  # one model, whose numbers do not matter
+    arrays: Mapping[str, np.ndarray]  # the parameters and `QUANTITIES` by name
+    provenance: Provenance
+    attributes: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # the user's own
+
+    @functools.cached_property
+    def model(self) -> M:
+        """The estimates: a model whose leaves have the shape of the sweep."""
+        leaves = [self.arrays[name] for name in parameter_names(self.template)]
+        return jax.tree.unflatten(jax.tree.structure(self.template), leaves)
+
+    @property
+    def status(self) -> np.ndarray:
+        """Why each run ended, as the numbers of `Status`; RUNNING where it has not."""
+        return self.arrays["status"]
+
+    @property
+    def epochs(self) -> np.ndarray:
+        """The epoch that each run ended in."""
+        return self.arrays["epochs"]
+
+    @property
+    def best_epoch(self) -> np.ndarray:
+        """The epoch that measured each estimate."""
+        return self.arrays["best_epoch"]
+
+    @property
+    def train_log_likelihood(self) -> np.ndarray:
+        """The train log-likelihood at each estimate: a sum, in nats."""
+        return self.arrays["train_log_likelihood"]
+
+    @property
+    def validation_log_likelihood(self) -> np.ndarray:
+        """The validation log-likelihood at each estimate: a sum, in nats."""
+        return self.arrays["validation_log_likelihood"]
+
+    @property
+    def distance(self) -> np.ndarray:
+        """The distance of each estimate from a stationary point, in standard errors."""
+        return self.arrays["distance"]
+
+    @property
+    def information(self) -> np.ndarray:
+        """The observed information per observation at the first estimate that arrived, (p, p); NaN where none did."""
+        numbers = np.array(self.provenance.information, float)  # None becomes NaN
+        size = len(parameter_names(self.template))
+        return numbers.reshape(size, size) if numbers.size else np.full((size, size), np.nan)
+
+    @property
+    def count(self) -> int:
+        """The number of runs."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    @property
+    def ended(self) -> int:
+        """How many runs have ended."""
+        return int(np.count_nonzero(self.status != Status.RUNNING))
+
+    @property
+    def finished(self) -> bool:
+        """Whether all runs have ended."""
+        return self.ended == self.count
+
+    @property
+    def useful_run_epochs(self) -> int:
+        """The epochs of all runs that have ended, together."""
+        return int(np.sum(self.epochs, dtype=np.int64))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -87,14 +170,8 @@ class SweepResult(eqx.Module, Generic[M]):
         return self._part(tuple(index), {name: axis for name, axis in self.axes.items() if name not in values})
 
     def _part(self, index: tuple[Any, ...], axes: dict[str, np.ndarray]) -> "SweepResult[M]":
-        def take(leaf: np.ndarray) -> np.ndarray:
-            return np.asarray(leaf[index])
-
-        quantities = {name: take(getattr(self, name)) for name in QUANTITIES}
-        model = jax.tree.map(take, self.model)
-        return SweepResult(
-            axes=axes, model=model, information=self.information, attributes=self.attributes, **quantities
-        )
+        taken = {name: np.asarray(self.arrays[name][index]) for name in self.arrays}
+        return dataclasses.replace(self, axes=axes, arrays=taken)
 
     def best(self, by: str = "distance") -> RunResult[M]:
         """The best run: the nearest to a stationary point, or by another quantity.
@@ -122,7 +199,7 @@ class SweepResult(eqx.Module, Generic[M]):
         For a rate of all parameters the curvature is the largest eigenvalue of the information; for the rate of one
         parameter it is that parameter's. None for other axes, and for other optimizers than plain ascent.
         """
-        if self.attributes.get("optimizer") != "plain ascent" or not np.all(np.isfinite(self.information)):
+        if self.provenance.settings.get("optimizer") != "plain ascent" or not np.all(np.isfinite(self.information)):
             return None
         if axis == "learning_rate":
             return float(2 / np.max(np.linalg.eigvalsh(self.information)))
@@ -170,13 +247,15 @@ class SweepResult(eqx.Module, Generic[M]):
         """One `xarray.Dataset`: dimensions named by the axes, units and meanings as attributes (CF for the status)."""
         import xarray
 
-        dimensions = tuple(self.axes)
-        variables = {
-            name: (dimensions, leaf, {"long_name": f"estimate of {name}"})
-            for name, leaf in parameter_dict(self.model).items()
+        kept = {variable.name: variable for variable in (*variables(self.template), COMPUTED_BY)}
+        found = {
+            name: (
+                (*self.axes, *(dimension.name for dimension in kept[name].dims)),
+                np.asarray(values, kept[name].dtype),
+                kept[name].attributes,
+            )
+            for name, values in self.arrays.items()
         }
-        for name, (dtype, unit, meaning) in QUANTITIES.items():
-            variables[name] = (dimensions, getattr(self, name).astype(dtype), {"units": unit, "long_name": meaning})
-        variables["status"][2].update(STATUS_FLAGS)
-        attributes = self.attributes | {"information": self.information.ravel().tolist()}
-        return xarray.Dataset(variables, coords=dict(self.axes), attrs=attributes)
+        made = dataclasses.asdict(self.provenance) | {"useful_run_epochs": self.useful_run_epochs}
+        attributes = {"mlejax": made, "attributes": dict(self.attributes)}
+        return xarray.Dataset(found, coords=dict(self.axes), attrs=attributes)

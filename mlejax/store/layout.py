@@ -1,42 +1,123 @@
-"""What a sweep looks like on disk: a Zarr group of one array per parameter and quantity, in chunks called batches."""
+"""What lies where on disk: a Zarr group of one array per variable, in chunks called batches, every byte of it guarded.
 
+Chunks carry a checksum. Everything that is written once (the axes, and the metadata of every array) has its SHA-256 in
+`zarr.json` of the group, which holds its own; and the metadata of every array names the sweep that it is of, so that a
+group whose `zarr.json` is lost can be told from a stranger's.
+"""
+
+import contextlib
+import dataclasses
+import hashlib
 import json
-import os
+import re
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import zarr
-from numcodecs import Zstd
-from numcodecs.checksum32 import CRC32C
-from zarr.codecs import Crc32cCodec, ZstdCodec
-from zarr.errors import ZarrUserWarning
-from zarr.storage import MemoryStore
 
-from ..results.schema import QUANTITIES, STATUS_FLAGS, blank
-from ..status import Status
+from ..results.schema import Dimension, Variable
+from .files import StoreError, read_whole
 
-FORMAT = 1
+FORMAT = 2
 SMALLEST_BATCH, LARGEST_BATCH = 256, 16384
 COMPRESSION = 1
 """Zstandard's level: the fastest of the ordinary ones."""
 
-UNREADABLE = (ValueError, RuntimeError, OSError, KeyError)
-"""What reading a damaged store may raise."""
+ROOT = "zarr.json"
+MARK = "mlejax_sweep"
+"""The attribute of every array that names the sweep it is of."""
+
+_OWN = re.compile(rb'("sha256_of_this_file": ")([0-9a-f]{64})"')
+_UNKNOWN = b"0" * 64
 
 
-Place = tuple[slice, ...]
-"""Where a batch lies in the whole arrays."""
+class DamageError(StoreError):
+    """Something of a store is damaged or missing that the same sweep can write again."""
 
 
-class StoreError(ValueError):
-    """A result directory cannot be used as asked; the message says why and what to do."""
+@dataclasses.dataclass(frozen=True, eq=False)
+class Layout:
+    """The axes of all runs, what is kept of each, and how many runs along every axis make a batch."""
+
+    axes: Mapping[str, np.ndarray]
+    variables: tuple[Variable, ...]
+    batch: tuple[int, ...]
+
+    @classmethod
+    def of(cls, axes: Mapping[str, np.ndarray], variables: tuple[Variable, ...]) -> "Layout":
+        """Lay out a new store."""
+        return cls(axes, variables, batch_shape(tuple(map(len, axes.values()))))
+
+    @cached_property
+    def shape(self) -> tuple[int, ...]:
+        """The number of values of every axis."""
+        return tuple(len(values) for values in self.axes.values())
+
+    @cached_property
+    def grid(self) -> tuple[int, ...]:
+        """The number of batches along every axis."""
+        return tuple(-(-n // size) for n, size in zip(self.shape, self.batch, strict=True))
+
+    @property
+    def batches(self) -> int:
+        """The number of batches."""
+        return int(np.prod(self.grid, dtype=np.int64))
+
+    def place(self, number: int) -> tuple[slice, ...]:
+        """Return where a batch lies in whole arrays."""
+        index = np.unravel_index(number, self.grid)
+        return tuple(
+            slice(int(i) * s, min((int(i) + 1) * s, n)) for i, s, n in zip(index, self.batch, self.shape, strict=True)
+        )
+
+    def within(self, ids: np.ndarray) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+        """Return the batch of each run, by its number, and the run's position in it along every axis."""
+        index = np.unravel_index(ids, self.shape)
+        batches = np.ravel_multi_index([i // s for i, s in zip(index, self.batch, strict=True)], self.grid)
+        return batches, tuple(i % s for i, s in zip(index, self.batch, strict=True))
+
+    def blank(self, number: int) -> dict[str, np.ndarray]:
+        """Return a batch none of whose runs has ended, by variable."""
+        shape = [part.stop - part.start for part in self.place(number)]
+        return {variable.name: variable.blank(shape) for variable in self.variables}
+
+    def chunk(self, variable: Variable, number: int) -> str:
+        """Return the name of the file that Zarr keeps a chunk in."""
+        index = (*map(int, np.unravel_index(number, self.grid)), *(0 for _ in variable.dims))
+        return "/".join([variable.name, "c", *map(str, index)])
+
+    def encode(self, variable: Variable, values: np.ndarray) -> bytes:
+        """Return the bytes of a chunk of a variable from the values of a batch, which may be cut off by the edge."""
+        chunk = variable.blank(self.batch)
+        chunk[tuple(map(slice, values.shape))] = values
+        return encoded(chunk)
+
+    def decode(self, variable: Variable, number: int, content: bytes) -> np.ndarray:
+        """Return the values of a batch from the bytes of its chunk.
+
+        Raises:
+            ValueError: they are not what was written.
+        """
+        shape = (*self.batch, *(size for _, size in variable.dims))
+        return decoded(content, variable.dtype, shape)[tuple(slice(s.stop - s.start) for s in self.place(number))]
+
+
+@dataclasses.dataclass(frozen=True)
+class Description:
+    """What a store says of its runs besides the numbers: plain values, as JSON has them."""
+
+    settings: dict[str, Any]  # what decides the results besides the axes
+    computed_by: list[dict[str, Any]]  # what decides their bits; one entry unless --allow-mixed was given
+    attributes: dict[str, Any]  # the user's own
+    result: dict[str, Any]  # what describes the result as a whole, once there is one
+    kind: str = "sweep"
 
 
 def batch_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Runs per batch along every axis: about a sixteenth of the sweep, within limits that keep writing cheap."""
+    """Return the runs per batch along every axis: about a sixteenth of them, within limits that keep writing cheap."""
     left = min(max(int(np.prod(shape)) // 16, SMALLEST_BATCH), LARGEST_BATCH)
     sizes = []
     for n in shape:
@@ -45,185 +126,158 @@ def batch_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(sizes)
 
 
-def create(path: Path, axes: Mapping[str, np.ndarray], names: Sequence[str], settings: Mapping[str, Any]) -> None:
-    """A new store, all of whose runs are RUNNING. Zarr makes its files in memory, three times as fast as on disk."""
-    shape = tuple(map(len, axes.values()))
-    files: dict[str, Any] = {}
-    group = zarr.open_group(MemoryStore(files), mode="w")
-    for name, values in axes.items():
-        group.create_array(name, data=values, dimension_names=[name])
-    for name in (*names, *QUANTITIES):
-        kind, unit, meaning = QUANTITIES.get(name, ("float64", None, f"estimate of {name}"))
-        attributes: dict[str, Any] = {"long_name": meaning} | ({"units": unit} if unit else {})
-        if name == "status":
-            attributes |= {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in STATUS_FLAGS.items()}
-        group.create_array(
-            name,
-            shape=shape,
-            chunks=batch_shape(shape),
-            dtype=kind,
-            fill_value=0 if "int" in kind else np.nan,
-            compressors=[ZstdCodec(level=COMPRESSION), Crc32cCodec()],
-            dimension_names=list(axes),
-            attributes=attributes,
-        )
-    group.attrs.update({"format": FORMAT, "axes": list(axes), "parameters": list(names), "settings": settings})
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ZarrUserWarning)  # not in the specification yet; xarray reads it
-        zarr.consolidate_metadata(group.store)
-    for name, content in files.items():
-        _write_whole(path / name, content.to_bytes())
-
-
-def add_attributes(path: Path, attributes: Mapping[str, Any]) -> None:
-    """Add attributes to those of a store."""
-    file = path / "zarr.json"
-    whole = json.loads(file.read_text())
-    whole["attributes"].update(attributes)
-    _write_whole(file, json.dumps(whole, indent=2, allow_nan=False).encode())
-
-
-def write_batch(path: Path, batch: tuple[int, ...], shape: tuple[int, ...], arrays: Mapping[str, np.ndarray]) -> None:
-    """Write one batch, of this shape, of whole arrays; the status last, because it says that the rest is there."""
-    place = _place(batch, shape, arrays["status"].shape)
-    for name in sorted(arrays, key=lambda name: name == "status"):
-        values = arrays[name][place]
-        chunk = blank(name, shape)
-        chunk[tuple(map(slice, values.shape))] = values
-        _write_whole(chunk_file(path, name, batch), encoded(chunk))
-
-
-def chunk_file(path: Path, name: str, batch: tuple[int, ...]) -> Path:
-    """Where Zarr keeps a chunk of an array."""
-    return Path(path, name, "c", *map(str, batch))
-
-
 def encoded(chunk: np.ndarray) -> bytes:
-    """The bytes that Zarr writes for a chunk of an array made by `create`.
+    """Return the bytes that Zarr writes for a chunk of an array of a store.
 
-    Assigning to a Zarr array takes its event loop some 30 times round, seven times as long as the compression.
+    Assigning to a Zarr array schedules about 30 event-loop steps, seven times as long as the compression.
     """
-    little = chunk.astype(chunk.dtype.newbyteorder("<"), copy=False)
+    from numcodecs import Zstd
+    from numcodecs.checksum32 import CRC32C
+
+    little = np.ascontiguousarray(chunk, chunk.dtype.newbyteorder("<"))
     return CRC32C().encode(Zstd(level=COMPRESSION).encode(little)).tobytes()
 
 
-def _write_whole(file: Path, content: bytes) -> None:
-    """The file is there whole or not at all, and once this returns it is there, also after a power cut."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    aside = file.with_name(f".{file.name}.part")
-    with open(aside, "wb") as part:
-        part.write(content)
-        part.flush()
-        os.fsync(part.fileno())
-    os.replace(aside, file)
-    directory = os.open(file.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
-
-
-def open_results(path: Path) -> tuple[Any, dict[str, Any], dict[str, np.ndarray]]:
-    """The store of a sweep, its attributes, and its axes.
+def decoded(content: bytes, dtype: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """Return the array that `encoded` was given.
 
     Raises:
-        StoreError: it is not a sweep's, was written by a newer version, or cannot be read.
+        ValueError: the bytes are not those that it returned.
     """
+    from numcodecs import Zstd
+    from numcodecs.checksum32 import CRC32C
+
     try:
-        group: Any = zarr.open_group(path, mode="r")
-        attributes = dict(group.attrs)
-        check_format(path, attributes)
-        return group, attributes, {name: np.asarray(group[name][:]) for name in attributes["axes"]}
-    except StoreError:
-        raise
-    except UNREADABLE as error:
-        raise StoreError(f"{path}: the store cannot be read ({error}). Use another directory.") from error
+        plain = Zstd().decode(CRC32C().decode(content))
+        return np.frombuffer(plain, np.dtype(dtype).newbyteorder("<")).reshape(shape).astype(dtype)
+    except (RuntimeError, ValueError) as error:
+        raise ValueError(f"not what was written: {error}") from None
 
 
-def read_arrays(
-    path: Path, group: Any, shape: tuple[int, ...], names: Sequence[str], damage: str = "refuse"
-) -> dict[str, np.ndarray]:
-    """The results of a store by name.
+# Metadata -------------------------------------------------------------------------------------------------------------
 
-    Args:
-        path, group: the store.
-        shape: of the arrays.
-        names: the parameters.
-        damage: whether to `"refuse"` a damaged store, to `"ignore"` what is damaged, so that these runs come back as
-            RUNNING, or to `"forget"` it: they are RUNNING on disk as well from then on.
 
-    Raises:
-        StoreError: naming the first chunk that cannot be read.
-    """
-    # The status first: whatever it calls finished was written before, also while a sweep goes on writing.
-    arrays = {name: blank(name, shape) for name in ("status", *names, *QUANTITIES)}
-    damaged, bad = [], {}
-    for name, array in arrays.items():
-        for batch, place in _read(path, group[name], name, array, arrays["status"]).items():
-            bad[batch] = place
-            damaged.append(f"{name}[{', '.join(f'{s.start}:{s.stop}' for s in place)}]")
-    if damaged and damage == "refuse":
-        raise StoreError(
-            f"{path}: {len(damaged)} damaged batch{'es' if len(damaged) > 1 else ''}, {damaged[0]} first; the same "
-            "sweep with repair (--repair) computes that again. Everything else is whole."
+def documents(layout: Layout, description: Description) -> dict[str, bytes]:
+    """Return all files of a new store besides its batches, by name: the axes and the metadata, the group's last."""
+    import zarr
+    from zarr.codecs import Crc32cCodec, ZstdCodec
+    from zarr.errors import ZarrUserWarning
+    from zarr.storage import MemoryStore
+
+    memory: dict[str, Any] = {}
+    group = zarr.open_group(MemoryStore(memory), mode="w")  # three times as fast as on disk
+    mark: dict[str, Any]
+    mark, compressors = {MARK: identity(layout, description)}, [ZstdCodec(level=COMPRESSION), Crc32cCodec()]
+    for name, values in layout.axes.items():
+        group.create_array(
+            name, shape=values.shape, chunks=values.shape, dtype=values.dtype.name, compressors=compressors,
+            dimension_names=[name], attributes=mark,
+        )  # fmt: skip
+    for variable in layout.variables:
+        attributes = {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in variable.attributes.items()}
+        sizes = tuple(size for _, size in variable.dims)
+        group.create_array(
+            variable.name,
+            shape=(*layout.shape, *sizes),
+            chunks=(*layout.batch, *sizes),
+            dtype=variable.dtype,
+            fill_value=variable.fill,
+            compressors=compressors,
+            dimension_names=[*layout.axes, *(name for name, _ in variable.dims)],
+            attributes=attributes | mark,
         )
-    for batch, place in bad.items():
-        arrays["status"][place] = Status.RUNNING
-        if damage == "forget":  # before anything of the batch is written again, which takes several files
-            chunk_file(path, "status", batch).unlink(missing_ok=True)
-    return arrays
-
-
-def _read(path: Path, stored: Any, name: str, array: np.ndarray, status: np.ndarray) -> dict[tuple[int, ...], Place]:
-    """Read an array. The batches whose chunk cannot be read, or is missing though finished runs should have it."""
-    batches = dict(_batches(array.shape, stored.chunks))
-    lost = {
-        batch: place
-        for batch, place in batches.items()
-        if not chunk_file(path, name, batch).exists() and np.any(status[place] != Status.RUNNING)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ZarrUserWarning)  # not in the specification yet; xarray reads it
+        zarr.consolidate_metadata(group.store)
+    made = {name: content.to_bytes() for name, content in memory.items()}
+    made |= {f"{name}/c/0": encoded(values) for name, values in layout.axes.items()}
+    whole = json.loads(made.pop(ROOT))
+    own = {
+        "format": FORMAT,
+        "kind": description.kind,
+        "axes": {name: [values.dtype.name, digest_of(values)] for name, values in layout.axes.items()},
+        "variables": [_plain(variable) for variable in layout.variables],
+        "batch": list(layout.batch),
+        "settings": description.settings,
+        "computed_by": description.computed_by,
+        "result": description.result,
+        "files": {name: hashlib.sha256(content).hexdigest() for name, content in sorted(made.items())},
     }
+    return made | {ROOT: _root(whole, own, description.attributes)}
+
+
+def identity(layout: Layout, description: Description) -> str:
+    """Return a digest of what a sweep is: its axes, variables, settings, and what decides its bits."""
+    axes = {name: digest_of(values) for name, values in layout.axes.items()}
+    variables = [_plain(variable) for variable in layout.variables]
+    what = [FORMAT, description.kind, axes, variables, layout.batch, description.settings, description.computed_by]
+    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
+
+
+def described(root: bytes, result: Mapping[str, Any], attributes: Mapping[str, Any]) -> bytes:
+    """Return the group's `zarr.json` with another description of the result, and other attributes of the user's."""
+    whole = json.loads(root)
+    return _root(whole, whole["attributes"]["mlejax"] | {"result": result}, attributes)
+
+
+def _root(whole: dict[str, Any], own: Mapping[str, Any], attributes: Mapping[str, Any]) -> bytes:
+    own = {"sha256_of_this_file": _UNKNOWN.decode()} | dict(own) | {"sha256_of_this_file": _UNKNOWN.decode()}
+    ordered = {"attributes": {"mlejax": own, "attributes": dict(attributes)}} | whole
+    ordered["attributes"] = {"mlejax": own, "attributes": dict(attributes)}
+    blank = json.dumps(ordered, indent=1, allow_nan=False).encode()
+    return _OWN.sub(rb"\g<1>" + hashlib.sha256(blank).hexdigest().encode() + b'"', blank, count=1)
+
+
+def root_is_whole(root: bytes) -> bool:
+    """Return whether these are the bytes of a group's `zarr.json` as it was written."""
+    found = _OWN.search(root)
+    blank = _OWN.sub(rb"\g<1>" + _UNKNOWN + b'"', root, count=1)
+    return found is not None and hashlib.sha256(blank).hexdigest().encode() == found.group(2)
+
+
+def root_says(root: bytes) -> tuple[dict[str, Any], Description]:
+    """Return all that a group's `zarr.json`, which is whole, says; and the description that it was made with."""
+    attributes = json.loads(root)["attributes"]
+    own = attributes["mlejax"]
+    return own, Description(own["settings"], own["computed_by"], attributes["attributes"], own["result"], own["kind"])
+
+
+def lost_documents(path: Path, files: Mapping[str, str]) -> list[str]:
+    """Return the files that do not have these SHA-256."""
+    found = {name: hashlib.sha256(read_whole(path / name) or b"").hexdigest() for name in files}
+    return [name for name, digest in files.items() if found[name] != digest]
+
+
+def read_axis(path: Path, name: str, dtype: Any) -> np.ndarray | None:
+    """Read the values of an axis; None where its chunk is damaged or missing."""
     try:
-        array[...] = stored[...]
-    except UNREADABLE:
-        for batch, place in batches.items():
-            try:
-                array[place] = stored[place]
-            except UNREADABLE:
-                lost[batch] = place
-    return lost
+        return decoded(read_whole(path / name / "c" / "0") or b"", dtype, (-1,))
+    except ValueError:
+        return None
 
 
-def _batches(shape: tuple[int, ...], batch: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], Place]]:
-    """Every batch, and its place."""
-    for index in np.ndindex(*(-(-n // size) for n, size in zip(shape, batch, strict=True))):
-        yield index, _place(index, batch, shape)
+def digest_of(values: np.ndarray) -> str:
+    """Return the digest that a store keeps of the values of an axis."""
+    little = values.astype(values.dtype.newbyteorder("<"))
+    return hashlib.sha256(values.dtype.name.encode() + little.tobytes()).hexdigest()
 
 
-def _place(index: tuple[int, ...], batch: tuple[int, ...], shape: tuple[int, ...]) -> Place:
-    return tuple(slice(i * s, min((i + 1) * s, n)) for i, s, n in zip(index, batch, shape, strict=True))
+def marks(path: Path) -> set[str]:
+    """Return the sweeps that arrays in a directory say they are of; more than one where it is in disorder."""
+    found = set()
+    for folder in path.iterdir() if path.is_dir() else ():
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            found.add(str(json.loads(read_whole(folder / ROOT) or b"{}")["attributes"][MARK]))
+    return found
 
 
-def check_format(path: Path, attributes: Mapping[str, Any]) -> None:
-    """Refuse a store that is not a sweep's, or was written by a newer version."""
-    if "format" not in attributes or "settings" not in attributes:
-        raise StoreError(f"{path} is a Zarr store, but not of a sweep. Use another directory.")
-    if attributes["format"] > FORMAT:
-        raise StoreError(
-            f"{path} was written by a newer mlejax (format {attributes['format']}; this one knows {FORMAT}). Upgrade "
-            "mlejax, or use another directory."
-        )
+def variable_of(plain: Mapping[str, Any]) -> Variable:
+    """Return a variable from what `zarr.json` says of it."""
+    fill = 0 if np.dtype(plain["dtype"]).kind in "iub" else np.nan
+    dims = tuple(Dimension(name, size) for name, size in plain["dims"])
+    return Variable(plain["name"], plain["dtype"], plain["unit"], plain["meaning"], dims, fill)
 
 
-def check_settings(path: Path, found: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
-    """Refuse results that were made by other settings."""
-    for name in dict.fromkeys([*found, *settings]):
-        old, new = found.get(name), settings.get(name)
-        if old != new:
-            raise StoreError(
-                f"{path} holds a sweep with {name} = {_shown(old)}; this one has {_shown(new)}. "
-                "Use another directory, or the same settings."
-            )
-
-
-def _shown(value: Any) -> str:
-    return "nothing" if value is None else json.dumps(value) if not isinstance(value, str) else value
+def _plain(variable: Variable) -> dict[str, Any]:
+    fields = {name: getattr(variable, name) for name in ("name", "dtype", "unit", "meaning")}
+    return fields | {"dims": [[name, size] for name, size in variable.dims]}

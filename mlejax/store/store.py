@@ -1,4 +1,4 @@
-"""Results on disk: a Zarr store that xarray opens at any time, written batch by batch, resumable.
+"""A result directory: made, gone on with, extended, repaired, written batch by batch.
 
 A batch is one chunk of every array. Each chunk file is written aside, flushed and renamed; the status is written last,
 and until then it reads RUNNING: whatever is on disk is whole, and what a killed sweep had not finished is recomputed.
@@ -6,250 +6,216 @@ and until then it reads RUNNING: whatever is on disk is whole, and what a killed
 
 import contextlib
 import dataclasses
+import errno
 import json
-import os
-import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
-import zarr
 
-from .. import models
-from ..models import Model
-from ..results.schema import QUANTITIES, blank
-from ..results.sweep import SweepResult
+from ..results.schema import COMPUTED_BY
 from ..status import Status
 from . import lock
-from .layout import (
-    UNREADABLE,
-    StoreError,
-    add_attributes,
-    check_settings,
-    create,
-    open_results,
-    read_arrays,
-    write_batch,
-)
-
-MAKING, READY = ".making", ".ready"
+from .batches import StoredArrays, forget, read_batch, read_variable, refuse_damage, scan, write_batch
+from .files import StoreError, remove_parts, write_whole
+from .layout import ROOT, DamageError, Description, Layout, described
+from .reading import check_extension, check_settings, read_layout, read_root
+from .rebuild import discard_making, install, rebuild, refuse_to_overwrite, replace
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
 class Store:
-    """One result directory.
+    """A result directory that one process writes; `open_store` makes it."""
+
+    path: Path
+    layout: Layout
+    description: Description
+    status: np.ndarray  # of all runs when it was opened
+    way: int  # which entry of computed_by the runs of this process get
+    process: int
+    hold: lock.Lock | None  # None where nothing is left to write, in a directory that cannot be written
+
+    def read_batch(self, number: int) -> dict[str, np.ndarray]:
+        """Return a batch as it is on disk."""
+        return read_batch(self.path, self.layout, number)
+
+    def write_batch(self, number: int, arrays: Mapping[str, np.ndarray]) -> None:
+        """Write a batch; its status last."""
+        with readable_errors(self.path):
+            write_batch(self.path, self.layout, number, arrays)
+
+    def statuses(self) -> np.ndarray:
+        """Return the statuses on disk now, by whichever process they were written."""
+        status = next(variable for variable in self.layout.variables if variable.name == "status")
+        return read_variable(self.path, self.layout, status)
+
+    def arrays(self, **known: np.ndarray) -> StoredArrays:
+        """Return all variables by name, each to be read when it is first used; those known are not."""
+        return StoredArrays(self.path, self.layout, {"status": self.status} | known)
+
+    def describe(self, result: Mapping[str, Any], attributes: Mapping[str, Any]) -> None:
+        """Record what describes the result as a whole, and the user's own attributes."""
+        if self.hold is None:
+            return
+        with readable_errors(self.path):
+            root = (self.path / ROOT).read_bytes()
+            new = described(root, result, attributes)
+            if new != root:
+                write_whole(self.path, ROOT, new)
+
+    def close(self) -> None:
+        """Release the lock. Followers keep theirs until they exit, so that the first can wait for them."""
+        if self.process == 0 and self.hold is not None:
+            self.hold.close()
+        elif self.hold is not None:
+            lock.HELD.append(self.hold)
+
+
+def open_store(
+    path: str | Path,
+    wanted: Layout,
+    description: Description,
+    *,
+    repair: bool = False,
+    allow_mixed: bool = False,
+    process: int = 0,
+) -> Store:
+    """Open a result directory for the runs of a layout: make it, or go on with what it holds.
 
     Args:
         path: the directory; made if it is not there.
-        axes: name -> values.
-        names: the parameters.
-        settings: what decides the results besides the axes, as plain JSON values. Another value than the directory's
-            is refused.
-        repair: recompute batches that cannot be read, in place of refusing them.
+        wanted: the axes and variables of all runs. Where the directory has fewer values along an axis, it is extended.
+        description: the settings, which must be those of the directory, and one entry of `computed_by`.
+        repair: write metadata and axes that are damaged or missing again, and recompute damaged batches.
+        allow_mixed: go on although the results there were computed in another way; which run was is then recorded.
         process: which of several processes this is. The first makes the store; the others wait for it, and each writes
             batches of its own.
 
     Raises:
-        StoreError: the directory is in use, made by other settings or a newer version, damaged, or not writable.
-    """
-
-    def __init__(
-        self,
-        path: str | Path,
-        axes: dict[str, np.ndarray],
-        names: tuple[str, ...],
-        settings: dict[str, Any],
-        repair: bool = False,
-        process: int = 0,
-    ):
-        self.path, self.axes, self.names, self.process = Path(path), axes, names, process
-        self.settings = json.loads(json.dumps(settings))
-        self.shape = tuple(len(values) for values in axes.values())
-        if self.path.exists() and not self.path.is_dir():
-            raise StoreError(f"{self.path} is a file; results need a directory")
-        with self._readable_errors():
-            self.path.mkdir(parents=True, exist_ok=True)
-            self.lock = lock.lock_directory(self.path, process)
-            try:
-                self.loaded = self._open(repair) if process == 0 else self._follow()
-            except BaseException:
-                self.lock.close()
-                raise
-
-    # Reading what is there ------------------------------------------------------------------------------------------
-
-    def _open(self, repair: bool) -> dict[str, np.ndarray] | None:
-        """The finished runs of the directory; None, and a new store, where there are none."""
-        if (self.path / MAKING).exists():
-            shutil.rmtree(self.path / MAKING)
-        self._install()
-        loaded = None
-        if (self.path / "zarr.json").exists():
-            loaded = self._load(repair)
-        else:
-            self._refuse_to_overwrite()
-            self._replace({})
-        self._use(self.path)
-        return loaded
-
-    def _follow(self) -> dict[str, np.ndarray]:
-        """The finished runs of a directory that the first process makes, or extends, as soon as it is there."""
-        for _ in range(int(lock.FOLLOW_SECONDS / lock.POLL_SECONDS)):
-            with contextlib.suppress(*UNREADABLE):
-                group, attributes, found = open_results(self.path)
-                if attributes["settings"] == self.settings and all(
-                    name in found and np.array_equal(found[name], values) for name, values in self.axes.items()
-                ):
-                    self._use(self.path)
-                    return read_arrays(self.path, group, self.shape, self.names, "ignore")
-            time.sleep(lock.POLL_SECONDS)
-        raise StoreError(
-            f"{self.path}: process {self.process} waited {lock.FOLLOW_SECONDS:.0f} s for the first process to prepare "
-            "the directory. Is it running, with the same settings and the same directory?"
-        )
-
-    def statuses(self) -> np.ndarray:
-        """The statuses on disk now, by whichever process they were written."""
-        return np.asarray(self.group["status"][...])
-
-    def reload(self) -> dict[str, np.ndarray]:
-        """All results on disk now."""
-        return read_arrays(self.path, self.group, self.shape, self.names)
-
-    def _refuse_to_overwrite(self) -> None:
-        for name in (*self.axes, *self.names, *QUANTITIES):
-            if (self.path / name).exists():
-                raise StoreError(
-                    f"{self.path} holds {name!r}, but no sweep: it is not ours to replace. Use another directory."
-                )
-
-    def _check_axes(self, axes: list[str]) -> None:
-        if axes != list(self.axes):
-            raise StoreError(
-                f"{self.path} holds a sweep over {', '.join(axes)}; this one is over {', '.join(self.axes)}. "
-                "Use another directory."
-            )
-
-    def _load(self, repair: bool) -> dict[str, np.ndarray]:
-        """The finished runs of the directory, on the axes of this sweep; where these are longer, it is extended."""
-        group, attributes, old = open_results(self.path)
-        check_settings(self.path, attributes["settings"], self.settings)
-        self._check_axes(list(old))
-        for name, values in old.items():
-            missing = values[~np.isin(values, self.axes[name])]
-            if len(missing):
-                raise StoreError(
-                    f"{self.path} has runs with {name} = {missing[0]}, which this sweep leaves out: a sweep can be "
-                    "extended, not cut. Use another directory, or add the value."
-                )
-        shape = tuple(map(len, old.values()))
-        arrays = read_arrays(self.path, group, shape, self.names, "forget" if repair else "refuse")
-        if all(np.array_equal(values, self.axes[name]) for name, values in old.items()):
-            return arrays
-        place = np.ix_(
-            *(np.array([np.flatnonzero(self.axes[name] == v)[0] for v in values]) for name, values in old.items())
-        )
-        extended = {name: blank(name, self.shape) for name in arrays}
-        for name, array in arrays.items():
-            extended[name][place] = array
-        self._replace(extended)
-        return extended
-
-    def _replace(self, arrays: dict[str, np.ndarray]) -> None:
-        """Write a whole new store aside, then let it take its place."""
-        making = self.path / MAKING
-        create(making, self.axes, self.names, self.settings)
-        self._use(making)
-        if arrays:
-            finished = np.nonzero(arrays["status"] != Status.RUNNING)
-            for batch in np.unique(self.batches_of(finished)).tolist():
-                self.save(batch, arrays)
-        os.rename(making, self.path / READY)
-        self._install()
-
-    def _install(self) -> None:
-        """Move a store that is ready into place; where a process was killed in between, the next one goes on."""
-        ready = self.path / READY
-        if ready.exists():
-            # The file that makes it a store goes first and comes last: in between, its axes and arrays are not of one
-            # sweep. Whatever else lies in the directory stays as it is.
-            if (ready / "zarr.json").exists():
-                (self.path / "zarr.json").unlink(missing_ok=True)
-            for part in sorted(ready.iterdir(), key=lambda part: part.name == "zarr.json"):
-                if (self.path / part.name).is_dir():
-                    shutil.rmtree(self.path / part.name)
-                os.replace(part, self.path / part.name)
-            ready.rmdir()
-
-    # Writing --------------------------------------------------------------------------------------------------------
-
-    def save(self, batch: int, arrays: dict[str, np.ndarray]) -> None:
-        """Write one batch of whole arrays."""
-        with self._readable_errors():
-            write_batch(self.folder, tuple(map(int, np.unravel_index(batch, self.grid))), self.batch, arrays)
-
-    def _use(self, folder: Path) -> None:
-        """Write to this store, in its batches, from now on."""
-        self.folder, self.group = folder, cast(Any, zarr.open_group(folder, mode="r"))
-        self.batch: tuple[int, ...] = self.group["status"].chunks
-        self.grid = tuple(-(-n // size) for n, size in zip(self.shape, self.batch, strict=True))
-
-    def describe(self, attributes: dict[str, Any]) -> None:
-        """Record how the results were made."""
-        with self._readable_errors():
-            add_attributes(self.path, attributes)
-
-    def batches_of(self, index: tuple[np.ndarray, ...]) -> np.ndarray:
-        """The number of the batch of each run, from its position along every axis."""
-        return np.ravel_multi_index([i // size for i, size in zip(index, self.batch, strict=True)], self.grid)
-
-    def close(self) -> None:
-        """Let go of the directory; a process that follows holds its part of it to its own end."""
-        if self.process == 0:
-            self.lock.close()
-        else:
-            lock.HELD.append(self.lock)
-
-    @contextlib.contextmanager
-    def _readable_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise StoreError(
-                f"{self.path}: {error.strerror or error}. Nothing that was finished is lost; make room or "
-                "change the permissions, and give the same command again."
-            ) from error
-
-
-def load(path: str | Path) -> SweepResult:
-    """The result in a directory, finished or not; runs that are not finished have the status RUNNING.
-
-    Raises:
-        StoreError: there is no sweep there, or it is damaged.
+        StoreError: the directory is in use, made by other settings, by another version or in another way, damaged, or
+            not writable; nothing in it has been changed.
     """
     path = Path(path)
-    if not (path / "zarr.json").exists():
-        if (path / READY).exists():
-            raise StoreError(f"{path} was being extended when that was killed; the same sweep again finishes it")
-        raise StoreError(f"{path} holds no sweep: there is no Zarr store in it")
-    group, attributes, axes = open_results(path)
-    names = attributes["parameters"]
-    arrays = read_arrays(path, group, tuple(map(len, axes.values())), names)
-    information = attributes.pop("information", np.full(len(names) ** 2, np.nan))
-    return SweepResult(
-        axes=axes,
-        model=_family(attributes["settings"]["model"].split()[0], names)(*(arrays[name] for name in names)),
-        information=np.asarray(information, float).reshape(len(names), len(names)),
-        attributes=attributes,
-        **{name: arrays[name] for name in QUANTITIES},
+    description = dataclasses.replace(
+        description,
+        settings=json.loads(json.dumps(description.settings)),
+        computed_by=json.loads(json.dumps(description.computed_by)),
+    )
+    if path.exists() and not path.is_dir():
+        raise StoreError(f"{path} is a file; results need a directory")
+    with readable_errors(path):
+        fresh = not path.exists()
+        path.mkdir(parents=True, exist_ok=True)
+        try:
+            hold = lock.Lock(path, process)
+        except OSError as error:
+            if process or error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+                raise
+            return _first(path, wanted, description, repair, allow_mixed, None)  # all may have ended already
+        try:
+            if process:
+                return _follow(path, wanted, description, process, hold)
+            return _first(path, wanted, description, repair, allow_mixed, hold)
+        except BaseException:
+            hold.close(forget=True)
+            if fresh:
+                with contextlib.suppress(OSError):
+                    path.rmdir()
+            raise
+
+
+def _first(
+    path: Path, wanted: Layout, description: Description, repair: bool, allow_mixed: bool, hold: lock.Lock | None
+) -> Store:
+    if hold is not None:
+        discard_making(path)
+        install(path)
+    try:
+        root = read_root(path)
+        found = None if root is None else read_layout(path, root)
+    except DamageError:
+        if not repair or hold is None:
+            raise
+        found = rebuild(path, wanted, description)
+    if found is None:
+        if hold is None:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        refuse_to_overwrite(path, wanted)
+        return Store(path, wanted, description, replace(path, wanted, description, None), 0, 0, hold)
+    old, there = found
+    check_settings(path, there.settings, description.settings)
+    check_extension(path, old, wanted)
+    seen = scan(path, old, bool(there.result.get("finished")))
+    if not repair or hold is None:
+        refuse_damage(path, old, seen.damaged)
+    elif seen.damaged:
+        there = dataclasses.replace(there, result={k: v for k, v in there.result.items() if k != "finished"})
+        write_whole(path, ROOT, described((path / ROOT).read_bytes(), there.result, there.attributes))
+        forget(path, old, seen.damaged)
+    return _extended(Store(path, old, there, seen.status, 0, 0, hold), wanted, description.computed_by[0], allow_mixed)
+
+
+def _extended(store: Store, wanted: Layout, way: dict[str, Any], allow_mixed: bool) -> Store:
+    """Return a store that has all axis values that are wanted, and to which runs computed in this way may be added."""
+    old, ways = store.layout, store.description.computed_by
+    same = all(np.array_equal(values, wanted.axes[name]) for name, values in old.axes.items())
+    if same and np.all(store.status != Status.RUNNING):
+        return store  # nothing will be added
+    if store.hold is None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+    remove_parts(store.path, [*old.axes, *(variable.name for variable in old.variables)])
+    if way not in ways and not allow_mixed:
+        _refuse_to_mix(store.path, ways[-1], way)
+    if way in ways and same:
+        return dataclasses.replace(store, way=ways.index(way))
+    ways = ways if way in ways else [*ways, way]
+    layout = Layout.of(wanted.axes, (*wanted.variables, *([COMPUTED_BY] if len(ways) > 1 else [])))
+    result = {name: value for name, value in store.description.result.items() if name != "finished"}
+    description = dataclasses.replace(store.description, computed_by=ways, result=result)
+    status = replace(store.path, layout, description, old)
+    return dataclasses.replace(store, layout=layout, description=description, status=status, way=ways.index(way))
+
+
+def _refuse_to_mix(path: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    names = [name for name in dict.fromkeys([*old, *new]) if old.get(name) != new.get(name)]
+    differing = "; ".join(f"{name} = {old.get(name)}, here {new.get(name)}" for name in names)
+    raise StoreError(
+        f"{path} was computed in another way, which may give other bits ({differing}). Use another directory, compute "
+        "where it was begun, or accept both with allow_mixed (--allow-mixed), which records which run is of which."
     )
 
 
-def _family(name: str, names: Sequence[str]) -> Callable[..., Model]:
-    """The model's class where it is one of the library's; otherwise a class with the same fields."""
-    known = getattr(models, name, None)
-    if known is not None and [field.name for field in dataclasses.fields(known)] == list(names):
-        return known
-    fields = {"__annotations__": dict.fromkeys(names, Any), "log_prob": lambda self, x: np.nan}
-    return type(name, (Model,), fields)
+def _follow(path: Path, wanted: Layout, description: Description, process: int, hold: lock.Lock) -> Store:
+    """Open a directory that the first process makes, or extends, as soon as it is there."""
+    way = description.computed_by[0]
+    for _ in range(int(lock.FOLLOW_SECONDS / lock.POLL_SECONDS)):
+        with contextlib.suppress(StoreError):
+            if (root := read_root(path)) is None:
+                raise StoreError(f"{path} is empty")
+            layout, there = read_layout(path, root)
+            same = list(layout.axes) == list(wanted.axes) and all(
+                np.array_equal(values, wanted.axes[name]) for name, values in layout.axes.items()
+            )
+            if same and there.settings == description.settings and way in there.computed_by:
+                number = there.computed_by.index(way)
+                return Store(path, layout, there, scan(path, layout).status, number, process, hold)
+        time.sleep(lock.POLL_SECONDS)
+    raise StoreError(
+        f"{path}: process {process} waited {lock.FOLLOW_SECONDS:.0f} s for the first process to prepare the "
+        "directory. Is it running, with the same settings, on the same kind of machine, with the same directory?"
+    )
+
+
+@contextlib.contextmanager
+def readable_errors(path: Path) -> Iterator[None]:
+    """Turn errors of the system into a sentence that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        advice = "Make room" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "Change the permissions"
+        raise StoreError(
+            f"{path}: {error.strerror or error}. What is on disk is whole, and what could not be written is computed "
+            f"again. {advice}, and give the same command again."
+        ) from error

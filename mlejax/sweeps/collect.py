@@ -1,7 +1,8 @@
-"""The results of runs as they come, in memory and on disk."""
+"""The results of runs as they come: kept in memory, or written batch by batch and forgotten."""
 
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,112 +13,246 @@ from ..ascent.outcome import Outcome
 from ..likelihood import observed_information
 from ..models import Model
 from ..models.parameters import parameter_names
-from ..results.schema import ARRIVED, QUANTITIES, blank
-from ..results.sweep import SweepResult
-from ..samples.datasets import Datasets
+from ..results.schema import ARRIVED, COMPUTED_BY, QUANTITIES, variables
+from ..results.sweep import Provenance, SweepResult
 from ..samples.representation import Sample
 from ..status import Status
-from .plan import Plan
+from ..store.layout import Description, Layout
+from ..store.store import Store, open_store
 
-SECONDS_BETWEEN_SAVES = 10.0
-"""How often batches that are not complete yet are written too."""
+SECONDS_BETWEEN_SAVES = 4.0
+"""How often batches that are not complete yet are written too, whatever the devices do meanwhile."""
 
 SECONDS_BETWEEN_LOOKS = 0.5
 """How often the first process looks whether the others have finished."""
 
 
-class Results:
-    """The results of runs by number, as they come; written to the store batch by batch where there is one."""
+class Collector:
+    """The results of the runs of a sweep, by run number.
 
-    def __init__(self, plan: Plan, start: Model, settings: dict[str, Any], out: str | Path | None, repair: bool):
+    Without a store they are whole arrays. With one, only batches that are not complete are in memory; a thread writes
+    them every few seconds, so that a kill loses no more than that.
+    """
+
+    def __init__(self, layout: Layout, start: Model, description: Description, store: Store | None):
+        """Start collecting.
+
+        Args:
+            layout: the axes and what is kept of every run.
+            start: one model.
+            description: the settings, what computes, and the user's attributes.
+            store: where the results go, if anywhere.
+        """
         self.process, self.processes = jax.process_index(), jax.process_count()
-        if self.processes > 1 and out is None:
-            raise ValueError("a sweep over several processes needs out=, a directory that all of them reach")
-        self.plan, self.tree, self.names = plan, jax.tree.structure(start), parameter_names(start)
-        self.arrays = {name: blank(name, plan.shape) for name in (*self.names, *QUANTITIES)}
-        self.store = None
-        self.saved = time.monotonic()
-        if out is not None:
-            from ..store.store import Store
+        self.layout, self.start, self.description, self.store = layout, start, description, store
+        self.names = parameter_names(start)
+        self.open: dict[int, dict[str, np.ndarray]] = {}  # batches that are not complete
+        self.unsaved: set[int] = set()
+        self.failure: BaseException | None = None
+        self.guard, self.closing = threading.RLock(), threading.Event()
+        if store is None:
+            self.status = layout_status(layout).blank(layout.shape)
+            self.arrays = {v.name: v.blank(layout.shape) for v in layout.variables} | {"status": self.status}
+            return
+        self.status, self.layout = store.status, store.layout
+        self.left = np.bincount(self.layout.within(self.waiting())[0], minlength=self.layout.batches)
+        self.writer = threading.Thread(target=self._write_now_and_then, name="mlejax-writer", daemon=True)
+        self.writer.start()
 
-            self.store = Store(out, plan.axes, self.names, settings, repair, self.process)
-            self.arrays.update(self.store.loaded or {})
-            self.batch_of = self.store.batches_of(np.unravel_index(np.arange(plan.count), plan.shape))
-            self.left = np.bincount(self.batch_of[self.waiting()], minlength=int(np.prod(self.store.grid)))
-            self.unsaved: set[int] = set()
+    @classmethod
+    def of(
+        cls,
+        start: Model,
+        axes: Mapping[str, np.ndarray],
+        settings: Mapping[str, Any],
+        computed_by: Mapping[str, Any],
+        *,
+        out: str | Path | None = None,
+        repair: bool = False,
+        allow_mixed: bool = False,
+        attributes: Mapping[str, Any] | None = None,
+    ) -> "Collector":
+        """Collect the runs of these axes, in a directory if one is given.
+
+        Args:
+            start: one model.
+            axes: name -> values.
+            settings: what decides the results besides the axes, as JSON has it.
+            computed_by: what decides their bits, likewise.
+            out: the directory.
+            repair: as in `sweep`.
+            allow_mixed: as in `sweep`.
+            attributes: the user's own, likewise.
+
+        Raises:
+            StoreError: the directory cannot be used.
+            ValueError: there are several processes and no directory, or a parameter bears the name of a result.
+        """
+        if jax.process_count() > 1 and out is None:
+            raise ValueError("a sweep over several processes needs out=, a directory that all of them reach")
+        layout = Layout.of(axes, variables(start))
+        made = Description(dict(settings), [dict(computed_by)], dict(attributes or {}), {})
+        if out is None:
+            return cls(layout, start, made, None)
+        store = open_store(
+            out, layout, made, repair=repair, allow_mixed=allow_mixed, process=jax.process_index()
+        )  # fmt: skip
+        return cls(layout, start, made, store)
 
     def waiting(self) -> np.ndarray:
-        """The numbers of the runs that are not finished: all of them, or every so many batches are this process's."""
-        unfinished = np.flatnonzero(self.arrays["status"].ravel() == Status.RUNNING)
+        """Return the numbers of the runs that have not ended.
+
+        With several processes, those whose batch number is this process's modulo their count.
+        """
+        unfinished = np.flatnonzero(self.status.ravel() == Status.RUNNING)
         if self.processes == 1:
             return unfinished
-        return unfinished[self.batch_of[unfinished] % self.processes == self.process]
+        return unfinished[self.layout.within(unfinished)[0] % self.processes == self.process]
+
+    def stored(self) -> SweepResult[Any] | None:
+        """Return the result if all of it is on disk already, so that nothing need be drawn; otherwise None."""
+        if self.store is None or not self.store.description.result.get("finished") or len(self.waiting()):
+            return None
+        self.store.describe(self.store.description.result, self.description.attributes)
+        return self._result(self.store.description.result)
 
     def put(self, ids: np.ndarray, outcome: Outcome) -> None:
-        """Keep what became of these runs, and write the batches that this completes."""
-        for name, leaf in zip(self.names, jax.tree.leaves(outcome.model), strict=True):
-            self.arrays[name].reshape(-1)[ids] = leaf
-        for name in sorted(QUANTITIES, key=lambda name: name == "status"):  # it last: Ctrl-C may come in between
-            self.arrays[name].reshape(-1)[ids] = getattr(outcome, name)
-        if self.store is not None:
-            touched, counts = np.unique(self.batch_of[ids], return_counts=True)
-            self.left[touched] -= counts
-            self.unsaved.update(touched.tolist())
-            if time.monotonic() - self.saved < SECONDS_BETWEEN_SAVES:
-                self._save([batch for batch in touched.tolist() if self.left[batch] == 0])
-            else:
-                self._save(list(self.unsaved))
-                self.saved = time.monotonic()
+        """Keep what became of these runs, and write the batches that this completes.
 
-    def _save(self, batches: list[int]) -> None:
+        Args:
+            ids: run numbers, (m,).
+            outcome: of each, every leaf (m, ...).
+
+        Raises:
+            StoreError: a batch cannot be written.
+        """
+        found = dict(zip(self.names, jax.tree.leaves(outcome.model), strict=True))
+        found |= {name: getattr(outcome, name) for name in QUANTITIES}
+        with self.guard:
+            if self.store is None:
+                _keep(self.arrays, np.unravel_index(ids, self.layout.shape), found, np.full(len(ids), True))
+                return
+            if self.failure is not None:
+                raise self.failure
+            found[COMPUTED_BY.name] = np.full(len(ids), self.store.way)
+            batches, position = self.layout.within(ids)
+            for batch in np.unique(batches).tolist():
+                here = batches == batch
+                if batch not in self.open:
+                    self.open[batch] = self.store.read_batch(batch)
+                self.unsaved.add(batch)
+                _keep(self.open[batch], tuple(index[here] for index in position), found, here)
+                self.left[batch] -= np.count_nonzero(here)
+                if self.left[batch] == 0:
+                    self._save([batch])
+                    del self.open[batch]
+
+    def _save(self, batches: Iterable[int]) -> None:
         assert self.store is not None
         for batch in batches:
-            self.store.save(batch, self.arrays)
+            self.store.write_batch(batch, self.open[batch])
             self.unsaved.discard(batch)
 
-    def __enter__(self) -> "Results":
+    def _write_now_and_then(self) -> None:
+        while not self.closing.wait(SECONDS_BETWEEN_SAVES):
+            with self.guard:
+                try:
+                    self._save(list(self.unsaved))
+                except BaseException as failure:  # told by the next `put`, or at the end
+                    self.failure = failure
+                    return
+
+    def __enter__(self) -> "Collector":
         return self
 
     def __exit__(self, *_: Any) -> None:
         """Whatever ends the sweep, the runs that have ended are on disk, and the directory is free."""
         if self.store is not None:
             try:
-                self._save(list(self.unsaved))
+                self.closing.set()
+                with self.guard:
+                    self._save(list(self.unsaved))
             finally:
                 self.store.close()
 
-    def finish(self, data: Datasets, made: dict[str, Any], waiting_for: Callable[[int], None]) -> SweepResult:
-        """The result, its attributes written to the store as well; of several processes, by the first.
+    def finish(
+        self,
+        representation: str,
+        device: str,
+        executed: int,
+        samples: Callable[[int], tuple[Sample, Sample | None]],
+        waiting_for: Callable[[int], None],
+    ) -> SweepResult[Any]:
+        """Return the result, described on disk as well; of several processes, by the first.
 
         Args:
-            data: the samples.
-            made: how the results were made.
-            waiting_for: told how many runs of other processes are not finished yet.
+            representation: how the samples were held, in words.
+            device: the devices, in words.
+            executed: run-epochs that this call has executed.
+            samples: the train and validation samples of a seed, by its position.
+            waiting_for: told how many runs of other processes have not ended.
         """
-        if self.store is not None and self.processes > 1 and self.process == 0:
-            self._save(list(self.unsaved))
-            while left := int(np.sum(self.store.statuses() == Status.RUNNING)):
-                waiting_for(left)
-                time.sleep(SECONDS_BETWEEN_LOOKS)
-            self.arrays.update(self.store.reload())
-        quantities = {name: self.arrays[name] for name in QUANTITIES}
-        model = jax.tree.unflatten(self.tree, [self.arrays[name] for name in self.names])
-        information = self._information(model, data)
+        if self.store is None:
+            arrays: Mapping[str, np.ndarray] = self.arrays
+            before: Mapping[str, Any] = {}
+        else:
+            with self.guard:
+                self._save(list(self.unsaved))
+            if self.processes > 1 and self.process == 0:
+                while left := int(np.sum((status := self.store.statuses()) == Status.RUNNING)):
+                    waiting_for(left)
+                    time.sleep(SECONDS_BETWEEN_LOOKS)
+            else:
+                status = self.store.statuses()
+            arrays, before = self.store.arrays(status=status), self.store.description.result
+        information = self._information(arrays, samples)
+        result = {
+            "representation": representation,
+            "device": device,
+            "executed_run_epochs": executed + before.get("executed_run_epochs", 0),
+            "information": [x if np.isfinite(x) else None for x in information.ravel().tolist()],  # JSON has no NaN
+        }
         if self.store is not None and self.process == 0:
-            numbers = [x if np.isfinite(x) else None for x in information.ravel().tolist()]  # JSON has no NaN
-            self.store.describe(made | {"information": numbers})
-        return SweepResult(axes=self.plan.axes, model=model, information=information, attributes=made, **quantities)
+            finished = bool(np.all(arrays["status"] != Status.RUNNING))
+            result |= {"finished": True} if finished else {}
+            self.store.describe(result, self.description.attributes)
+        return self._result(result, arrays)
 
-    def _information(self, model: Model, data: Datasets) -> np.ndarray:
-        """Per observation, at the first estimate that arrived at a maximum; NaN where none came near one."""
-        distance, size = self.arrays["distance"], len(self.names)
+    def _result(self, result: Mapping[str, Any], arrays: Mapping[str, np.ndarray] | None = None) -> SweepResult[Any]:
+        description = self.description if self.store is None else self.store.description
+        return SweepResult(
+            axes=self.layout.axes,
+            template=self.start,
+            arrays=self.store.arrays() if arrays is None and self.store is not None else arrays or {},
+            provenance=Provenance.of(description.settings, description.computed_by, result),
+            attributes=self.description.attributes,
+        )
+
+    def _information(
+        self, arrays: Mapping[str, np.ndarray], samples: Callable[[int], tuple[Sample, Sample | None]]
+    ) -> np.ndarray:
+        """Return the information per observation at the first estimate that arrived; NaN where none came near."""
+        distance, size = arrays["distance"], len(self.names)
         # The first, not the nearest of all: which of many is nearest hangs on rounding.
         near = next((np.argmax(distance <= limit) for limit in (ARRIVED, 1.0) if np.any(distance <= limit)), None)
         if near is None:
             return np.full((size, size), np.nan)
-        index = np.unravel_index(int(near), self.plan.shape)
-        train, _ = data.of(int(index[0]))
-        return np.asarray(_information(jax.tree.map(lambda leaf: leaf[index], model), train))
+        index = np.unravel_index(int(near), self.layout.shape)
+        leaves = [arrays[name][index] for name in self.names]
+        train, _ = samples(int(index[list(self.layout.axes).index("seed")]))
+        return np.asarray(_information(jax.tree.unflatten(jax.tree.structure(self.start), leaves), train))
+
+
+def layout_status(layout: Layout) -> Any:
+    return next(variable for variable in layout.variables if variable.name == "status")
+
+
+def _keep(
+    arrays: Mapping[str, np.ndarray], index: tuple[np.ndarray, ...], found: Mapping[str, Any], these: np.ndarray
+) -> None:
+    """Copy some of the results to their places; the status last: Ctrl-C may come in between."""
+    for name in sorted(arrays, key=lambda name: name == "status"):
+        arrays[name][index] = np.asarray(found[name])[these]
 
 
 @jax.jit

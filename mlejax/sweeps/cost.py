@@ -163,14 +163,14 @@ def _run(job: Job, ids: np.ndarray, bar: Progress) -> tuple[Tally, list[Any]]:
 
 
 def _bytes_per_run(job: Job) -> int:
-    return 8 * len(parameter_names(job.start)) + sum(np.dtype(kind).itemsize for kind, _, _ in QUANTITIES.values())
+    return 8 * len(parameter_names(job.start)) + sum(np.dtype(kept.dtype).itemsize for kept in QUANTITIES.values())
 
 
 def _stored_bytes_per_run(results: list[Any]) -> float:
     """What the store's compression leaves of these runs, array by array, neighbours side by side."""
     order = np.argsort(np.concatenate([ids for ids, _ in results]))
     outcome = jax.tree.map(lambda *leaves: np.concatenate(leaves)[order], *(outcome for _, outcome in results))
-    arrays = [np.asarray(getattr(outcome, name), kind) for name, (kind, _, _) in QUANTITIES.items()]
+    arrays = [np.asarray(getattr(outcome, kept.name), kept.dtype) for kept in QUANTITIES.values()]
     arrays += jax.tree.leaves(outcome.model)
     return sum(len(encoded(np.ascontiguousarray(array))) for array in arrays) / len(order)
 

@@ -14,7 +14,7 @@ from ..models import Model
 from ..models.base import M
 from ..progress import Progress, Tally
 from ..results.sweep import SweepResult
-from .collect import Results
+from .collect import Collector
 from .measure import outcomes
 from .prepare import prepare
 
@@ -96,17 +96,18 @@ def sweep(
             max_epochs=max_epochs, patience=patience, tolerance=tolerance, optimizer=optimizer, dtype=dtype,
             summarise=summarise, devices=devices, bar=bar,
         )  # fmt: skip
-        tally = Tally()
-        with jax.enable_x64(True), Results(job.plan, job.start, job.settings, out, repair) as results:
-            waiting = results.waiting()
+        tally, settings = Tally(), dict(job.settings)
+        with (
+            jax.enable_x64(True),
+            Collector.of(
+                job.start, job.plan.axes, settings, settings.pop("computed_by"), out=out, repair=repair, attributes=own
+            ) as kept,
+        ):
+            if (result := kept.stored()) is not None:
+                return result
+            waiting = kept.waiting()
             bar.train(job.plan.count, job.plan.count - len(waiting))
             with contextlib.closing(outcomes(job, waiting, tally, bar)) as ended:
                 for ids, outcome in ended:
-                    results.put(ids, outcome)
-            made = {
-                "path": job.data.path,
-                "device": describe(job.mesh),
-                "useful_run_epochs": tally.useful,
-                "executed_run_epochs": tally.executed,
-            }
-            return results.finish(job.data, job.settings | made | own, bar.waiting_for)
+                    kept.put(ids, outcome)
+            return kept.finish(job.data.path, describe(job.mesh), tally.executed, job.data.of, bar.waiting_for)

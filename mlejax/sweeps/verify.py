@@ -13,8 +13,9 @@ from ..models.parameters import parameter_dict
 from ..progress import Progress, Tally
 from ..results.schema import QUANTITIES
 from ..status import Status
-from ..store.layout import StoreError, check_settings
-from ..store.store import load
+from ..store.files import StoreError
+from ..store.load import load
+from ..store.reading import check_settings
 from .measure import outcomes
 from .prepare import prepare
 
@@ -60,7 +61,9 @@ def verify(
     with Progress(enabled=progress) as bar:
         given: dict[str, Any] = arguments | {"seeds": stored.axes["seed"][chosen]}
         job = prepare(model, **given, bar=bar)
-        check_settings(path, stored.attributes["settings"], json.loads(json.dumps(job.settings)))
+        given_settings = json.loads(json.dumps(job.settings))
+        given_settings.pop("computed_by")
+        check_settings(path, stored.provenance.settings, given_settings)
         within = finished.copy()
         within[:, position] = np.searchsorted(chosen, finished[:, position])
         ids = np.atleast_1d(np.ravel_multi_index(tuple(within.T), job.plan.shape))

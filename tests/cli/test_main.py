@@ -121,8 +121,8 @@ def test_sweep_with_a_rate_per_parameter_and_a_file(capsys, heights, tmp_path):
     assert status == 0
     read = json.loads(out)
     assert [(r["seed"], r["learning_rate.mean"]) for r in read["runs"]] == [(1, 0.1), (1, 0.2), (5, 0.1), (5, 0.2)]
-    assert read["summary"]["made"]["learning_rate.variance"] == 0.1
-    assert read["summary"]["made"]["data"].startswith("120 observations given")
+    assert read["summary"]["made"]["mlejax"]["settings"]["learning_rate.variance"] == 0.1
+    assert read["summary"]["made"]["mlejax"]["settings"]["data"].startswith("120 observations given")
 
 
 def test_plot(swept, capsys):

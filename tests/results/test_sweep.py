@@ -1,5 +1,7 @@
 """What a sweep found: selecting, summing up, labelling; against results made by hand."""
 
+import dataclasses
+
 import jax
 import numpy as np
 import oracles
@@ -8,6 +10,7 @@ import xarray
 
 import mlejax
 from mlejax.results.schema import ARRIVED, QUANTITIES
+from mlejax.results.sweep import Provenance
 from mlejax.status import Status
 
 P, T, M, D = (int(s) for s in (Status.PATIENCE, Status.TOLERANCE, Status.MAX_EPOCHS, Status.DIVERGED))
@@ -24,15 +27,21 @@ def made():
     epochs = np.array([[[100, 400], [1000, 3]], [[300, 300], [90, 2]], [[70, 1000], [1, 1]]], np.int32)
     result = mlejax.SweepResult(
         axes={"seed": np.array([3, 5, 9]), "learning_rate": np.array([0.1, 2.0]), "patience": np.array([10, 50])},
-        model=mlejax.Normal(7 + numbers / 100, 8 + numbers / 10),
-        status=status,
-        epochs=epochs,
-        best_epoch=epochs - 1,
-        train_log_likelihood=-100 - numbers,
-        validation_log_likelihood=numbers - 50,
-        distance=distance,
-        information=INFORMATION,
-        attributes={"optimizer": "plain ascent", "device": "1 x abacus"},
+        template=mlejax.Normal(0.0, 1.0),
+        arrays={
+            "mean": 7 + numbers / 100,
+            "variance": 8 + numbers / 10,
+            "status": status,
+            "epochs": epochs,
+            "best_epoch": epochs - 1,
+            "train_log_likelihood": -100 - numbers,
+            "validation_log_likelihood": numbers - 50,
+            "distance": distance,
+        },
+        provenance=Provenance(
+            {"optimizer": "plain ascent"}, [{}], device="1 x abacus", information=INFORMATION.ravel().tolist()
+        ),
+        attributes={"device": "mine"},
     )
     assert result.shape == shape
     return result
@@ -92,9 +101,6 @@ def test_best(made, by, index):
 
 
 def test_jax_keeps_the_order_of_the_axes(made):
-    doubled = jax.tree.map(lambda leaf: 2 * leaf, made)
-    assert list(doubled.axes) == ["seed", "learning_rate", "patience"]
-    assert doubled.shape == made.shape
     assert list(jax.tree.map(lambda leaf: leaf, made.run(0, 0, 0)).axes) == ["seed", "learning_rate", "patience"]
 
 
@@ -122,9 +128,11 @@ def row(rate, patience, **found):
 
 
 def test_runs_that_have_not_ended_did_not_stop_short(made):
-    waiting = jax.tree.map(lambda leaf: leaf, made)
+    waiting = dataclasses.replace(made, arrays={name: array.copy() for name, array in made.arrays.items()})
+    assert (waiting.finished, waiting.ended, waiting.count) == (True, 12, 12)
     waiting.status[0] = Status.RUNNING
     waiting.distance[0] = np.nan
+    assert (waiting.finished, waiting.ended, waiting.count) == (False, 8, 12)
     assert [r["stopped_short"] for r in waiting.summary()["settings"]] == [1, 0, 0, 0]
 
 
@@ -138,21 +146,22 @@ def test_to_xarray_is_labelled(made):
     assert dict(data.sizes) == {"seed": 3, "learning_rate": 2, "patience": 2}
     assert set(data.data_vars) == {"mean", "variance", *QUANTITIES}
     assert float(data["variance"].sel(seed=5, learning_rate=0.1, patience=50)) == pytest.approx(8.5)
-    for name, (dtype, unit, meaning) in QUANTITIES.items():
-        assert data[name].dtype == dtype
-        assert data[name].attrs["units"] == unit
-        assert data[name].attrs["long_name"] == meaning
+    for name, variable in QUANTITIES.items():
+        assert data[name].dtype == variable.dtype
+        assert data[name].attrs["units"] == variable.unit
+        assert data[name].attrs["long_name"] == variable.meaning
     assert dict(zip(data["status"].flag_values, data["status"].flag_meanings.split(), strict=True)) == {
         int(status): status.name for status in Status
     }
-    assert data.attrs["device"] == "1 x abacus"
+    assert data.attrs["mlejax"]["device"] == "1 x abacus"
+    assert data.attrs["attributes"] == {"device": "mine"}
 
 
 def test_to_xarray_survives_a_zarr_store(made, tmp_path):
     made.to_xarray().to_zarr(tmp_path / "copy", zarr_format=2)
     with xarray.open_zarr(tmp_path / "copy") as data:
         xarray.testing.assert_identical(data.drop_attrs().load(), made.to_xarray().drop_attrs())
-        assert data.attrs["information"] == INFORMATION.ravel().tolist()
+        assert data.attrs["mlejax"]["information"] == INFORMATION.ravel().tolist()
 
 
 def test_stability_limits_are_two_over_the_curvature(made):

@@ -7,6 +7,7 @@ import pytest
 
 import mlejax
 from mlejax.results import text
+from mlejax.results.sweep import Provenance
 from mlejax.status import Status
 
 
@@ -27,15 +28,18 @@ def swept():
     zeros = np.zeros(shape)
     return mlejax.SweepResult(
         axes={"seed": np.arange(4), "learning_rate": np.geomspace(0.01, 10, 30)},
-        model=mlejax.Normal(zeros, zeros + 1),
-        status=status,
-        epochs=epochs,
-        best_epoch=epochs,
-        train_log_likelihood=zeros,
-        validation_log_likelihood=zeros * np.nan,
-        distance=distance,
-        information=np.diag([0.5, 0.1]),
-        attributes={"optimizer": "plain ascent", "start": {"mean": [0.0]}},
+        template=mlejax.Normal(0.0, 1.0),
+        arrays={
+            "mean": zeros,
+            "variance": zeros + 1,
+            "status": status,
+            "epochs": epochs,
+            "best_epoch": epochs,
+            "train_log_likelihood": zeros,
+            "validation_log_likelihood": zeros * np.nan,
+            "distance": distance,
+        },
+        provenance=Provenance({"optimizer": "plain ascent"}, [{}], information=[0.5, 0.0, 0.0, 0.1]),
     )
 
 

@@ -162,7 +162,7 @@ def test_parts_without_a_variance_are_refused(n, fraction):
 def test_summaries_must_not_be_switched_off():
     """Without sufficient statistics there is nothing to draw."""
     result = sweep(seeds=[0], learning_rates=[0.1])
-    assert result.attributes["path"] == "2 sufficient statistics found in Normal.log_prob"
+    assert result.provenance.representation == "2 sufficient statistics found in Normal.log_prob"
 
 
 def test_the_command(capsys, tmp_path, monkeypatch):

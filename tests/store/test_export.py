@@ -1,5 +1,7 @@
 """`mlejax export`: what other programs read is what the store holds, bit for bit."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -61,7 +63,7 @@ def test_netcdf_is_the_dataset(capsys, saved, tmp_path):
         meanings = dict(zip(found.status.flag_values, found.status.flag_meanings.split(), strict=True))
         assert {int(value): name for value, name in meanings.items()} == {s.value: s.name for s in Status}
         assert found.distance.units == "standard errors"
-        assert "max_epochs" in found.attrs["settings"]
+        assert "max_epochs" in json.loads(found.attrs["mlejax"])["settings"]
 
 
 @pytest.mark.parametrize(("kind", "suffix"), [("csv", ".csv"), ("parquet", ".parquet"), ("netcdf", ".nc")])

@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 import zarr
 
+import mlejax
+from mlejax.results.schema import variables
 from mlejax.store import layout
-from mlejax.store.layout import batch_shape
+from mlejax.store.batches import write_batch
+from mlejax.store.layout import Description, Layout, batch_shape
 
 pytestmark = pytest.mark.usefixtures("small_batches")
 
@@ -23,13 +26,17 @@ def test_chunks_are_written_byte_for_byte_as_zarr_would(saved, tmp_path, name):
     """The last of them reaches beyond the array."""
     values = np.arange(14).reshape(7, 2)
     path = tmp_path / "by zarr"
-    layout.create(path, {"seed": np.arange(7), "learning_rate": np.arange(2)}, ("mean", "variance"), {})
+    laid = Layout.of({"seed": np.arange(7), "learning_rate": np.arange(2)}, variables(mlejax.Normal(0.0, 1.0)))
+    for file, content in layout.documents(laid, Description({}, [{}], {}, {})).items():
+        (path / file).parent.mkdir(parents=True, exist_ok=True)
+        (path / file).write_bytes(content)
     array = zarr.open_group(path, mode="r+")[name]
-    assert array.chunks == (5, 1)
+    assert array.chunks == laid.batch == (5, 1)
     array[...] = values
-    whole = {n: values.astype(array.dtype if n == name else float) for n in (name, "status")}
-    for batch in np.ndindex(2, 2):
-        layout.write_batch(tmp_path / "by hand", batch, (5, 1), whole)
+    (tmp_path / "by hand").mkdir()
+    for batch in range(4):
+        arrays = laid.blank(batch) | {name: values[laid.place(batch)].astype(array.dtype)}
+        write_batch(tmp_path / "by hand", laid, batch, arrays)
     files = [file for file in path.joinpath(name, "c").rglob("*") if file.is_file()]
     assert len(files) == 4
     for file in files:

@@ -6,9 +6,9 @@ from helpers import arrays, assert_same_bits
 from stored import RATES, SEEDS, in_pieces, sweep
 
 from mlejax.status import Status
-from mlejax.store import layout
-from mlejax.store.layout import StoreError
-from mlejax.store.store import load
+from mlejax.store import batches
+from mlejax.store.files import StoreError
+from mlejax.store.load import load
 from mlejax.sweeps import measure
 
 pytestmark = pytest.mark.usefixtures("small_batches")
@@ -45,19 +45,19 @@ def test_a_repair_that_is_killed_leaves_nothing_half_repaired(saved, fresh, monk
     class KilledError(BaseException):
         pass
 
-    write_whole = layout._write_whole
+    write_whole = batches.write_whole
 
-    def killed_at_a_status(file, content):
-        if "status" in file.parts:
+    def killed_at_a_status(root, name, content):
+        if name.startswith("status/"):
             raise KilledError
-        write_whole(file, content)
+        write_whole(root, name, content)
 
     flip_a_bit(chunks(saved, "mean")[1])
     with monkeypatch.context() as patch:
         patch.setattr(measure, "SECONDS_BETWEEN_CONCLUSIONS", 0.0)
-        patch.setattr("mlejax.sweeps.collect.SECONDS_BETWEEN_SAVES", -1.0)
+        patch.setattr("mlejax.sweeps.collect.SECONDS_BETWEEN_SAVES", 0.001)
         in_pieces(patch, size=1)
-        patch.setattr(layout, "_write_whole", killed_at_a_status)
+        patch.setattr(batches, "write_whole", killed_at_a_status)
         with pytest.raises(KilledError):
             sweep(seeds=SEEDS, learning_rates=RATES, out=saved, repair=True)
     part = load(saved)
@@ -70,7 +70,9 @@ def test_a_repair_that_is_killed_leaves_nothing_half_repaired(saved, fresh, monk
 
 def test_a_batch_that_is_lost_is_computed_again(saved, fresh, computed):
     chunks(saved, "status")[2].unlink()
-    assert_same_bits(sweep(seeds=SEEDS, learning_rates=RATES, out=saved), fresh)
+    with pytest.raises(StoreError, match=r"1 damaged batch, status\[0:4, 2:3\] first"):
+        load(saved)
+    assert_same_bits(sweep(seeds=SEEDS, learning_rates=RATES, out=saved, repair=True), fresh)
     assert computed == [[2, 7, 12, 17]]
 
 

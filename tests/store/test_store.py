@@ -1,11 +1,11 @@
 """Results on disk: resuming, extending, refusing, repairing; and what a kill or Ctrl-C leaves."""
 
 import dataclasses
-import json
 import os
 import stat
 from pathlib import Path
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import xarray
@@ -15,11 +15,12 @@ from stored import RATES, SEEDS, in_pieces, sweep
 from zoo import Rayleigh
 
 import mlejax
+from mlejax import devices
 from mlejax.results.schema import QUANTITIES
 from mlejax.status import Status
-from mlejax.store import layout, lock, store
-from mlejax.store.layout import StoreError
-from mlejax.store.store import Store, load
+from mlejax.store import layout, lock, reading, rebuild
+from mlejax.store.files import StoreError
+from mlejax.store.load import load
 from mlejax.sweeps import collect, measure
 
 pytestmark = pytest.mark.usefixtures("small_batches")
@@ -37,7 +38,7 @@ def test_a_stored_sweep_is_loaded_as_it_was(saved, fresh):
     assert list(result.axes) == ["seed", "learning_rate"]
     np.testing.assert_array_equal(result.information, fresh.information)
     assert result.stability_limit("learning_rate") == fresh.stability_limit("learning_rate")
-    assert result.attributes["optimizer"] == "plain ascent"
+    assert result.provenance.settings["optimizer"] == "plain ascent"
 
 
 def test_xarray_opens_the_directory(saved, fresh):
@@ -48,8 +49,9 @@ def test_xarray_opens_the_directory(saved, fresh):
         assert data["status"].attrs["flag_meanings"].split() == [status.name for status in Status]
         assert list(data["status"].attrs["flag_values"]) == [int(status) for status in Status]
         assert data["distance"].attrs["units"] == "standard errors"
-        assert data.attrs["settings"]["data"] == "500 draws from Normal(mean=7.2, variance=7.84) by NumPy"
-        assert data.attrs["device"].endswith("x cpu")
+        made = data.attrs["mlejax"]
+        assert made["settings"]["data"] == "500 draws from Normal(mean=7.2, variance=7.84) by NumPy"
+        assert made["result"]["device"].endswith("x cpu")
 
 
 @pytest.mark.slow
@@ -63,11 +65,27 @@ def test_a_model_of_ones_own_is_loaded_with_its_fields(tmp_path):
     assert found.run(0, 1).record() == made.run(0, 1).record()
 
 
-def test_a_namesake_of_a_model_of_the_library_is_not_taken_for_it():
-    assert store._family("Normal", ["mean", "variance"]) is mlejax.Normal
-    other = store._family("Normal", ["mean", "sd"])
-    assert other is not mlejax.Normal
-    assert other(1.0, 2.0).sd == 2.0
+class Exponential(mlejax.Model):
+    """Another one than the library's: of the mean, by the name of its rate."""
+
+    rate: float = mlejax.parameter(mlejax.positive)
+
+    def log_prob(self, x):
+        return -jnp.log(self.rate) - x / self.rate
+
+
+def test_a_namesake_of_a_model_of_the_library_is_not_taken_for_it(tmp_path):
+    arguments = {"seeds": [0], "learning_rates": [0.1], "observations": np.arange(1.0, 9.0), "progress": False}
+    for family, folder in ((mlejax.Exponential, "library"), (Exponential, "own")):
+        mlejax.sweep(family(1.0), **arguments, max_epochs=2, out=tmp_path / folder)
+    assert type(load(tmp_path / "library").model) is mlejax.Exponential
+    found = load(tmp_path / "own")
+    assert type(found.model) not in (mlejax.Exponential, Exponential)
+    with pytest.raises(TypeError, match=r"formula of Exponential is not stored, only its digest: load\(path, model"):
+        found.run(0, 0).model.log_prob(1.0)
+    assert type(load(tmp_path / "own", Exponential(2.0)).model) is Exponential
+    with pytest.raises(ValueError, match=r"model: the sweep is of Exponential \w+ with rate; the one given is Exp"):
+        load(tmp_path / "own", mlejax.Exponential(1.0))
 
 
 # Going on ---------------------------------------------------------------------------------------------------------
@@ -80,7 +98,7 @@ def test_the_same_sweep_again_computes_nothing(saved, fresh, computed):
 
 def interrupt_after(monkeypatch, calls):
     """Ctrl-C while the results of the call after so many are kept."""
-    put, seen = collect.Results.put, []
+    put, seen = collect.Collector.put, []
 
     def interrupted(self, ids, outcome):
         if len(seen) == calls:
@@ -88,7 +106,7 @@ def interrupt_after(monkeypatch, calls):
         seen.append(ids)
         put(self, ids, outcome)
 
-    monkeypatch.setattr(collect.Results, "put", interrupted)
+    monkeypatch.setattr(collect.Collector, "put", interrupted)
     return seen
 
 
@@ -120,7 +138,7 @@ def test_runs_that_ended_before_ctrl_c_are_kept(tmp_path, fresh, monkeypatch):
 
 def test_no_run_is_called_finished_before_all_of_it_is_kept(tmp_path, fresh, monkeypatch):
     """Ctrl-C while results are copied into a batch of which a part is already to be written."""
-    put, calls = collect.Results.put, []
+    put, calls = collect.Collector.put, []
 
     class Interrupting:
         def __array__(self, *_, **__):
@@ -134,7 +152,7 @@ def test_no_run_is_called_finished_before_all_of_it_is_kept(tmp_path, fresh, mon
         patch.setattr(measure, "SECONDS_BETWEEN_CONCLUSIONS", 0.0)
         patch.setattr(layout, "SMALLEST_BATCH", 20)  # all runs in one batch
         in_pieces(patch)
-        patch.setattr(collect.Results, "put", interrupted)
+        patch.setattr(collect.Collector, "put", interrupted)
         with pytest.raises(KeyboardInterrupt):
             sweep(seeds=SEEDS, learning_rates=RATES, out=tmp_path)
         part = load(tmp_path)
@@ -178,7 +196,7 @@ def test_an_extension_that_is_killed_is_taken_up(tmp_path, fresh, step, monkeypa
             moved.append(source)
         replace(source, target)
 
-    moments = [(Store, "save", killed), (os, "rename", killed), (os, "replace", move_three), (Path, "rmdir", killed)]
+    moments = [(rebuild, "_copy", killed), (os, "rename", killed), (os, "replace", move_three), (Path, "rmdir", killed)]
     with monkeypatch.context() as patch:
         patch.setattr(*moments[step])
         with pytest.raises(KilledError):
@@ -225,24 +243,25 @@ def test_another_model_is_refused(saved):
         )  # fmt: skip
 
 
-def edit_attributes(path, change):
-    file = path / "zarr.json"
-    whole = json.loads(file.read_text())
-    change(whole["attributes"])
-    file.write_text(json.dumps(whole))
-
-
-def test_a_newer_format_is_refused(saved):
-    edit_attributes(saved, lambda attributes: attributes.update(format=layout.FORMAT + 1))
+def test_a_newer_format_is_refused(saved, monkeypatch):
+    monkeypatch.setattr(reading, "FORMAT", 1)
     for use in (load, lambda path: sweep(seeds=SEEDS, learning_rates=RATES, out=path)):
         with pytest.raises(StoreError, match=r"written by a newer mlejax \(format 2; this one knows 1\)\. Upgrade"):
             use(saved)
 
 
-def test_another_version_of_the_compiler_is_refused(saved):
-    edit_attributes(saved, lambda attributes: attributes["settings"].update(computed_by="jaxlib 0.0.1, tpu"))
-    with pytest.raises(StoreError, match=r"computed_by = jaxlib 0.0.1, tpu; this one has .*\"jaxlib\""):
-        sweep(seeds=SEEDS, learning_rates=RATES, out=saved)
+def elsewhere(monkeypatch):
+    """Compute with another version of the compiler."""
+    here = devices.computed_by()
+    monkeypatch.setattr(devices, "computed_by", lambda *_: here | {"jaxlib": "0.0.1"})
+
+
+def test_results_of_another_compiler_are_not_mixed(saved, fresh, monkeypatch):
+    elsewhere(monkeypatch)
+    assert_same_bits(sweep(seeds=SEEDS, learning_rates=RATES, out=saved), fresh)  # nothing to compute, nothing mixed
+    with pytest.raises(StoreError, match=r"computed in another way.*jaxlib = [0-9.]+, here 0.0.1"):
+        sweep(seeds=[*SEEDS, 7], learning_rates=RATES, out=saved)
+    assert_same_bits(load(saved), fresh)
 
 
 def test_a_store_of_something_else_is_refused(tmp_path):
@@ -272,7 +291,7 @@ def test_a_file_is_refused(tmp_path):
 def test_a_spoilt_description_is_refused(saved):
     (saved / "zarr.json").write_text('{"zarr_format": 3, "node')
     for use in (load, lambda path: sweep(seeds=SEEDS, learning_rates=RATES, out=path)):
-        with pytest.raises(StoreError, match="the store cannot be read"):
+        with pytest.raises(StoreError, match=r"zarr.json is damaged; the same sweep with repair .* No result is lost"):
             use(saved)
 
 
@@ -282,8 +301,8 @@ def test_a_directory_that_cannot_be_written(tmp_path, monkeypatch):
 
     tmp_path.chmod(stat.S_IRUSR | stat.S_IXUSR)
     if os.getuid() == 0:  # everything is writable for root
-        monkeypatch.setattr(lock, "lock_directory", denied)
-    with pytest.raises(StoreError, match=r"Permission denied\. Nothing that was finished is lost"):
+        monkeypatch.setattr(lock, "Lock", denied)
+    with pytest.raises(StoreError, match=r"Permission denied\. What is on disk is whole"):
         sweep(seeds=SEEDS, learning_rates=RATES, out=tmp_path)
 
 
@@ -295,7 +314,7 @@ def test_a_full_disk_is_told_and_nothing_is_lost(tmp_path, fresh, monkeypatch):
     in_pieces(monkeypatch)
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
-        with pytest.raises(StoreError, match=r"No space left on device\. Nothing that was finished is lost"):
+        with pytest.raises(StoreError, match=r"No space left on device\. What is on disk .* Make room"):
             sweep(seeds=SEEDS, learning_rates=RATES, out=tmp_path)
     assert_same_bits(sweep(seeds=SEEDS, learning_rates=RATES, out=tmp_path), fresh)
 

@@ -51,7 +51,7 @@ def test_run_epochs_are_near_those_of_the_sweep(small_trial):
     result = mlejax.sweep(START, seeds=range(64), max_epochs=3000, **GIVEN)
     assert result.shape == (64, 24)
     assert found.runs == result.epochs.size > 256
-    useful, executed = (result.attributes[f"{kind}_run_epochs"] for kind in ("useful", "executed"))
+    useful, executed = result.useful_run_epochs, result.provenance.executed_run_epochs
     assert useful == result.epochs.sum()
     assert found.run_epochs == pytest.approx(useful, rel=0.3)
     assert found.executed_run_epochs == pytest.approx(executed, rel=0.3)

@@ -18,11 +18,10 @@ import mlejax
 from mlejax import devices
 from mlejax.cli import commands
 from mlejax.cli import main as cli
-from mlejax.results.schema import QUANTITIES
+from mlejax.results.schema import variables
 from mlejax.status import Status
-from mlejax.store import layout, lock
-from mlejax.store.layout import StoreError
-from mlejax.store.store import Store
+from mlejax.store import layout, lock, store
+from mlejax.store.files import StoreError
 
 PROCESSES, SEEDS, RATES = 3, 256, 15
 ARGUMENTS = [
@@ -113,9 +112,9 @@ def test_three_processes_of_which_one_is_killed_and_started_again(tmp_path, clus
         assert set(shared.variables) == set(alone.variables)
         for variable in alone.variables:
             assert shared[variable].values.tobytes() == alone[variable].values.tobytes(), variable
-        settings = ("settings", "path", "arguments")
-        assert all(name in shared.attrs for name in settings)
-        assert shared.attrs["settings"] == alone.attrs["settings"]
+        assert shared.attrs["mlejax"]["settings"] == alone.attrs["mlejax"]["settings"]
+        assert shared.attrs["mlejax"]["result"]["finished"]
+        assert "arguments" in shared.attrs["attributes"]
 
 
 # What is refused --------------------------------------------------------------------------------------------------
@@ -165,7 +164,6 @@ def test_several_processes_need_a_directory(monkeypatch):
 # A store that several processes write ------------------------------------------------------------------------------
 
 AXES = {"seed": np.arange(4), "learning_rate": np.array([0.1, 0.2, 0.3])}
-NAMES = ("mean", "variance")
 
 
 @pytest.fixture
@@ -181,25 +179,25 @@ def impatient(monkeypatch):
 
 
 def open_store(path, process=0, axes=AXES, rule=1):
-    return Store(path, axes, NAMES, {"rule": rule}, process=process)
+    laid = layout.Layout.of(axes, variables(mlejax.Normal(0.0, 1.0)))
+    return store.open_store(path, laid, layout.Description({"rule": rule}, [{}], {}, {}), process=process)
 
 
 def results(value):
-    arrays = {name: np.full((4, 3), value) for name in NAMES}
-    return arrays | {name: np.full((4, 3), value).astype(kind) for name, (kind, _, _) in QUANTITIES.items()}
+    return {each.name: np.full((4, 1), value).astype(each.dtype) for each in variables(mlejax.Normal(0.0, 1.0))}
 
 
 def test_a_follower_takes_what_the_first_has_made(tmp_path, impatient):
     first = open_store(tmp_path)
-    assert first.grid == (1, 3)
-    first.save(0, results(1.0))
+    assert first.layout.grid == (1, 3)
+    first.write_batch(0, results(1.0))
     second = open_store(tmp_path, process=1)
-    assert (second.loaded["status"][:, 0] == 1).all()
-    assert (second.loaded["status"][:, 1:] == Status.RUNNING).all()
-    second.save(1, results(2.0))
+    assert (second.status[:, 0] == 1).all()
+    assert (second.status[:, 1:] == Status.RUNNING).all()
+    second.write_batch(1, results(2.0))
     second.close()
     assert first.statuses().tolist() == [[1, 2, Status.RUNNING]] * 4
-    np.testing.assert_array_equal(first.reload()["mean"][:, :2], [[1.0, 2.0]] * 4)
+    np.testing.assert_array_equal(first.arrays(status=first.statuses())["mean"][:, :2], [[1.0, 2.0]] * 4)
     first.close()
 
 
@@ -207,7 +205,7 @@ def test_a_follower_waits_for_the_same_sweep(tmp_path, impatient):
     """Nothing there; or another sweep's results, which the first process may be about to extend."""
     with pytest.raises(StoreError, match="process 1 waited 0 s for the first process"):
         open_store(tmp_path, process=1)
-    assert [path.name for path in tmp_path.iterdir()] == [".lock.1"]
+    assert not list(tmp_path.iterdir())
     open_store(tmp_path).close()
     with pytest.raises(StoreError, match="with the same settings"):
         open_store(tmp_path, process=1, rule=2)
@@ -237,4 +235,4 @@ def test_the_first_waits_for_the_others(tmp_path, impatient, monkeypatch):
     began = time.monotonic()
     lock.wait_for_followers(tmp_path)
     assert time.monotonic() - began >= 0.3
-    follower.lock.close()
+    follower.hold.close()

@@ -75,7 +75,7 @@ def test_the_width_does_not_matter_on_raw_observations(dtype, monkeypatch):
         )  # fmt: skip
 
     one, other = in_lanes(16), in_lanes(64)
-    assert one.attributes["path"].startswith("raw")
+    assert one.provenance.representation.startswith("raw")
     np.testing.assert_array_equal(one.model.scale, other.model.scale)
     np.testing.assert_array_equal(one.model.shape, other.model.shape)
     np.testing.assert_array_equal(one.epochs, other.epochs)
@@ -88,7 +88,7 @@ def test_the_number_of_devices_does_not_matter(reference, count, monkeypatch):
     dtype, grid = reference
     given = SMALL | {"devices": jax.local_devices()[:count], "dtype": dtype}
     other = sweep(seeds=[0, 7, 9, 1, 2, 3, 4, 5, 6], learning_rates=[0.1, 0.5, 2.0], **given)
-    assert other.attributes["device"] == f"{count} x cpu"
+    assert other.provenance.device == f"{count} x cpu"
     assert_same_bits(pick(other, [0, 1, 2], [0, 1, 2]), grid)
 
 

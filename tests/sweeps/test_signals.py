@@ -14,7 +14,7 @@ from helpers import ROOT, arrays, assert_same_bits
 
 import mlejax
 from mlejax.status import Status
-from mlejax.store.store import load
+from mlejax.store.load import load
 
 LASTING = {"observations": 1000, "max_epochs": 5000, "tolerance": 0.0, "patience": 1_000_000}
 

@@ -64,7 +64,7 @@ def test_results_are_numpy_arrays_of_the_shape_of_the_axes(grid):
     for name, array in arrays(grid).items():
         assert type(array) is np.ndarray, name
         assert array.shape == grid.shape, name
-        assert array.dtype == QUANTITIES.get(name, ("float64",))[0], name
+        assert array.dtype == (QUANTITIES[name].dtype if name in QUANTITIES else "float64"), name
 
 
 def closest_decision(train, validation, path, tolerance):
@@ -155,7 +155,7 @@ def test_one_rate_of_two_may_be_fixed():
     assert list(result.axes) == ["seed", "learning_rate.variance"]
     expected = oracles.ascend_normal(*parts(0), np.array([0.1, 2.0]), max_epochs=300)
     assert result.run(0, 1).model.variance == pytest.approx(expected.estimate[1], rel=1e-9)
-    assert result.attributes["learning_rate.mean"] == 0.1
+    assert result.provenance.settings["learning_rate.mean"] == 0.1
 
 
 @pytest.mark.slow
@@ -214,7 +214,7 @@ def test_a_model_that_does_not_factor_trains_on_the_raw_observations():
     target, start = mlejax.Weibull(2.0, 3.0), mlejax.Weibull(1.0, 1.0)
     common = {"target": target, "observations": 500, "max_epochs": 400, "progress": False}
     result = mlejax.sweep(start, seeds=[0, 5], learning_rates=[0.1, 0.5], **common)
-    assert result.attributes["path"].startswith("raw observations")
+    assert result.provenance.representation.startswith("raw observations")
     assert result.model.scale.shape == (2, 2)
     alone = mlejax.sweep(start, seeds=[5], learning_rates=[0.5], **common)
     assert alone.model.scale[0, 0] == result.model.scale[1, 1]
@@ -229,7 +229,7 @@ def test_raw_observations_and_statistics_agree():
         sweep(seeds=[0], learning_rates=[0.1, 0.5], observations=300, max_epochs=200, draw="numpy", summarise=s)
         for s in (True, False)
     )
-    assert raw.attributes["path"] == "raw observations, as asked"
+    assert raw.provenance.representation == "raw observations, as asked"
     np.testing.assert_array_equal(summed.epochs, raw.epochs)
     np.testing.assert_allclose(summed.model.variance, raw.model.variance, rtol=1e-10)
     np.testing.assert_allclose(summed.distance, raw.distance, rtol=1e-8)
@@ -243,7 +243,7 @@ def test_a_model_of_ones_own():
     )
     assert type(result.model) is Rayleigh
     assert result.model.scale[0, 0] == pytest.approx(np.sqrt(np.mean(x**2) / 2), rel=1e-6)
-    assert "sufficient statistic" in result.attributes["path"]
+    assert "sufficient statistic" in result.provenance.representation
 
 
 @pytest.mark.slow
@@ -259,7 +259,7 @@ def test_an_optimizer_of_optax_gives_what_fit_gives():
         )
         assert alone.epochs == result.epochs[0, i]
         assert alone.model.mean == pytest.approx(result.model.mean[0, i], rel=1e-10)
-    assert result.attributes["optimizer"].startswith("optax ")
+    assert result.provenance.settings["optimizer"].startswith("optax ")
     assert result.stability_limit("learning_rate") is None
 
 

@@ -11,8 +11,9 @@ import mlejax
 from mlejax.cli import commands
 from mlejax.cli import main as cli
 from mlejax.status import Status
-from mlejax.store import store
-from mlejax.store.layout import StoreError
+from mlejax.store import layout
+from mlejax.store.files import StoreError
+from mlejax.store.load import load
 from mlejax.sweeps.verify import verify
 
 SEEDS, RATES = 3, 4
@@ -54,6 +55,12 @@ def write(directory, name, index, value):
     array[index] = value
 
 
+def unfinished(directory):
+    """Take away the word that all runs have ended."""
+    root = directory / "zarr.json"
+    root.write_bytes(layout.described(root.read_bytes(), {}, {}))
+
+
 def next_to(directory, name, index):
     """The smallest change that there is."""
     return np.nextafter(zarr.open_group(directory, mode="r")[name][index], np.inf)
@@ -91,6 +98,7 @@ def test_changed_whole_numbers_are_found(saved):
 
 
 def test_runs_that_are_not_finished_are_not_checked(saved):
+    unfinished(saved)
     write(saved, "status", (1, 2), int(Status.RUNNING))
     write(saved, "mean", (1, 2), np.nan)
     found = verify(saved, **GIVEN)
@@ -125,6 +133,7 @@ def test_other_settings_are_refused(fresh, name, value, message):
 def test_there_must_be_a_finished_run(tmp_path, saved):
     with pytest.raises(StoreError, match="holds no sweep"):
         verify(tmp_path / "nothing", **GIVEN)
+    unfinished(saved)
     array = zarr.open_group(saved, mode="r+")["status"]
     array[...] = int(Status.RUNNING)
     with pytest.raises(StoreError, match="holds no finished run yet"):
@@ -163,7 +172,7 @@ def test_the_command_names_what_differs(capsys, saved, tmp_path):
 
 def test_the_command_needs_to_know_the_arguments(capsys, tmp_path):
     mlejax.sweep(seeds=range(SEEDS), out=tmp_path / "by python", **GIVEN)
-    assert "arguments" not in store.load(tmp_path / "by python").attributes
+    assert "arguments" not in load(tmp_path / "by python").attributes
     status, out, err = command(capsys, tmp_path / "by python")
     assert (status, out) == (2, "")
     assert "its arguments are not known here" in err

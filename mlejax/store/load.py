@@ -1,0 +1,127 @@
+"""A stored sweep as a result."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import models
+from ..models import Model
+from ..models.digest import formula_digest
+from ..models.parameters import parameter_names, with_dtype
+from ..results.schema import COMPUTED_BY, QUANTITIES
+from ..results.sweep import Provenance, SweepResult
+from .batches import StoredArrays, refuse_damage, scan
+from .files import StoreError
+from .reading import READY, attributes_of, is_format_1, read_layout, read_root
+
+
+def load(path: str | Path, model: Model | None = None) -> SweepResult[Any]:
+    """Load the result in a directory, finished or not; runs that have not ended have the status RUNNING.
+
+    Args:
+        path: the `out` of a sweep.
+        model: any instance of the model that was swept, if it is not one of the library's.
+
+    Returns:
+        The result. A variable is read when it is first used. Its model is the library's class, or that of the model
+        given, if their formula is the one that was swept; otherwise a stand-in that has the parameters and no formula.
+
+    Raises:
+        StoreError: there is no sweep there, or something of it is damaged or missing.
+        ValueError: the model given has another formula.
+
+    Example:
+        >>> import tempfile, mlejax
+        >>> with tempfile.TemporaryDirectory() as out:
+        ...     _ = mlejax.sweep(
+        ...         mlejax.Normal(0.0, 1.0), seeds=range(2), learning_rates=[1.0], observations=[1.0, 2.0, 4.0, 7.0],
+        ...         max_epochs=100, out=out, progress=False,
+        ...     )
+        ...     mlejax.load(out).shape
+        (2, 1)
+    """
+    path = Path(path)
+    if is_format_1(attributes_of(path)):
+        return _load_format_1(path, model)
+    if (path / READY).exists() and not (path / "zarr.json").exists():
+        raise StoreError(f"{path} was being extended when that was killed; the same sweep again finishes it")
+    root = read_root(path)
+    if root is None:
+        raise StoreError(f"{path} holds no sweep: there is no Zarr store in it")
+    layout, description = read_layout(path, root)
+    found = scan(path, layout, bool(description.result.get("finished")))
+    refuse_damage(path, layout, found.damaged)
+    names = [variable.name for variable in layout.variables if variable.name not in (*QUANTITIES, COMPUTED_BY.name)]
+    return SweepResult(
+        axes=layout.axes,
+        template=model_like(description.settings["model"], names, model),
+        arrays=StoredArrays(path, layout, {"status": found.status}),
+        provenance=Provenance.of(description.settings, description.computed_by, description.result),
+        attributes=description.attributes,
+    )
+
+
+def model_like(recorded: str, names: Sequence[str], model: Model | None) -> Model:
+    """Return a model whose parameters have these names, and whose formula is the recorded one or raises.
+
+    Args:
+        recorded: the name of the class and the digest of the formula of the model that was swept.
+        names: of its parameters.
+        model: the one to use; None for the library's, if its formula is the recorded one.
+
+    Raises:
+        ValueError: the model given has another formula or other parameters.
+    """
+    name = recorded.split()[0]
+    if model is not None:
+        found = f"{type(model).__name__} {formula_digest(with_dtype(model, np.float64))}"
+        if found != recorded or list(parameter_names(model)) != list(names):
+            raise ValueError(f"model: the sweep is of {recorded} with {', '.join(names)}; the one given is {found}")
+        return model
+    known = getattr(models, name, None)
+    if isinstance(known, type) and [field.name for field in dataclasses.fields(known)] == list(names):
+        candidate = known(*(np.float64(0.5) for _ in names))
+        if f"{name} {formula_digest(candidate)}" == recorded:
+            return candidate
+
+    def log_prob(self: Model, x: object) -> float:
+        raise TypeError(
+            f"the formula of {name} is not stored, only its digest: load(path, model=...) takes an instance of the "
+            f"{name} that was swept"
+        )
+
+    fields = {"__annotations__": dict.fromkeys(names, Any), "log_prob": log_prob}
+    return type(name, (Model,), fields)(*(np.float64(0.5) for _ in names))
+
+
+def _load_format_1(path: Path, model: Model | None) -> SweepResult[Any]:
+    """Load a store of mlejax 0.1, all of it at once; its axes had no checksums."""
+    import zarr
+
+    try:
+        group: Any = zarr.open_group(path, mode="r")
+        attributes = dict(group.attrs)
+        axes = {name: np.asarray(group[name][:]) for name in attributes["axes"]}
+        names = list(attributes["parameters"])
+        arrays = {name: np.asarray(group[name][...]) for name in (*names, *QUANTITIES)}
+    except (ValueError, RuntimeError, OSError, KeyError, TypeError) as error:
+        raise StoreError(f"{path}: the store, of mlejax 0.1, cannot be read ({error}).") from error
+    settings = dict(attributes["settings"])
+    result = {
+        "representation": attributes.get("path"),
+        "device": attributes.get("device"),
+        "executed_run_epochs": attributes.get("executed_run_epochs"),
+        "information": attributes.get("information", []),
+    }
+    recorded = {"path", "device", "useful_run_epochs", "executed_run_epochs", "information", *settings}
+    recorded |= {"format", "axes", "parameters", "settings"}
+    return SweepResult(
+        axes=axes,
+        template=model_like(settings["model"], names, model),
+        arrays=arrays,
+        provenance=Provenance.of(settings, [{"version": settings.pop("computed_by", None)}], result),
+        attributes={name: value for name, value in attributes.items() if name not in recorded},
+    )
