@@ -271,7 +271,7 @@ def jax_fit(problem: Problem, summarise: bool) -> common.Case:
             max_epochs=problem.max_epochs,
             patience=problem.patience,
             tolerance=problem.tolerance,
-            summarise=summarise,
+            summarize=summarise,
             progress=False,
         )
     )

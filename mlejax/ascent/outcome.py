@@ -1,15 +1,18 @@
-"""What a run that has ended found."""
+"""What a run that has ended found, and whether it stays a maximum when looked at from further away."""
 
+import math
 from typing import Any, Generic
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 
-from ..likelihood import distance, log_likelihood
+from ..likelihood import distance, log_likelihood, standard_errors
 from ..models.base import M
+from ..models.parameters import domains
 from ..samples.representation import Sample
 from ..status import Status
-from .step import TrainState, select
+from .step import RESOLUTION, TrainState, select
 
 
 class Outcome(eqx.Module, Generic[M]):
@@ -41,3 +44,37 @@ def conclude(state: TrainState[M], train: Sample, validation: Sample | None) -> 
         validation_log_likelihood=jnp.nan if validation is None else log_likelihood(model, validation),
         distance=distance(model, train),
     )
+
+
+class Outlook(eqx.Module, Generic[M]):
+    """A look around an estimate: near, by its curvature, and far, by the log-likelihood itself."""
+
+    standard_errors: M  # from the observed information of the train sample; NaN where it is not positive definite
+    # One number per parameter. For one with a lower bound alone, such as a variance, w above it:
+    undetermined: Any  # whether its standard error exceeds w
+    doubled: Any  # whether the log-likelihood is higher at 2 w, all else equal; beyond rounding
+    halved: Any  # likewise at w / 2
+
+
+def look_around(model: M, train: Sample) -> Outlook[M]:
+    """Look around an estimate: a few evaluations more of the train log-likelihood.
+
+    A distance is local. Where a likelihood flattens towards infinity or a wall it falls below any bound at a point
+    that is no maximum: there the standard error exceeds the parameter, and the log-likelihood rises further out.
+    """
+    errors = standard_errors(model, train)
+    leaves, tree = jax.tree.flatten(model)
+    here = log_likelihood(model, train)
+    rounding = RESOLUTION * jnp.finfo(here.dtype).eps * jnp.abs(here)
+    undetermined, doubled, halved = [], [], []
+    for i, (leaf, error, domain) in enumerate(zip(leaves, jax.tree.leaves(errors), domains(model), strict=True)):
+        bounded = math.isfinite(domain.lower) and math.isinf(domain.upper)
+
+        def rises(factor: float, i: int = i, leaf: Any = leaf, lower: float = domain.lower) -> Any:
+            moved = [*leaves[:i], lower + factor * (leaf - lower), *leaves[i + 1 :]]
+            return log_likelihood(jax.tree.unflatten(tree, moved), train) > here + rounding
+
+        undetermined.append(error > leaf - domain.lower if bounded else jnp.zeros_like(error, bool))
+        doubled.append(rises(2.0) if bounded else jnp.asarray(False))
+        halved.append(rises(0.5) if bounded else jnp.asarray(False))
+    return Outlook(errors, undetermined, doubled, halved)

@@ -45,7 +45,7 @@ class StepInfo(eqx.Module, Generic[M]):
 
     model: M  # the parameters that were measured
     train_log_likelihood: Any
-    validation_log_likelihood: Any
+    validation_log_likelihood: Any  # NaN without a validation sample
     gradient: M  # of the mean train log-likelihood
 
 
@@ -162,7 +162,8 @@ def train_step(
         optimizer=select(running, optimizer_state, state.optimizer),
         sense=select(running, sense, state.sense),
     )
-    return following, StepInfo(state.model, train_log_likelihood, measured, gradient)
+    validation_log_likelihood = jnp.full_like(measured, jnp.nan) if held_out is None else measured
+    return following, StepInfo(state.model, train_log_likelihood, validation_log_likelihood, gradient)
 
 
 def _decide(state: TrainState, measured: Any, improved: Any, waited: Any, patience: Any, tolerance: Any) -> Any:

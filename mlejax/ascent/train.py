@@ -7,30 +7,28 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.flatten_util import ravel_pytree
 from tqdm import tqdm
 
 from .. import checks, devices
-from ..likelihood import standard_errors
 from ..models.base import M
-from ..models.parameters import cast, with_dtype
+from ..models.parameters import cast, parameter_names, with_dtype
 from ..results.train import History, TrainResult
 from ..samples.observations import as_observations, check_support
 from ..samples.raw import Observations
-from ..samples.representation import Sample, summarize
+from ..samples.representation import Sample
+from ..samples.representation import summarize as represented
 from ..samples.split import split
 from ..status import Status
 from .optimizers import checked_optimizer
-from .outcome import Outcome, conclude
+from .outcome import Outcome, Outlook, conclude, look_around
+from .pace import Pace
+from .packing import Layout
 from .run import Run, advance, begin
 from .settings import Stopping, checked_rates, rates_of
 from .step import TrainState
 
-FIRST_PIECE = 10_000_000
-"""Observations, or the like in cost, that the first piece of a run may pass over."""
-
-SECONDS_BETWEEN_CHECKS = 0.25
-"""How long compiled code may run before Python looks at Ctrl-C and moves the progress bar."""
+FIRST_CALL = 10_000_000
+"""Observations, or the like in cost, that the first call of compiled code may pass over."""
 
 
 def train(
@@ -46,7 +44,7 @@ def train(
     optimizer: Any = None,
     dtype: Any = np.float64,
     record_every: int = 1,
-    summarise: bool = True,
+    summarize: bool = True,
     progress: bool = True,
 ) -> TrainResult[M]:
     """Train a model on data by gradient ascent on the log-likelihood, with early stopping.
@@ -64,11 +62,12 @@ def train(
         optimizer: an `optax.GradientTransformation` in place of plain ascent; see `train_step`.
         dtype: `float64`, or `float32` for a run that ends when its digits run out. Whatever JAX's own flag says.
         record_every: keep every so many epochs in the history.
-        summarise: whether to look for sufficient statistics; False trains on the raw observations.
+        summarize: whether to look for sufficient statistics; False trains on the raw observations.
         progress: show a progress bar on standard error when the run takes more than a second.
 
     Returns:
-        A `TrainResult`: `.model` is the estimate, `.distance` says in standard errors whether it is a maximum.
+        A `TrainResult`: `.model` is the estimate, `.distance` says in standard errors how far from the maximum it is,
+        `.arrived` whether that is near enough for standard errors, AIC and BIC to mean something.
 
     Raises:
         TypeError, ValueError: an argument is not as described, or the observations are not; it names the value.
@@ -93,13 +92,13 @@ def train(
     check_support(start, values)
     train_values, held_out = split(values, validation_fraction, split_seed)
     with jax.enable_x64(True):
-        train, path = summarize(start, train_values, summarise)
-        validation = summarize(start, held_out, summarise)[0] if len(held_out) else None
+        train, representation = represented(start, train_values, summarize)
+        validation = represented(start, held_out, summarize)[0] if len(held_out) else None
         run = Run(start, rates, stopping, train, validation)
-        state, rows = _ascend(run, dtype, optimizer, record_every, progress)
-        state = cast(state, np.float64)
-        outcome, errors = jax.device_get(_conclude(state, train, validation))
+        state, history = _ascend(run, dtype, optimizer, record_every, progress)
+        outcome, around = jax.device_get(_conclude(cast(state, np.float64), train, validation))
         train, validation = jax.device_get((train, validation))
+    names = np.array(parameter_names(start), object)
     return TrainResult(
         model=_numbers(outcome.model),
         start=_numbers(start),
@@ -110,11 +109,16 @@ def train(
         train_log_likelihood=float(outcome.train_log_likelihood),
         validation_log_likelihood=float(outcome.validation_log_likelihood),
         distance=float(outcome.distance),
-        standard_errors=_numbers(errors),
+        curvature_errors=_numbers(around.standard_errors),
+        undetermined=tuple(names[np.array(around.undetermined)]),
+        rises_doubled=tuple(names[np.array(around.doubled)]),
+        rises_halved=tuple(names[np.array(around.halved)]),
         learning_rate=_numbers(rates),
         count=len(values),
-        path=path,
-        history=_history(rows, int(outcome.epochs), start, record_every),
+        spread=float(np.ptp(values)),
+        dtype=dtype,
+        representation=representation,
+        history=history,
         train=train,
         validation=validation,
     )
@@ -126,35 +130,35 @@ fit = train
 
 def _ascend(
     run: Run[M], dtype: np.dtype, optimizer: Any, record_every: int, progress: bool
-) -> tuple[TrainState[M], np.ndarray]:
-    """Run to the end in pieces of compiled code; the state and the rows of the history."""
+) -> tuple[TrainState[M], History[M]]:
+    """Run to the end in pieces of compiled code; its last state and its history."""
     max_epochs = int(run.stopping.max_epochs)
     # A power of two: another `max_epochs` seldom compiles again.
     capacity = 1 << (-(-max_epochs // record_every) - 1).bit_length()
     samples = run.train
+    layout = Layout(_first_row(run.start))
     run, state, rows = _begin(run, capacity=capacity, dtype=dtype, optimizer=optimizer)
-    # A guess for the first piece: an observation costs about 10 ns and a whole epoch on statistics not much more.
-    piece = max(1, FIRST_PIECE // (len(samples.values) if isinstance(samples, Observations) else 10))
+    # A guess for the first call: an observation costs about 10 ns and a whole epoch on statistics not much more.
+    guess = FIRST_CALL // (len(samples.values) if isinstance(samples, Observations) else 10)
+    pace = Pace(turns=max(1, min(guess, max_epochs)))
     epochs, running = 0, True
     with tqdm(total=max_epochs, unit=" epochs", delay=1, leave=False, disable=not progress) as bar:
         while running:
             began = time.perf_counter()
-            until = min(epochs + piece, max_epochs)
+            until = min(epochs + int(pace.turns), max_epochs)
             state, rows = _advance(state, rows, run, until, record_every=record_every, optimizer=optimizer)
             before, (epochs, status) = epochs, map(int, jax.device_get((state.epoch, state.status)))
-            running, elapsed = status == Status.RUNNING, time.perf_counter() - began
+            running = status == Status.RUNNING
             bar.update(epochs - before)
-            # At most eightfold: the first piece may have been mostly compilation.
-            piece = max(1, int(piece * min(8.0, SECONDS_BETWEEN_CHECKS / elapsed)))
-    return state, np.asarray(rows)
+            pace.learn(time.perf_counter() - began, rounds=1, most=max_epochs)
+    return state, History(*layout.unpack(np.asarray(rows, np.float64)[: -(-epochs // record_every)]))
 
 
 @functools.partial(jax.jit, static_argnames=("capacity", "dtype", "optimizer"))
 def _begin(run: Run[M], *, capacity: int, dtype: np.dtype, optimizer: Any) -> tuple[Run[M], TrainState[M], Any]:
     """The run in its own type, its first state, and an empty history."""
     run = cast(run, dtype)
-    rows = jnp.zeros((capacity, 2 + sum(np.size(leaf) for leaf in jax.tree.leaves(run.start))), dtype)
-    return run, begin(run, optimizer), rows
+    return run, begin(run, optimizer), jnp.zeros((capacity, Layout(_first_row(run.start)).width), dtype)
 
 
 @functools.partial(jax.jit, static_argnames=("record_every", "optimizer"), donate_argnums=(0, 1))
@@ -170,7 +174,8 @@ def _advance(
     def recorded(carry: Any) -> Any:
         state, rows = carry
         following, info = advance(run, state, optimizer)
-        row = jnp.stack([info.train_log_likelihood, info.validation_log_likelihood, *ravel_pytree(info.model)[0]])
+        measured = info.train_log_likelihood, info.validation_log_likelihood, info.model
+        row = Layout.pack((following.epoch, *measured), rows.dtype)
         rows = rows.at[state.epoch // record_every].set(row)
         # A run that ends on the way stays as it is.
         return jax.lax.fori_loop(1, record_every, lambda _, state: advance(run, state, optimizer)[0], following), rows
@@ -178,21 +183,15 @@ def _advance(
     return jax.lax.while_loop(unfinished, recorded, (state, rows))
 
 
+def _first_row(start: M) -> tuple[int, float, float, M]:
+    """Return an example of a row of the history, which lays it out."""
+    return 0, 0.0, 0.0, start
+
+
 @jax.jit
-def _conclude(state: TrainState[M], train: Sample, validation: Sample | None) -> tuple[Outcome[M], M]:
+def _conclude(state: TrainState[M], train: Sample, validation: Sample | None) -> tuple[Outcome[M], Outlook[M]]:
     outcome = conclude(state, train, validation)
-    return outcome, standard_errors(outcome.model, train)
-
-
-def _history(rows: np.ndarray, epochs: int, start: M, record_every: int) -> History[M]:
-    rows = rows[: -(-epochs // record_every)].astype(np.float64)
-    leaves, tree = jax.tree.flatten(start)
-    ends = np.cumsum([2, *(np.size(leaf) for leaf in leaves)])
-    columns = [
-        rows[:, a:b].reshape(len(rows), *np.shape(leaf)) for leaf, a, b in zip(leaves, ends[:-1], ends[1:], strict=True)
-    ]
-    epoch = 1 + record_every * np.arange(len(rows))
-    return History(epoch, rows[:, 0], rows[:, 1], jax.tree.unflatten(tree, columns))
+    return outcome, look_around(outcome.model, train)
 
 
 def _numbers(model: M) -> M:

@@ -23,7 +23,7 @@ def maximum(result: TrainResult) -> tuple[Model, Model, float, bool]:
     if inside and away < 1e-3 and height >= result.train_log_likelihood - 1e-12 * abs(height):
         return peak, errors, max(float(height), result.train_log_likelihood), True
     highest = np.fmax.reduce(result.history.train_log_likelihood, initial=result.train_log_likelihood)
-    return result.model, result.standard_errors, float(highest), False
+    return result.model, result.curvature_errors, float(highest), False
 
 
 @jax.jit
@@ -48,7 +48,7 @@ def density_on(model: Model, grid: np.ndarray) -> np.ndarray:
 def grid_around(result: TrainResult, name: str) -> np.ndarray:
     """Coordinates that hold the whole path and four standard errors about the estimate, inside the domain."""
     domain = dict(zip(parameter_names(result.model), domains(result.model), strict=True))[name]
-    middle, error = parameter_dict(result.model)[name], np.nan_to_num(parameter_dict(result.standard_errors)[name])
+    middle, error = parameter_dict(result.model)[name], np.nan_to_num(parameter_dict(result.curvature_errors)[name])
     about = [value for value in (middle - 4 * error, middle, middle + 4 * error) if domain.contains(value)]
     path = np.append(parameter_dict(result.history.model)[name], about)
     low, high = path.min(), path.max()

@@ -26,6 +26,7 @@ def train_record(result: TrainResult[Any]) -> dict[str, Any]:
         "train_log_likelihood": result.train_log_likelihood,
         "validation_log_likelihood": result.validation_log_likelihood,
         "distance": result.distance,
+        "arrived": result.arrived,
     }
     summary = {
         "model": type(result.model).__name__,
@@ -33,7 +34,8 @@ def train_record(result: TrainResult[Any]) -> dict[str, Any]:
         "log_likelihood": result.log_likelihood,
         "aic": result.aic,
         "bic": result.bic,
-        "data": result.path,
+        "representation": result.representation,
+        "reason": result.reason,
         "learning_rate": _floats(result.learning_rate),
     }
     return {"runs": [run], "summary": summary}

@@ -1,11 +1,15 @@
 """Results as text for a terminal."""
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from ..models import Normal
 from ..models.parameters import parameter_dict
+from ..status import Status
 from .schema import ARRIVED
 from .sweep import SweepResult
 from .train import TrainResult
@@ -33,27 +37,131 @@ def how_far(distance: float) -> str:
 
 
 def train_report(result: TrainResult[Any], closed_form: Any = None) -> str:
-    """What one run found, with standard errors, and beside it the closed form where one is given."""
+    """Return what one run found as text, beside the closed form over all observations where one is given.
+
+    Standard errors, AIC and BIC are those of the observations trained on. Of a run that has not arrived they are not
+    shown: a dash stands in their place, and the last lines say what to do.
+    """
     header = ["parameter", "estimate", "standard error"]
     columns = [parameter_dict(result.model), parameter_dict(result.standard_errors)]
     if closed_form is not None:
-        header.append("closed form")
+        header.append(f"closed form, all {result.count}")
         columns.append(parameter_dict(closed_form))
-    rows = [[name, *(f"{column[name]:.6f}" for column in columns)] for name in columns[0]]
-    validation = result.validation_log_likelihood
-    facts = {
-        "log-likelihood": f"{result.log_likelihood:.4f} over {result.count} observations",
-        "  train": f"{result.train_log_likelihood:.4f}",
-        "  validation": "none held out" if math.isnan(validation) else f"{validation:.4f}",
-        "AIC": f"{result.aic:.4f}",
-        "BIC": f"{result.bic:.4f}",
+    rows = [[name, *(_number(column[name]) for column in columns)] for name in columns[0]]
+    held_out = result.validation is not None
+    of_train = f" over the {int(result.train.count)} observations trained on" if held_out else ""
+    facts = {"log-likelihood": f"{result.log_likelihood:.4f} over {result.count} observations"}
+    if held_out:
+        facts["  train"] = f"{result.train_log_likelihood:.4f}"
+        facts["  validation"] = f"{result.validation_log_likelihood:.4f}"
+    if result.arrived:
+        facts |= {"AIC": f"{result.aic:.4f}{of_train}", "BIC": f"{result.bic:.4f}{of_train}"}
+    facts |= {
         "ended": f"{result.status.name} in epoch {result.epochs}; best in epoch {result.best_epoch}",
         "distance": how_far(result.distance),
-        "data": result.path,
+        "data": result.representation,
     }
     width = max(map(len, facts))
     lines = [f"{name.ljust(width)}  {text}" for name, text in facts.items()]
-    return "\n".join([table(rows, header=header), "", *lines, "", result.status.advice])
+    return "\n".join([table(rows, header=header), "", *lines, "", result.reason])
+
+
+def _number(value: Any) -> str:
+    return "-" if math.isnan(value) else f"{value:.6f}"
+
+
+def train_reason(result: TrainResult[Any]) -> str:
+    """Return sentences on why a run ended, whether it arrived, and, where it did not, what to do."""
+    deciding = "validation" if result.validation is not None else "train"
+    ended = {
+        Status.PATIENCE: f"The {deciding} log-likelihood did not improve for `patience` epochs.",
+        Status.TOLERANCE: f"The {deciding} log-likelihood came within `tolerance` of its best.",
+        Status.MAX_EPOCHS: "The epochs ran out.",
+        Status.PRECISION: f"The {deciding} log-likelihood, a sum in {result.dtype.name}, changed by no more than its "
+        "own rounding, so its digits cannot show further progress.",
+        Status.DIVERGED: "A step left the domain of the parameters or was not finite.",
+    }.get(result.status, result.status.advice)
+    if result.status is Status.OUTSIDE_SUPPORT:
+        return ended
+    return " ".join([ended, *_whether_arrived(result)])
+
+
+def _whether_arrived(result: TrainResult[Any]) -> list[str]:
+    if result.at_infinity:
+        names = ", ".join(result.at_infinity)
+        return [
+            f"Not converged: {names} not determined by these data. The standard error exceeds the estimate and the "
+            "log-likelihood still rises when it is doubled: the maximum may lie at infinity, where a simpler model "
+            "is the limit."
+        ]
+    if result.arrived:
+        despite = ", nevertheless" if result.status is Status.DIVERGED else ""
+        said = [f"Converged{despite}: {how_far(result.distance)} of the train log-likelihood."]
+        if result.undetermined:
+            names = ", ".join(result.undetermined)
+            said.append(f"Not determined by these data: {names}, whose standard error exceeds the estimate.")
+        return said
+    if math.isfinite(result.distance):
+        near = f"{result.distance:.2g} standard error{'' if result.distance == 1 else 's'}"
+        said = [f"Not converged: stopped {near} short of the maximum, so standard errors, AIC and BIC are not given."]
+        return [*said, _what_to_do(result)]
+    said = [
+        "Not converged: the log-likelihood does not curve down around the estimate, so there are no standard errors."
+    ]
+    return [*said, *_why_no_maximum(result)]
+
+
+def _what_to_do(result: TrainResult[Any]) -> str:
+    """Advice to a run that stopped on its way."""
+    more = {
+        Status.PATIENCE: "raise `patience` or the learning rate",
+        Status.TOLERANCE: "lower `tolerance` or raise the learning rate",
+        Status.MAX_EPOCHS: "allow more epochs or choose another learning rate",
+        Status.DIVERGED: "use a smaller learning rate",
+    }
+    if result.status is Status.PRECISION:
+        advice = "use dtype float64" if result.dtype == np.float32 else "raise the learning rate"
+    else:
+        advice = more.get(result.status, "choose another learning rate")
+    if result.validation is not None and result.status in (Status.PATIENCE, Status.TOLERANCE):
+        advice += ", or, where the maximum of the likelihood is wanted, hold nothing out (validation fraction 0)"
+    return f"To arrive, {advice}."
+
+
+SMALLEST_SPREAD, LARGEST_SPREAD = 1e-150, 1e150
+"""Where squares of float64 numbers lose their digits or overflow."""
+
+
+def _why_no_maximum(result: TrainResult[Any]) -> list[str]:
+    """Say what is in the way where the log-likelihood does not curve down, as far as it can be told."""
+    if not SMALLEST_SPREAD < result.spread < LARGEST_SPREAD:
+        return [
+            f"The observations span {result.spread:.2g}, of which a square is beyond the range of float64: divide them "
+            "by a number of that size and train again."
+        ]
+    if pairs := _still_equal(result):
+        return [
+            f"{' and '.join(pairs[0])} began equal and stayed so, as happens where the model is symmetric in them: "
+            "start them at different values."
+        ]
+    if result.rises_halved and result.status is Status.DIVERGED:
+        return [
+            f"The log-likelihood still rises when {result.rises_halved[0]} is halved. Either the run is far from a "
+            "maximum, and a smaller learning rate or a start nearer the data helps; or the log-likelihood grows "
+            "without bound, as where a component collapses onto tied observations, and then no learning rate helps: "
+            "choose another start or a model that rules this out."
+        ]
+    return [_what_to_do(result), "A start nearer the data helps too."]
+
+
+def _still_equal(result: TrainResult[Any]) -> list[tuple[str, str]]:
+    """Pairs of parameters that moved, but were equal at the start and at the end."""
+    start, model = parameter_dict(result.start), parameter_dict(result.model)
+    return [
+        (a, b)
+        for a, b in itertools.combinations(model, 2)
+        if start[a] == start[b] and math.isclose(model[a], model[b], rel_tol=1e-12) and model[a] != start[a]
+    ]
 
 
 def sweep_report(result: SweepResult[Any], most: int = 24) -> str:

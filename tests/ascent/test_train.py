@@ -1,4 +1,6 @@
+import importlib
 import math
+import signal
 
 import jax
 import jax.numpy as jnp
@@ -86,13 +88,43 @@ def test_the_estimate_is_measured(result, small_normal, x64):
     assert result.train_log_likelihood == pytest.approx(exact["log_likelihood"], rel=1e-13)
     assert result.distance == pytest.approx(exact["distance"], rel=1e-9)
     a, b, c = (exact[f"information_{name}"] for name in ("mean", "cross", "variance"))
-    assert result.standard_errors.mean == pytest.approx(math.sqrt(c / (a * c - b * b)), rel=1e-10)
-    assert result.standard_errors.variance == pytest.approx(math.sqrt(a / (a * c - b * b)), rel=1e-10)
+    assert result.curvature_errors.mean == pytest.approx(math.sqrt(c / (a * c - b * b)), rel=1e-10)
+    assert result.curvature_errors.variance == pytest.approx(math.sqrt(a / (a * c - b * b)), rel=1e-10)
     held_out = oracles.exact_normal(small_normal[validation], *leaves(result))["log_likelihood"]
     assert result.validation_log_likelihood == pytest.approx(held_out, rel=1e-13)
     assert result.log_likelihood == pytest.approx(exact["log_likelihood"] + held_out, rel=1e-13)
-    assert result.aic == pytest.approx(4 - 2 * result.log_likelihood, rel=1e-14)
-    assert result.bic == pytest.approx(2 * math.log(200) - 2 * result.log_likelihood, rel=1e-14)
+    assert result.distance > 1
+    assert all(math.isnan(leaf) for leaf in jax.tree.leaves(result.standard_errors))
+    assert math.isnan(result.aic)
+    assert math.isnan(result.bic)
+
+
+def test_a_run_that_arrived_has_standard_errors_and_the_criteria_of_what_it_trained_on(small_normal):
+    result = quick(small_normal, learning_rate=5.0, max_epochs=5000, tolerance=0.0, patience=2000)
+    train, _ = oracles.train_test_indices(200, 0.2, 42)
+    assert result.distance < 0.01
+    exact = oracles.exact_normal(small_normal[train], *leaves(result))
+    mean, variance = oracles.exact_mean_and_variance(small_normal[train])
+    assert result.standard_errors.mean == pytest.approx(math.sqrt(variance / 160), rel=1e-2)
+    assert result.standard_errors.variance == pytest.approx(variance * math.sqrt(2 / 160), rel=1e-2)
+    assert result.aic == pytest.approx(4 - 2 * exact["log_likelihood"], rel=1e-13)
+    assert result.bic == pytest.approx(2 * math.log(160) - 2 * exact["log_likelihood"], rel=1e-13)
+
+
+def test_an_interrupted_run_leaves_things_as_they_were(small_normal, monkeypatch):
+    module = importlib.import_module("mlejax.ascent.train")
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    before, handler = jax.config.jax_enable_x64, signal.getsignal(signal.SIGINT)
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "_advance", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            quick(small_normal)
+    assert jax.config.jax_enable_x64 == before
+    assert signal.getsignal(signal.SIGINT) is handler
+    assert quick(small_normal).epochs == 60
 
 
 def test_what_was_asked_is_kept(result):
@@ -100,7 +132,7 @@ def test_what_was_asked_is_kept(result):
     assert (result.start.mean, result.start.variance) == (6.0, 7.0)
     assert (result.learning_rate.mean, result.learning_rate.variance) == (0.5, 0.5)
     assert result.count == 200
-    assert result.path == "2 sufficient statistics found in Normal.log_prob"
+    assert result.representation == "2 sufficient statistics found in Normal.log_prob"
     assert isinstance(result.train, Summary)
     assert (float(result.train.count), float(result.validation.count)) == (160, 40)
 
@@ -120,9 +152,9 @@ def test_the_history_has_a_row_for_every_so_many_epochs(every, small_normal):
 
 
 def test_raw_observations_give_the_same_run(result, small_normal):
-    raw = quick(small_normal, summarise=False)
+    raw = quick(small_normal, summarize=False)
     assert isinstance(raw.train, Observations)
-    assert raw.path == "raw observations, as asked"
+    assert raw.representation == "raw observations, as asked"
     assert (raw.status, raw.epochs) == (result.status, result.epochs)
     np.testing.assert_allclose(leaves(raw), leaves(result), rtol=1e-12)
 
@@ -134,7 +166,7 @@ def test_without_validation_everything_is_trained_on(small_normal):
     assert result.validation is None
     assert math.isnan(result.validation_log_likelihood)
     assert result.log_likelihood == result.train_log_likelihood
-    np.testing.assert_array_equal(result.history.train_log_likelihood, result.history.validation_log_likelihood)
+    assert np.all(np.isnan(result.history.validation_log_likelihood))
 
 
 def test_another_split_is_another_run(result, small_normal):
@@ -179,8 +211,9 @@ def test_five_lines_of_your_own(x64):
     result = quick(x, Rayleigh(1.0), validation_fraction=0.0, max_epochs=300)
     best = math.sqrt(np.mean(x**2) / 2)
     assert result.parameters == {"scale": pytest.approx(best, rel=1e-5)}  # stopped 1e-8 nats below the maximum
+    assert result.arrived
     assert result.standard_errors.scale == pytest.approx(best / math.sqrt(4 * 500), rel=1e-4)
-    assert result.path == "2 sufficient statistics found in Rayleigh.log_prob"
+    assert result.representation == "2 sufficient statistics found in Rayleigh.log_prob"
     assert float(jax.jit(mlejax.distance)(result.model, x)) == pytest.approx(result.distance, abs=1e-6)
     assert float(jax.jit(mlejax.score)(Rayleigh(best), x).scale) == pytest.approx(0, abs=1e-9)
 
@@ -188,7 +221,7 @@ def test_five_lines_of_your_own(x64):
 def test_a_family_without_sufficient_statistics():
     x = np.random.RandomState(3).weibull(1.5, 300) * 2
     result = quick(x, Weibull(1.0, 1.0), validation_fraction=0.0, max_epochs=2000)
-    assert result.path == "raw observations: `exp` of a value that mixes data and parameters"
+    assert result.representation == "raw observations: `exp` of a value that mixes data and parameters"
     assert isinstance(result.train, Observations)
     assert result.distance < 1e-2
     k, scale = leaves(result)
