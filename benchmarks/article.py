@@ -248,6 +248,7 @@ def jax_run(problem: Problem, summarise: bool) -> common.Case:
 def jax_answer(raw: Any) -> Answer:
     outcome, rows = jax.device_get(raw)
     epochs = int(outcome.epochs)
+    kept = rows if isinstance(rows, mlejax.History) else mlejax.History(*rows.T[:3], outcome.model)
     return Answer(
         mlejax.Status(int(outcome.status)).name,
         epochs,
@@ -256,8 +257,8 @@ def jax_answer(raw: Any) -> Answer:
         float(outcome.model.variance),
         float(outcome.train_log_likelihood),
         float(outcome.validation_log_likelihood),
-        rows[:epochs, 0],
-        rows[:epochs, 1],
+        kept.train_log_likelihood[:epochs],
+        kept.validation_log_likelihood[:epochs],
     )
 
 
