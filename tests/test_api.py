@@ -118,7 +118,7 @@ SWEEP = "axes model status epochs best_epoch train_log_likelihood validation_log
 
 
 def test_fields_that_were_promised():
-    assert set(FIT.split()) <= {*mlejax.TrainResult.__dataclass_fields__}
+    assert set(FIT.split()) <= {*mlejax.TrainResult.__dataclass_fields__, *dir(mlejax.TrainResult)}
     assert set(SWEEP.split()) <= {*mlejax.SweepResult.__dataclass_fields__, *dir(mlejax.SweepResult)}
     assert {"to_xarray", "best", "sel", "summary"} <= {*dir(mlejax.SweepResult)}
     assert [s.name for s in mlejax.Status] == [

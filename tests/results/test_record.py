@@ -43,7 +43,7 @@ def test_json_of_a_sweep(swept, capsys):
     }
     assert read["summary"]["statuses"] == {"PATIENCE": 100, "DIVERGED": 20}
     assert len(read["summary"]["settings"]) == 30
-    assert read["summary"]["made"]["start"] == {"mean": [0.0]}
+    assert read["summary"]["made"]["mlejax"]["settings"] == {"optimizer": "plain ascent"}
 
 
 def test_numbers_that_json_does_not_know_become_null(tmp_path):
