@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-NAMES = ("article", "float32", "epochs", "lanes", "cores", "raw", "peers", "explain", "durability", "scale")
+NAMES = ("reference", "float32", "epochs", "lanes", "cores", "raw", "peers", "explain", "durability", "scale")
 """Modules of this package. Each has a docstring whose first line describes it, `add_arguments(parser)` and
 `main(arguments)`."""
 

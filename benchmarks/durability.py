@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def seconds(rates: int, progress: bool, out: bool) -> float:
-    """One sweep of the article's problem, the whole call."""
+    """One sweep of the reference problem, the whole call."""
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
         mlejax.sweep(

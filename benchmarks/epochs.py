@@ -108,7 +108,7 @@ def batch(
 
 
 class Program:
-    """A batch of runs from the article's start; `advance` them, then look at them.
+    """A batch of runs from the reference problem's start; `advance` them, then look at them.
 
     Args:
         count: so many runs of `batch`.
@@ -593,7 +593,7 @@ def report(record: Mapping[str, Any]) -> str:
     ]
     lines += ["", common.table([compared(name, found) for name, found in record["agreement"].items()])]
     lines += [
-        "The same runs by the article's rule, all to their ends, beside C++ fast-math. Relative differences of the",
+        "The same runs by the reference rule, all to their ends, beside C++ fast-math. Relative differences of the",
         "estimates. The epoch hangs on rounding where log-likelihoods differ by less than their last digits resolve,",
         "as C++ -O3 shows, the same program with other rounding.",
     ]

@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def predicted_and_done(rates: int) -> dict[str, Any]:
-    """Predict a sweep of the article's problem, then run it; drawing and training, without compilation."""
+    """Predict a sweep of the reference problem, then run it; drawing and training, without compilation."""
     settings: Any = {"seeds": range(1000), "learning_rates": np.geomspace(0.001, 1000, rates), "progress": False}
     found = explain(mlejax.Normal(0.0, 1.0), **settings)
     with tempfile.TemporaryDirectory() as folder:

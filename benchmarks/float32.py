@@ -1,4 +1,4 @@
-"""float32 against float64 on the article's problem: where runs end, and what an epoch of a batch costs."""
+"""float32 against float64 on the reference problem: where runs end, and what an epoch of a batch costs."""
 
 import argparse
 import dataclasses
@@ -13,13 +13,13 @@ import mlejax
 from mlejax import devices
 from mlejax.models import parameters
 
-from . import article, common
+from . import common, reference
 
 DTYPES = ("float64", "float32")
 SEEDS = (0, 1, 2, 3, 7, 42, 123)
 
 
-def fates(seeds: Sequence[int], problem: article.Problem) -> list[dict[str, Any]]:
+def fates(seeds: Sequence[int], problem: reference.Problem) -> list[dict[str, Any]]:
     """For every seed of the data and both types: how the run ended, and how far from the maximum."""
     records = []
     for seed in seeds:
@@ -42,10 +42,10 @@ def fates(seeds: Sequence[int], problem: article.Problem) -> list[dict[str, Any]
     return records
 
 
-def batch(problem: article.Problem, dtype: str, lanes: int, epochs: int) -> common.Case:
+def batch(problem: reference.Problem, dtype: str, lanes: int, epochs: int) -> common.Case:
     """`epochs` of `train_step` in a `scan`, vmapped over runs that each have a learning rate and a sample."""
-    start = article.start_of(problem)
-    samples = common.once(article.jax_summarize(problem, True))[1]
+    start = reference.start_of(problem)
+    samples = common.once(reference.jax_summarize(problem, True))[1]
     limits = {"patience": problem.patience, "tolerance": problem.tolerance, "max_epochs": problem.max_epochs}
 
     @jax.jit
@@ -65,7 +65,7 @@ def batch(problem: article.Problem, dtype: str, lanes: int, epochs: int) -> comm
     return common.Case(run)
 
 
-def speed(problem: article.Problem, lanes: int, epochs: int, rounds: int, seconds: float = 0.5) -> dict[str, Any]:
+def speed(problem: reference.Problem, lanes: int, epochs: int, rounds: int, seconds: float = 0.5) -> dict[str, Any]:
     """Seconds per run and epoch of both types, measured in turn."""
     cases = {dtype: batch(problem, dtype, lanes, epochs) for dtype in DTYPES}
     measured = common.measure(cases, rounds=rounds, seconds=seconds)
@@ -102,7 +102,7 @@ def report(record: Mapping[str, Any]) -> str:
         [
             common.table([cells(row) for row in record["results"]]),
             "",
-            "The article's problem, data drawn with each seed. distance: of the estimate from the maximum of the train",
+            "The reference problem, data drawn with each seed. distance: of the estimate from the maximum of the train",
             "likelihood, in standard errors, measured in float64.",
             "",
             common.table(rows),
@@ -122,7 +122,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> None:
     devices.start()
-    problem = article.Problem()
+    problem = reference.Problem()
     record = {
         "benchmark": "float32",
         "environment": common.environment(),

@@ -35,7 +35,7 @@ SLOW = 8.0
 
 @dataclasses.dataclass(frozen=True)
 class Problem:
-    """The sweep: the article's problem for every seed and learning rate."""
+    """The sweep: the reference problem for every seed and learning rate."""
 
     seeds: int = 100
     learning_rates: int = 41

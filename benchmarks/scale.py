@@ -56,7 +56,7 @@ def in_a_process_of_its_own(size: str, folder: Path) -> dict[str, Any]:
 
 
 def sweep_once(seeds: int, rates: int, folder: Path) -> dict[str, Any]:
-    """One sweep of the article's problem, with its store, from a cold start of everything but the imports."""
+    """One sweep of the reference problem, with its store, from a cold start of everything but the imports."""
     import mlejax
 
     mlejax.sweep  # noqa: B018 - the imports are done here

@@ -1,9 +1,9 @@
-"""The article's run: its printed figures, and how much faster it is here than as a NumPy loop, in a few seconds.
+"""The reference problem: its published figures, and how much faster it is here than as a NumPy loop, in seconds.
 
-`mlejax reproduce` and `python -m benchmarks article` are the full versions.
+`mlejax reproduce` and `python -m benchmarks reference` are the full versions.
 """
 
-# %% The article's run: its figures, to the digit
+# %% The reference run: its published figures, to the digit
 import sys
 import time
 from pathlib import Path

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import article, common, durability, float32
+from benchmarks import common, durability, float32, reference
 
-SHORT = article.Problem(observations=2_000, max_epochs=500)
+SHORT = reference.Problem(observations=2_000, max_epochs=500)
 # The best validation log-likelihood, at epoch 118, exceeds its neighbours' by 3e-6 and 2e-5: rounding cannot move it.
 TURNING = dataclasses.replace(SHORT, seed=5, start=(7.0, 7.0), learning_rate=0.5)
 PROBLEMS = [
@@ -21,48 +21,48 @@ PROBLEMS = [
 ]
 
 
-@pytest.fixture(scope="module", params=[("-O3",), article.FAST], ids=["-O3", "fast-math"])
+@pytest.fixture(scope="module", params=[("-O3",), reference.FAST], ids=["-O3", "fast-math"])
 def library(request):
     try:
-        return common.compile_library(article.SOURCE, request.param)[0]
+        return common.compile_library(reference.SOURCE, request.param)[0]
     except common.NoCompilerError as reason:
         pytest.skip(str(reason))
 
 
-def assert_same(answer, reference):
+def assert_same(answer, expected):
     for field in ("status", "epochs", "best_epoch"):
-        assert getattr(answer, field) == getattr(reference, field), field
+        assert getattr(answer, field) == getattr(expected, field), field
     for field in ("mean", "variance", "train_log_likelihood", "validation_log_likelihood"):
-        np.testing.assert_allclose(getattr(answer, field), getattr(reference, field), rtol=1e-9, err_msg=field)
-    assert answer.train_history.shape == (reference.epochs,)
-    assert article.difference(answer, reference) < 1e-12  # sums of 1,600 terms, each to 1e-16
+        np.testing.assert_allclose(getattr(answer, field), getattr(expected, field), rtol=1e-9, err_msg=field)
+    assert answer.train_history.shape == (expected.epochs,)
+    assert reference.difference(answer, expected) < 1e-12  # sums of 1,600 terms, each to 1e-16
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("problem", "status"), PROBLEMS)
 def test_numpy_program_and_mlejax_agree(problem, status):
-    reference = article.numpy_program(problem)
-    assert reference.status == status
-    assert_same(article.fit_answer(common.once(article.jax_fit(problem, True))[1]), reference)
+    expected = reference.numpy_program(problem)
+    assert expected.status == status
+    assert_same(reference.fit_answer(common.once(reference.jax_fit(problem, True))[1]), expected)
 
 
 @pytest.mark.parametrize("summarise", [True, False], ids=["statistics", "raw data"])
-@pytest.mark.parametrize("make", [article.jax_compiled, article.jax_run])
+@pytest.mark.parametrize("make", [reference.jax_compiled, reference.jax_run])
 def test_what_is_timed_is_what_fit_does(make, summarise):
-    answer = article.jax_answer(common.once(make(SHORT, summarise))[1])
-    assert_same(answer, article.fit_answer(common.once(article.jax_fit(SHORT, summarise))[1]))
+    answer = reference.jax_answer(common.once(make(SHORT, summarise))[1])
+    assert_same(answer, reference.fit_answer(common.once(reference.jax_fit(SHORT, summarise))[1]))
 
 
-@pytest.mark.parametrize("make", [article.cpp_observations, article.cpp_statistics])
+@pytest.mark.parametrize("make", [reference.cpp_observations, reference.cpp_statistics])
 @pytest.mark.parametrize(("problem", "status"), PROBLEMS)
 def test_cpp_and_numpy_program_agree(library, make, problem, status):
-    answer = article.cpp_answer(common.once(make(library, problem))[1])
+    answer = reference.cpp_answer(common.once(make(library, problem))[1])
     assert answer.status == status
-    assert_same(answer, article.numpy_program(problem))
+    assert_same(answer, reference.numpy_program(problem))
 
 
 def test_the_estimate_is_the_best_measured():
-    answer = article.numpy_program(TURNING)
+    answer = reference.numpy_program(TURNING)
     assert answer.best_epoch == 1 + np.argmax(answer.validation_history) == answer.epochs - 50
     assert answer.validation_log_likelihood == np.max(answer.validation_history)
 
@@ -73,20 +73,20 @@ def record():
     with pytest.MonkeyPatch.context() as patch:
         # It clears JAX's caches: every other test in this process would compile again.
         patch.setattr(common, "compile_seconds", lambda case: 0.25)
-        rows = article.results(problem, numpy_epochs=20, rounds=1, seconds=0.0)
-    return {"benchmark": "article", "environment": common.environment(), "problem": {}, "results": rows}
+        rows = reference.results(problem, numpy_epochs=20, rounds=1, seconds=0.0)
+    return {"benchmark": "reference", "environment": common.environment(), "problem": {}, "results": rows}
 
 
 def test_record_holds_every_program_in_the_same_terms(record):
     rows = {row["program"]: row for row in record["results"]}
     assert len(rows) == 9
     measured = [row for row in rows.values() if "missing" not in row]
-    keys = {"seconds", "statistics_seconds", "compile_seconds", "times_article", "times_cpp", "status", "epochs"}
+    keys = {"seconds", "statistics_seconds", "compile_seconds", "times_reference", "times_cpp", "status", "epochs"}
     for row in measured:
         assert keys | {"mean", "variance", "train_log_likelihood", "validation_log_likelihood"} <= set(row)
         assert 0 < row["seconds"]["minimum"] <= row["seconds"]["median"] <= row["seconds"]["maximum"]
-    assert rows[article.REFERENCE]["scaled_from_epochs"] == 20
-    assert rows[article.REFERENCE]["times_article"] == 1
+    assert rows[reference.REFERENCE]["scaled_from_epochs"] == 20
+    assert rows[reference.REFERENCE]["times_reference"] == 1
     assert {row["epochs"] for row in measured} == {20, 40}
     assert json.loads(json.dumps(record, allow_nan=False)) == record
 
@@ -101,19 +101,19 @@ def test_record_names_no_host_and_no_folder(record):
 
 
 def test_report_and_chart(record):
-    lines = article.report(record).splitlines()
+    lines = reference.report(record).splitlines()
     assert lines[0].startswith("one run")
     assert len({line.index("MAX_EPOCHS") for line in lines[2:11] if "MAX_EPOCHS" in line}) == 1
     assert any("*" in line and "--full" in line for line in lines)
-    figure = article.chart(record)
+    figure = reference.chart(record)
     assert len(figure.axes[0].patches) == sum("seconds" in row for row in record["results"])
 
 
 def test_rows_without_compiler_say_why(monkeypatch):
     monkeypatch.setattr(common.shutil, "which", lambda name: None)
-    row = article.cpp(SHORT, ("-O3",), article.cpp_observations)
+    row = reference.cpp(SHORT, ("-O3",), reference.cpp_observations)
     assert row.case is None
-    assert article.cells({"program": "C++", "missing": row.note})["status"] == "no c++, g++ or clang++ found"
+    assert reference.cells({"program": "C++", "missing": row.note})["status"] == "no c++, g++ or clang++ found"
     assert common.compiler_version() is None
 
 
@@ -176,9 +176,9 @@ def test_no_argument_lists_the_benchmarks(capsys):
 
 
 def test_json_on_standard_output_stands_alone(capsys, tmp_path):
-    record = {"benchmark": "article", "value": 1}
+    record = {"benchmark": "reference", "value": 1}
     common.write(record, "table", types.SimpleNamespace(json="-", out=tmp_path))
     assert json.loads(capsys.readouterr().out) == record
     common.write(record, "table", types.SimpleNamespace(json=None, out=tmp_path))
     assert capsys.readouterr().out == "table\n"
-    assert json.loads((tmp_path / "article.json").read_text()) == record
+    assert json.loads((tmp_path / "reference.json").read_text()) == record

@@ -1,4 +1,4 @@
-"""One training run of the article's problem: its program, C++ and mlejax side by side."""
+"""One training run of the reference problem: a NumPy program, C++ and mlejax side by side."""
 
 import argparse
 import ctypes
@@ -22,14 +22,14 @@ from mlejax.samples import representation, split
 
 from . import common
 
-SOURCE = Path(__file__).with_name("article.cpp")
+SOURCE = Path(__file__).with_name("reference.cpp")
 FAST = ("-O3", "-march=native", "-ffast-math")
 RESOLUTION = step.RESOLUTION * float(np.finfo(np.float64).eps)
 
 
 @dataclasses.dataclass(frozen=True)
 class Problem:
-    """What is trained on what. The defaults are the article's."""
+    """What is trained on what. The defaults are the reference problem's."""
 
     observations: int = 100_000
     seed: int = 42
@@ -64,11 +64,11 @@ class Answer:
     validation_history: np.ndarray
 
 
-# The article's loop ------------------------------------------------------------------------------------------------
+# The reference loop ------------------------------------------------------------------------------------------------
 
 
 def numpy_program(problem: Problem) -> Answer:
-    """NumPy and SciPy, as the article does it: densities by `scipy.stats`, gradients by hand, all data every epoch."""
+    """NumPy and SciPy: densities by `scipy.stats`, gradients by hand, all data in every epoch."""
     from scipy import stats
 
     train, validation = problem.parts
@@ -307,7 +307,7 @@ class Program:
     note: str = ""
 
 
-REFERENCE, BASELINE = "article (NumPy, SciPy)", "C++ -O3, raw data"
+REFERENCE, BASELINE = "reference (NumPy, SciPy)", "C++ -O3, raw data"
 GOAL = "JAX, statistics: compiled"
 
 
@@ -322,7 +322,7 @@ def programs(problem: Problem, numpy_epochs: int) -> dict[str, Program]:
         "JAX, raw data: compiled": mlejax_program(problem, False, jax_compiled, jax_answer),
         "JAX, raw data: mlejax.train": mlejax_program(problem, False, jax_fit, fit_answer),
         GOAL: mlejax_program(problem, True, jax_compiled, jax_answer, jax_summarize),
-        "JAX, statistics: as fit runs it": mlejax_program(problem, True, jax_run, jax_answer, jax_summarize),
+        "JAX, statistics: as train runs it": mlejax_program(problem, True, jax_run, jax_answer, jax_summarize),
         "JAX, statistics: mlejax.train": mlejax_program(problem, True, jax_fit, fit_answer),
     }
 
@@ -387,11 +387,11 @@ def difference(answer: Answer, reference: Answer) -> float:
 
 
 def add_ratios(records: list[dict[str, Any]]) -> None:
-    """How many times faster than the article's program and than plain C++, from medians of the same call."""
+    """How many times faster than the reference program and than plain C++, from medians of the same call."""
     medians = {r["program"]: r["seconds"]["median"] for r in records if "seconds" in r}
     for record in records:
         if "seconds" in record:
-            for key, other in (("times_article", REFERENCE), ("times_cpp", BASELINE)):
+            for key, other in (("times_reference", REFERENCE), ("times_cpp", BASELINE)):
                 record[key] = medians[other] / record["seconds"]["median"] if other in medians else None
 
 
@@ -405,7 +405,7 @@ def cells(record: Mapping[str, Any]) -> dict[str, str]:
         "one run": record["program"] + (" *" if short else ""),
         "median": common.duration(seconds["median"]),
         "min .. max": f"{common.duration(seconds['minimum'])} .. {common.duration(seconds['maximum'])}",
-        "x article": common.ratio(record["times_article"]),
+        "x reference": common.ratio(record["times_reference"]),
         "x C++": common.ratio(record["times_cpp"]),
         "statistics": common.duration(statistics["median"]) if statistics else "-",
         "compile": common.duration(record["compile_seconds"]),
@@ -425,7 +425,7 @@ def report(record: Mapping[str, Any]) -> str:
     lines = [
         common.table([cells(row) for row in rows]),
         "",
-        "x article, x C++: how many times faster than the first row and than C++ -O3 on raw data, in this call.",
+        "x reference, x C++: how many times faster than the first row and than C++ -O3 on raw data, in this call.",
         "fast-math: -O3 -march=native -ffast-math. statistics: made from the data once, not part of the run (but of",
         "mlejax.train). compile: the C++ compiler, or how much longer the first call of a JAX program takes than the",
         "second.",
@@ -435,7 +435,7 @@ def report(record: Mapping[str, Any]) -> str:
     ]
     if short := rows[0]["scaled_from_epochs"]:
         lines.append(f"* {short} epochs, their time scaled to all epochs; run it whole with --full.")
-    lines.append("The article reports 27.8 s for its program and 1.6 s for C++ -O3, on its author's machine.")
+    lines.append("Published: 27.8 s for the reference program and 1.6 s for C++ -O3, on another machine.")
     return "\n".join([*lines, common.describe(record["environment"])])
 
 
@@ -444,7 +444,7 @@ def chart(record: Mapping[str, Any]) -> Any:
     from matplotlib.figure import Figure
 
     rows = [row for row in record["results"] if "seconds" in row][::-1]
-    colours = {"a": "#8c8c8c", "C": "#4c72b0", "J": "#dd8452"}
+    colours = {"r": "#8c8c8c", "C": "#4c72b0", "J": "#dd8452"}
     figure = Figure(figsize=(8.6, 4.6), layout="constrained")
     axes = figure.subplots()
     medians = np.array([row["seconds"]["median"] for row in rows])
@@ -468,14 +468,14 @@ def chart(record: Mapping[str, Any]) -> Any:
     axes.set_axisbelow(True)
     machine = record["environment"]
     axes.set_title(
-        f"One training run of the article's problem ({machine['cpu']}; JAX {machine['jax']})",
+        f"One training run of the reference problem ({machine['cpu']}; JAX {machine['jax']})",
         fontsize=10.5, loc="left",
     )  # fmt: skip
     return figure
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--full", action="store_true", help="run the article's program whole too (a minute or more)")
+    parser.add_argument("--full", action="store_true", help="run the reference program whole too (a minute or more)")
     parser.add_argument("--numpy-epochs", type=int, default=300, help="without --full (default 300)")
     parser.add_argument("--rounds", type=int, default=5, help="repetitions of everything (default 5)")
 
@@ -486,11 +486,11 @@ def main(arguments: argparse.Namespace) -> None:
     epochs = problem.max_epochs if arguments.full else arguments.numpy_epochs
     rows = results(problem, epochs, arguments.rounds)
     record = {
-        "benchmark": "article",
+        "benchmark": "reference",
         "environment": common.environment(),
         "problem": dataclasses.asdict(problem),
         "results": rows,
     }
     common.write(record, report(record), arguments)
     arguments.out.mkdir(parents=True, exist_ok=True)
-    chart(record).savefig(arguments.out / "article.png", dpi=160)
+    chart(record).savefig(arguments.out / "reference.png", dpi=160)

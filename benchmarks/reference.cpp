@@ -1,6 +1,6 @@
-// The article's training run: gradient ascent on the mean and variance of a normal distribution, with both
+// The reference training run: gradient ascent on the mean and variance of a normal distribution, with both
 // log-likelihood histories and early stopping. Once on the raw observations, once on their sufficient statistics.
-// Called through ctypes by article.py, which mirrors the three structures below.
+// Called through ctypes by reference.py, which mirrors the three structures below.
 
 #include <bit>
 #include <cmath>
