@@ -1,95 +1,318 @@
-"""What autodiff derives from a log-density: mean log-likelihood, score, information, covariance, standard errors."""
+"""What autodiff derives from a log-density: log-likelihood, score, information, covariance, standard errors, distance.
 
-from typing import Any
+Called outside any JAX transformation these functions answer in NumPy float64, whatever JAX's own flag says. Inside one
+(`jit`, `grad`, `vmap`) they answer in the type of what they are given.
+"""
 
+import functools
+from collections.abc import Callable
+from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
+
+import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jax.flatten_util import ravel_pytree
+import numpy as np
+from jax.core import Tracer
+from jaxtyping import Array, ArrayLike, Float
 
+from .models.abilities import HasTypicalObservations
 from .models.base import M, Model
+from .models.parameters import Parameters
 from .samples.raw import Observations
-from .samples.representation import as_sample
+from .samples.representation import Sample, as_sample
+from .samples.summary import Summary
+
+Nats: TypeAlias = Float[Array, ""] | np.float64
+Vector: TypeAlias = Float[Array | np.ndarray, " p"]
+Matrix: TypeAlias = Float[Array | np.ndarray, "p p"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
-def mean_log_likelihood(model: Model, sample: Any) -> Any:
-    """The mean log-density of `sample` per observation, in nats.
+def _in_float64_outside(function: Callable[Concatenate[M, P], R]) -> Callable[Concatenate[M, P], R]:
+    """Compile a function of a model and perhaps a sample, in float64, for calls outside any JAX transformation."""
+
+    @jax.jit
+    def compiled(model: M, *samples: Sample) -> R:
+        return function(model, *samples)  # type: ignore[call-arg]
+
+    @functools.wraps(function)
+    def called(model: M, *samples: P.args, **named: P.kwargs) -> R:
+        given = (*samples, *named.values())
+        traced = any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves((model, given)))
+        # Under `jit` even a constant is traced: that tells where this call stands when its arguments do not.
+        if traced or isinstance(jnp.zeros(()), Tracer):
+            return function(_floating(model, None), *map(as_sample, given))  # type: ignore[call-arg]
+        with jax.enable_x64(True):
+            wide = [_floating(as_sample(sample), np.float64, integers=False) for sample in given]
+            found = jax.device_get(compiled(_floating(model, np.float64), *wide))
+        return jax.tree.map(lambda leaf: np.asarray(leaf)[()], found)
+
+    return called
+
+
+def _floating(tree: R, dtype: Any, integers: bool = True) -> R:
+    """Return a pytree with its numbers in a floating-point type: the given one, or as they are and integers widened."""
+
+    def one(leaf: ArrayLike) -> ArrayLike:
+        found = jnp.result_type(leaf)
+        if jnp.issubdtype(found, jnp.floating):
+            return leaf if dtype is None else jnp.asarray(leaf, dtype)
+        return jnp.asarray(leaf, dtype or float) if integers else leaf
+
+    return jax.tree.map(one, tree)
+
+
+@_in_float64_outside
+def mean_log_likelihood(model: Model, sample: Sample | ArrayLike) -> Nats:
+    """Return the mean log-density of a sample, per observation.
 
     Args:
-        model: parameters, scalar leaves.
+        model: the parameters.
         sample: observations (n,), or a `Summary` of them.
+
+    Returns:
+        A number, in nats.
+
+    Example:
+        >>> import mlejax
+        >>> print(mlejax.mean_log_likelihood(mlejax.Exponential(2.0), [0.5, 1.5]))  # log(2) - 2
+        -1.3068...
     """
     return as_sample(sample).mean_log_prob(model)
 
 
-def log_likelihood(model: Model, sample: Any) -> Any:
-    """The log-likelihood: the sum of the log-densities, in nats. Arguments as `mean_log_likelihood`."""
+@_in_float64_outside
+def log_likelihood(model: Model, sample: Sample | ArrayLike) -> Nats:
+    """Return the log-likelihood: the sum of the log-densities of a sample.
+
+    Args:
+        model: the parameters.
+        sample: observations (n,), or a `Summary` of them.
+
+    Returns:
+        A number, in nats.
+
+    Example:
+        >>> import mlejax
+        >>> print(mlejax.log_likelihood(mlejax.Exponential(2.0), [0.5, 1.5]))  # 2 log(2) - 2 (0.5 + 1.5)
+        -2.6137...
+    """
     sample = as_sample(sample)
     return sample.count * sample.mean_log_prob(model)
 
 
-def score(model: M, sample: Any) -> M:
-    """The gradient of the log-likelihood: a model, its leaves in nats per unit of each parameter."""
-    sample = as_sample(sample)
-    return jax.tree.map(lambda g: sample.count * g, jax.grad(mean_log_likelihood)(model, sample))
+@_in_float64_outside
+def score(model: M, sample: Sample | ArrayLike) -> M:
+    """Return the score: the gradient of the log-likelihood by the parameters.
 
+    Args:
+        model: the parameters.
+        sample: observations (n,), or a `Summary` of them.
 
-def observed_information(model: Model, sample: Any) -> Any:
-    """Minus the Hessian of the log-likelihood: (p, p), parameters in leaf order."""
-    sample = as_sample(sample)
-    flat, unravel = ravel_pytree(jax.tree.map(jnp.asarray, model))
-    return -sample.count * jax.hessian(lambda vector: mean_log_likelihood(unravel(vector), sample))(flat)
+    Returns:
+        A model, each leaf in nats per unit of its parameter.
 
-
-def expected_information(model: Any) -> Any:
-    """The Fisher information of ONE observation, (p, p), for models with `typical_observations`.
-
-    The log-density of such a model has a Hessian quadratic in x, whose expectation is its average over those points.
+    Example:
+        >>> import mlejax
+        >>> mlejax.score(mlejax.Exponential(2.0), [0.5, 1.5])  # n / rate - sum(x)
+        Exponential(rate=-1.0)
     """
+    sample = as_sample(sample)
+    return jax.tree.map(lambda slope: sample.count * slope, jax.grad(mean_log_likelihood)(model, sample))
+
+
+class LocalQuadratic(eqx.Module):
+    """The log-likelihood about a point, to second order; parameters in the order of `Parameters.names`."""
+
+    log_likelihood: Nats
+    score: Vector  # its gradient, in nats per unit of each parameter
+    information: Matrix  # minus its second derivatives
+
+
+@_in_float64_outside
+def local_quadratic(model: Model, sample: Sample | ArrayLike) -> LocalQuadratic:
+    """Return the log-likelihood, its score and the observed information at one point, from one pass over the sample.
+
+    Args:
+        model: the parameters, p numbers in all.
+        sample: observations (n,), or a `Summary` of them.
+
+    Returns:
+        A record with `log_likelihood` (nats), `score` (p,) and `information` (p, p).
+
+    Example:
+        >>> import mlejax
+        >>> here = mlejax.likelihood.local_quadratic(mlejax.Exponential(2.0), [0.5, 1.5])
+        >>> print(here.score, here.information)  # the information is n / rate^2
+        [-1.] [[0.5]]
+    """
+    table, sample = Parameters.of(model), as_sample(sample)
+
+    def slope(vector: Array) -> tuple[Array, tuple[Array, Array]]:
+        mean, gradient = jax.value_and_grad(lambda v: mean_log_likelihood(table.to_model(v), sample))(vector)
+        return gradient, (mean, gradient)
+
+    hessian, (mean, gradient) = jax.jacfwd(slope, has_aux=True)(table.to_vector(model))
+    return LocalQuadratic(sample.count * mean, sample.count * gradient, -sample.count * hessian)
+
+
+@_in_float64_outside
+def observed_information(model: Model, sample: Sample | ArrayLike) -> Matrix:
+    """Return the observed information: minus the matrix of second derivatives of the log-likelihood.
+
+    Args:
+        model: the parameters, p numbers in all.
+        sample: observations (n,), or a `Summary` of them.
+
+    Returns:
+        A matrix (p, p), parameters in leaf order, in nats per product of their units.
+
+    Example:
+        >>> import mlejax
+        >>> print(mlejax.observed_information(mlejax.Exponential(2.0), [0.5, 1.5]))
+        [[0.5]]
+    """
+    return local_quadratic(model, sample).information
+
+
+@_in_float64_outside
+def expected_information(model: Model) -> Matrix:
+    """Return the Fisher information of ONE observation, for a model with `typical_observations`.
+
+    The log-density of such a model has second derivatives that are quadratic in x; their expectation is their average
+    over those points.
+
+    Args:
+        model: the parameters, p numbers in all.
+
+    Returns:
+        A matrix (p, p), parameters in leaf order, in nats per product of their units.
+
+    Raises:
+        TypeError: the model has no `typical_observations`.
+
+    Example:
+        >>> import mlejax
+        >>> print(mlejax.expected_information(mlejax.Normal(0.0, 2.0)).diagonal())  # 1 / v, 1 / (2 v^2)
+        [0.5   0.125]
+    """
+    if not isinstance(model, HasTypicalObservations):
+        raise TypeError(
+            f"{type(model).__name__} has no expected information: it needs a method typical_observations(), as "
+            "Normal has; observed_information serves every model"
+        )
     points = Observations(model.typical_observations())
     return observed_information(model, points) / points.count
 
 
-def covariance(model: Model, sample: Any) -> Any:
-    """The inverse of the observed information, (p, p): the covariance of the estimate when `model` is the maximum."""
+@_in_float64_outside
+def covariance(model: Model, sample: Sample | ArrayLike) -> Matrix:
+    """Return the inverse of the observed information: the covariance of the estimate when `model` is the maximum.
+
+    Args:
+        model: the estimate, p numbers in all.
+        sample: observations (n,), or a `Summary` of them.
+
+    Returns:
+        A matrix (p, p), parameters in leaf order, in products of their units. Not finite where the information is
+        singular.
+
+    Example:
+        >>> import mlejax
+        >>> print(mlejax.covariance(mlejax.Exponential(1.0), [0.5, 1.5]))  # rate^2 / n
+        [[0.5]]
+    """
     information, scale = _scaled(observed_information(model, sample))
     return jnp.linalg.inv(information) * scale[:, None] * scale[None, :]
 
 
-def standard_errors(model: M, sample: Any) -> M:
-    """Square roots of the diagonal of `covariance`: a model, each leaf in the unit of its parameter."""
-    _, unravel = ravel_pytree(jax.tree.map(jnp.asarray, model))
-    return unravel(jnp.sqrt(jnp.diagonal(covariance(model, sample))))
-
-
-def robust_standard_errors(model: M, observations: Any) -> M:
-    """Standard errors that hold when the family is wrong: the sandwich of covariance and squared scores.
+@_in_float64_outside
+def standard_errors(model: M, sample: Sample | ArrayLike) -> M:
+    """Return the standard errors of an estimate: square roots of the diagonal of `covariance`.
 
     Args:
         model: the estimate.
-        observations: the raw data, (n,); a summary does not keep the score of every observation.
+        sample: observations (n,), or a `Summary` of them.
+
+    Returns:
+        A model, each leaf in the unit of its parameter. NaN where the log-likelihood curves upward.
+
+    Example:
+        >>> import mlejax
+        >>> mlejax.standard_errors(mlejax.Normal(1.0, 4.0), [-1.0, 3.0])  # sqrt(v / n), sqrt(2 v^2 / n)
+        Normal(mean=1.4142135623730951, variance=4.0)
     """
-    flat, unravel = ravel_pytree(jax.tree.map(jnp.asarray, model))
-    scores = jax.vmap(jax.grad(lambda v, x: unravel(v).log_prob(x)), (None, 0))(flat, jnp.asarray(observations))
-    bread = covariance(model, observations)
-    return unravel(jnp.sqrt(jnp.diagonal(bread @ (scores.T @ scores) @ bread)))
+    return Parameters.of(model).to_model(jnp.sqrt(jnp.diagonal(covariance(model, sample))))
 
 
-def distance(model: Model, sample: Any) -> Any:
-    """How far `model` is from a stationary point of the log-likelihood, in standard errors.
+@_in_float64_outside
+def robust_standard_errors(model: M, observations: Sample | ArrayLike) -> M:
+    """Return standard errors that hold when the family is wrong: the sandwich of covariance and squared scores.
 
-    The Newton decrement, sqrt(score' information^-1 score). Infinite where the information is not positive definite:
-    there the likelihood has no maximum nearby that a standard error could be measured from.
+    Covariance times the sum of the outer products of every observation's score, times covariance.
+
+    Args:
+        model: the estimate.
+        observations: the raw data, (n,).
+
+    Returns:
+        A model, each leaf in the unit of its parameter.
+
+    Raises:
+        TypeError: a `Summary` is given, which does not keep the score of every observation.
+
+    Reference: H. White, Maximum likelihood estimation of misspecified models, Econometrica 50 (1982) 1-25.
+
+    Example:
+        >>> import mlejax
+        >>> mlejax.robust_standard_errors(mlejax.Exponential(1.0), [0.5, 1.5])  # the scores are 0.5 and -0.5
+        Exponential(rate=0.3535533905932738)
     """
-    flat_score, _ = ravel_pytree(score(model, sample))
-    information, scale = _scaled(observed_information(model, sample))
+    sample = as_sample(observations)
+    if isinstance(sample, Summary):
+        raise TypeError("a Summary does not keep the score of every observation; give the observations")
+    table = Parameters.of(model)
+    scores = jax.vmap(jax.grad(lambda v, x: table.to_model(v).log_prob(x)), (None, 0))(
+        table.to_vector(model), sample.values
+    )
+    bread = covariance(model, sample)
+    return table.to_model(jnp.sqrt(jnp.diagonal(bread @ (scores.T @ scores) @ bread)))
+
+
+@_in_float64_outside
+def distance(model: Model, sample: Sample | ArrayLike) -> Nats:
+    """Return how far a model is from a stationary point of the log-likelihood, in standard errors.
+
+    The Newton decrement, sqrt(score' information^-1 score): the length of the step to the top of the local parabola,
+    measured in its own standard errors. Like every local measure it says nothing of what lies further away.
+
+    Args:
+        model: the parameters.
+        sample: observations (n,), or a `Summary` of them.
+
+    Returns:
+        A number of standard errors. Infinite where the information is not positive definite: there the likelihood has
+        no maximum nearby that a standard error could be measured from.
+
+    Reference: S. Boyd and L. Vandenberghe, Convex Optimization (2004), section 9.5.1.
+
+    Example:
+        >>> import mlejax
+        >>> print(mlejax.distance(mlejax.Exponential(2.0), [0.5, 1.5]))  # score -1, information 0.5
+        1.4142...
+    """
+    here = local_quadratic(model, sample)
+    information, scale = _scaled(here.information)
     # Cholesky fails, as NaN, exactly where the matrix is not positive definite.
     factor = jnp.linalg.cholesky(information)
-    half = jax.scipy.linalg.solve_triangular(factor, flat_score * scale, lower=True)
+    half = jax.scipy.linalg.solve_triangular(factor, here.score * scale, lower=True)
     decrement = jnp.sqrt(jnp.sum(half**2))
     return jnp.where(jnp.isnan(decrement), jnp.inf, decrement)
 
 
-def _scaled(information: Any) -> tuple[Any, Any]:
-    """The information with a unit diagonal, and the scale that makes it so: units must not decide the conditioning."""
+def _scaled(information: Matrix) -> tuple[Matrix, Vector]:
+    """Return the information with a unit diagonal, and the scale that makes it so: units must not decide rounding."""
     scale = 1 / jnp.sqrt(jnp.diagonal(information))
     return information * scale[:, None] * scale[None, :], scale

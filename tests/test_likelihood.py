@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import oracles
 import pytest
+import zoo
 
 import mlejax
 from mlejax import Exponential, Model, Normal, Poisson, Weibull, parameter, positive, summarize
@@ -194,3 +195,80 @@ def test_models_batch_under_vmap(samples, x64):
     found = jax.jit(jax.vmap(lambda m: mlejax.log_likelihood(m, samples["summary"])))(grid)
     expected = [oracles.Statistics.of(samples["observations"]).log_likelihood(m, 8.0) for m in np.linspace(5, 9, 5)]
     np.testing.assert_allclose(found, expected, rtol=1e-13)
+
+
+# Outside and inside JAX's transformations ----------------------------------------------------------------------------
+
+OF_A_SAMPLE = ["mean_log_likelihood", "log_likelihood", "score", "observed_information", "covariance",
+               "standard_errors", "robust_standard_errors", "distance"]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OF_A_SAMPLE)
+def test_outside_jax_the_answer_is_numpy_float64_whatever_the_flag(name, samples):
+    assert not jax.config.jax_enable_x64
+    function, model, x = getattr(mlejax, name), Normal(7.0, 8.0), samples["observations"]
+    found = jax.tree.leaves(function(model, x))
+    assert all(isinstance(leaf, np.ndarray | np.float64) and leaf.dtype == np.float64 for leaf in found)
+    with jax.enable_x64(True):
+        expected = jax.tree.leaves(jax.jit(function)(model, x))
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-13)
+    assert not jax.config.jax_enable_x64
+
+
+@pytest.mark.parametrize("name", OF_A_SAMPLE)
+def test_inside_jit_the_answer_has_the_type_of_the_program(name, samples):
+    function, x = getattr(mlejax, name), samples["observations"].astype(np.float32)
+    constant = jax.jit(lambda: function(Normal(7.0, 8.0), x))()
+    for found in (constant, jax.jit(function)(Normal(7.0, 8.0), x)):
+        assert {leaf.dtype for leaf in jax.tree.leaves(found)} == {np.dtype(np.float32)}
+
+
+def test_digits_do_not_depend_on_how_an_answer_is_asked_for(samples):
+    x = samples["observations"]
+    exact = oracles.exact_normal(x, 7.0, 8.0)
+    for model in (Normal(7, 8), Normal(7.0, 8.0), Normal(np.float32(7), np.float32(8)), Normal(jnp.array(7.0), 8)):
+        for sample in (x, list(x), samples["summary"], mlejax.Observations(x)):
+            assert mlejax.log_likelihood(model, sample) == pytest.approx(exact["log_likelihood"], rel=1e-13)
+
+
+def test_standard_errors_print_as_numbers(samples):
+    errors = mlejax.standard_errors(Normal(0.0, 4.0), [-2.0, 2.0])
+    assert str(errors) == f"Normal(mean={math.sqrt(2.0)}, variance=4.0)"
+    assert isinstance(errors.mean, float)
+
+
+def test_a_model_of_integers_has_a_score():
+    assert mlejax.score(Exponential(2), [1.0, 2.0]).rate == pytest.approx(2 / 2 - 3, rel=1e-15)
+    with jax.enable_x64(True):
+        assert float(score_of(Exponential(2), jnp.array([1.0, 2.0])).rate) == pytest.approx(-2.0, rel=1e-15)
+
+
+@representation
+def test_value_score_and_information_come_together(which, samples):
+    model, sample = Normal(7.0, 8.0), samples[which]
+    here = mlejax.likelihood.local_quadratic(model, sample)
+    assert here.log_likelihood == pytest.approx(mlejax.log_likelihood(model, sample), rel=1e-15)
+    score = mlejax.score(model, sample)
+    np.testing.assert_allclose(here.score, [score.mean, score.variance], rtol=1e-12)
+    np.testing.assert_allclose(here.information, mlejax.observed_information(model, sample), rtol=1e-14)
+
+
+def test_an_array_of_parameters_has_a_row_for_each_number():
+    rows = np.random.RandomState(0).normal(size=(50, 3))
+    model = zoo.Vector(rows.mean(0))
+    np.testing.assert_allclose(mlejax.observed_information(model, rows), 50 * np.eye(3), atol=1e-12)
+    errors = mlejax.standard_errors(model, rows)
+    np.testing.assert_allclose(errors.mean, np.full(3, 1 / math.sqrt(50)), rtol=1e-13)
+    assert mlejax.distance(model, rows) < 1e-12
+
+
+def test_robust_standard_errors_need_the_observations(samples):
+    with pytest.raises(TypeError, match="a Summary does not keep the score of every observation; give the obser"):
+        mlejax.robust_standard_errors(Normal(7.0, 8.0), samples["summary"])
+
+
+def test_a_family_without_expected_information_says_so():
+    with pytest.raises(TypeError, match=r"Weibull has no expected information: .* observed_information serves every"):
+        mlejax.expected_information(Weibull(1.0, 1.0))
+    assert mlejax.expected_information(Normal(3.0, 4.0)).dtype == np.float64

@@ -6,10 +6,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
-from jax.flatten_util import ravel_pytree
 
 from ..likelihood import expected_information
+from ..models.abilities import HasTypicalObservations
 from ..models.base import Model
+from ..models.parameters import Parameters
 from .sense import LOOK_AHEAD, Optimizer, sense_of
 
 
@@ -31,14 +32,14 @@ def natural_gradient() -> optax.GradientTransformation:
     """
 
     def direction(gradient: Any, model: Any) -> Any:
-        if not hasattr(model, "typical_observations"):
+        if not (isinstance(model, Model) and isinstance(model, HasTypicalObservations)):
             raise TypeError(
                 f"natural_gradient() needs a family of which the expected information is known; "
                 f"{type(model).__name__} has no typical_observations: use another optimizer, such as optax.adam(0.1)"
             )
-        flat, unravel = ravel_pytree(gradient)
+        table = Parameters.of(model)
         factor = jax.scipy.linalg.cho_factor(expected_information(model))
-        return unravel(jax.scipy.linalg.cho_solve(factor, flat))
+        return table.to_model(jax.scipy.linalg.cho_solve(factor, table.to_vector(gradient)))
 
     return optax.stateless(direction)
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from ..likelihood import distance, log_likelihood, standard_errors
 from ..models.base import M
-from ..models.parameters import domains
+from ..models.parameters import Parameters
 from ..samples.representation import Sample
 from ..status import Status
 from .step import RESOLUTION, TrainState, select
@@ -67,7 +67,8 @@ def look_around(model: M, train: Sample) -> Outlook[M]:
     here = log_likelihood(model, train)
     rounding = RESOLUTION * jnp.finfo(here.dtype).eps * jnp.abs(here)
     undetermined, doubled, halved = [], [], []
-    for i, (leaf, error, domain) in enumerate(zip(leaves, jax.tree.leaves(errors), domains(model), strict=True)):
+    rows = zip(leaves, jax.tree.leaves(errors), Parameters.of(model).domains, strict=True)
+    for i, (leaf, error, domain) in enumerate(rows):
         bounded = math.isfinite(domain.lower) and math.isinf(domain.upper)
 
         def rises(factor: float, i: int = i, leaf: Any = leaf, lower: float = domain.lower) -> Any:

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 
 from ..likelihood import mean_log_likelihood
 from ..models.base import M
-from ..models.parameters import inside, per_parameter
+from ..models.parameters import Parameters
 from ..samples.representation import as_sample
 from ..status import Status
 from .optimizers import check_memory
@@ -140,12 +140,13 @@ def train_step(
         # A schedule that warms up from zero does not move at first. Measuring the start again says nothing of how
         # near the maximum is: until the first move no epoch is the best so far.
         counts = (state.best_log_likelihood > -jnp.inf) | _any_moves(direction) | ~_any_moves(gradient)
-    rates = per_parameter(learning_rate, state.model)
+    table = Parameters.of(state.model)
+    rates = table.one_for_each(learning_rate)
     moved = jax.tree.map(lambda p, rate, d: (p + rate * d).astype(p.dtype), state.model, rates, direction)
 
     epoch = state.epoch + 1
     waited = epoch - state.best_epoch
-    healthy = jnp.isfinite(measured) & inside(moved)
+    healthy = jnp.isfinite(measured) & table.inside(moved)
     status = _decide(state, measured, improved, waited, patience, tolerance)
     if max_epochs is not None:
         status = jnp.where((status == Status.RUNNING) & (epoch >= max_epochs), Status.MAX_EPOCHS, status)

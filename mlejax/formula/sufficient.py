@@ -24,7 +24,7 @@ from jax.core import Tracer
 
 from ..models.base import Model
 from ..models.constraints import Domain
-from ..models.parameters import domains
+from ..models.parameters import Parameters
 from .algebra import DATA, PARAMETERS, UNIT, Graph, Monomial, Node, NotSeparable, Value
 from .jaxpr import Branches, SeparableTracer, Undecided, evaluate
 
@@ -170,7 +170,7 @@ def structure_of(model: Model, observation: Any) -> Structure:
     leaves, tree = jax.tree.flatten(model)
     shapes = tuple(np.shape(leaf) for leaf in leaves)
     one = jax.ShapeDtypeStruct(np.shape(observation), np.dtype(observation.dtype))
-    return Structure(tree, shapes, domains(model), one)
+    return Structure(tree, shapes, Parameters.of(model).domains, one)
 
 
 def question(structure: Structure, branches: Branches) -> Question | None:

@@ -1,9 +1,13 @@
 """What a model is: a pytree of its parameters with a `log_prob`. Everything else is derived from these two."""
 
 import abc
+import dataclasses
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
 import equinox as eqx
+import jax
+import numpy as np
+from jax.core import Tracer
 
 from .support import Support, numbers
 
@@ -35,6 +39,18 @@ class Model(eqx.Module):
     @abc.abstractmethod
     def log_prob(self, x: Any) -> Any:
         """The log-density (or log-probability) of ONE observation `x`, a scalar, in nats."""
+
+    def __repr__(self) -> str:
+        values = (f"{field.name}={_shown(getattr(self, field.name))}" for field in dataclasses.fields(self))
+        return f"{type(self).__name__}({', '.join(values)})"
+
+
+def _shown(value: Any) -> str:
+    """Return a single number as it is written, anything else in short."""
+    if isinstance(value, Model):
+        return repr(value)
+    number = isinstance(value, np.generic | np.ndarray | jax.Array) and not isinstance(value, Tracer)
+    return str(value) if number and not np.ndim(value) else eqx.tree_pformat(value)
 
 
 M = TypeVar("M", bound=Model)

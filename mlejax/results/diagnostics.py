@@ -6,11 +6,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.flatten_util import ravel_pytree
 
 from .. import likelihood
 from ..models.base import Model
-from ..models.parameters import domains, parameter_dict, parameter_names
+from ..models.parameters import Parameters, parameter_dict, parameter_names
 from ..samples.summary import Summary
 from .train import TrainResult
 
@@ -19,7 +18,7 @@ def maximum(result: TrainResult) -> tuple[Model, Model, float, bool]:
     """The maximum of the train log-likelihood, the standard errors there, its height in nats; and if it was found."""
     with jax.enable_x64(True):
         peak, errors, height, away = jax.device_get(_newton(result.model, result.train))
-    inside = all(np.all(d.contains(leaf)) for d, leaf in zip(domains(peak), jax.tree.leaves(peak), strict=True))
+    inside = Parameters.of(peak).inside(peak)
     if inside and away < 1e-3 and height >= result.train_log_likelihood - 1e-12 * abs(height):
         return peak, errors, max(float(height), result.train_log_likelihood), True
     highest = np.fmax.reduce(result.history.train_log_likelihood, initial=result.train_log_likelihood)
@@ -28,13 +27,13 @@ def maximum(result: TrainResult) -> tuple[Model, Model, float, bool]:
 
 @jax.jit
 def _newton(model: Model, sample: Any) -> tuple[Model, Model, Any, Any]:
-    flat, unravel = ravel_pytree(jax.tree.map(jnp.asarray, model))
+    table = Parameters.of(model)
 
-    def step(_: Any, flat: Any) -> Any:
-        uphill, _ = ravel_pytree(likelihood.score(unravel(flat), sample))
-        return flat + jnp.linalg.solve(likelihood.observed_information(unravel(flat), sample), uphill)
+    def step(_: Any, vector: Any) -> Any:
+        here = likelihood.local_quadratic(table.to_model(vector), sample)
+        return vector + jnp.linalg.solve(here.information, here.score)
 
-    peak = unravel(jax.lax.fori_loop(0, 6, step, flat))
+    peak = table.to_model(jax.lax.fori_loop(0, 6, step, table.to_vector(model)))
     errors = likelihood.standard_errors(peak, sample)
     return peak, errors, likelihood.log_likelihood(peak, sample), likelihood.distance(peak, sample)
 
@@ -47,7 +46,8 @@ def density_on(model: Model, grid: np.ndarray) -> np.ndarray:
 
 def grid_around(result: TrainResult, name: str) -> np.ndarray:
     """Coordinates that hold the whole path and four standard errors about the estimate, inside the domain."""
-    domain = dict(zip(parameter_names(result.model), domains(result.model), strict=True))[name]
+    table = Parameters.of(result.model)
+    domain = table.domains[table.names.index(name)]
     middle, error = parameter_dict(result.model)[name], np.nan_to_num(parameter_dict(result.curvature_errors)[name])
     about = [value for value in (middle - 4 * error, middle, middle + 4 * error) if domain.contains(value)]
     path = np.append(parameter_dict(result.history.model)[name], about)
@@ -64,12 +64,13 @@ def heights_over(result: TrainResult, chosen: tuple[str, ...], x: np.ndarray, y:
     where = [parameter_names(result.model).index(name) for name in chosen]
     raw = 1.0 if isinstance(result.train, Summary) else float(result.train.count)
     with jax.enable_x64(True):
-        flat, unravel = ravel_pytree(jax.tree.map(jnp.asarray, result.model))
+        table = Parameters.of(result.model)
+        vector = table.to_vector(result.model)
 
         @jax.jit
         def over(points: Any, sample: Any) -> Any:
             def height(point: Any) -> Any:
-                return likelihood.log_likelihood(unravel(flat.at[jnp.array(where)].set(point)), sample)
+                return likelihood.log_likelihood(table.to_model(vector.at[jnp.array(where)].set(point)), sample)
 
             return jax.lax.map(height, points, batch_size=max(1, int(min(4e6 / raw, len(points)))))
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..models.base import M, Model
-from ..models.parameters import domains
+from ..models.parameters import Parameters
 from .raw import Observations
 from .summary import Summary, accurate_mean
 
@@ -19,14 +19,14 @@ AGREEMENT = 1e-11
 def check_points(model: M) -> M:
     """The start and a few other points of the domain around it, the same ones every time: leaves (4, ...)."""
     random = np.random.RandomState(0)
-    leaves, tree = jax.tree.flatten(model)
+    table = Parameters.of(model)
     moved = [
         domain.from_real(
             domain.to_real(leaf) + np.stack([np.zeros(np.shape(leaf)), *random.normal(size=(3, *np.shape(leaf)))])
         )
-        for leaf, domain in zip(leaves, domains(model), strict=True)
+        for leaf, domain in zip(jax.tree.leaves(model), table.domains, strict=True)
     ]
-    return jax.tree.unflatten(tree, moved)
+    return table.tree.unflatten(moved)
 
 
 @jax.jit

@@ -1,7 +1,8 @@
-"""Names, domains, types and starting values of the parameters of a model."""
+"""The table of a model's parameters, and their types and starting values."""
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -16,7 +17,7 @@ from mlejax import (
     real,
     unit_interval,
 )
-from mlejax.models.parameters import domains, parameter_dict, parameter_names, with_dtype
+from mlejax.models.parameters import Parameters, cast, parameter_dict, parameter_names, with_dtype
 
 
 def test_a_model_is_a_pytree_of_its_parameters_by_name():
@@ -24,7 +25,7 @@ def test_a_model_is_a_pytree_of_its_parameters_by_name():
     names = ("weight", "first_mean", "first_variance", "second_mean", "second_variance")
     assert parameter_names(model) == names
     assert parameter_dict(model) == dict(zip(names, (0.3, -1.0, 2.25, 2.0, 0.25), strict=True))
-    assert domains(model) == (unit_interval, real, positive, real, positive)
+    assert Parameters.of(model).domains == (unit_interval, real, positive, real, positive)
 
 
 class Nested(Model):
@@ -47,7 +48,7 @@ def test_names_and_domains_reach_into_nested_models_and_containers():
         "weights['b'][1]",
         "rate",
     )
-    assert domains(model) == (real, positive, real, real, real, Domain(-1.0, 1.0))
+    assert Parameters.of(model).domains == (real, positive, real, real, real, Domain(-1.0, 1.0))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -88,3 +89,108 @@ def test_a_model_without_parameters_is_refused():
 
     with pytest.raises(ValueError, match="start: Fixed has no parameters to estimate"):
         with_dtype(Fixed(), np.float64)
+
+
+# The table ------------------------------------------------------------------------------------------------------------
+
+
+class Regression(Model):
+    """Two arrays and a number, one of the arrays in a box of its own."""
+
+    weights: jax.Array
+    box: dict
+    scale: float = parameter(positive)
+    order: int = eqx.field(static=True, default=3)
+
+    def log_prob(self, x):
+        return -jnp.sum(self.weights) * x / self.scale
+
+
+def regression():
+    return Regression(np.arange(6.0).reshape(2, 3), {"a": np.array([7.0, 8.0])}, 9.0)
+
+
+def test_a_table_has_a_row_for_every_leaf_and_counts_numbers():
+    table = Parameters.of(regression())
+    assert table.family == "Regression"
+    assert table.names == ("weights", "box['a']", "scale")
+    assert table.shapes == ((2, 3), (2,), ())
+    assert table.sizes == (6, 2, 1)
+    assert table.size == 9
+    assert table.domains == (real, real, positive)
+
+
+def test_a_table_stands_for_all_models_like_it_and_can_be_a_key():
+    first, second = Parameters.of(Normal(0.0, 1.0)), Parameters.of(Normal(5.0, 7.0))
+    assert first == second
+    assert hash(first) == hash(second)
+    others = [Gamma(1.0, 1.0), Normal(np.zeros(2), 1.0), regression()]
+    assert len({first, *map(Parameters.of, others)}) == 4
+
+
+@pytest.mark.parametrize("batch", [(), (4,), (2, 5)], ids=str)
+def test_vectors_and_models_are_two_views_of_the_same_numbers(batch, x64):
+    table, random = Parameters.of(regression()), np.random.RandomState(0)
+    vectors = random.normal(size=(*batch, 9))
+    model = table.to_model(vectors)
+    assert (model.weights.shape, model.box["a"].shape, model.scale.shape) == ((*batch, 2, 3), (*batch, 2), batch)
+    found = jax.jit(table.to_vector)(model)
+    assert found.dtype == np.float64
+    np.testing.assert_array_equal(found, vectors)
+    np.testing.assert_array_equal(model.weights[..., 1, 2], vectors[..., 5])
+    np.testing.assert_array_equal(model.scale, vectors[..., 8])
+
+
+def test_the_vector_is_in_leaf_order():
+    np.testing.assert_array_equal(Parameters.of(regression()).to_vector(regression()), [0, 1, 2, 3, 4, 5, 7, 8, 9])
+
+
+@pytest.mark.parametrize(
+    ("scale", "expected"), [(1.0, True), (0.0, False), (-1.0, False), (np.inf, False), (np.nan, False)], ids=str
+)
+def test_inside_is_true_of_the_open_domain_alone(scale, expected):
+    table = Parameters.of(regression())
+    model = eqx.tree_at(lambda m: m.scale, regression(), scale)
+    found = jax.jit(table.inside)(model)
+    assert (found.shape, bool(found)) == ((), expected)
+
+
+def test_one_number_of_an_array_outside_is_outside():
+    model = Regression(np.array([[0.0, np.nan]]), {}, 1.0)
+    assert not Parameters.of(model).inside(model)
+
+
+def test_one_value_for_each_parameter():
+    table = Parameters.of(Normal(0.0, 1.0))
+    assert table.one_for_each(0.5) == Normal(0.5, 0.5)
+    assert table.one_for_each(Normal(0.5, 2.0)) == Normal(0.5, 2.0)
+
+
+def test_parameters_by_name_may_have_the_shape_of_a_sweep():
+    table, many = Parameters.of(Normal(0.0, 1.0)), Normal(np.zeros((2, 3)), np.ones((2, 3)))
+    assert {name: leaf.shape for name, leaf in table.by_name(many).items()} == {"mean": (2, 3), "variance": (2, 3)}
+
+
+def test_an_array_is_refused_where_single_numbers_are_asked_for():
+    Parameters.of(Normal(0.0, 1.0)).require_single_numbers()
+    with pytest.raises(ValueError, match=r"Regression.weights has shape \(2, 3\); parameters are single numbers for"):
+        Parameters.of(regression()).require_single_numbers()
+
+
+def test_models_in_a_list_keep_their_domains():
+    class Several(Model):
+        parts: list
+        share: float = parameter(Domain(0.0, 0.5))
+
+        def log_prob(self, x):
+            return self.parts[0].log_prob(x)
+
+    table = Parameters.of(Several([Normal(0.0, 1.0), Gamma(1.0, 1.0)], 0.2))
+    assert table.names == ("parts[0].mean", "parts[0].variance", "parts[1].shape", "parts[1].rate", "share")
+    assert table.domains == (real, positive, positive, positive, Domain(0.0, 0.5))
+
+
+def test_cast_changes_floats_and_leaves_counts(x64):
+    found = cast({"a": np.float32(0.5), "n": np.array([1, 2])}, np.float64)
+    assert found["a"].dtype == np.float64
+    assert found["n"].dtype == np.int64

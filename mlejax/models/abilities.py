@@ -1,0 +1,51 @@
+"""What a model may do besides its log-density. Each is a method; a model that has it can do it."""
+
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Array, Key, Num
+
+
+@runtime_checkable
+class CanSample(Protocol):
+    """A model that can draw observations; needed as the target of a sweep over drawn samples."""
+
+    def sample(self, key: Key[Array, ""], shape: tuple[int, ...]) -> Num[Array, "..."]:
+        """Return independent draws of this shape, with a typed JAX key."""
+        ...
+
+
+@runtime_checkable
+class HasClosedForm(Protocol):
+    """A family whose maximum of the likelihood has a formula; reports show it beside the estimate."""
+
+    @staticmethod
+    def closed_form(observations: np.ndarray | Sequence[float]) -> "HasClosedForm":
+        """Return the model of highest likelihood for observations (n,)."""
+        ...
+
+
+@runtime_checkable
+class HasTypicalObservations(Protocol):
+    """A family with a few observations that stand for all: its expected information is exact over them.
+
+    The second derivatives of its log-density are quadratic in x, and every expectation of a quadratic is the average
+    over `typical_observations`.
+    """
+
+    def typical_observations(self) -> Num[Array, " m"]:
+        """Return observations (m,) over which the average of any quadratic is its expectation under this model."""
+        ...
+
+
+@runtime_checkable
+class CanDrawClosedForm(HasTypicalObservations, Protocol):
+    """A family of which the closed form of a sample can be drawn without the sample.
+
+    `typical_observations` of that closed form have the same sufficient statistics, per observation, as the sample.
+    """
+
+    def draw_closed_form(self, key: Key[Array, ""], count: int) -> HasTypicalObservations:
+        """Return the closed form of a sample of `count` draws, exact in distribution."""
+        ...
