@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import math
 import os
 import warnings
 from collections.abc import Callable, Mapping
@@ -17,7 +18,7 @@ from ..results import record, text
 from ..results.schema import ARRIVED
 from ..samples.files import read_column
 from ..status import Status
-from .numbers import geometric
+from .numbers import MOST_RUNS, geometric
 from .output import Answer, UsageError, folder
 from .signals import INTERRUPTS
 
@@ -189,6 +190,9 @@ def _check_sweep(options: argparse.Namespace) -> None:
             f"--process-id must be from 0 to {options.num_processes - 1}, one below --num-processes; "
             f"got {options.process_id}"
         )
+    rates = (options.learning_rates, options.learning_rate_mean, options.learning_rate_variance)
+    if (runs := math.prod(len(values) for values in (options.seeds, *rates) if values is not None)) > MOST_RUNS:
+        raise UsageError(f"{runs:,} runs are asked for; at most {MOST_RUNS:,} are possible in one sweep")
     folder(options.out, make=False)
 
 

@@ -6,17 +6,13 @@ import re
 from typing import TYPE_CHECKING
 
 from ..samples import cells
+from ..samples.cells import shown
 
 if TYPE_CHECKING:
     import numpy as np
 
-MOST_SEEDS, MOST_RATES = 100_000_000, 1_000_000
-"""Values that one option may ask for."""
-
-
-def shown(text: str) -> str:
-    """Return an argument in quotes for a message: not too long, and bytes that are not UTF-8 as they were given."""
-    return cells.shown(text.encode(errors="surrogateescape").decode(errors="backslashreplace"))
+MOST_SEEDS, MOST_RATES, MOST_RUNS = 100_000_000, 1_000_000, 10_000_000_000
+"""Values that one option may ask for, and runs of a sweep."""
 
 
 def number(text: str) -> float:

@@ -5,7 +5,8 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from .numbers import address, at_least_one, geometric, number, path, shown, whole, whole_numbers
+from ..samples.cells import shown
+from .numbers import address, at_least_one, geometric, number, path, whole, whole_numbers
 
 FORMATS = ("png", "svg", "pdf")
 TABLES = ("csv", "parquet", "netcdf")

@@ -58,8 +58,8 @@ def listed(names: list[str]) -> str:
 
 
 def shown(text: str) -> str:
-    """Return what a person wrote, in quotes, shortened where it is long, for a message."""
-    return repr(shortened(text))
+    """Return what a person wrote, in quotes, for a message: shortened, and bytes that are no text as hexadecimal."""
+    return re.sub(r"\\udc([89a-f][0-9a-f])", r"\\x\1", repr(shortened(text)))
 
 
 def shortened(text: str) -> str:

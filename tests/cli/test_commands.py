@@ -1,0 +1,96 @@
+"""What the commands do: what they print, the files they write, and the exit status."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import mlejax
+from mlejax.cli import main as cli
+
+SWEEP = ["sweep", "--seeds", "0:2", "--learning-rates", "0.1:1:2", "--observations", "300", "--max-epochs", "50"]
+
+
+@pytest.mark.slow
+def test_fit(run, heights, tmp_path):
+    file, x = heights
+    status, out, _ = run("fit", file, "--column", "cm", "--validation-fraction", "0", "--out", tmp_path / "f")
+    assert status == 0
+    assert out.startswith(f"120 observations from {file}")
+    mean = next(line.split() for line in out.splitlines() if line.startswith("mean"))
+    assert mean[1] == mean[3] == f"{np.mean(x):.6f}"  # the natural gradient arrives, whatever the unit
+    pictures = out.splitlines()[-1].removeprefix("pictures: ").split(", ")
+    assert len(pictures) == 3
+    assert all(Path(picture).read_bytes().startswith(b"\x89PNG") for picture in pictures)
+
+
+def test_train_with_a_learning_rate_is_plain_ascent(run, heights):
+    file, _ = heights
+    arguments = ("--learning-rate", "0.1", "--max-epochs", "20", "--json", "-", "--start-mean", "100")
+    status, out, err = run("train", file, "--column", "2", *arguments)
+    assert status == 1  # it has not arrived, and says so
+    assert err.startswith("mlejax train: the estimate has not arrived: not at a maximum")
+    read = json.loads(out)
+    assert read["summary"]["learning_rate"] == {"mean": 0.1, "variance": 0.1}
+    assert read["runs"][0]["epochs"] == 20
+    assert read["runs"][0]["status"] == "MAX_EPOCHS"
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("swept") / "atlas"
+    assert cli.main([*SWEEP, "--out", str(folder), "--json", str(folder.parent / "all.json")]) == 0
+    return folder
+
+
+def test_sweep(swept, run):
+    read = json.loads((swept.parent / "all.json").read_text())
+    assert set(read) == {"runs", "summary"}
+    assert [(r["seed"], r["learning_rate"]) for r in read["runs"]] == [(0, 0.1), (0, 1.0), (1, 0.1), (1, 1.0)]
+    assert set(read["runs"][0]) == {
+        "seed", "learning_rate", "mean", "variance", "status", "epochs", "best_epoch", "train_log_likelihood",
+        "validation_log_likelihood", "distance",
+    }  # fmt: skip
+    assert read["runs"][0]["status"] in mlejax.Status.__members__
+    assert read["summary"]["runs"] == 4
+    assert (swept / "zarr.json").exists()
+    assert list(swept.glob("*.png"))
+
+
+def test_sweep_again_goes_on_and_prints_the_report(swept, run):
+    status, out, err = run(*SWEEP, "--out", swept)
+    assert status == 0
+    assert "4 runs: " in out
+    assert f"results: {swept} (xarray.open_zarr opens it)" in out
+    assert err == ""  # no bar where there is no terminal
+
+
+def test_json_to_standard_output_is_alone_there(swept, run):
+    status, out, _ = run(*SWEEP, "--out", swept, "--json", "-")
+    assert status == 0
+    assert json.loads(out) == json.loads((swept.parent / "all.json").read_text()) | {
+        "summary": json.loads(out)["summary"]
+    }
+
+
+def test_sweep_with_a_rate_per_parameter_and_a_file(run, heights, tmp_path):
+    file, _ = heights
+    status, out, _ = run(
+        "sweep", "--seeds", "1,5", "--learning-rate-mean", "0.1,0.2", "--file", file, "--column", "cm",
+        "--max-epochs", "20", "--out", tmp_path / "s", "--json", "-",
+    )  # fmt: skip
+    assert status == 0
+    read = json.loads(out)
+    assert [(r["seed"], r["learning_rate.mean"]) for r in read["runs"]] == [(1, 0.1), (1, 0.2), (5, 0.1), (5, 0.2)]
+    assert read["summary"]["made"]["mlejax"]["settings"]["learning_rate.variance"] == 0.1
+    assert read["summary"]["made"]["mlejax"]["settings"]["data"].startswith("120 observations given")
+
+
+def test_plot(swept, run):
+    for old in swept.glob("*.svg"):
+        old.unlink()
+    status, out, _ = run("plot", swept, "--format", "svg")
+    assert status == 0
+    assert out.startswith("pictures: ")
+    assert list(swept.glob("*.svg"))
