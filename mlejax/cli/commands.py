@@ -13,11 +13,13 @@ import jax
 import numpy as np
 
 from .. import devices
-from ..models import Normal
+from ..models import Model, Normal
+from ..models.parameters import with_dtype
 from ..results import record, text
 from ..results.schema import ARRIVED
-from ..samples.files import read_column
-from ..status import Status
+from ..results.sweep import SweepResult
+from ..samples.files import Column, read_column
+from ..samples.observations import check_support
 from .numbers import MOST_RUNS, geometric
 from .output import Answer, UsageError, folder
 from .signals import INTERRUPTS
@@ -57,12 +59,13 @@ def train(options: argparse.Namespace) -> Answer:
     from ..ascent.optimizers import natural_gradient
     from ..ascent.train import train as run_train
 
-    column = read_column(options.file, options.column, options.delimiter)
+    start = with_dtype(Normal(options.start_mean, options.start_variance), np.float64)
+    column = _read(options, start)
     out = folder(options.out)
     use_compilation_cache()
     natural = options.learning_rate is None
     result = run_train(
-        Normal(options.start_mean, options.start_variance),
+        start,
         column.values,
         validation_fraction=options.validation_fraction,
         split_seed=options.split_seed,
@@ -124,7 +127,7 @@ def plot(options: argparse.Namespace) -> Answer:
     from ..store.load import load
 
     result = load(options.directory)
-    pictures = _draw_sweep(result, Path(options.directory), options.format)
+    pictures = _draw_sweep(result, folder(options.out or options.directory), options.format)
     return Answer(_unfinished(result) + _pictures(pictures), lambda: record.sweep_record(result))
 
 
@@ -203,9 +206,10 @@ def sweep_arguments(options: argparse.Namespace) -> dict[str, Any]:
         default = np.float64(0.1)
         mean, variance = options.learning_rate_mean, options.learning_rate_variance
         rates = Normal(default if mean is None else mean, default if variance is None else variance)
-    file = options.file and read_column(options.file, options.column, options.delimiter)
+    start = Normal(0.0, 1.0)
+    file = options.file and _read(options, start)
     return {
-        "model": Normal(0.0, 1.0),
+        "model": start,
         "seeds": options.seeds,
         "learning_rates": rates,
         "observations": file.values if file else options.observations or 100_000,
@@ -215,6 +219,13 @@ def sweep_arguments(options: argparse.Namespace) -> dict[str, Any]:
         "tolerance": options.tolerance,
         "dtype": options.dtype,
     }
+
+
+def _read(options: argparse.Namespace, start: Model) -> Column:
+    """Return the column that the options name, after a check that a model gives a density to each of its numbers."""
+    column = read_column(options.file, options.column, options.delimiter)
+    check_support(start, column.values, place=lambda index: f"in {column.place(index)}")
+    return column
 
 
 def _data(options: argparse.Namespace) -> str:
@@ -232,10 +243,11 @@ def _explain(arguments: Mapping[str, Any], options: argparse.Namespace) -> Answe
     return Answer(str(found), lambda: {"runs": [], "summary": dataclasses.asdict(found)})
 
 
-def _unfinished(result: Any) -> str:
+def _unfinished(result: SweepResult) -> str:
     """Return a line about a sweep some of whose runs have not ended; nothing about others."""
-    ended, runs = int(np.sum(result.status != Status.RUNNING)), int(np.size(result.status))
-    return "" if ended == runs else f"unfinished: {ended:,} of {runs:,} runs have ended; the others are blank\n"
+    if result.finished:
+        return ""
+    return f"unfinished: {result.ended:,} of {result.count:,} runs have ended; the others are blank\n"
 
 
 # Figures, devices, directories ----------------------------------------------------------------------------------------
@@ -268,7 +280,11 @@ def _start_devices(options: argparse.Namespace) -> bool:
     devices.start(options.devices)
     cluster = (options.coordinator, options.num_processes, options.process_id)
     if options.distributed or any(part is not None for part in cluster):
-        devices.join(*cluster)
+        try:
+            devices.join(*cluster)
+        except RuntimeError as error:
+            where = options.coordinator or "the cluster that JAX finds"
+            raise UsageError(f"cannot join {where}: {str(error).splitlines()[0]}") from None
         if INTERRUPTS.watching:  # JAX has taken SIGTERM
             INTERRUPTS.watch()
     return devices.first()

@@ -156,7 +156,12 @@ COMMANDS = {
     "plot": Command(
         "redraw the figures of a stored sweep",
         "mlejax plot mlejax-sweep --format pdf",
-        (DIRECTORY, Option("--format", "figure format; default png", choices=FORMATS, default="png"), JSON),
+        (
+            DIRECTORY,
+            Option("--out", "directory for the figures; default DIR", path, "FOLDER"),
+            Option("--format", "figure format; default png", choices=FORMATS, default="png"),
+            JSON,
+        ),
     ),
     "verify": Command(
         "recompute some runs of a stored sweep and compare them bit for bit",

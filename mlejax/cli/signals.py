@@ -25,7 +25,7 @@ PATIENCE = 20.0
 WAITING = ("mlejax", "concurrent", "queue", "threading", "time")
 """Packages in whose lines the exception may be raised."""
 
-WRITING = ("mlejax.store.store", "mlejax.store.layout", "mlejax.store.batches")
+WRITING = ("mlejax.store.batches", "mlejax.store.files")
 """Modules that it never interrupts: a batch is written whole."""
 
 

@@ -3,11 +3,13 @@
 import json
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 
 import mlejax
 from mlejax.cli import main as cli
+from mlejax.sweeps import collect
 
 SWEEP = ["sweep", "--seeds", "0:2", "--learning-rates", "0.1:1:2", "--observations", "300", "--max-epochs", "50"]
 
@@ -94,3 +96,41 @@ def test_plot(swept, run):
     assert status == 0
     assert out.startswith("pictures: ")
     assert list(swept.glob("*.svg"))
+
+
+def test_an_observation_without_a_density_is_named_by_its_line(run, tmp_path):
+    (tmp_path / "a.csv").write_text("cm\n1\n\n2\n1e200\n")
+    status, out, err = run("train", "a.csv")
+    assert (status, out) == (2, "")
+    assert "got log_prob(1e+200) = -inf in a.csv, line 5, column 'cm'" in err
+    status, out, err = run("sweep", "--file", "a.csv", "--out", "s")
+    assert (status, out) == (2, "")
+    assert "in a.csv, line 5, column 'cm'" in err
+
+
+@pytest.fixture(scope="module")
+def unfinished(tmp_path_factory):
+    """A sweep of four runs that was interrupted when the first had ended."""
+    folder = tmp_path_factory.mktemp("unfinished") / "atlas"
+
+    def interrupted(self, ids, outcome):
+        put(self, ids[:1], jax.tree.map(lambda leaf: leaf[:1], outcome))
+        raise KeyboardInterrupt
+
+    put = collect.Collector.put
+    settings = {"seeds": range(2), "learning_rates": [0.5, 1.0], "observations": np.arange(30.0), "max_epochs": 50}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(collect.Collector, "put", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            mlejax.sweep(mlejax.Normal(0.0, 1.0), **settings, out=folder, progress=False)
+    return folder
+
+
+def test_reports_of_an_unfinished_sweep_say_so(run, unfinished, tmp_path):
+    said = "unfinished: 1 of 4 runs have ended; the others are blank\n"
+    status, out, _ = run("plot", unfinished, "--out", tmp_path / "figures")
+    assert (status, out[: len(said)]) == (0, said)
+    assert list((tmp_path / "figures").glob("*.png"))
+    assert not list(unfinished.glob("*.png"))
+    status, out, _ = run("export", unfinished, "--format", "csv", "--out", tmp_path / "t.csv")
+    assert (status, out[: len(said)]) == (0, said)
