@@ -209,7 +209,10 @@ class Collector:
         result = {
             "representation": representation,
             "device": device,
-            "executed_run_epochs": executed + before.get("executed_run_epochs", 0),
+            # At least what the runs took: of a process that was killed it is not known what its idle lanes cost.
+            "executed_run_epochs": max(
+                executed + before.get("executed_run_epochs", 0), int(np.sum(arrays["epochs"], dtype=np.int64))
+            ),
             "information": [x if np.isfinite(x) else None for x in information.ravel().tolist()],  # JSON has no NaN
         }
         if self.store is not None and self.process == 0:
