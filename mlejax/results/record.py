@@ -4,11 +4,8 @@ import dataclasses
 import json
 import math
 import sys
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
-
-import numpy as np
 
 from ..models.parameters import parameter_dict
 from .sweep import SweepResult
@@ -42,19 +39,52 @@ def train_record(result: TrainResult[Any]) -> dict[str, Any]:
 
 
 def sweep_record(result: SweepResult[Any]) -> dict[str, Any]:
-    """All runs of a sweep as JSON: `{"runs": [...], "summary": {...}}`."""
+    """Return all runs of a sweep as JSON has them: `{"runs": ..., "summary": {...}}`.
+
+    Args:
+        result: the sweep.
+
+    Returns:
+        The runs are an iterator, of which `write_json` holds one at a time; the summary says how many have ended.
+    """
     made = {"mlejax": dataclasses.asdict(result.provenance), "attributes": dict(result.attributes)}
-    runs = [result.run(*index).record() for index in np.ndindex(*result.shape)]
-    return {"runs": runs, "summary": result.summary() | {"made": made}}
+    summary = result.summary() | {"ended": result.ended, "finished": result.finished, "made": made}
+    return {"runs": result.records(), "summary": summary}
 
 
 def write_json(record: Mapping[str, Any], file: str) -> None:
-    """Write a record to a file, or to standard output for `-`. Infinite and undefined numbers become null."""
-    text = json.dumps(_finite(record), indent=1, default=lambda value: value.item(), allow_nan=False)
+    """Write a record to a file, or to standard output for `-`, a run at a time.
+
+    Args:
+        record: plain values, or iterators of them. Infinite and undefined numbers become null.
+        file: where to.
+    """
     if file == "-":
-        sys.stdout.write(text + "\n")
-    else:
-        Path(file).write_text(text + "\n")
+        sys.stdout.writelines(_pieces(record))
+        return
+    with open(file, "w") as handle:
+        handle.writelines(_pieces(record))
+
+
+def _pieces(record: Mapping[str, Any]) -> Iterator[str]:
+    """Return the text of a record in pieces."""
+    before = "{"
+    for name, value in record.items():
+        yield f"{before}\n {json.dumps(name)}: "
+        before = ","
+        if isinstance(value, str | Mapping) or not isinstance(value, Iterable):
+            yield _text(value)
+            continue
+        inside = "["
+        for each in value:
+            yield f"{inside}\n  {_text(each)}"
+            inside = ","
+        yield "[]" if inside == "[" else "\n ]"
+    yield "{}\n" if before == "{" else "\n}\n"
+
+
+def _text(value: Any) -> str:
+    return json.dumps(_finite(value), default=lambda value: value.item(), allow_nan=False)
 
 
 def _floats(model: Any) -> dict[str, float]:

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Generic
 
 import equinox as eqx
@@ -14,6 +14,9 @@ from ..models.base import M
 from ..models.parameters import parameter_dict, parameter_names
 from ..status import Status
 from .schema import ARRIVED, COMPUTED_BY, QUANTITIES, variables
+
+RECORDS_TOGETHER = 4096
+"""Runs whose records are made at a time."""
 
 
 class RunResult(eqx.Module, Generic[M]):
@@ -147,6 +150,30 @@ class SweepResult(Generic[M]):
             validation_log_likelihood=float(self.validation_log_likelihood[index]),
             distance=float(self.distance[index]),
         )
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        """Yield every run as a row: its axes, parameters and quantities by name, the status by its name."""
+        columns = self._columns()
+        for first in range(0, self.count, RECORDS_TOGETHER):
+            ids = np.arange(first, min(first + RECORDS_TOGETHER, self.count))
+            places = np.unravel_index(ids, self.shape)
+            block = {name: values[i].tolist() for (name, values), i in zip(self.axes.items(), places, strict=True)}
+            block |= {name: values[first : first + RECORDS_TOGETHER].tolist() for name, values in columns.items()}
+            block["status"] = [Status(value).name for value in block["status"]]
+            for row in zip(*block.values(), strict=True):
+                yield dict(zip(block, row, strict=True))
+
+    def _columns(self) -> dict[str, np.ndarray]:
+        """Return what is kept of every run as columns; the elements of a vector are columns of their own."""
+        columns = {}
+        for name, values in self.arrays.items():
+            flat = values.reshape(self.count, *values.shape[len(self.shape) :])
+            if flat.ndim == 1:
+                columns[name] = flat
+            else:
+                inside = np.ndindex(*flat.shape[1:])
+                columns |= {f"{name}[{','.join(map(str, index))}]": flat[(slice(None), *index)] for index in inside}
+        return columns
 
     def sel(self, **values: Any) -> "SweepResult[M]":
         """The part of the sweep with these values along the named axes, which are dropped.

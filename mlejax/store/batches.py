@@ -118,7 +118,7 @@ def forget(path: Path, layout: Layout, damaged: Mapping[int, str]) -> None:
     status = next(variable for variable in layout.variables if variable.name == "status")
     for number, name in damaged.items():
         kept = next(variable for variable in layout.variables if variable.name == name)
-        for file in {path / layout.chunk(each, number) for each in (status, kept)}:
+        for file in [path / layout.chunk(each, number) for each in (kept, status)]:
             try:
                 if file.is_dir() and not file.is_symlink():
                     file.rmdir()

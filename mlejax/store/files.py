@@ -35,6 +35,8 @@ def write_whole(root: Path, name: str, content: bytes) -> None:
             part.write(content)
             part.flush()
             os.fsync(part.fileno())
+        if file.is_dir() and not file.is_symlink():
+            file.rmdir()  # fails where anything is in it
         os.replace(aside, file)
     except OSError:
         with contextlib.suppress(OSError):

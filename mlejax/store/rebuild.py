@@ -1,6 +1,5 @@
 """What takes the place of a store as a whole: a longer one; and metadata that is written again from the command."""
 
-import contextlib
 import os
 import shutil
 from pathlib import Path
@@ -200,8 +199,6 @@ def rebuild(path: Path, wanted: Layout, description: Description) -> tuple[Layou
             axes[name] = values
         layout = Layout(axes, tuple(map(variable_of, own["variables"])), tuple(own["batch"]))
     for name, content in documents(layout, there).items():  # the group's comes last
-        with contextlib.suppress(OSError):
-            (path / name).rmdir()  # an empty directory in its place
         write_whole(path, name, content)
     return layout, there
 

@@ -7,9 +7,10 @@ import numpy as np
 import oracles
 import pytest
 import xarray
+from jaxtyping import Array, Float
 
 import mlejax
-from mlejax.results.schema import ARRIVED, QUANTITIES
+from mlejax.results.schema import ARRIVED, QUANTITIES, variables
 from mlejax.results.sweep import Provenance
 from mlejax.status import Status
 
@@ -201,3 +202,30 @@ def test_no_limit_is_claimed_where_no_run_came_near_a_maximum(small_normal):
     )
     assert far.distance[0, 0] > 1
     assert far.stability_limit("learning_rate") is None
+
+
+def test_records_are_the_runs_one_by_one(made):
+    assert list(made.records()) == [made.run(*index).record() for index in np.ndindex(made.shape)]
+
+
+def test_a_vector_parameter_has_a_dimension_of_its_own():
+    class Pair(mlejax.Model):
+        w: Float[Array, "..."]
+
+        def log_prob(self, x):
+            return -((x - self.w[0]) ** 2) - self.w[1] ** 2
+
+    kept = {variable.name: variable for variable in variables(Pair(np.zeros(2)))}
+    assert kept["w"].dims == (("w_index", 2),)
+    arrays = {name: variable.blank((3,)) for name, variable in kept.items()}
+    arrays["w"] = np.arange(6.0).reshape(3, 2)
+    result = mlejax.SweepResult({"seed": np.arange(3)}, Pair(np.zeros(2)), arrays, Provenance({}, [{}]))
+    assert result.to_xarray()["w"].dims == ("seed", "w_index")
+    assert [(row["w[0]"], row["w[1]"]) for row in result.records()] == [(0, 1), (2, 3), (4, 5)]
+
+
+@pytest.mark.parametrize("name", ["status", "seed", "learning_rate", "standard_error"])
+def test_a_parameter_that_bears_the_name_of_a_result_is_refused(name):
+    family = type("Odd", (mlejax.Model,), {"__annotations__": {name: float}, "log_prob": lambda self, x: -(x**2)})
+    with pytest.raises(ValueError, match=rf"Odd.{name} bears the name of (a result|an axis) of a sweep"):
+        mlejax.sweep(family(1.0), seeds=[0], learning_rates=[0.1], observations=[1.0, 2.0, 3.0], progress=False)

@@ -90,7 +90,7 @@ def test_an_axis_that_is_lost_is_not_taken_for_a_shorter_sweep(saved, fresh, com
     """The longer sweep cannot say which values the lost axis had; the one that wrote it can."""
     (saved / "seed" / "c" / "0").unlink()
     for repair in (False, True):
-        with pytest.raises(StoreError, match="seed/c/0 is damaged or missing|values of the axis seed are lost"):
+        with pytest.raises(StoreError, match=r"seed/c/0 is damaged or missing|values of the axis seed are lost"):
             sweep(seeds=[*SEEDS, 7], learning_rates=RATES, out=saved, repair=repair)
     assert computed == []
     assert_same_bits(again(saved, repair=True), fresh)

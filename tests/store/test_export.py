@@ -1,5 +1,6 @@
 """`mlejax export`: what other programs read is what the store holds, bit for bit."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -10,7 +11,9 @@ import xarray
 import mlejax
 from mlejax.cli import main as cli
 from mlejax.results.schema import QUANTITIES
+from mlejax.samples.files import TableError
 from mlejax.status import Status
+from mlejax.store.export import write_table
 
 SHAPE = (3, 4, 2)
 
@@ -113,3 +116,29 @@ def test_a_file_that_cannot_be_written(capsys, saved, tmp_path, kind):
 def test_a_directory_without_a_sweep(capsys, tmp_path):
     assert cli.main(["export", str(tmp_path), "--format", "csv"]) == 2
     assert "holds no sweep" in capsys.readouterr().err
+
+
+@pytest.fixture
+def unfinished(saved):
+    """The same results as if four of the runs had not ended."""
+    _, result, _ = saved
+    status = result.status.copy()
+    status[1, :2] = Status.RUNNING
+    return dataclasses.replace(result, arrays={**result.arrays, "status": status})
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_runs_that_have_not_ended_can_be_left_out(unfinished, tmp_path, monkeypatch, kind):
+    monkeypatch.setattr(mlejax.store.export, "ROWS_TOGETHER", 8)  # several blocks
+    read, count = pd.read_csv if kind == "csv" else pd.read_parquet, int(np.prod(SHAPE))
+    assert write_table(unfinished.to_xarray(), kind, tmp_path / "all") == count
+    assert write_table(unfinished.to_xarray(), kind, tmp_path / "ended", finished_only=True) == count - 4
+    whole, ended = read(tmp_path / "all"), read(tmp_path / "ended")
+    pd.testing.assert_frame_equal(ended, whole[whole["status"] != "RUNNING"].reset_index(drop=True))
+    assert len(ended) == count - 4
+
+
+def test_netcdf_keeps_its_grid(unfinished, tmp_path):
+    with pytest.raises(TableError, match="netcdf keeps the grid"):
+        write_table(unfinished.to_xarray(), "netcdf", tmp_path / "table.nc", finished_only=True)
+    assert not list(tmp_path.iterdir())
