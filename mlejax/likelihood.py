@@ -15,6 +15,7 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, ArrayLike, Float
 
+from .formula.jaxpr import as_formula_takes
 from .models.abilities import HasTypicalObservations
 from .models.base import M, Model
 from .models.parameters import Parameters
@@ -275,7 +276,7 @@ def robust_standard_errors(model: M, observations: Sample | ArrayLike) -> M:
         raise TypeError("a Summary does not keep the score of every observation; give the observations")
     table = Parameters.of(model)
     scores = jax.vmap(jax.grad(lambda v, x: table.to_model(v).log_prob(x)), (None, 0))(
-        table.to_vector(model), sample.values
+        table.to_vector(model), as_formula_takes(model, sample.values)
     )
     bread = covariance(model, sample)
     return table.to_model(jnp.sqrt(jnp.diagonal(bread @ (scores.T @ scores) @ bread)))

@@ -59,7 +59,8 @@ class Division:
         self.of_parameters = [node for node in operations if node.kind | PARAMETERS == PARAMETERS]
         self.of_data = [node for node in operations if node.kind | DATA == DATA]
         self.mixed = _needed([node for node in operations if node.kind == MIXED], self.result)
-        met = dict.fromkeys(node for mixed in self.mixed for node in mixed.inputs if not _literal(node))
+        read = (node for mixed in self.mixed for node in mixed.inputs if not _literal(node))
+        met = dict.fromkeys([*read, self.result] if self.result.kind == DATA else read)
         self.derived = [node for node in met if node.kind == DATA and node is not data]
         scalars = [node for node in met if node.kind | PARAMETERS == PARAMETERS]
         self.scalars = [node for node in scalars if node.kind and jnp.issubdtype(node.aval.dtype, jnp.inexact)]

@@ -203,6 +203,14 @@ def separate(structure: Structure, branches: Branches, dtype: np.dtype) -> Suffi
         return _separate(structure, branches, dtype, indicators=False)
     except NotSeparable as reason:
         return reason
+    except Exception as problem:  # of whatever kind: the factoring is an optimisation, and a formula may do without
+        return failure(problem)
+
+
+def failure(problem: Exception) -> NotSeparable:
+    """Return an exception of any other kind as the reason why there is no factored form."""
+    said = str(problem).strip().partition("\n")[0]
+    return NotSeparable(f"factoring the formula raised {type(problem).__name__}: {said}")
 
 
 @functools.lru_cache(maxsize=256)

@@ -33,7 +33,8 @@ def check_points(model: M) -> M:
 def disagreement(model: Model, summary: Summary, observations: Observations) -> Any:
     """The largest difference in value and gradient over a few points, relative to the mean size of their terms.
 
-    What the rounding of the centres may change, in the last place of the mean of the data, does not count.
+    Infinite where the formula has a finite value and the factored form has none. What the rounding of the centres may
+    change, in the last place of the mean of the data, does not count.
     """
     rounding = jnp.finfo(summary.centres.dtype).eps * jnp.abs(summary.centres)
 
@@ -43,10 +44,12 @@ def disagreement(model: Model, summary: Summary, observations: Observations) -> 
 
         each = jax.vmap(jax.value_and_grad(lambda m, x: m.log_prob(x)), (None, 0))(point, observations.values)
         found, slack = (jax.tree.leaves(tree) for tree in jax.jvp(factored, (summary.centres,), (rounding,)))
-        return [
-            jnp.maximum(jnp.abs(accurate_mean(terms) - value) - jnp.abs(free), 0)
-            / (accurate_mean(jnp.abs(terms)) + jnp.finfo(float).tiny)
-            for terms, value, free in zip(jax.tree.leaves(each), found, slack, strict=True)
-        ]
+        return [compare(*three) for three in zip(jax.tree.leaves(each), found, slack, strict=True)]
 
-    return jnp.max(jnp.stack(jax.lax.map(at, check_points(model))))  # NaN, where one occurs
+    def compare(terms: Any, value: Any, free: Any) -> Any:
+        size = accurate_mean(jnp.abs(terms)) + jnp.finfo(float).tiny
+        apart = jnp.maximum(jnp.abs(accurate_mean(terms) - value) - jnp.abs(free), 0) / size
+        apart = jnp.where(jnp.isnan(apart), jnp.inf, apart)
+        return jnp.where(jnp.isfinite(size), apart, 0)  # where the formula itself overflows there is nothing to compare
+
+    return jnp.max(jnp.stack(jax.lax.map(at, check_points(model))))

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Num
 
+from ..formula.jaxpr import as_formula_takes
 from ..models.base import Model
 from ..models.parameters import parameter_dict
 
@@ -65,7 +66,7 @@ def check_support(
         raise ValueError(f"{name} needs {support.rule}; got {values[index]} {place(index)}")
     for start in (model, *starts):
         with jax.enable_x64(True):
-            log_probs = np.asarray(_log_probs(start, jnp.asarray(values)))
+            log_probs = np.asarray(_log_probs(start, as_formula_takes(start, jnp.asarray(values))))
         if log_probs.shape != values.shape:
             raise ValueError(f"{name}.log_prob must return one number; got shape {log_probs.shape[1:]}")
         if not np.all(finite := np.isfinite(log_probs)):
@@ -82,7 +83,8 @@ def admits(start: Model, values: Num[Array, " n"]) -> Bool[Array, ""]:
 
     One sample and one start; for use under `jit` and `vmap`, where `check_support` cannot raise.
     """
-    return jnp.all(start.support.contains(values)) & jnp.all(jnp.isfinite(jax.vmap(start.log_prob)(values)))
+    taken = as_formula_takes(start, values)
+    return jnp.all(start.support.contains(values)) & jnp.all(jnp.isfinite(jax.vmap(start.log_prob)(taken)))
 
 
 @jax.jit

@@ -16,6 +16,7 @@ from jax import lax
 
 from ..formula import divide
 from ..formula.divide import Division
+from ..formula.jaxpr import as_formula_takes
 from ..models.base import Model
 
 
@@ -36,16 +37,18 @@ class Observations(eqx.Module):
 
     def mean_log_prob(self, model: Model) -> Any:
         """The mean log-density per observation, in nats."""
-        structure = divide.structure_of(model, self.values)
+        values = as_formula_takes(model, self.values)
+        structure = divide.structure_of(model, values)
         if (division := divide.divide(structure)) is None:
-            return jnp.mean(jax.vmap(model.log_prob)(self.values))
+            return jnp.mean(jax.vmap(model.log_prob)(values))
         known = structure == self.structure
-        derived = self.derived if known else derived_columns(division, self.values)
-        return mean_log_prob(division, model, self.values, derived)
+        derived = self.derived if known else derived_columns(division, values)
+        return mean_log_prob(division, model, values, derived)
 
 
 def observe(model: Model, values: Any) -> Observations:
     """Observations (n,) with what the formula of `model` needs of the data alone, computed once."""
+    values = as_formula_takes(model, values)
     structure = divide.structure_of(model, values)
     division = divide.divide(structure)
     if division is None:

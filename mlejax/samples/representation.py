@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..formula.algebra import NotSeparable
+from ..formula.jaxpr import as_formula_takes
 from ..models.base import Model
 from .agreement import AGREEMENT, disagreement
 from .raw import Observations, observe
@@ -30,23 +31,27 @@ def summarize(model: Model, values: np.ndarray, factoring: bool = True) -> tuple
         with the data to rounding) and a sentence that says which, and why.
     """
     with jax.enable_x64(True):
+        taken = as_formula_takes(model, values)
+        kept = "; the observations stay whole numbers" if taken.dtype.kind in "iu" else ""
 
-        def raw() -> Observations:
-            return observe(model, jnp.asarray(values))
+        def raw(reason: str) -> tuple[Observations, str]:
+            return observe(model, jnp.asarray(taken)), f"raw observations{reason}{kept}"
 
-        array = jnp.asarray(some_of(values))
         if not factoring:
-            return raw(), "raw observations, as asked"
+            return raw(", as asked")
         try:
-            form = find_form(model, values)
+            form = find_form(model, taken)
+            array = jnp.asarray(some_of(taken))
+            worst = float(disagreement(model, summarize_compiled(form, array)[0], Observations(array)))
+            if worst == np.inf:
+                return raw(": the factored form is infinite or NaN where the formula is finite")
+            if worst > AGREEMENT:
+                return raw(f": the factored form differs from the data by {worst:.1e} of its terms")
+            summary, holds = summarize_all(model, form, taken)
         except NotSeparable as reason:
-            return raw(), f"raw observations: {reason}"
-        worst = float(disagreement(model, summarize_compiled(form, array)[0], Observations(array)))
-        if not worst <= AGREEMENT:
-            return raw(), f"raw observations: the factored form differs from the data by {worst:.1e} of its terms"
-        summary, holds = summarize_all(model, form, values)
+            return raw(f": {reason}")
         if not holds:
-            return raw(), "raw observations: rounding decides which branch of the formula one of them takes"
+            return raw(": rounding decides which branch of the formula one of them takes")
         count = len(summary.centres) + len(summary.averages)
-        path = f"{count} sufficient statistic{'s' if count != 1 else ''} found in {type(model).__name__}.log_prob"
-        return summary, path
+        found = f"{count} sufficient statistic{'s' if count != 1 else ''} found in {type(model).__name__}.log_prob"
+        return summary, found + kept

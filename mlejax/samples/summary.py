@@ -11,8 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..formula.algebra import NotSeparable
-from ..formula.jaxpr import Branches
-from ..formula.sufficient import Form, Question, SufficientForm, question, structure_of
+from ..formula.jaxpr import Branches, as_formula_takes
+from ..formula.sufficient import Form, Question, SufficientForm, failure, question, structure_of
 from ..models.base import Model
 
 LARGE = 1 << 20
@@ -75,16 +75,36 @@ def find_form(model: Model, values: Any) -> Form:
     Raises:
         NotSeparable: with the reason.
     """
+    values = as_formula_takes(model, values)
     structure = structure_of(model, jax.ShapeDtypeStruct((), values.dtype))
     branches: Branches = ()
     while (asked := question(structure, branches)) is not None:
         every, some = _looked_at(asked, values)
         branches += (True if every[0] else None if some[0] else False,)
     form = Form(structure, branches)
+    if (reason := _fault(form)) is not None:
+        raise reason
     separated = form.separated()
     if separated.conditions and not bool(separated.holds(*_looked_at(separated, values))):
         raise NotSeparable("an observation takes a branch of the formula that has no finite value")
     return form
+
+
+@functools.lru_cache(maxsize=256)
+def _fault(form: Form) -> NotSeparable | None:
+    """Return why the factored formula and its gradient cannot be computed; None where they can. Computes nothing."""
+
+    def computed(leaves: Any, values: Any) -> Any:
+        summary, _ = summarize_with(form, values)
+        mean = functools.partial(form.separated().mean_log_prob, centres=summary.centres, averages=summary.averages)
+        return jax.value_and_grad(mean)(leaves)
+
+    leaves = [jax.ShapeDtypeStruct((), np.float64)] * len(form.structure.shapes)
+    try:
+        jax.eval_shape(computed, leaves, jax.ShapeDtypeStruct((2,), form.structure.observation.dtype))
+    except Exception as problem:  # of whatever kind: a formula may do without its factored form
+        return failure(problem)
+    return None
 
 
 def _looked_at(asked: Question | SufficientForm, values: Any) -> tuple[list[bool], list[bool]]:
@@ -107,6 +127,7 @@ def summarize_with(form: Form, values: Any) -> tuple[Summary, Any]:
     Pure, for use under `jit` and `vmap`. A sample that takes other branches has another form: see `find_form`.
     """
     separated = form.separated()
+    values = values.astype(form.structure.observation.dtype)  # whole numbers, as the formula takes them
     u, factors = jax.vmap(separated.observe)(values)
     centres, deviations = [], []
     for function in u:
