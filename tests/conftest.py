@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 jax.config.update("jax_num_cpu_devices", 4)
+jax.config.update("jax_numpy_rank_promotion", "raise")  # shapes that differ are meant, or a mistake
 
 
 def pytest_sessionstart():

@@ -6,6 +6,8 @@ import pytest
 
 from mlejax.ascent import packing
 
+pytestmark = pytest.mark.usefixtures("x64")
+
 
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
 def test_what_is_packed_comes_out_again(dtype):
