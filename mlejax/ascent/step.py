@@ -7,19 +7,27 @@ batches it.
 """
 
 import functools
+import weakref
 from typing import Any, Generic
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.core import Tracer
+from jax.typing import ArrayLike
 
+from .. import checks
 from ..likelihood import mean_log_likelihood
-from ..models.base import M
+from ..models.base import M, Model
 from ..models.parameters import Parameters
-from ..samples.representation import as_sample
+from ..samples.raw import Observations
+from ..samples.representation import Sample, as_sample
+from ..samples.summary import Summary
 from ..status import Status
 from .optimizers import check_memory
-from .sense import sense_of
+from .sense import Optimizer, sense_of
 
 RESOLUTION = 8
 """Rounding errors, in units of the last place, that a log-likelihood evaluated in floating point may carry."""
@@ -49,12 +57,22 @@ class StepInfo(eqx.Module, Generic[M]):
     gradient: M  # of the mean train log-likelihood
 
 
-def init_state(model: M, *, optimizer: Any = None) -> TrainState[M]:
-    """The state before the first epoch.
+def init_state(model: M, *, optimizer: Optimizer | None = None) -> TrainState[M]:
+    """Return the state of a run before its first epoch.
 
     Args:
         model: the start point; its parameters decide the floating-point type of the run.
-        optimizer: an `optax.GradientTransformation`, or None for plain gradient ascent.
+        optimizer: an `optax.GradientTransformation`, the one that `train_step` will be given, or None for plain
+            gradient ascent.
+
+    Returns:
+        A state of which every leaf is an array of its own, so that it may be donated.
+
+    Example:
+        >>> import mlejax
+        >>> state = init_state(mlejax.Normal(0.0, 1.0))
+        >>> int(state.epoch), mlejax.Status(int(state.status)).name
+        (0, 'RUNNING')
     """
 
     # Every leaf is an array of its own, so that a caller may donate the state.
@@ -71,24 +89,23 @@ def init_state(model: M, *, optimizer: Any = None) -> TrainState[M]:
         best_epoch=jnp.array(0, integer),
         epoch=jnp.array(0, integer),
         status=jnp.array(int(Status.RUNNING), integer),
-        optimizer=() if optimizer is None else optimizer.init(copy(model)),
+        optimizer=() if optimizer is None else optimizer.init(copy(model)),  # type: ignore[arg-type]
         sense=() if optimizer is None else jnp.array(0, dtype),
     )
 
 
-@functools.partial(jax.jit, static_argnames=("optimizer",))
 def train_step(
     state: TrainState[M],
-    train: Any,
-    validation: Any,
-    learning_rate: Any,
+    train: Sample | ArrayLike,
+    validation: Sample | ArrayLike | None,
+    learning_rate: ArrayLike | M,
     *,
-    patience: Any = 50,
-    tolerance: Any = 1e-8,
-    max_epochs: Any = None,
-    optimizer: Any = None,
+    patience: ArrayLike = 50,
+    tolerance: ArrayLike = 1e-8,
+    max_epochs: ArrayLike | None = None,
+    optimizer: Optimizer | None = None,
 ) -> tuple[TrainState[M], StepInfo[M]]:
-    """One epoch of one run: measure, move uphill, decide whether to stop. Pure; nothing raises.
+    """Make one epoch of one run: measure, move uphill, decide whether to stop. Compiled, and pure.
 
     theta <- theta + learning_rate * direction, with direction the gradient of the mean train log-likelihood, or what
     `optimizer` makes of it. A run that has ended stays as it is. Works in the floating-point type of `state`.
@@ -108,6 +125,12 @@ def train_step(
     Returns:
         The next state, and what this epoch measured.
 
+    Raises:
+        TypeError: the state was made with another optimizer.
+        ValueError: outside any JAX transformation, where values are known: an observation that is not finite, none at
+            all, or a learning rate that is not positive. Anywhere: observations of a shape that `log_prob` does not
+            turn into one number.
+
     Example:
         Inside your own `jit` and `scan`:
 
@@ -122,8 +145,74 @@ def train_step(
         >>> print(f"{float(state.model.mean):.2f}", info.train_log_likelihood.shape)
         1.00 (600,)
     """
+    check_values("train", train)
+    if validation is not None:
+        check_values("validation", validation)
+    for rate in jax.tree.leaves(learning_rate):
+        if not isinstance(rate, Tracer):
+            checks.positive("learning_rate", rate)
+    return _train_step(
+        state, train, validation, learning_rate,
+        patience=patience, tolerance=tolerance, max_epochs=max_epochs, optimizer=optimizer,
+    )  # fmt: skip
+
+
+_seen_finite: weakref.WeakValueDictionary[int, Array] = weakref.WeakValueDictionary()
+"""Arrays that have been looked through already, by identity: JAX's never change."""
+
+
+def check_values(name: str, sample: Sample | ArrayLike) -> None:
+    """Check observations whose values are known: at least one, and all finite. Tracers and summaries pass.
+
+    Raises:
+        ValueError: naming the sample, the first offending value and its index.
+    """
+    given = sample.values if isinstance(sample, Observations) else sample
+    leaves = jax.tree.leaves(given)
+    if isinstance(given, Summary) or any(isinstance(leaf, Tracer) for leaf in leaves):
+        return
+    if isinstance(given, Array) and _seen_finite.get(id(given)) is given:
+        return
+    array = np.asarray(given)
+    if not array.ndim or not len(array):
+        raise ValueError(f"{name} must hold at least one observation; got shape {array.shape}")
+    if array.dtype.kind == "f" and not np.all(finite := np.isfinite(array)):
+        index = tuple(int(i) for i in np.unravel_index(int(np.argmin(finite)), array.shape))
+        place = ", ".join(map(str, index))
+        raise ValueError(f"{name} must be finite; got {array[index]} at index {place}")
+    if isinstance(given, Array):
+        _seen_finite[id(given)] = given
+
+
+def _check_shape(model: Model, sample: Sample) -> None:
+    """Check that the formula turns one observation into one number."""
+    if isinstance(sample, Observations):
+        one = jax.ShapeDtypeStruct(sample.values.shape[1:], sample.values.dtype)
+        found = jax.eval_shape(lambda model, x: model.log_prob(x), model, one)
+        if found.shape != ():
+            raise ValueError(
+                f"{type(model).__name__}.log_prob must return one number; for one observation, of shape {one.shape}, "
+                f"it returns an array of shape {found.shape}"
+            )
+
+
+@functools.partial(jax.jit, static_argnames=("optimizer",))
+def _train_step(
+    state: TrainState[M],
+    train: Any,
+    validation: Any,
+    learning_rate: Any,
+    *,
+    patience: Any,
+    tolerance: Any,
+    max_epochs: Any,
+    optimizer: Any,
+) -> tuple[TrainState[M], StepInfo[M]]:
     check_memory(optimizer, state.optimizer, state.model)
     sample, held_out = as_sample(train), None if validation is None else as_sample(validation)
+    for part in (sample, held_out):
+        if part is not None:
+            _check_shape(state.model, part)
     dtype = state.best_log_likelihood.dtype
     mean, gradient = jax.value_and_grad(mean_log_likelihood)(state.model, sample)
     train_log_likelihood = (sample.count * mean).astype(dtype)
