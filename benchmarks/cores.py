@@ -11,6 +11,7 @@ from typing import Any
 
 import mlejax
 from mlejax import devices
+from mlejax.article import ARTICLE_TARGET
 
 from . import common, epochs, lanes, peers, workers
 
@@ -32,8 +33,7 @@ class Sweep:
             mlejax.Normal(*epochs.START),
             seeds=range(problem.seeds),
             learning_rates=problem.rates,
-            observations=problem.observations,
-            draw="statistics",
+            observations=mlejax.Draws(ARTICLE_TARGET, problem.observations, by="statistics"),
             max_epochs=problem.max_epochs,
             progress=False,
         )

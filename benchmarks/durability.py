@@ -13,6 +13,7 @@ import numpy as np
 
 import mlejax
 from mlejax import devices
+from mlejax.article import ARTICLE_TARGET
 
 from . import common
 
@@ -40,7 +41,7 @@ def seconds(rates: int, progress: bool, out: bool) -> float:
             mlejax.Normal(0.0, 1.0),
             seeds=range(1000),
             learning_rates=np.geomspace(0.001, 1000, rates),
-            draw="statistics",
+            observations=mlejax.Draws(ARTICLE_TARGET, 100_000, by="statistics"),
             out=Path(folder, "store") if out else None,
             progress=progress,
         )

@@ -18,6 +18,8 @@ import numpy as np
 
 import mlejax
 from mlejax import devices
+from mlejax.ascent.run import Run
+from mlejax.ascent.settings import Stopping
 from mlejax.models.parameters import cast
 from mlejax.samples import representation
 from mlejax.samples.summary import Summary
@@ -285,7 +287,7 @@ def wide(method: Callable[..., Any]) -> Callable[..., Any]:
     return inside
 
 
-def lane_runs(runs: Runs) -> lanes.Run:
+def lane_runs(runs: Runs) -> Run:
     """The same as `mlejax.sweep` gives them to its lanes: through a sample's summary, as found in `log_prob`."""
     start = mlejax.Normal(*map(np.float64, START))
     n = len(runs)
@@ -296,12 +298,10 @@ def lane_runs(runs: Runs) -> lanes.Run:
             raise TypeError(f"expected a centre and an average squared deviation: {path}")
         return dataclasses.replace(found, centres=mean[:, None], averages=variance[:, None], count=np.full(n, count))
 
-    return lanes.Run(
+    return Run(
         start=jax.tree.map(lambda leaf: np.full(n, leaf), start),
         learning_rate=mlejax.Normal(runs.learning_rate, runs.learning_rate),
-        patience=np.full(n, runs.patience),
-        tolerance=np.full(n, runs.tolerance),
-        max_epochs=np.full(n, runs.max_epochs),
+        stopping=Stopping(np.full(n, runs.max_epochs), np.full(n, runs.patience), np.full(n, runs.tolerance)),
         train=summary(runs.train_mean, runs.train_variance, runs.train_count),
         validation=summary(runs.held_out_mean, runs.held_out_variance, runs.held_out_count),
     )
@@ -344,34 +344,36 @@ class Lanes(Program):
 
     @wide
     def reset(self) -> None:
-        self.landed: list[lanes.Landed] = []
+        self.finished: list[lanes.Finished] = []
         self._call(self.full, 0, 1, self.engine.empty(len(self.runs)))
 
     @wide
     def advance(self, epochs: int) -> None:
         rounds, rest = divmod(epochs, self.block)
-        self._call(self.nothing, self.block, rounds, self.flight)
+        self._call(self.nothing, self.block, rounds, self.lanes)
         if rest:
-            self._call(self.nothing, rest, 1, self.flight)
+            self._call(self.nothing, rest, 1, self.lanes)
 
     @wide
-    def _call(self, queue: Any, epochs: int, rounds: int, flight: Any) -> None:
+    def _call(self, queue: Any, epochs: int, rounds: int, state: Any) -> None:
         turns = -(-epochs // self.engine.unroll)  # an epoch too many changes nothing: all runs have ended by then
         limits = lanes.Limits(np.int32(turns), np.int32(rounds), np.int32(0))
-        self.flight, landed = self.program(flight, queue, limits, (None, None))
-        self.landed.append(jax.block_until_ready(landed))
+        self.lanes, finished = self.program(state, queue, limits, (None, None))
+        self.finished.append(jax.block_until_ready(finished))
 
     def answer(self) -> dict[str, np.ndarray]:
-        held, running = np.asarray(self.flight.held), lane_answer(self.flight.lanes.state)
+        held, running = np.asarray(self.lanes.run_ids), lane_answer(self.lanes.lane.state)
         found = {name: np.zeros(len(held)) for name in running}
         for name, values in running.items():
             found[name][held[held >= 0]] = values[held >= 0]
-        for landed in self.landed:
-            n = int(landed.count)
-            ids = np.asarray(landed.ids)[:n]
-            _, model, _, best_epoch, epoch, status = self.engine.end_layout.unpack(np.asarray(landed.rows)[:n])
-            answers = {"status": status, "epochs": epoch, "best_epoch": best_epoch}
-            for name, values in (answers | {"mean": model.mean, "variance": model.variance}).items():
+        for finished in self.finished:
+            n = int(finished.count)
+            ids = np.asarray(finished.ids)[:n]
+            ended = self.engine.end_layout.unpack(np.asarray(finished.rows)[:n])
+            answers = {"status": ended.status, "epochs": ended.epoch, "best_epoch": ended.best_epoch}
+            for name, values in (
+                answers | {"mean": ended.best_model.mean, "variance": ended.best_model.variance}
+            ).items():
                 found[name][ids] = values
         return found
 

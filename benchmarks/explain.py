@@ -10,7 +10,7 @@ import numpy as np
 
 import mlejax
 from mlejax import devices
-from mlejax.sweeps.cost import explain
+from mlejax.article import ARTICLE_TARGET
 
 from . import common
 
@@ -24,11 +24,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def predicted_and_done(rates: int) -> dict[str, Any]:
     """Predict a sweep of the reference problem, then run it; drawing and training, without compilation."""
-    settings: Any = {"seeds": range(1000), "learning_rates": np.geomspace(0.001, 1000, rates), "progress": False}
-    found = explain(mlejax.Normal(0.0, 1.0), **settings)
+    settings: Any = {"seeds": range(1000), "learning_rates": np.geomspace(0.001, 1000, rates)}
+    settings["observations"] = mlejax.Draws(ARTICLE_TARGET, 100_000)
+    spec = mlejax.SweepSpec.checked(mlejax.Normal(0.0, 1.0), **settings)
+    found = mlejax.estimate_cost(spec, progress=False)
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
-        result = mlejax.sweep(mlejax.Normal(0.0, 1.0), out=Path(folder, "store"), **settings)
+        result = mlejax.sweep(mlejax.Normal(0.0, 1.0), out=Path(folder, "store"), **settings, progress=False)
         seconds = time.perf_counter() - began
         size = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
     return {

@@ -12,6 +12,7 @@ import numpy as np
 
 import mlejax
 from mlejax import devices
+from mlejax.article import ARTICLE_TARGET
 
 from . import common, epochs, peers, workers
 
@@ -38,7 +39,7 @@ class Sweep:
                     mlejax.Normal(*epochs.START),
                     seeds=range(problem.seeds),
                     learning_rates=problem.rates,
-                    observations=problem.observations,
+                    observations=mlejax.Draws(ARTICLE_TARGET, problem.observations),
                     max_epochs=problem.max_epochs,
                     progress=False,
                 )

@@ -21,6 +21,7 @@ import optax
 
 import mlejax
 from mlejax import devices
+from mlejax.article import ARTICLE_TARGET
 from mlejax.samples import split
 from mlejax.sweeps import sweep as sweep_module
 
@@ -109,18 +110,18 @@ class Peer:
 
 @contextlib.contextmanager
 def preparations() -> Iterator[list[float]]:
-    """Seconds that calls of `mlejax.sweep` spend on their arguments, on drawing and on summaries, call by call."""
+    """Seconds that calls of `mlejax.sweep` spend on drawing and on summaries, call by call."""
     seconds: list[float] = []
-    prepare = sweep_module.prepare
+    samples_for = sweep_module.samples_for
 
     def timed(*arguments: Any, **named: Any) -> Any:
         began = time.perf_counter()
         try:
-            return prepare(*arguments, **named)
+            return samples_for(*arguments, **named)
         finally:
             seconds.append(time.perf_counter() - began)
 
-    with mock.patch.object(sweep_module, "prepare", timed):
+    with mock.patch.object(sweep_module, "samples_for", timed):
         yield seconds
 
 
@@ -147,8 +148,7 @@ class Sweep(Peer):
             mlejax.Normal(*epochs.START),
             seeds=range(problem.seeds),
             learning_rates=problem.rates,
-            observations=problem.observations,
-            draw="numpy",
+            observations=mlejax.Draws(ARTICLE_TARGET, problem.observations, by="numpy"),
             max_epochs=problem.max_epochs,
             patience=problem.patience,
             tolerance=problem.tolerance,

@@ -58,6 +58,7 @@ def in_a_process_of_its_own(size: str, folder: Path) -> dict[str, Any]:
 def sweep_once(seeds: int, rates: int, folder: Path) -> dict[str, Any]:
     """One sweep of the reference problem, with its store, from a cold start of everything but the imports."""
     import mlejax
+    from mlejax.article import ARTICLE_TARGET
 
     mlejax.sweep  # noqa: B018 - the imports are done here
     imported = resident()
@@ -74,6 +75,7 @@ def sweep_once(seeds: int, rates: int, folder: Path) -> dict[str, Any]:
         mlejax.Normal(0.0, 1.0),
         seeds=range(seeds),
         learning_rates=np.geomspace(*RATES, rates),
+        observations=mlejax.Draws(ARTICLE_TARGET, 100_000),
         out=folder,
         progress=False,
     )

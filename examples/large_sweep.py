@@ -14,7 +14,8 @@ from mlejax.results import text
 picture = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).with_suffix(".png")
 rates = np.geomspace(0.02, 100, 31)
 axes = {
-    "seeds": range(16),  # each a sample of 100,000 draws of its own, from N(7.2, 2.8^2)
+    "seeds": range(16),
+    "observations": mlejax.Draws(mlejax.Normal(7.2, 2.8**2), 100_000),  # a sample of its own for every seed
     "learning_rates": mlejax.Normal(mean=rates, variance=rates),
 }
 

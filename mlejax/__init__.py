@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .samples.sources import Draws
     from .samples.summary import Summary, merge
     from .status import Status
+    from .sweeps.cost import estimate_cost
     from .sweeps.spec import SweepSpec
     from .sweeps.sweep import sweep
 
@@ -72,6 +73,7 @@ _HOME = {
     "samples.sources": ["Draws"],
     "samples.summary": ["Summary", "merge"],
     "status": ["Status"],
+    "sweeps.cost": ["estimate_cost"],
     "sweeps.spec": ["SweepSpec"],
     "sweeps.sweep": ["sweep"],
 }
@@ -105,6 +107,7 @@ __all__ = [
     "Weibull",
     "covariance",
     "distance",
+    "estimate_cost",
     "expected_information",
     "fit",
     "init_state",

@@ -17,8 +17,10 @@ from .results.schema import ARRIVED
 from .results.sweep import SweepResult
 from .results.text import table
 from .results.train import TrainResult
-from .samples.sources import ARTICLE_TARGET
 from .sweeps.sweep import sweep
+
+ARTICLE_TARGET = Normal(7.2, 2.8**2)
+"""The distribution that the reference problem draws from."""
 
 SEED, OBSERVATIONS, LEARNING_RATE = 42, 100_000, 0.1
 START = Normal(0.0, 1.0)

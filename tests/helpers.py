@@ -7,9 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
+import mlejax
 from mlejax.results.schema import QUANTITIES
 
 ROOT = Path(__file__).parents[1]
+
+
+def draws(count, by="jax", **seeds):
+    """Return a source of samples of the reference problem, N(7.2, 2.8^2)."""
+    return mlejax.Draws(mlejax.Normal(7.2, 2.8**2), count, by, **seeds)
 
 
 def arrays(result):

@@ -3,6 +3,7 @@
 import functools
 
 import jax
+from helpers import draws
 
 import mlejax
 from mlejax.sweeps import measure
@@ -10,7 +11,7 @@ from mlejax.sweeps import measure
 SEEDS, RATES = [3, 4, 5, 6], [0.1, 0.2, 0.5, 1.0, 2.0]
 
 sweep = functools.partial(
-    mlejax.sweep, mlejax.Normal(0.0, 1.0), observations=500, max_epochs=400, draw="numpy", progress=False
+    mlejax.sweep, mlejax.Normal(0.0, 1.0), observations=draws(500, "numpy"), max_epochs=400, progress=False
 )
 
 

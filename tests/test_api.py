@@ -15,7 +15,7 @@ MODELS = {
 RUNNING = {"fit", "train", "sweep", "init_state", "train_step", "natural_gradient", "summarize", "merge"}
 RECORDS = {
     "TrainResult", "History", "Observations", "RunResult", "Status", "StepInfo", "Summary", "SweepResult", "TrainState",
-    "Draws", "SweepSpec",
+    "Draws", "SweepSpec", "estimate_cost",
 }  # fmt: skip
 DERIVED = {
     "covariance", "distance", "expected_information", "log_likelihood", "mean_log_likelihood", "observed_information",
@@ -72,7 +72,7 @@ PROMISED = {
         "model": REQUIRED,
         "seeds": REQUIRED,
         "learning_rates": REQUIRED,
-        "observations": 100_000,
+        "observations": None,
         "validation_fraction": 0.2,
         "max_epochs": 10_000,
         "patience": 50,

@@ -16,7 +16,7 @@ class Run(eqx.Module, Generic[M]):
     start: M
     learning_rate: M  # one rate per parameter
     stopping: Stopping
-    train: Sample
+    train: Sample | None  # None where runs that are made together share one: it is put in before they advance
     validation: Sample | None  # None lets the train log-likelihood decide the stop
 
 

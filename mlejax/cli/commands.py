@@ -13,6 +13,7 @@ import jax
 import numpy as np
 
 from .. import devices
+from ..article import ARTICLE_TARGET
 from ..models import Model, Normal
 from ..models.parameters import with_dtype
 from ..results import record, text
@@ -20,6 +21,7 @@ from ..results.schema import ARRIVED
 from ..results.sweep import SweepResult
 from ..samples.files import Column, read_column
 from ..samples.observations import check_support
+from ..samples.sources import Draws
 from .numbers import MOST_RUNS, geometric
 from .output import Answer, UsageError, folder
 from .signals import INTERRUPTS
@@ -208,12 +210,12 @@ def sweep_arguments(options: argparse.Namespace) -> dict[str, Any]:
         rates = Normal(default if mean is None else mean, default if variance is None else variance)
     start = Normal(0.0, 1.0)
     file = options.file and _read(options, start)
+    drawn = Draws(ARTICLE_TARGET, options.observations or 100_000, options.draw or "jax")
     return {
         "model": start,
         "seeds": options.seeds,
         "learning_rates": rates,
-        "observations": file.values if file else options.observations or 100_000,
-        "draw": options.draw or "jax",
+        "observations": file.values if file else drawn,
         "max_epochs": options.max_epochs,
         "patience": options.patience,
         "tolerance": options.tolerance,
@@ -237,9 +239,10 @@ def _data(options: argparse.Namespace) -> str:
 
 
 def _explain(arguments: Mapping[str, Any], options: argparse.Namespace) -> Answer:
-    from ..sweeps.cost import explain
+    from ..sweeps.cost import estimate_cost
+    from ..sweeps.spec import SweepSpec
 
-    found = explain(**arguments, progress=options.progress)
+    found = estimate_cost(SweepSpec.checked(**arguments), progress=options.progress)
     return Answer(str(found), lambda: {"runs": [], "summary": dataclasses.asdict(found)})
 
 

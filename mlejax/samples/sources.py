@@ -18,9 +18,6 @@ from ..models.parameters import parameter_dict, with_dtype
 from .observations import as_observations
 from .split import split, validation_count
 
-ARTICLE_TARGET = Normal(7.2, 2.8**2)
-"""The distribution that the reference problem draws from."""
-
 
 class Parts(NamedTuple):
     """A sample in two parts."""

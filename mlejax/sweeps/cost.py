@@ -1,25 +1,27 @@
 """What a sweep will need, predicted from a short calibration."""
 
 import dataclasses
+import functools
 import math
 import resource
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 import numpy as np
+from jax.sharding import Mesh
 
-from ..devices import describe, tuning
-from ..models import Model
+from .. import devices as local
 from ..models.parameters import parameter_names
 from ..progress import Progress, Tally
 from ..results.schema import QUANTITIES
 from ..results.text import duration
+from ..samples.gather import Samples
 from ..store.layout import batch_shape, encoded
-from .measure import outcomes
-from .prepare import Job, prepare
+from .measure import Measured, Work, samples_for
+from .spec import SweepSpec
 
 FEW_RUNS, MANY_RUNS = 2048, 131_072
 FEW_SEEDS, MANY_SEEDS = 32, 2048
@@ -37,14 +39,14 @@ WORKING_BYTES = 40
 
 
 @dataclasses.dataclass(frozen=True)
-class Explanation:
+class Cost:
     """What a sweep will need."""
 
     runs: int
     batches: int  # of results on disk
     runs_per_batch: int
     devices: str
-    path: str  # how samples are represented, and why
+    representation: str  # of the samples, and why
     run_epochs: float  # useful ones
     executed_run_epochs: float
     drawing_seconds: float
@@ -58,7 +60,7 @@ class Explanation:
         rows = [
             ["runs", f"{self.runs:,} in {self.batches:,} batches of at most {self.runs_per_batch:,}"],
             ["devices", self.devices],
-            ["samples", self.path],
+            ["samples", self.representation],
             ["run-epochs", f"{self.run_epochs:.3g} useful, {self.executed_run_epochs:.3g} executed"],
             ["drawing", duration(self.drawing_seconds)],
             ["training", duration(self.training_seconds)],
@@ -70,45 +72,63 @@ class Explanation:
         return "\n".join(f"{name:<12}{text}" for name, text in rows)
 
 
-def explain(model: Model, *, seeds: Any, progress: bool = True, **arguments: Any) -> Explanation:
-    """Predict what `sweep` with these arguments will need, from some of its runs on some of its seeds.
+def estimate_cost(spec: SweepSpec, *, devices: Sequence[object] | None = None, progress: bool = True) -> Cost:
+    """Predict what a sweep will need, from some of its runs on some of its seeds.
 
     Args:
-        model, seeds, **arguments: as `sweep` takes them, `out` and `repair` excepted.
+        spec: the sweep, from `SweepSpec.checked`.
+        devices: the devices to use; all local ones by default.
         progress: show a progress bar.
+
+    Returns:
+        Run-epochs, seconds, and bytes of memory and disk.
+
+    Example:
+        >>> import mlejax
+        >>> spec = mlejax.SweepSpec.checked(
+        ...     mlejax.Normal(0.0, 1.0), seeds=range(4), learning_rates=[0.5],
+        ...     observations=mlejax.Draws(mlejax.Normal(7.2, 7.84), 100), max_epochs=50,
+        ... )
+        >>> mlejax.estimate_cost(spec, progress=False).runs
+        4
     """
-    seeds, random = np.atleast_1d(np.asarray(seeds)), np.random.default_rng(0)
+    local.start()
+    mesh, axis, random = local.mesh(devices), spec.source.axis, np.random.default_rng(0)
+    seeds = spec.axes[axis]
     some = random.choice(seeds, min(MANY_SEEDS, len(seeds)), replace=False)
-    with Progress(enabled=progress) as bar, jax.enable_x64(True):
-        drawing = _calibrate(
-            lambda n: prepare(model, seeds=np.sort(some[:n]), **arguments, bar=bar), FEW_SEEDS, len(some)
-        )
-        job = drawing.result
-        ids = np.arange(job.plan.count)  # seed by seed: on raw observations the runs of a seed go together
-        if job.data.factored:
-            ids = random.choice(job.plan.count, min(MANY_RUNS, job.plan.count), replace=False)
-        training = _calibrate(lambda n: _run(job, ids[:n], bar), FEW_RUNS if job.data.factored else RAW_RUNS, len(ids))
+    with Progress(enabled=progress) as told, jax.enable_x64(True):
+
+        def draw(count: int) -> tuple[SweepSpec, Samples]:
+            part = spec.with_axes(**{axis: np.sort(some[:count])})
+            return part, samples_for(part, np.arange(part.run_count), mesh, told)
+
+        drawing = _calibrate(draw, FEW_SEEDS, len(some))
+        part, samples = drawing.result
+        ids = np.arange(part.run_count)  # seed by seed: on raw observations the runs of a seed go together
+        stacked = bool(samples.stacks)
+        if stacked:
+            ids = random.choice(part.run_count, min(MANY_RUNS, part.run_count), replace=False)
+        run = functools.partial(_run, part, samples, mesh, told)
+        training = _calibrate(lambda count: run(ids[:count]), FEW_RUNS if stacked else RAW_RUNS, len(ids))
     tally, results = training.result
-    total = job.plan.count // drawing.count * len(seeds)
-    scale = total / training.count
+    scale = spec.run_count / training.count
     # What lanes go through besides useful epochs: half a visit for every run, and their emptying at the end, once.
-    between = tuning(job.mesh.devices.flat[0]).epochs / 2 * training.count
+    between = local.tuning(mesh.devices.flat[0]).epochs / 2 * training.count
     ending = max(0.0, tally.executed - tally.useful - between)
-    shape = (len(seeds), *job.plan.shape[1:])
-    batch = batch_shape(shape)
-    return Explanation(
-        runs=total,
-        batches=math.prod(-(-n // size) for n, size in zip(shape, batch, strict=True)),
+    batch = batch_shape(spec.shape)
+    return Cost(
+        runs=spec.run_count,
+        batches=math.prod(-(-n // size) for n, size in zip(spec.shape, batch, strict=True)),
         runs_per_batch=math.prod(batch),
-        devices=describe(job.mesh),
-        path=job.data.path,
+        devices=local.describe(mesh),
+        representation=samples.representation,
         run_epochs=scale * tally.useful,
         executed_run_epochs=scale * (tally.useful + between) + ending,
         drawing_seconds=drawing.predicted(len(seeds)),
-        training_seconds=training.predicted(total),
+        training_seconds=training.predicted(spec.run_count),
         starting_seconds=drawing.starting + training.starting,
-        memory_bytes=_resident() + total * (_bytes_per_run(job) + WORKING_BYTES),
-        disk_bytes=total * _stored_bytes_per_run(results),
+        memory_bytes=_resident() + spec.run_count * (_bytes_per_run(spec) + WORKING_BYTES),
+        disk_bytes=spec.run_count * _stored_bytes_per_run(results),
     )
 
 
@@ -156,14 +176,16 @@ def _timed(work: Callable[[int], Any], count: int) -> tuple[float, Any]:
     return time.perf_counter() - began, result
 
 
-def _run(job: Job, ids: np.ndarray, bar: Progress) -> tuple[Tally, list[Any]]:
+def _run(
+    spec: SweepSpec, samples: Samples, mesh: Mesh, told: Progress, ids: np.ndarray
+) -> tuple[Tally, list[Measured]]:
     tally = Tally()
-    bar.train(len(ids), 0)
-    return tally, list(outcomes(job, ids, tally, bar))
+    told.train(len(ids), 0)
+    return tally, list(Work(spec, mesh, tally, told).outcomes(samples, ids))
 
 
-def _bytes_per_run(job: Job) -> int:
-    return 8 * len(parameter_names(job.start)) + sum(np.dtype(kept.dtype).itemsize for kept in QUANTITIES.values())
+def _bytes_per_run(spec: SweepSpec) -> int:
+    return 8 * len(parameter_names(spec.start)) + sum(np.dtype(kept.dtype).itemsize for kept in QUANTITIES.values())
 
 
 def _stored_bytes_per_run(results: list[Any]) -> float:

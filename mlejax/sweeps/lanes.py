@@ -1,4 +1,4 @@
-"""Lanes: a batch of runs in flight that compiled code refills as runs end, so that one slow run never holds others.
+"""Lanes: a batch of runs that compiled code refills as runs end, so that one slow run never holds others.
 
 A lane holds one run. The compiled program goes round the lanes chunk by chunk: it takes waiting runs from a queue into
 free lanes, advances the chunk by some epochs, and takes out the runs that have ended. All of it is about one device;
@@ -17,68 +17,68 @@ import numpy as np
 from jax.sharding import SingleDeviceSharding
 
 from ..ascent.packing import Layout
-from ..ascent.step import TrainState, init_state, train_step
+from ..ascent.run import Run, advance, begin
+from ..ascent.step import TrainState
 from ..models.base import Model
-from ..samples.representation import Sample
 from ..status import Status
 
 
-class Run(eqx.Module):
-    """Everything that decides one run."""
-
-    start: Model
-    learning_rate: Model
-    patience: Any
-    tolerance: Any
-    max_epochs: Any
-    train: Sample | None  # None when all runs share one sample
-    validation: Sample | None
-
-
 class Lane(eqx.Module):
-    """One run in flight."""
+    """One run under way."""
 
     run: Run
     state: TrainState
+
+
+class Ended(NamedTuple):
+    """What is kept of the state of a run that has ended: enough to measure what it found."""
+
+    model: Model
+    best_model: Model
+    best_log_likelihood: Any
+    best_epoch: Any
+    epoch: Any
+    status: Any
+
+    @classmethod
+    def of(cls, state: TrainState) -> "Ended":
+        """Return what is kept of a state."""
+        return cls(*(getattr(state, name) for name in cls._fields))
+
+    def state(self) -> TrainState:
+        """Return a state with nothing of the optimizer in it."""
+        return TrainState(**self._asdict(), optimizer=())
 
 
 QUEUE = 16
 """Waiting runs that a call may take, per lane."""
 
 
-def begin(run: Run, optimizer: Any) -> Lane:
-    """A lane at its run's start. Its counters and status are floats like all else, exact to 2^24.
+def begin_lane(run: Run, optimizer: Any) -> Lane:
+    """Return a lane at its run's start. Its counters and status are floats like all else, exact to 2^24.
 
     Masks of one width over arrays of one type are what vector units do best.
     """
-    state = init_state(run.start, optimizer=optimizer)
+    state = begin(run, optimizer)
     dtype = state.best_log_likelihood.dtype
     counters = (state.best_epoch, state.epoch, state.status)
     floats = tuple(counter.astype(dtype) for counter in counters)
     return Lane(run, eqx.tree_at(lambda s: (s.best_epoch, s.epoch, s.status), state, floats))
 
 
-def advance(lane: Lane, shared: tuple[Any, Any], optimizer: Any) -> Lane:
-    """One epoch of a lane."""
+def advance_lane(lane: Lane, shared: tuple[Any, Any], optimizer: Any) -> Lane:
+    """Return a lane after one more epoch; `shared` are the samples of all runs, where these have none of their own."""
     run = lane.run
-    train, validation = (run.train, run.validation) if run.train is not None else shared
-    state, _ = train_step(
-        lane.state, train, validation, run.learning_rate,
-        patience=run.patience, tolerance=run.tolerance, max_epochs=run.max_epochs, optimizer=optimizer,
-    )  # fmt: skip
-    return Lane(run, state)
+    if run.train is None:
+        run = dataclasses.replace(run, train=shared[0], validation=shared[1])
+    return Lane(lane.run, advance(run, lane.state, optimizer)[0])
 
 
-def ended(state: TrainState) -> Any:
-    """What `conclude` needs of a run that has ended."""
-    return state.model, state.best_model, state.best_log_likelihood, state.best_epoch, state.epoch, state.status
-
-
-class Flight(eqx.Module):
+class Lanes(eqx.Module):
     """The lanes of a device. Leaves have a leading axis over lanes."""
 
-    lanes: Lane
-    held: Any  # (width,): the run that each lane holds, -1 for none
+    lane: Lane
+    run_ids: Any  # (width,): the number of the run in each lane, -1 for none
 
 
 class Queue(eqx.Module):
@@ -89,10 +89,10 @@ class Queue(eqx.Module):
     length: Any  # how many there are; the rest of the rows means nothing
 
 
-class Landed(eqx.Module):
+class Finished(eqx.Module):
     """What one call did."""
 
-    rows: Any  # (n + width, width of a row): packed `ended` states, in the order in which the runs ended
+    rows: Any  # (n + width, width of a row): packed `Ended`s, in the order in which the runs ended
     ids: Any  # (n + width,)
     count: Any  # how many there are
     taken: Any  # runs taken from the queue
@@ -115,27 +115,22 @@ class Engine:
         self.optimizer, self.dtype, self.chunk = optimizer, dtype, chunk
         self.unroll = unroll if shared[0] is None else 1  # passes over raw observations would only be compiled twice
         self.run_layout = Layout(run)
-        self.lane = jax.eval_shape(functools.partial(begin, optimizer=optimizer), run)
-        self.end_layout = Layout(ended(self.lane.state))
+        self.lane = jax.eval_shape(functools.partial(begin_lane, optimizer=optimizer), run)
+        self.end_layout = Layout(Ended.of(self.lane.state))
         self.shared = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(np.shape(leaf), jnp.result_type(leaf)), shared)
-        self.jitted = jax.jit(self.fly, donate_argnums=0)
-        self.programs: dict[Any, Callable[..., tuple[Flight, Landed]]] = {}
+        self.jitted = jax.jit(self.advance, donate_argnums=0)
+        self.programs: dict[Any, Callable[..., tuple[Lanes, Finished]]] = {}
         self.paces: dict[Any, Any] = {}  # what `schedule` has learnt about their speed
 
-    @classmethod
-    def of(cls, run: Run, shared: Any, optimizer: Any, dtype: np.dtype, chunk: int, unroll: int) -> "Engine":
-        """The engine for runs of this kind, from an earlier sweep where there was one."""
-        example = (run, shared)
-        shapes = tuple((np.shape(leaf), jnp.result_type(leaf)) for leaf in jax.tree.leaves(example))
-        key = (jax.tree.structure(example), shapes, optimizer, dtype, chunk, unroll)
-        if key not in _ENGINES:
-            if len(_ENGINES) >= ENGINES_KEPT:
-                _ENGINES.pop(next(iter(_ENGINES)))
-            _ENGINES[key] = cls(run, shared, optimizer, dtype, chunk, unroll)
-        return _ENGINES[key]
+    @staticmethod
+    def of(run: Run, shared: Any, optimizer: Any, dtype: np.dtype, chunk: int, unroll: int) -> "Engine":
+        """Return the engine for runs of this kind, from an earlier sweep where there was one."""
+        leaves, structure = jax.tree.flatten((run, shared))
+        kinds = tuple((np.shape(leaf), jnp.result_type(leaf)) for leaf in leaves)
+        return _engine(structure, kinds, optimizer, dtype, chunk, unroll)
 
-    def program(self, width: int, device: Any) -> Callable[..., tuple[Flight, Landed]]:
-        """The call `fly`, compiled for this many lanes on this device; what it is given as flight is lost."""
+    def program(self, width: int, device: Any) -> Callable[..., tuple[Lanes, Finished]]:
+        """Return `advance`, compiled for this many lanes on this device. The `lanes` argument is donated."""
         if (width, device) not in self.programs:
             here = SingleDeviceSharding(device)
             arguments = jax.tree.map(
@@ -144,7 +139,7 @@ class Engine:
             self.programs[width, device] = self.jitted.lower(*arguments).compile()
         return self.programs[width, device]
 
-    def arguments(self, width: int) -> tuple[Flight, Queue, Limits, Any]:
+    def arguments(self, width: int) -> tuple[Lanes, Queue, Limits, Any]:
         """The shapes that a call takes."""
         n, number = QUEUE * width, jax.ShapeDtypeStruct((), jnp.int32)
         queue = Queue(
@@ -152,23 +147,23 @@ class Engine:
             ids=jax.ShapeDtypeStruct((n,), jnp.int64),
             length=number,
         )
-        flight = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), self.empty(width))
-        return flight, queue, Limits(number, number, number), self.shared
+        lanes = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), self.empty(width))
+        return lanes, queue, Limits(number, number, number), self.shared
 
-    def empty(self, width: int) -> Flight:
+    def empty(self, width: int) -> Lanes:
         """Lanes without runs."""
-        lanes = jax.tree.map(lambda leaf: np.zeros((width, *leaf.shape), leaf.dtype), self.lane)
-        lanes.state.status[:] = int(Status.MAX_EPOCHS)
-        return Flight(lanes, np.full(width, -1, np.int64))
+        lane = jax.tree.map(lambda leaf: np.zeros((width, *leaf.shape), leaf.dtype), self.lane)
+        lane.state.status[:] = int(Status.MAX_EPOCHS)
+        return Lanes(lane, np.full(width, -1, np.int64))
 
     # What is compiled -----------------------------------------------------------------------------------------------
 
-    def fly(self, flight: Flight, queue: Queue, limits: Limits, shared: Any) -> tuple[Flight, Landed]:
+    def advance(self, lanes: Lanes, queue: Queue, limits: Limits, shared: Any) -> tuple[Lanes, Finished]:
         """Visit chunk after chunk of the lanes, round after round. A chunk is small enough for a core's cache."""
-        width, waiting = len(flight.held), len(queue.ids)
+        width, waiting = len(lanes.run_ids), len(queue.ids)
         shape = (width // min(self.chunk, width), min(self.chunk, width))
-        chunks = jax.tree.map(lambda leaf: leaf.reshape(*shape, *leaf.shape[1:]), flight)
-        landed = Landed(
+        chunks = jax.tree.map(lambda leaf: leaf.reshape(*shape, *leaf.shape[1:]), lanes)
+        finished = Finished(
             rows=jnp.zeros((waiting + width, self.end_layout.width), self.dtype),
             ids=jnp.full(waiting + width, -1, queue.ids.dtype),
             count=jnp.int32(0),
@@ -177,69 +172,71 @@ class Engine:
             visits=jnp.int32(0),
         )
 
-        def on(carry: tuple[Flight, Landed]) -> Any:
-            chunks, landed = carry
-            more = landed.taken < queue.length
-            return (landed.rounds < limits.rounds) & (more | (jnp.sum(chunks.held >= 0) > limits.few))
+        def on(carry: tuple[Lanes, Finished]) -> Any:
+            chunks, finished = carry
+            more = finished.taken < queue.length
+            return (finished.rounds < limits.rounds) & (more | (jnp.sum(chunks.run_ids >= 0) > limits.few))
 
-        def visit(index: Any, carry: tuple[Flight, Landed]) -> tuple[Flight, Landed]:
-            chunks, landed = carry
+        def visit(index: Any, carry: tuple[Lanes, Finished]) -> tuple[Lanes, Finished]:
+            chunks, finished = carry
             chunk = jax.tree.map(lambda leaf: jax.lax.dynamic_index_in_dim(leaf, index, keepdims=False), chunks)
-            chunk, landed = self._visit(chunk, queue, landed, limits.turns, shared)
+            chunk, finished = self._visit(chunk, queue, finished, limits.turns, shared)
             put = functools.partial(jax.lax.dynamic_update_index_in_dim, index=index, axis=0)
-            return jax.tree.map(put, chunks, chunk), landed
+            return jax.tree.map(put, chunks, chunk), finished
 
-        def round_(carry: tuple[Flight, Landed]) -> tuple[Flight, Landed]:
-            chunks, landed = jax.lax.fori_loop(0, len(carry[0].held), visit, carry)
-            return chunks, dataclasses.replace(landed, rounds=landed.rounds + 1)
+        def round_(carry: tuple[Lanes, Finished]) -> tuple[Lanes, Finished]:
+            chunks, finished = jax.lax.fori_loop(0, len(carry[0].run_ids), visit, carry)
+            return chunks, dataclasses.replace(finished, rounds=finished.rounds + 1)
 
-        chunks, landed = jax.lax.while_loop(on, round_, (chunks, landed))
-        return jax.tree.map(lambda leaf: leaf.reshape(width, *leaf.shape[2:]), chunks), landed
+        chunks, finished = jax.lax.while_loop(on, round_, (chunks, finished))
+        return jax.tree.map(lambda leaf: leaf.reshape(width, *leaf.shape[2:]), chunks), finished
 
-    def _visit(self, chunk: Flight, queue: Queue, landed: Landed, turns: Any, shared: Any) -> tuple[Flight, Landed]:
+    def _visit(self, chunk: Lanes, queue: Queue, finished: Finished, turns: Any, shared: Any) -> tuple[Lanes, Finished]:
         """Fill the free lanes of a chunk, advance it by some epochs, and take out the runs that have ended."""
         chunk, taken = jax.lax.cond(
-            jnp.any(chunk.held < 0) & (landed.taken < queue.length),
-            lambda: self._fill(chunk, queue, landed.taken),
-            lambda: (chunk, landed.taken),
+            jnp.any(chunk.run_ids < 0) & (finished.taken < queue.length),
+            lambda: self._fill(chunk, queue, finished.taken),
+            lambda: (chunk, finished.taken),
         )
-        busy = jnp.any(chunk.held >= 0)
-        run = chunk.lanes.run
-        one = jax.vmap(lambda lane: advance(lane, shared, self.optimizer).state)
+        busy = jnp.any(chunk.run_ids >= 0)
+        run = chunk.lane.run
+        one = jax.vmap(lambda lane: advance_lane(lane, shared, self.optimizer).state)
 
         def turn(_: Any, state: TrainState) -> TrainState:
             for _ in range(self.unroll):
                 state = one(Lane(run, state))
             return state
 
-        state = jax.lax.fori_loop(0, jnp.where(busy, turns, 0), turn, chunk.lanes.state)
-        over = (chunk.held >= 0) & (state.status != Status.RUNNING)
-        rows = jax.vmap(lambda state: Layout.pack(ended(state), self.dtype))(state)
-        place = jnp.where(over, landed.count + jnp.cumsum(over) - 1, len(landed.ids))  # out of bounds: dropped
-        landed = dataclasses.replace(
-            landed,
-            rows=landed.rows.at[place].set(rows, mode="drop"),
-            ids=landed.ids.at[place].set(chunk.held, mode="drop"),
-            count=landed.count + jnp.sum(over, dtype=jnp.int32),
+        state = jax.lax.fori_loop(0, jnp.where(busy, turns, 0), turn, chunk.lane.state)
+        over = (chunk.run_ids >= 0) & (state.status != Status.RUNNING)
+        rows = jax.vmap(lambda state: Layout.pack(Ended.of(state), self.dtype))(state)
+        place = jnp.where(over, finished.count + jnp.cumsum(over) - 1, len(finished.ids))  # out of bounds: dropped
+        finished = dataclasses.replace(
+            finished,
+            rows=finished.rows.at[place].set(rows, mode="drop"),
+            ids=finished.ids.at[place].set(chunk.run_ids, mode="drop"),
+            count=finished.count + jnp.sum(over, dtype=jnp.int32),
             taken=taken,
-            visits=landed.visits + busy,
+            visits=finished.visits + busy,
         )
-        return Flight(Lane(run, state), jnp.where(over, -1, chunk.held)), landed
+        return Lanes(Lane(run, state), jnp.where(over, -1, chunk.run_ids)), finished
 
-    def _fill(self, chunk: Flight, queue: Queue, taken: Any) -> tuple[Flight, Any]:
+    def _fill(self, chunk: Lanes, queue: Queue, taken: Any) -> tuple[Lanes, Any]:
         """Free lanes take the next runs of the queue, in order."""
-        free = chunk.held < 0
+        free = chunk.run_ids < 0
         place = taken + jnp.cumsum(free) - 1
         filled = free & (place < queue.length)
         place = jnp.clip(place, 0, len(queue.ids) - 1)
-        fresh = jax.vmap(lambda row: begin(self.run_layout.unpack(row), self.optimizer))(queue.rows[place])
+        fresh = jax.vmap(lambda row: begin_lane(self.run_layout.unpack(row), self.optimizer))(queue.rows[place])
 
         def choose(new: Any, old: Any) -> Any:
             return jnp.where(filled.reshape(-1, *[1] * (new.ndim - 1)), new, old)
 
-        chunk = Flight(jax.tree.map(choose, fresh, chunk.lanes), choose(queue.ids[place], chunk.held))
+        chunk = Lanes(jax.tree.map(choose, fresh, chunk.lane), choose(queue.ids[place], chunk.run_ids))
         return chunk, taken + jnp.sum(filled, dtype=taken.dtype)
 
 
-ENGINES_KEPT = 32
-_ENGINES: dict[Any, Engine] = {}
+@functools.lru_cache(maxsize=32)
+def _engine(structure: Any, kinds: Any, optimizer: Any, dtype: np.dtype, chunk: int, unroll: int) -> Engine:
+    run, shared = jax.tree.unflatten(structure, [jax.ShapeDtypeStruct(shape, kind) for shape, kind in kinds])
+    return Engine(run, shared, optimizer, dtype, chunk, unroll)

@@ -1,23 +1,30 @@
 """Runs to their ends, and what each of them found."""
 
 import contextlib
+import dataclasses
 import functools
 import time
-from collections.abc import Generator, Iterator
-from typing import Any
+from collections.abc import Generator, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
+from jaxtyping import Array, Bool
 
 from ..ascent.outcome import Outcome, conclude
-from ..ascent.step import TrainState
 from ..devices import tuning
+from ..models.base import Model
 from ..models.parameters import cast
 from ..progress import Progress, Tally
-from .lanes import Engine
+from ..samples.gather import Request, Samples, Stack, gather
+from ..samples.representation import Sample
+from ..status import Status
+from .lanes import Ended, Engine
 from .plan import Plan
-from .prepare import Job
 from .schedule import run_all
+from .spec import SweepSpec
 
 CONCLUDED_TOGETHER = 4096
 """Runs that are measured by one call once they have ended; always so many, so that one compilation serves all."""
@@ -29,69 +36,161 @@ SECONDS_BETWEEN_CONCLUSIONS = 1.0
 """How long runs that have ended wait for others at most."""
 
 
-Ended = tuple[np.ndarray, Outcome]
-"""Run numbers and what became of them."""
+class Measured(NamedTuple):
+    """What became of some runs."""
+
+    ids: np.ndarray  # (m,): run numbers
+    outcome: Outcome  # leaves (m, ...)
 
 
-def outcomes(job: Job, waiting: np.ndarray, tally: Tally, bar: Progress) -> Generator[Ended, None, None]:
-    """All runs together, or seed by seed where observations are raw. To be closed when left early."""
-    if not len(waiting):
-        return
-    if job.data.factored:
-        yield from _concluded(job, waiting, (None, None), tally, bar)
-        return
-    seed_of = job.plan.index(waiting)[0]
-    for seed in np.unique(seed_of):
-        yield from _concluded(job, waiting[seed_of == seed], job.data.of(int(seed)), tally, bar)
+class Shared(NamedTuple):
+    """The samples that runs have in common, or None where each has its own."""
+
+    train: Sample | None
+    validation: Sample | None
 
 
-def _concluded(job: Job, ids: np.ndarray, shared: Any, tally: Tally, bar: Progress) -> Generator[Ended, None, None]:
-    """Run these runs; measure what they found in float64, many at a time, while the devices go on."""
-    plan, devices, cast_shared = job.plan, list(job.mesh.devices.flat), cast(shared, job.dtype)
-    example, setting = cast(plan.example(), job.dtype), tuning(devices[0])
-    engine = Engine.of(example, cast_shared, job.optimizer, job.dtype, setting.chunk, setting.unroll)
-    held, since = [], time.monotonic()
-    landed = run_all(engine, devices, cast_shared, plan.order(ids), plan.rows, tally, bar.compiling)
-    with contextlib.closing(landed):
-        try:
-            for part in landed:
-                held.append(part)  # before it is shown: Ctrl-C may come while the bar is drawn
-                bar.runs_done(len(part[0]), tally)
-                late = time.monotonic() - since > SECONDS_BETWEEN_CONCLUSIONS
-                if late or sum(len(ids) for ids, _ in held) >= CONCLUDED_TOGETHER:
-                    yield from _conclude_all(plan, shared, held)
-                    held, since = [], time.monotonic()
-        except KeyboardInterrupt:  # the runs that have ended are worth keeping
-            yield from _conclude_all(plan, shared, held)
-            raise
-    yield from _conclude_all(plan, shared, held)
+def samples_for(spec: SweepSpec, ids: np.ndarray, mesh: Mesh, told: Progress) -> Samples:
+    """Draw or cut the samples of the seeds that these runs need.
+
+    Args:
+        spec: the sweep.
+        ids: run numbers.
+        mesh: the devices that draw.
+        told: the progress bar.
+    """
+    positions = np.unique(Plan.of(spec).seeds(ids))
+    told.draw(len(positions))
+    request = Request(spec.start, spec.source, spec.axes[spec.source.axis], spec.validation_fraction, spec.summarize)
+    return gather(request, positions, mesh, told.seeds_done)
 
 
-def _conclude_all(plan: Plan, shared: Any, held: list[tuple[np.ndarray, Any]]) -> Iterator[Ended]:
+@dataclasses.dataclass(frozen=True, eq=False)
+class Work:
+    """Runs under way: where they are made, and who is told."""
+
+    spec: SweepSpec
+    mesh: Mesh
+    tally: Tally
+    told: Progress
+
+    def outcomes(self, samples: Samples, ids: np.ndarray) -> Generator[Measured, None, None]:
+        """Run these runs to their ends, those of one form together and the rest seed by seed.
+
+        Args:
+            samples: of the seeds of all these runs.
+            ids: run numbers.
+
+        Yields:
+            What became of some of them, in any order; each run once. To be closed when left early.
+        """
+        plan = Plan.of(self.spec)
+        seeds, starts = plan.seeds(ids), self.spec.starts or (self.spec.start,)
+        yield from self._nothing(ids[np.isin(seeds, samples.outside)])
+        for stack in samples.stacks:
+            where = np.flatnonzero(np.isin(seeds, stack.positions))
+            admitted = _admitted_by_stack(_side_by_side(starts), stack.train, stack.validation)
+            good = np.asarray(admitted)[stack.place(seeds[where]), plan.starts(ids[where])]
+            yield from self._nothing(ids[where[~good]])
+            yield from self._to_the_end(Plan.of(self.spec, stack), ids[where[good]], Shared(None, None), stack)
+        for position in samples.alone.tolist():
+            part = ids[seeds == position]
+            if not len(part):
+                continue
+            pair = samples.of(position)
+            shared = Shared(pair.train, pair.validation)
+            good = np.zeros(len(starts), bool)
+            if pair.contained:
+                good = np.asarray(_admitted(_side_by_side(starts), *shared))
+            good = good[plan.starts(part)]
+            yield from self._nothing(part[~good])
+            yield from self._to_the_end(plan, part[good], shared, None)
+
+    def _nothing(self, ids: np.ndarray) -> Iterator[Measured]:
+        """Give up runs that have nothing to find, because their sample lies outside the support of the start."""
+        if not len(ids):
+            return
+        nan = np.full(len(ids), np.nan)
+        model = jax.tree.map(lambda _: nan, self.spec.start)
+        zeros = np.zeros(len(ids), np.int64)
+        status = np.full(len(ids), int(Status.OUTSIDE_SUPPORT))
+        self.told.runs_done(len(ids), self.tally)
+        yield Measured(ids, Outcome(model, model, status, zeros, zeros, nan, nan, nan))
+
+    def _to_the_end(
+        self, plan: Plan, ids: np.ndarray, shared: Shared, stack: Stack | None
+    ) -> Generator[Measured, None, None]:
+        """Run these runs; measure what they found in float64, many at a time, while the devices go on."""
+        if not len(ids):
+            return
+        devices, dtype = list(self.mesh.devices.flat), self.spec.dtype
+        cast_shared, setting = cast(tuple(shared), dtype), tuning(devices[0])
+        engine = Engine.of(plan.example(), cast_shared, self.spec.optimizer, dtype, setting.chunk, setting.unroll)
+        measure = functools.partial(_measured, plan, shared, stack)
+        unmeasured, since = [], time.monotonic()
+        parts = run_all(engine, devices, cast_shared, plan.order(ids), plan.rows, self.tally, self.told.compiling)
+        with contextlib.closing(parts):
+            try:
+                for part in parts:
+                    unmeasured.append(part)  # before it is shown: Ctrl-C may come while the bar is drawn
+                    self.told.runs_done(len(part[0]), self.tally)
+                    late = time.monotonic() - since > SECONDS_BETWEEN_CONCLUSIONS
+                    if late or sum(len(ids) for ids, _ in unmeasured) >= CONCLUDED_TOGETHER:
+                        yield from measure(unmeasured)
+                        unmeasured, since = [], time.monotonic()
+            except KeyboardInterrupt:  # the runs that have ended are worth keeping
+                yield from measure(unmeasured)
+                raise
+        yield from measure(unmeasured)
+
+
+def _side_by_side(models: Sequence[Model]) -> Model:
+    return jax.tree.map(lambda *leaves: np.stack(leaves), *models)
+
+
+@jax.jit
+def _admitted(starts: Model, train: Sample, validation: Sample | None) -> Bool[Array, " s"]:
+    """Return which starts give both samples a finite log-likelihood."""
+
+    def one(start: Model) -> Any:
+        finite = [jnp.isfinite(part.mean_log_prob(start)) for part in (train, validation) if part is not None]
+        return functools.reduce(jnp.logical_and, finite)
+
+    return jax.lax.map(one, starts)
+
+
+@jax.jit
+def _admitted_by_stack(starts: Model, train: Sample, validation: Sample | None) -> Bool[Array, "g s"]:
+    return jax.vmap(_admitted, (None, 0, 0))(starts, train, validation)
+
+
+def _measured(
+    plan: Plan, shared: Shared, stack: Stack | None, parts: list[tuple[np.ndarray, Ended]]
+) -> Iterator[Measured]:
     """Measure what these runs found, all of it asked of the device before any is waited for."""
-    if not held:
+    if not parts:
         return
-    ids, states = jax.tree.map(lambda *leaves: np.concatenate(leaves), *held)
-    raw = plan.run.train is None
-    together, index = RAW_CONCLUDED_TOGETHER if raw else CONCLUDED_TOGETHER, plan.index(ids)[0]
+    ids, ended = jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
+    together = CONCLUDED_TOGETHER if stack is not None else RAW_CONCLUDED_TOGETHER
     asked = []
     for first in range(0, len(ids), together):
-        take = np.resize(np.arange(first, min(first + together, len(ids))), together)
-        samples = shared
-        if not raw:
-            both = (plan.run.train, plan.run.validation)
-            samples = jax.tree.map(lambda leaf, take=take: leaf.values[index[take]], both)
-        piece = jax.tree.map(lambda leaf, take=take: leaf[take], states)
-        asked.append((ids[first : first + together], _conclude(piece, samples, raw)))
-    for part, outcome in asked:  # the rest repeats runs
-        yield part, jax.tree.map(lambda leaf, part=part: leaf[: len(part)], jax.device_get(outcome))
+        take = np.resize(np.arange(first, min(first + together, len(ids))), together)  # the rest repeats runs
+        samples = shared if stack is None else _samples_of(stack, plan.seeds(ids[take]))
+        piece = jax.tree.map(lambda leaf, take=take: leaf[take], ended)
+        asked.append((ids[first : first + together], _conclude(piece, *samples, stack is None)))
+    for part, outcome in asked:
+        yield Measured(part, jax.tree.map(lambda leaf, part=part: leaf[: len(part)], jax.device_get(outcome)))
 
 
-@functools.partial(jax.jit, static_argnums=2)
-def _conclude(states: Any, samples: Any, shared: bool) -> Outcome:
-    def one(state: Any, samples: Any) -> Outcome:
-        model, best_model, best_log_likelihood, best_epoch, epoch, status = cast(state, np.float64)
-        whole = TrainState(model, best_model, best_log_likelihood, best_epoch, epoch, status, optimizer=())
-        return conclude(whole, *samples)
+def _samples_of(stack: Stack, seeds: np.ndarray) -> Shared:
+    place = stack.place(seeds)
+    return Shared(*jax.tree.map(lambda leaf: leaf[place], (stack.train, stack.validation)))
 
-    return jax.vmap(one, (0, None if shared else 0))(states, samples)
+
+@functools.partial(jax.jit, static_argnums=3)
+def _conclude(ended: Ended, train: Sample, validation: Sample | None, shared: bool) -> Outcome:
+    def one(ended: Ended, train: Sample, validation: Sample | None) -> Outcome:
+        return conclude(cast(ended, np.float64).state(), train, validation)
+
+    axis = None if shared else 0
+    return jax.vmap(one, (0, axis, axis))(ended, train, validation)

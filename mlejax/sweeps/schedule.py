@@ -4,6 +4,7 @@ Runs share nothing, so neither do devices: each has a thread that calls its prog
 line. A program sharded over all devices would end each call only when the slowest of them is done.
 """
 
+import copy
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -17,7 +18,7 @@ import numpy as np
 from ..ascent.pace import Pace
 from ..devices import Tuning, tuning
 from ..progress import Tally
-from .lanes import QUEUE, Engine, Limits, Queue
+from .lanes import QUEUE, Ended, Engine, Limits, Queue
 
 FILLINGS = 8
 """How many runs per lane there should be: fewer, and many lanes stand empty while the last runs end."""
@@ -41,7 +42,7 @@ def run_all(
     rows_of: Callable[[np.ndarray], np.ndarray],
     tally: Tally,
     compiling: Callable[[bool], None],
-) -> Generator[tuple[np.ndarray, Any], None, None]:
+) -> Generator[tuple[np.ndarray, Ended], None, None]:
     """Run all waiting runs to their ends.
 
     Args:
@@ -54,13 +55,13 @@ def run_all(
         compiling: told when compilation begins and ends.
 
     Yields:
-        Numbers and stacked `ended` states of runs that have ended, while the devices go on. To be closed when left
+        Numbers and stacked `Ended`s of runs that have ended, while the devices go on. To be closed when left
         early: each device then stops at the end of its call.
     """
     setting, smallest = tuning(devices[0]), SMALLEST if shared[0] is None else SMALLEST_RAW
     devices = devices[: -(-len(waiting) // smallest)]
     width = lanes_per_device(len(waiting), len(devices), setting, smallest)
-    line, landing = _Line(waiting, len(devices), least=width // 8), _Landing(len(devices))
+    line, mailbox = Waiting(waiting, len(devices), least=width // 8), Mailbox(len(devices))
     new = any((width, device) not in engine.programs for device in devices)
     if new:
         compiling(True)
@@ -70,23 +71,23 @@ def run_all(
             with jax.enable_x64(True):  # a setting of each thread
                 at_work = _Device(engine, device, width, shared, max(1, setting.epochs // engine.unroll))
                 while at_work.takes_from(line):
-                    landing.put(at_work.call(rows_of, line))
-            landing.put(None)
+                    mailbox.put(at_work.call(rows_of, line))
+            mailbox.put(None)
         except BaseException as error:
-            landing.put(error)
+            mailbox.put(error)
 
     with ThreadPoolExecutor(len(devices), thread_name_prefix="mlejax") as pool:
         try:
             pool.map(keep_at_work, devices)
-            for report in landing.reports():
+            for report in mailbox.reports():
                 if new:
                     compiling(new := False)
                 tally.executed += report.executed
-                tally.useful += int(report.states[4].sum())
+                tally.useful += int(report.states.epoch.sum())
                 yield report.ids, report.states
         finally:
             line.close()
-            landing.close()
+            mailbox.close()
 
 
 def lanes_per_device(runs: int, devices: int, setting: Tuning, smallest: int) -> int:
@@ -99,7 +100,7 @@ class _Report(NamedTuple):
     """What one call did."""
 
     ids: np.ndarray  # of the runs that ended
-    states: Any
+    states: Ended
     executed: int  # epochs that lanes, busy or not, went through
 
 
@@ -108,33 +109,35 @@ class _Device:
 
     def __init__(self, engine: Engine, device: Any, width: int, shared: Any, most: int):
         self.engine, self.width, self.program = engine, width, engine.program(width, device)
-        self.flight, self.shared = jax.device_put((engine.empty(width), shared), device)
-        self.pace = engine.paces.setdefault((width, device), Pace())
-        self.most = most  # turns per visit
+        self.lanes, self.shared = jax.device_put((engine.empty(width), shared), device)
+        # A copy: another sweep may be at work on the same device in another thread.
+        self.pace = copy.copy(engine.paces.get((width, device), Pace()))
+        self.device, self.most = device, most  # turns per visit
         self.busy, self.wanted = 0, 2 * width  # lanes, and runs from the line
         self.ids, self.more = np.zeros(0, np.int64), False
 
-    def takes_from(self, line: "_Line") -> bool:
-        """Get runs from the line. Whether there is anything to do: if not, there never will be."""
+    def takes_from(self, line: "Waiting") -> bool:
+        """Take runs from the line. Return False once no work can arrive any more."""
         self.ids, self.more = line.take(self.wanted, wait=self.busy == 0)
         return (len(self.ids) > 0 or self.busy > 0) and not line.closed
 
-    def call(self, rows_of: Callable[[np.ndarray], np.ndarray], line: "_Line") -> _Report:
-        """Take runs into lanes, go on with them, and land those that end."""
+    def call(self, rows_of: Callable[[np.ndarray], np.ndarray], line: "Waiting") -> _Report:
+        """Take runs into lanes, go on with them, and take out those that end."""
         # A lane that is free while runs still stand in line ends the call; else it goes on to the end.
         limits = Limits(self.pace.turns, self.pace.rounds, np.int32(self.width - 1 if self.more else 0))
         queue, began = self._queue(rows_of), time.perf_counter()
-        self.flight, landed = self.program(self.flight, queue, limits, self.shared)
-        landed.rounds.block_until_ready()
-        self.pace.learn(time.perf_counter() - began, int(landed.rounds), self.most)
-        taken, count = int(landed.taken), int(landed.count)
+        self.lanes, finished = self.program(self.lanes, queue, limits, self.shared)
+        finished.rounds.block_until_ready()
+        self.pace.learn(time.perf_counter() - began, int(finished.rounds), self.most)
+        self.engine.paces[self.width, self.device] = copy.copy(self.pace)
+        taken, count = int(finished.taken), int(finished.count)
         line.took(self.ids, taken)
         self.busy += taken - count
         self.wanted = min(2 * taken + self.width, QUEUE * self.width)
         chunk = min(self.engine.chunk, self.width)
-        states = self.engine.end_layout.unpack(np.array(np.asarray(landed.rows)[:count]))
-        ids = np.array(np.asarray(landed.ids)[:count])
-        return _Report(ids, states, int(landed.visits) * int(limits.turns) * self.engine.unroll * chunk)
+        states = self.engine.end_layout.unpack(np.array(np.asarray(finished.rows)[:count]))
+        ids = np.array(np.asarray(finished.ids)[:count])
+        return _Report(ids, states, int(finished.visits) * int(limits.turns) * self.engine.unroll * chunk)
 
     def _queue(self, rows_of: Callable[[np.ndarray], np.ndarray]) -> Queue:
         n, room = len(self.ids), QUEUE * self.width
@@ -145,7 +148,7 @@ class _Device:
         return Queue(rows, ids, np.int32(n))
 
 
-class _Line:
+class Waiting:
     """The runs that wait, in order. Several devices take from it, each in a thread of its own."""
 
     def __init__(self, waiting: np.ndarray, devices: int, least: int):
@@ -189,7 +192,7 @@ class _Line:
             self.changed.notify_all()
 
 
-class _Landing:
+class Mailbox:
     """Where devices leave their reports: a few of each at most, so that a slow reader does not fill the memory."""
 
     def __init__(self, devices: int):
@@ -214,5 +217,5 @@ class _Landing:
                 yield item
 
     def close(self) -> None:
-        """Nobody reads any more: room for a report and the last word of every device, so that none waits for it."""
+        """Stop reading; release enough slots that no device blocks in `put`."""
         self.room.release(2 * self.devices)

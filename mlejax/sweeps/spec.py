@@ -76,6 +76,8 @@ class SweepSpec(Generic[M]):
         start = with_dtype(model, np.float64)
         source = source_of(observations)
         source.check(start, validation_fraction)
+        if not _checked_flag("summarize", summarize) and isinstance(source, Draws) and source.by == "statistics":
+            raise ValueError("summarize=False does not apply to draws by='statistics': nothing else is drawn")
         others = _checked_starts(start, starts)
         stopping = Stopping.checked(max_epochs, patience, tolerance, sequences=True)
         rates = checked_rates(start, learning_rates, sequences=True)
@@ -97,7 +99,7 @@ class SweepSpec(Generic[M]):
             validation_fraction=validation_fraction,
             optimizer=optimizer,
             dtype=checks.floating_type(dtype),
-            summarize=_checked_flag("summarize", summarize),
+            summarize=bool(summarize),
         )
 
     @property

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from .. import devices
 from ..models import Model
 from ..models.parameters import parameter_dict
 from ..progress import Progress, Tally
@@ -16,8 +17,8 @@ from ..status import Status
 from ..store.files import StoreError
 from ..store.load import load
 from ..store.reading import check_settings
-from .measure import outcomes
-from .prepare import prepare
+from .measure import Work, samples_for
+from .spec import SweepSpec
 
 MOST_SEEDS = 8
 """Seeds whose samples are drawn again."""
@@ -60,16 +61,17 @@ def verify(
     finished = finished[np.sort(random.choice(len(finished), min(runs, len(finished)), replace=False))]
     with Progress(enabled=progress) as bar:
         given: dict[str, Any] = arguments | {"seeds": stored.axes["seed"][chosen]}
-        job = prepare(model, **given, bar=bar)
-        given_settings = json.loads(json.dumps(job.settings))
-        given_settings.pop("computed_by")
-        check_settings(path, stored.provenance.settings, given_settings)
+        spec = SweepSpec.checked(model, **given)
+        check_settings(path, stored.provenance.settings, json.loads(json.dumps(spec.settings())))
         within = finished.copy()
         within[:, position] = np.searchsorted(chosen, finished[:, position])
-        ids = np.atleast_1d(np.ravel_multi_index(tuple(within.T), job.plan.shape))
-        bar.train(len(ids), 0)
+        ids = np.atleast_1d(np.ravel_multi_index(tuple(within.T), spec.shape))
+        devices.start()
+        mesh = devices.mesh()
         with jax.enable_x64(True):
-            parts = list(outcomes(job, ids, Tally(), bar))
+            samples = samples_for(spec, ids, mesh, bar)
+            bar.train(len(ids), 0)
+            parts = list(Work(spec, mesh, Tally(), bar).outcomes(samples, ids))
     order = {int(run): tuple(row.tolist()) for run, row in zip(ids, finished, strict=True)}
     different = []
     for part, outcome in parts:

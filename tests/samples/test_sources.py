@@ -8,8 +8,8 @@ import pytest
 
 import mlejax
 from mlejax import devices
-from mlejax.samples.datasets import Datasets, DrawsByJax, draw_with_numpy
-from mlejax.samples.split import validation_count
+from mlejax.samples.gather import Request, gather
+from mlejax.samples.sources import Draws, Given, source_of
 
 TARGET = mlejax.Normal(np.float64(-3.0), np.float64(4.0))
 START = mlejax.Normal(np.float64(0.0), np.float64(1.0))
@@ -18,13 +18,14 @@ pytestmark = pytest.mark.usefixtures("x64")
 
 
 def drawn(seeds, count=4, base=0, fraction=0.2, directly=False):
-    """Summarised draws by JAX, on so many devices."""
-    draws = DrawsByJax(TARGET, base, N, validation_count(N, fraction), directly)
-    data = Datasets(START, np.asarray(seeds), draws.cut, True, {})
-    done = []
-    data.summarise(devices.mesh(jax.local_devices()[:count]), draws, done.append)
+    """Summarized draws by JAX, on so many devices."""
+    source = Draws(TARGET, N, "statistics" if directly else "jax", base_seed=base)
+    done, mesh = [], devices.mesh(jax.local_devices()[:count])
+    request = Request(START, source, np.asarray(seeds), fraction, True)
+    found = gather(request, np.arange(len(seeds)), mesh, done.append)
     assert sum(done) == len(seeds)
-    return data
+    (alike,) = found.stacks
+    return alike
 
 
 def leaves(tree, index):
@@ -46,8 +47,8 @@ def test_another_base_draws_others():
 
 
 def test_draws_are_independent_and_from_the_target():
-    cut = DrawsByJax(TARGET, 0, N, 400, False).cut
-    samples = np.stack([np.concatenate(cut(seed)) for seed in range(20)])
+    source = Draws(TARGET, N)
+    samples = np.stack([np.concatenate(source.cut(seed, 0.2)) for seed in range(20)])
     assert samples.shape == (20, N)
     z = (samples + 3.0) / 2.0
     count = z.size
@@ -88,9 +89,10 @@ def closed_forms(samples):
 def test_statistics_are_those_of_the_draws():
     data = drawn([4, 9])
     for i, seed in enumerate([4, 9]):
-        train, validation = data.cut(seed)
-        assert (train.shape, validation.shape) == ((1600,), (400,))
-        for sample, values in zip(data.of(i), (train, validation), strict=True):
+        parts = Draws(TARGET, N).cut(seed, 0.2)
+        assert (parts.train.shape, parts.held_out.shape) == ((1600,), (400,))
+        samples = jax.tree.map(lambda leaf, i=i: leaf[i], (data.train, data.validation))
+        for sample, values in zip(samples, parts, strict=True):
             exact = oracles.Statistics.of(values)
             found = float(mlejax.log_likelihood(START, sample))
             assert found == pytest.approx(exact.log_likelihood(0.0, 1.0), rel=1e-12)
@@ -98,43 +100,16 @@ def test_statistics_are_those_of_the_draws():
 
 def test_without_validation_there_is_none():
     data = drawn([4], fraction=0.0)
-    train, validation = data.of(0)
-    assert validation is None
-    assert float(train.count) == N
+    assert data.validation is None
+    assert data.train.count.tolist() == [N]
 
 
 def test_numpy_draws_the_articles_stream_and_split(article_data):
-    train, validation = draw_with_numpy(mlejax.Normal(7.2, 2.8**2), 100_000, 0.2, 42)(0)
+    train, validation = Draws(mlejax.Normal(7.2, 2.8**2), 100_000, by="numpy").cut(0, 0.2)
     expected = [article_data(0)[i] for i in oracles.train_test_indices(100_000, 0.2, 42)]
     # sqrt(2.8^2) may differ from 2.8 in the last place.
     np.testing.assert_allclose(train, expected[0], rtol=1e-15)
     np.testing.assert_allclose(validation, expected[1], rtol=1e-15)
-
-
-def test_raw_observations_are_cut_when_they_are_wanted():
-    values = np.random.RandomState(0).weibull(2.0, 300)
-    cuts = []
-
-    def cut(seed):
-        cuts.append(seed)
-        return values[60:] + seed, values[:60] + seed
-
-    data = Datasets(mlejax.Weibull(np.float64(1.0), np.float64(1.0)), np.array([5, 6]), cut, True, {})
-    assert not data.factored
-    assert data.path.startswith("raw observations: ")
-    cuts.clear()
-    train, validation = data.of(1)
-    assert cuts == [6]
-    np.testing.assert_array_equal(train.values, values[60:] + 6)
-    np.testing.assert_array_equal(validation.values, values[:60] + 6)
-
-
-def test_observations_outside_the_support_are_refused():
-    def cut(seed):
-        return np.array([1.0, 2.0, -3.0]), np.array([1.0])
-
-    with pytest.raises(ValueError, match="-3"):
-        Datasets(mlejax.LogNormal(np.float64(0.0), np.float64(1.0)), np.array([0]), cut, True, {})
 
 
 class Drawn(mlejax.Model):
@@ -148,7 +123,35 @@ class Drawn(mlejax.Model):
 
 
 def test_a_target_of_ones_own_draws():
-    draws = DrawsByJax(Drawn(np.float64(5.0)), 3, 100, 20, False)
-    train, _ = draws.cut(7)
+    train, _ = Draws(Drawn(5.0), 100, base_seed=3).cut(7, 0.2)
     key = jax.random.fold_in(jax.random.key(3), 7)
     np.testing.assert_allclose(train, 5.0 + np.asarray(jax.random.normal(key, (100,), jnp.float64))[20:], rtol=1e-15)
+
+
+SETTINGS = ("jax_threefry_partitionable", False), ("jax_default_prng_impl", "rbg")
+
+
+@pytest.mark.parametrize(("name", "value"), SETTINGS, ids=[name for name, _ in SETTINGS])
+def test_settings_of_jax_change_no_draw(name, value):
+    expected = Draws(TARGET, 50).cut(3, 0.2).train, drawn([3]).train.centres
+    before = getattr(jax.config, name)
+    plain = jax.random.normal(jax.random.key(3), (50,))
+    jax.config.update(name, value)
+    try:
+        assert not np.array_equal(jax.random.normal(jax.random.key(3), (50,)), plain)  # negative control
+        found = Draws(TARGET, 50).cut(3, 0.2).train, drawn([3]).train.centres
+    finally:
+        jax.config.update(name, before)
+    for one, other in zip(expected, found, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_data_are_a_source_whose_seeds_are_splits(small_normal):
+    source = source_of(list(small_normal))
+    assert isinstance(source, Given)
+    assert (source.axis, source.count) == ("seed", 200)
+    for seed in (0, 7):
+        train, validation = oracles.train_test_indices(200, 0.25, seed)
+        parts = source.cut(seed, 0.25)
+        np.testing.assert_array_equal(parts.train, small_normal[train])
+        np.testing.assert_array_equal(parts.held_out, small_normal[validation])

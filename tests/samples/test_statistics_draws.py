@@ -1,4 +1,4 @@
-"""`draw="statistics"`: the summary of a sample without the sample, exact in distribution."""
+"""`Draws(by="statistics")`: the summary of a sample without the sample, exact in distribution."""
 
 import functools
 
@@ -6,13 +6,14 @@ import jax
 import numpy as np
 import pytest
 import scipy.stats
+from helpers import draws
 
 import mlejax
 from mlejax.cli import commands
 from mlejax.cli import main as cli
 from mlejax.devices import mesh
 from mlejax.results.schema import QUANTITIES
-from mlejax.samples.datasets import datasets
+from mlejax.samples import gather
 
 pytestmark = pytest.mark.usefixtures("x64")
 START, TARGET = mlejax.Normal(np.float64(0.0), np.float64(1.0)), mlejax.Normal(7.2, 7.84)
@@ -20,11 +21,17 @@ N, SEEDS, HELD_OUT = 50, 400, 10
 PARTS = {"train": N - HELD_OUT, "validation": HELD_OUT}
 
 
+def stack(source, seeds, fraction):
+    """The summaries of all seeds, side by side."""
+    found = gather.gather(gather.Request(START, source, seeds, fraction, True), np.arange(len(seeds)), mesh(), id)
+    (alike,) = found.stacks
+    return alike
+
+
 @functools.cache
 def moments(draw, seeds=SEEDS):
     """Part -> means and variances (divisor n) of the samples of all seeds, read from their summaries."""
-    data, draws = datasets(START, np.arange(seeds), N, TARGET, draw, HELD_OUT / N, 42, 0, True)
-    data.summarise(mesh(), draws, lambda _: None)
+    data = stack(mlejax.Draws(TARGET, N, draw), np.arange(seeds), HELD_OUT / N)
     found = {}
     for name, count in PARTS.items():
         summary = getattr(data, name)
@@ -95,7 +102,7 @@ def test_other_degrees_of_freedom_would_be_noticed(degrees, divisor):
 # In a sweep -------------------------------------------------------------------------------------------------------
 
 sweep = functools.partial(
-    mlejax.sweep, mlejax.Normal(0.0, 1.0), observations=300, draw="statistics", max_epochs=200, progress=False
+    mlejax.sweep, mlejax.Normal(0.0, 1.0), observations=draws(300, "statistics"), max_epochs=200, progress=False
 )
 
 
@@ -113,7 +120,7 @@ def test_a_seed_has_the_same_bits_alone_and_in_a_grid():
 def test_the_results_say_so():
     data = sweep(seeds=[1], learning_rates=[0.5]).to_xarray().attrs["data"]
     assert data == "statistics of 300 draws from Normal(mean=7.2, variance=7.84), drawn directly by JAX"
-    other = sweep(seeds=[1], learning_rates=[0.5], draw="jax").to_xarray().attrs["data"]
+    other = sweep(seeds=[1], learning_rates=[0.5], observations=draws(300)).to_xarray().attrs["data"]
     assert other == "300 draws from Normal(mean=7.2, variance=7.84) by JAX"
 
 
@@ -121,8 +128,7 @@ def test_the_results_say_so():
 def test_an_estimate_arrives_at_the_closed_form_of_the_summary():
     result = sweep(seeds=[1, 2], learning_rates=[0.5], validation_fraction=0, max_epochs=20_000)
     assert (result.distance < 1e-4).all()
-    data, draws = datasets(START, np.array([1, 2]), 300, TARGET, "statistics", 0, 42, 0, True)
-    data.summarise(mesh(), draws, lambda _: None)
+    data = stack(mlejax.Draws(TARGET, 300, "statistics"), np.array([1, 2]), 0)
     assert data.validation is None
     mean, variance = read(data.train)
     np.testing.assert_allclose(result.model.mean[:, 0], mean, rtol=1e-5)
@@ -132,7 +138,7 @@ def test_an_estimate_arrives_at_the_closed_form_of_the_summary():
 @pytest.mark.slow
 def test_a_huge_sample_costs_no_more():
     """2^31 - 1 observations would be 16 GiB."""
-    result = sweep(seeds=[0], learning_rates=[0.5], observations=2**31 - 1, max_epochs=3000)
+    result = sweep(seeds=[0], learning_rates=[0.5], observations=draws(2**31 - 1, "statistics"), max_epochs=3000)
     assert abs(float(result.model.mean[0, 0]) - 7.2) < 6 * 2.8 / np.sqrt(0.8 * 2**31)
 
 
@@ -149,20 +155,22 @@ def test_families_that_cannot_are_refused(model, target):
     names = f"{type(model).__name__} and {type(target).__name__}"
     with pytest.raises(ValueError, match=f"one family with draw_closed_form, such as Normal; got {names}"):
         mlejax.sweep(
-            model, target=target, seeds=[0], learning_rates=[0.1], observations=50, draw="statistics", progress=False
+            model, seeds=[0], learning_rates=[0.1], observations=mlejax.Draws(target, 50, "statistics"), progress=False
         )
 
 
 @pytest.mark.parametrize(("n", "fraction"), [(3, 0.5), (2, 0.4), (5, 0.2)])
 def test_parts_without_a_variance_are_refused(n, fraction):
     with pytest.raises(ValueError, match="two observations or more in each part; got"):
-        sweep(seeds=[0], learning_rates=[0.1], observations=n, validation_fraction=fraction)
+        sweep(seeds=[0], learning_rates=[0.1], observations=draws(n, "statistics"), validation_fraction=fraction)
 
 
 def test_summaries_must_not_be_switched_off():
     """Without sufficient statistics there is nothing to draw."""
     result = sweep(seeds=[0], learning_rates=[0.1])
     assert result.provenance.representation == "2 sufficient statistics found in Normal.log_prob"
+    with pytest.raises(ValueError, match="summarize=False does not apply to draws by='statistics'"):
+        sweep(seeds=[0], learning_rates=[0.1], summarize=False)
 
 
 def test_the_command(capsys, tmp_path, monkeypatch):

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray
+from helpers import draws
 
 import mlejax
 from mlejax.cli import main as cli
@@ -24,7 +25,7 @@ def saved(tmp_path_factory):
     directory = tmp_path_factory.mktemp("export") / "saved"
     result = mlejax.sweep(
         mlejax.Normal(0.0, 1.0), seeds=[0, 4, 7], learning_rates=[0.1, 0.5, 2.0, 1e4], patience=[5, 50],
-        observations=300, max_epochs=300, out=directory, progress=False,
+        observations=draws(300), max_epochs=300, out=directory, progress=False,
     )  # fmt: skip
     assert result.shape == SHAPE
     assert len(np.unique(result.status)) > 1

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import xarray
 import zarr
-from helpers import arrays, assert_same_bits
+from helpers import arrays, assert_same_bits, draws
 from stored import RATES, SEEDS, in_pieces, sweep
 from zoo import Rayleigh
 
@@ -215,8 +215,8 @@ def test_an_extension_that_is_killed_is_taken_up(tmp_path, fresh, step, monkeypa
 OTHER = {
     "max_epochs": ({"max_epochs": 401}, "max_epochs = 400; this one has 401"),
     "patience": ({"patience": 49}, "patience = 50; this one has 49"),
-    "data": ({"observations": 501}, r"data = 500 draws from .*; this one has 501 draws"),
-    "draw": ({"draw": "jax"}, "data = 500 draws from .* by NumPy; this one has 500 draws from .* by JAX"),
+    "data": ({"observations": draws(501, "numpy")}, r"data = 500 draws from .*; this one has 501 draws"),
+    "draw": ({"observations": draws(500)}, "data = 500 draws from .* by NumPy; this one has 500 draws from .* by JAX"),
     "optimizer": ({"optimizer": mlejax.natural_gradient()}, "optimizer = plain ascent; this one has optax "),
     "dtype": ({"dtype": "float32"}, "dtype = float64; this one has float32"),
     "split": ({"split_seed": 1}, "split_seed = 42; this one has 1"),
@@ -238,8 +238,8 @@ def test_another_sweep_is_refused_and_leaves_the_store_alone(arguments, message,
 def test_another_model_is_refused(saved):
     with pytest.raises(StoreError, match=r"model = Normal \w+; this one has LogNormal \w+"):
         mlejax.sweep(
-            mlejax.LogNormal(0.0, 1.0), seeds=SEEDS, learning_rates=RATES, observations=500, max_epochs=400,
-            target=mlejax.LogNormal(0.0, 1.0), progress=False, out=saved,
+            mlejax.LogNormal(0.0, 1.0), seeds=SEEDS, learning_rates=RATES, max_epochs=400,
+            observations=mlejax.Draws(mlejax.LogNormal(0.0, 1.0), 500), progress=False, out=saved,
         )  # fmt: skip
 
 

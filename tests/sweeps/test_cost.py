@@ -5,6 +5,7 @@ import json
 import jax
 import numpy as np
 import pytest
+from helpers import draws
 
 import mlejax
 from mlejax.cli import commands
@@ -13,7 +14,11 @@ from mlejax.store import layout
 from mlejax.sweeps import cost
 
 START = mlejax.Normal(0.0, 1.0)
-GIVEN = {"learning_rates": np.geomspace(0.05, 2.0, 24), "observations": 300, "draw": "statistics", "progress": False}
+GIVEN = {"learning_rates": np.geomspace(0.05, 2.0, 24), "observations": draws(300, "statistics"), "progress": False}
+
+
+def predicted(model=START, progress=True, **given):
+    return mlejax.estimate_cost(mlejax.SweepSpec.checked(model, **given), progress=progress)
 
 
 @pytest.fixture
@@ -30,7 +35,7 @@ def small_trial(monkeypatch):
 def test_counts_are_exact(small_trial, monkeypatch, seeds, rates):
     monkeypatch.setattr(layout, "SMALLEST_BATCH", 100)
     given = GIVEN | {"learning_rates": np.geomspace(0.05, 2.0, rates), "max_epochs": 30}
-    found = cost.explain(START, seeds=range(seeds), **given)
+    found = predicted(seeds=range(seeds), **given)
     batch = layout.batch_shape((seeds, rates))
     assert found.runs == seeds * rates
     assert found.runs_per_batch == np.prod(batch)
@@ -41,13 +46,13 @@ def test_batches_are_those_on_disk(small_trial, monkeypatch, tmp_path):
     """60 seeds and 24 rates in batches of 60 x 1."""
     monkeypatch.setattr(layout, "SMALLEST_BATCH", 100)
     given = GIVEN | {"max_epochs": 30}
-    found = cost.explain(START, seeds=range(60), **given)
+    found = predicted(seeds=range(60), **given)
     mlejax.sweep(START, seeds=range(60), out=tmp_path / "out", **given)
     assert found.batches == len([path for path in (tmp_path / "out" / "status" / "c").rglob("*") if path.is_file()])
 
 
 def test_run_epochs_are_near_those_of_the_sweep(small_trial):
-    found = cost.explain(START, seeds=range(64), max_epochs=3000, **GIVEN)
+    found = predicted(seeds=range(64), max_epochs=3000, **GIVEN)
     result = mlejax.sweep(START, seeds=range(64), max_epochs=3000, **GIVEN)
     assert result.shape == (64, 24)
     assert found.runs == result.epochs.size > 256
@@ -62,14 +67,14 @@ def test_run_epochs_are_near_those_of_the_sweep(small_trial):
 def test_a_sweep_of_which_the_trial_is_all():
     """Nothing is left to predict: useful epochs are exact."""
     given = GIVEN | {"learning_rates": [0.2, 1.0]}
-    found = cost.explain(START, seeds=range(5), max_epochs=500, **given)
+    found = predicted(seeds=range(5), max_epochs=500, **given)
     result = mlejax.sweep(START, seeds=range(5), max_epochs=500, **given)
     assert found.run_epochs == result.epochs.sum()
 
 
 def test_all_that_is_said(small_trial):
-    found = cost.explain(START, seeds=range(64), max_epochs=200, **GIVEN)
-    assert found.path == "2 sufficient statistics found in Normal.log_prob"
+    found = predicted(seeds=range(64), max_epochs=200, **GIVEN)
+    assert found.representation == "2 sufficient statistics found in Normal.log_prob"
     assert found.devices == f"{jax.local_device_count()} x {jax.local_devices()[0].device_kind}"
     assert min(found.drawing_seconds, found.training_seconds, found.memory_bytes, found.disk_bytes) > 0
     text = str(found)
@@ -83,11 +88,11 @@ def test_all_that_is_said(small_trial):
 @pytest.mark.slow
 def test_why_observations_are_raw(small_trial):
     data = np.random.RandomState(0).weibull(2.0, 40)
-    found = cost.explain(
-        mlejax.Weibull(1.0, 1.0), seeds=range(3), learning_rates=[0.1, 0.2], observations=data, max_epochs=20,
+    found = predicted(
+        model=mlejax.Weibull(1.0, 1.0), seeds=range(3), learning_rates=[0.1, 0.2], observations=data, max_epochs=20,
         progress=False,
     )  # fmt: skip
-    assert found.path.startswith("raw observations: ")
+    assert found.representation.startswith("raw observations: ")
     assert found.runs == 6
 
 
@@ -95,7 +100,7 @@ def test_why_observations_are_raw(small_trial):
 def test_disk_is_near_what_the_store_takes(monkeypatch, tmp_path):
     """Whole batches of results that compress as those of the trial do; what describes them is not counted."""
     given = GIVEN | {"learning_rates": np.geomspace(0.05, 0.9, 64), "max_epochs": 300}
-    found = cost.explain(START, seeds=range(64), **given)
+    found = predicted(seeds=range(64), **given)
     mlejax.sweep(START, seeds=range(64), out=tmp_path / "out", **given)
     size = sum(path.stat().st_size for path in (tmp_path / "out").glob("*/c/**/*") if path.is_file())
     assert found.disk_bytes == pytest.approx(size, rel=0.3)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import xarray
 import zarr
-from helpers import ROOT
+from helpers import ROOT, draws
 
 import mlejax
 from mlejax import devices
@@ -157,7 +157,12 @@ def test_several_processes_need_a_directory(monkeypatch):
     monkeypatch.setattr(jax, "process_count", lambda: 2)
     with pytest.raises(ValueError, match="over several processes needs out="):
         mlejax.sweep(
-            mlejax.Normal(0.0, 1.0), seeds=[0], learning_rates=[0.1], observations=50, max_epochs=2, progress=False
+            mlejax.Normal(0.0, 1.0),
+            seeds=[0],
+            learning_rates=[0.1],
+            observations=draws(50),
+            max_epochs=2,
+            progress=False,
         )
 
 

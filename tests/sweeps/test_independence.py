@@ -5,14 +5,14 @@ import functools
 import jax
 import numpy as np
 import pytest
-from helpers import assert_same_bits
+from helpers import assert_same_bits, draws
 
 import mlejax
 from mlejax import devices
 from mlejax.sweeps import schedule
 
 sweep = functools.partial(mlejax.sweep, mlejax.Normal(0.0, 1.0), progress=False)
-SMALL = {"observations": 1000, "max_epochs": 700}
+SMALL = {"observations": draws(1000), "max_epochs": 700}
 
 
 @pytest.fixture(scope="module", params=["float64", "float32"])
@@ -70,8 +70,9 @@ def test_the_width_does_not_matter_on_raw_observations(dtype, monkeypatch):
     def in_lanes(width):
         monkeypatch.setattr(schedule, "SMALLEST_RAW", width)
         return mlejax.sweep(
-            mlejax.Weibull(1.0, 1.0), target=mlejax.Weibull(2.0, 3.0), observations=500, max_epochs=100, seeds=[3],
-            learning_rates=np.geomspace(0.01, 0.3, 20), dtype=dtype, progress=False,
+            mlejax.Weibull(1.0, 1.0), seeds=[3], max_epochs=100,
+            observations=mlejax.Draws(mlejax.Weibull(2.0, 3.0), 500), learning_rates=np.geomspace(0.01, 0.3, 20),
+            dtype=dtype, progress=False,
         )  # fmt: skip
 
     one, other = in_lanes(16), in_lanes(64)
@@ -94,5 +95,8 @@ def test_the_number_of_devices_does_not_matter(reference, count, monkeypatch):
 
 def test_other_data_give_other_bits():
     """The negative control of the tests above."""
-    first, second = (sweep(seeds=[0], learning_rates=[0.1], base_seed=base, **SMALL) for base in (0, 1))
+    first, second = (
+        sweep(seeds=[0], learning_rates=[0.1], **SMALL | {"observations": draws(1000, base_seed=base)})
+        for base in (0, 1)
+    )
     assert first.model.mean != second.model.mean

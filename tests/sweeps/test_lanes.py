@@ -12,6 +12,8 @@ import pytest
 import mlejax
 from mlejax import devices, progress
 from mlejax.ascent import pace
+from mlejax.ascent.run import Run
+from mlejax.ascent.settings import Stopping
 from mlejax.samples.raw import Observations
 from mlejax.status import Status
 from mlejax.sweeps import lanes, schedule
@@ -22,12 +24,10 @@ RATES = np.geomspace(0.05, 1.0, 37)
 
 
 def a_run(rate, max_epochs=60):
-    return lanes.Run(
+    return Run(
         start=mlejax.Normal(np.float64(0.0), np.float64(1.0)),
         learning_rate=mlejax.Normal(rate, rate),
-        patience=np.int64(10),
-        tolerance=np.float64(1e-8),
-        max_epochs=np.int64(max_epochs),
+        stopping=Stopping(np.asarray(max_epochs), np.asarray(10), np.asarray(1e-8)),
         train=None,
         validation=None,
     )

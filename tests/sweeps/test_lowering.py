@@ -15,6 +15,8 @@ from helpers import ROOT
 
 import mlejax
 from mlejax import devices
+from mlejax.ascent.run import Run
+from mlejax.ascent.settings import Stopping
 from mlejax.samples.observations import as_observations
 from mlejax.samples.representation import summarize
 from mlejax.sweeps import lanes
@@ -87,12 +89,10 @@ def test_the_lane_program_can_be_compiled_for_other_devices(family, dtype, platf
     shared = (None, None) if family == "normal" else parts
     train, validation = parts if family == "normal" else (None, None)
     number = functools.partial(np.asarray, dtype=dtype)
-    run = lanes.Run(
+    run = Run(
         start=start,
         learning_rate=jax.tree.map(lambda leaf: number(0.1), start),
-        patience=np.int64(50),
-        tolerance=number(1e-8),
-        max_epochs=np.int64(100),
+        stopping=Stopping(np.asarray(100), np.asarray(50), number(1e-8)),
         train=train,
         validation=validation,
     )
@@ -103,13 +103,13 @@ def test_the_lane_program_can_be_compiled_for_other_devices(family, dtype, platf
 
     @jax.jit
     def program(leaves):
-        return jax.tree.leaves(engine.fly(*jax.tree.unflatten(tree, leaves)))
+        return jax.tree.leaves(engine.advance(*jax.tree.unflatten(tree, leaves)))
 
     made = exported(program, platform, leaves)
-    landed = eqx.filter_eval_shape(engine.fly, *arguments)[1]
-    assert landed.rows.shape == ((lanes.QUEUE + 1) * width, engine.end_layout.width)
-    assert landed.rows.dtype == dtype
-    assert any(aval.shape == landed.rows.shape and aval.dtype == dtype for aval in made.out_avals)
+    finished = eqx.filter_eval_shape(engine.advance, *arguments)[1]
+    assert finished.rows.shape == ((lanes.QUEUE + 1) * width, engine.end_layout.width)
+    assert finished.rows.dtype == dtype
+    assert any(aval.shape == finished.rows.shape and aval.dtype == dtype for aval in made.out_avals)
 
 
 def test_what_is_cpu_only_does_not_go_to_other_devices():
@@ -170,7 +170,7 @@ def sweep_in_a_process(folder, name, epochs):
 def test_a_second_process_compiles_nothing_of_note(tmp_path):
     first_hits, _, first = sweep_in_a_process(tmp_path, "first", 50)
     assert first_hits == 0
-    assert any("_fly" in name or "fly" in name for name in first), first
+    assert any("advance" in name for name in first), first
     hits, _, second = sweep_in_a_process(tmp_path, "second", 60)  # other values, the same shapes
     assert second == first
     assert hits == len(first)

@@ -10,13 +10,13 @@ import time
 
 import numpy as np
 import pytest
-from helpers import ROOT, arrays, assert_same_bits
+from helpers import ROOT, arrays, assert_same_bits, draws
 
 import mlejax
 from mlejax.status import Status
 from mlejax.store.load import load
 
-LASTING = {"observations": 1000, "max_epochs": 5000, "tolerance": 0.0, "patience": 1_000_000}
+LASTING = {"observations": draws(1000), "max_epochs": 5000, "tolerance": 0.0, "patience": 1_000_000}
 
 
 def started(folder):

@@ -161,10 +161,13 @@ DRAWS_REFUSED = {
     "base seed of NumPy": ({"by": "numpy", "base_seed": 1}, "base_seed=1 does not apply to by='numpy'"),
     "split seed of JAX": ({"split_seed": 42}, "split_seed=42 applies to by='numpy' alone; got by='jax'"),
     "split seed of statistics": ({"by": "statistics", "split_seed": 1}, "got by='statistics'"),
+    "a target that is not normal": (
+        {"target": mlejax.Gamma(1.0, 1.0), "by": "numpy"}, "by='numpy' draws from a Normal target; got Gamma",
+    ),
     "an unknown way": ({"by": "scipy"}, "by must be one of jax, numpy, statistics; got 'scipy'"),
     "a negative base seed": ({"base_seed": -1}, "base_seed must be a whole number .* got -1"),
     "one observation": ({"count": 1}, "count must be a whole number from 2"),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("given", "message"), DRAWS_REFUSED.values(), ids=DRAWS_REFUSED)
@@ -223,22 +226,14 @@ SWEEP_REFUSED = {
     "no patience": ({"patience": [5, 0]}, ValueError, "patience must be whole numbers .* got 0 at index 1"),
     "a negative tolerance": ({"tolerance": -1.0}, ValueError, "tolerance must be at least 0; got -1"),
     "another dtype": ({"dtype": "float16"}, ValueError, "dtype must be float64 or float32; got 'float16'"),
-    "another draw": ({"draw": "torch"}, ValueError, "by must be one of jax, numpy, statistics; got 'torch'"),
-    "one observation": ({"observations": 1}, ValueError, "count must be a whole number from 2 .* got 1"),
     "observations that are not finite": ({"observations": [1.0, np.nan]}, ValueError, "nan"),
-    "a negative base seed": ({"base_seed": -1}, ValueError, "base_seed must be a whole number .* got -1"),
     "all held out": ({"validation_fraction": 1.0}, ValueError, "validation_fraction"),
-    "a target for NumPy": (
-        {"target": mlejax.Gamma(1.0, 1.0), "draw": "numpy"},
-        ValueError,
-        "by='numpy' draws from a Normal target; got Gamma",
-    ),
 }
 
 
 @pytest.mark.parametrize(("arguments", "error", "message"), SWEEP_REFUSED.values(), ids=SWEEP_REFUSED)
 def test_arguments_that_are_refused(arguments, error, message):
-    usual = {"seeds": [0], "learning_rates": [0.1], "observations": 10}
+    usual = {"seeds": [0], "learning_rates": [0.1], "observations": Draws(TARGET, 10)}
     with pytest.raises(error, match=message):
         sweep(**usual | arguments)
 
@@ -247,9 +242,12 @@ def test_arguments_that_are_refused(arguments, error, message):
 def test_what_is_no_model_is_refused_by_name():
     program = """
 import mlejax
+normal = mlejax.Normal(0.0, 1.0)
 for arguments in ({"model": (0.0, 1.0)}, {"target": 3}, {"starts": [1.0]}):
     try:
-        mlejax.sweep(**{"model": mlejax.Normal(0.0, 1.0), "seeds": [0], "learning_rates": [0.1]} | arguments)
+        source = mlejax.Draws(arguments.pop("target", normal), 100)
+        usual = {"model": normal, "seeds": [0], "learning_rates": [0.1], "observations": source}
+        mlejax.sweep(**usual | arguments)
     except TypeError as refusal:
         print(refusal)
 """
@@ -257,14 +255,11 @@ for arguments in ({"model": (0.0, 1.0)}, {"target": 3}, {"starts": [1.0]}):
         assert line.startswith(f"{name} must be an instance of a mlejax.Model, such as Normal(0.0, 1.0); got")
 
 
-def test_a_model_without_a_target_cannot_be_drawn():
-    with pytest.raises(ValueError, match="give the target= to draw from"):
-        mlejax.sweep(Silent(1.0), seeds=[0], learning_rates=[0.1], progress=False)
+def test_a_model_that_cannot_draw_is_refused():
     with pytest.raises(TypeError, match="target: Rayleigh cannot draw; give it a method sample"):
-        mlejax.sweep(Silent(1.0), seeds=[0], learning_rates=[0.1], target=Silent(2.0), progress=False)
+        Draws(Silent(1.0), 100)
 
 
-@pytest.mark.slow
 def test_formulas_and_optimizers_have_the_same_name_in_every_process():
     """A store refuses another formula by its name: it must not depend on where functions lie in memory."""
     program = """

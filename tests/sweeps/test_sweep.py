@@ -8,7 +8,7 @@ import numpy as np
 import optax
 import oracles
 import pytest
-from helpers import arrays
+from helpers import arrays, draws
 from zoo import Rayleigh
 
 import mlejax
@@ -44,8 +44,7 @@ def grid():
         max_epochs=AXES["max_epochs"],
         patience=AXES["patience"],
         tolerance=AXES["tolerance"],
-        observations=N,
-        draw="numpy",
+        observations=draws(N, "numpy"),
     )
     assert result.shape == (3, 2, 4, 2, 2, 2)
     return result
@@ -130,13 +129,13 @@ def test_diverged_runs_keep_finite_parameters_inside_the_domain(grid):
 @pytest.mark.slow
 @pytest.mark.parametrize(("seed", "rate", "epochs"), [(0, 0.1, 3150), (123, 0.1, 2843), (42, 0.2, 221)])
 def test_the_articles_program_stops_in_the_same_epoch(seed, rate, epochs):
-    found = sweep(seeds=[seed], learning_rates=[rate], draw="numpy").run(0, 0)
+    found = sweep(seeds=[seed], learning_rates=[rate], observations=draws(100_000, "numpy")).run(0, 0)
     assert (found.status, found.epochs) == (Status.PATIENCE, epochs)
 
 
 def test_rates_per_parameter_are_axes_of_their_own():
     rates = mlejax.Normal([0.1, 0.5], [0.5, 2.0, 5.0])
-    result = sweep(seeds=[0, 1], learning_rates=rates, observations=N, max_epochs=300, draw="numpy")
+    result = sweep(seeds=[0, 1], learning_rates=rates, observations=draws(N, "numpy"), max_epochs=300)
     assert list(result.axes) == ["seed", "learning_rate.mean", "learning_rate.variance"]
     assert result.shape == (2, 2, 3)
     for index in np.ndindex(2, 2, 3):
@@ -150,7 +149,7 @@ def test_rates_per_parameter_are_axes_of_their_own():
 
 def test_one_rate_of_two_may_be_fixed():
     result = sweep(
-        seeds=[0], learning_rates=mlejax.Normal(0.1, [0.5, 2.0]), observations=N, max_epochs=300, draw="numpy"
+        seeds=[0], learning_rates=mlejax.Normal(0.1, [0.5, 2.0]), observations=draws(N, "numpy"), max_epochs=300
     )
     assert list(result.axes) == ["seed", "learning_rate.variance"]
     expected = oracles.ascend_normal(*parts(0), np.array([0.1, 2.0]), max_epochs=300)
@@ -183,7 +182,7 @@ def test_without_validation_the_train_likelihood_decides_and_the_maximum_is_reac
 
 @pytest.mark.slow
 def test_float32_says_when_its_digits_run_out():
-    result = sweep(seeds=[1, 2], learning_rates=[0.1], dtype=np.float32, draw="numpy", observations=20_000)
+    result = sweep(seeds=[1, 2], learning_rates=[0.1], dtype=np.float32, observations=draws(20_000, "numpy"))
     assert (result.status == Status.PRECISION).any()
     assert result.model.mean.dtype == np.float64
     np.testing.assert_array_equal(result.model.mean, result.model.mean.astype(np.float32))
@@ -196,7 +195,11 @@ def test_float32_says_when_its_digits_run_out():
 def test_draws_are_from_the_target():
     n, target = 20_000, mlejax.Normal(-3.0, 4.0)
     result = sweep(
-        seeds=range(8), learning_rates=[1.0], observations=n, target=target, validation_fraction=0, max_epochs=3000
+        seeds=range(8),
+        learning_rates=[1.0],
+        observations=mlejax.Draws(target, n),
+        validation_fraction=0,
+        max_epochs=3000,
     )
     assert result.arrived.all()
     estimates = np.stack([result.model.mean, result.model.variance])[..., 0]
@@ -212,7 +215,7 @@ def test_draws_are_from_the_target():
 @pytest.mark.slow
 def test_a_model_that_does_not_factor_trains_on_the_raw_observations():
     target, start = mlejax.Weibull(2.0, 3.0), mlejax.Weibull(1.0, 1.0)
-    common = {"target": target, "observations": 500, "max_epochs": 400, "progress": False}
+    common = {"observations": mlejax.Draws(target, 500), "max_epochs": 400, "progress": False}
     result = mlejax.sweep(start, seeds=[0, 5], learning_rates=[0.1, 0.5], **common)
     assert result.provenance.representation.startswith("raw observations")
     assert result.model.scale.shape == (2, 2)
@@ -226,7 +229,7 @@ def test_a_model_that_does_not_factor_trains_on_the_raw_observations():
 @pytest.mark.slow
 def test_raw_observations_and_statistics_agree():
     summed, raw = (
-        sweep(seeds=[0], learning_rates=[0.1, 0.5], observations=300, max_epochs=200, draw="numpy", summarise=s)
+        sweep(seeds=[0], learning_rates=[0.1, 0.5], observations=draws(300, "numpy"), max_epochs=200, summarize=s)
         for s in (True, False)
     )
     assert raw.provenance.representation == "raw observations, as asked"
@@ -250,7 +253,7 @@ def test_a_model_of_ones_own():
 def test_an_optimizer_of_optax_gives_what_fit_gives():
     optimizer = optax.scale_by_adam()
     result = sweep(
-        seeds=[0], learning_rates=[0.1, 0.01], observations=N, max_epochs=400, draw="numpy", optimizer=optimizer
+        seeds=[0], learning_rates=[0.1, 0.01], observations=draws(N, "numpy"), max_epochs=400, optimizer=optimizer
     )
     x = np.random.RandomState(0).normal(7.2, 2.8, N)
     for i, rate in enumerate([0.1, 0.01]):
@@ -276,10 +279,10 @@ def test_a_second_sweep_of_the_same_shape_compiles_nothing():
 
     jax.monitoring.register_event_duration_secs_listener(listen)
     try:
-        sweep(seeds=[0, 1], learning_rates=[0.1, 0.2, 0.4], observations=777, max_epochs=50)
+        sweep(seeds=[0, 1], learning_rates=[0.1, 0.2, 0.4], observations=draws(777), max_epochs=50)
         assert compiled  # the listener hears: 777 was not drawn before
         compiled.clear()
-        sweep(seeds=[5, 8], learning_rates=[0.3, 0.6, 0.9], observations=777, max_epochs=90, patience=7)
+        sweep(seeds=[5, 8], learning_rates=[0.3, 0.6, 0.9], observations=draws(777), max_epochs=90, patience=7)
         assert compiled == []
     finally:
         jax.monitoring.unregister_event_duration_listener(listen)
@@ -287,14 +290,14 @@ def test_a_second_sweep_of_the_same_shape_compiles_nothing():
 
 def test_the_callers_float64_flag_is_left_alone():
     before = jax.config.jax_enable_x64
-    sweep(seeds=[0], learning_rates=[0.1], observations=N, max_epochs=10)
+    sweep(seeds=[0], learning_rates=[0.1], observations=draws(N), max_epochs=10)
     assert jax.config.jax_enable_x64 == before
     assert jnp.ones(()).dtype == (jnp.float64 if before else jnp.float32)
 
 
 @pytest.mark.slow
 def test_progress_goes_to_standard_error_only_and_tells_of_compiling(capsys):
-    mlejax.sweep(mlejax.Normal(*NEAR), seeds=[0], learning_rates=[0.1], observations=333, max_epochs=10)
+    mlejax.sweep(mlejax.Normal(*NEAR), seeds=[0], learning_rates=[0.1], observations=draws(333), max_epochs=10)
     out, err = capsys.readouterr()
     assert out == ""
     assert "drawing" in err
@@ -304,10 +307,10 @@ def test_progress_goes_to_standard_error_only_and_tells_of_compiling(capsys):
         mlejax.Normal(*NEAR),
         seeds=[0],
         learning_rates=[0.1],
-        observations=333,
+        observations=draws(333),
         max_epochs=10,
         optimizer=optax.scale(0.5),
     )
     assert "compiling" in capsys.readouterr().err
-    sweep(seeds=[0], learning_rates=[0.1], observations=333, max_epochs=10)
+    sweep(seeds=[0], learning_rates=[0.1], observations=draws(333), max_epochs=10)
     assert capsys.readouterr() == ("", "")

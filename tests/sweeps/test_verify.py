@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 import zarr
+from helpers import draws
 
 import mlejax
 from mlejax.cli import commands
@@ -24,8 +25,7 @@ ARGUMENTS = [
 GIVEN = {
     "model": mlejax.Normal(0.0, 1.0),
     "learning_rates": np.geomspace(0.1, 1.0, RATES),
-    "observations": 300,
-    "draw": "statistics",
+    "observations": draws(300, "statistics"),
     "max_epochs": 40,
     "progress": False,
 }
