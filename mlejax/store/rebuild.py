@@ -8,7 +8,7 @@ import numpy as np
 
 from ..status import Status
 from .batches import read_variable
-from .files import StoreError, flush_folder, write_whole
+from .files import PART, StoreError, flush_folder, write_whole
 from .layout import (
     ROOT,
     DamageError,
@@ -134,7 +134,9 @@ def _is_ours(folder: Path) -> bool:
     """Return whether there is such a folder; refuse one that mlejax has not made."""
     if not os.path.lexists(folder):
         return False
-    if folder.is_symlink() or not folder.is_dir() or (not (folder / MARKER).is_file() and any(folder.iterdir())):
+    unmarked = not (folder / MARKER).is_file()
+    started = {PART.format(MARKER)}  # all that is there when the process was killed while it wrote the marker
+    if folder.is_symlink() or not folder.is_dir() or (unmarked and {part.name for part in folder.iterdir()} - started):
         raise StoreError(f"{folder} was not made by mlejax, which needs the name. Move it away.")
     return True
 
