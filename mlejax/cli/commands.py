@@ -164,9 +164,9 @@ def export(options: argparse.Namespace) -> Answer:
     suffix = {"csv": ".csv", "parquet": ".parquet", "netcdf": ".nc"}[options.format]
     file = Path(options.out or str(options.directory).rstrip("/") + suffix)
     result = load(options.directory)
-    write_table(result.to_xarray(), options.format, file)
-    made = {"runs": [], "summary": {"table": str(file), "format": options.format}}
-    return Answer(f"{_unfinished(result)}table: {file}", lambda: made)
+    count = write_table(result.to_xarray(), options.format, file, options.finished_only)
+    made = {"runs": [], "summary": {"table": str(file), "format": options.format, "runs": count}}
+    return Answer(f"{_unfinished(result, options.finished_only)}table: {file}", lambda: made)
 
 
 # The data of a sweep --------------------------------------------------------------------------------------------------
@@ -246,11 +246,12 @@ def _explain(arguments: Mapping[str, Any], options: argparse.Namespace) -> Answe
     return Answer(str(found), lambda: {"runs": [], "summary": dataclasses.asdict(found)})
 
 
-def _unfinished(result: SweepResult) -> str:
+def _unfinished(result: SweepResult, left_out: bool = False) -> str:
     """Return a line about a sweep some of whose runs have not ended; nothing about others."""
     if result.finished:
         return ""
-    return f"unfinished: {result.ended:,} of {result.count:,} runs have ended; the others are blank\n"
+    others = "left out" if left_out else "blank"
+    return f"unfinished: {result.ended:,} of {result.count:,} runs have ended; the others are {others}\n"
 
 
 # Figures, devices, directories ----------------------------------------------------------------------------------------

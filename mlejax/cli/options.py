@@ -175,6 +175,7 @@ COMMANDS = {
             DIRECTORY,
             Option("--format", "needs pip install 'mlejax[export]'", choices=TABLES, required=True),
             Option("--out", "default DIR with the format's suffix", path, "FILE"),
+            Option("--finished-only", "leave out the runs that have not ended (csv, parquet)", flag=True),
             JSON,
         ),
     ),

@@ -134,3 +134,7 @@ def test_reports_of_an_unfinished_sweep_say_so(run, unfinished, tmp_path):
     assert not list(unfinished.glob("*.png"))
     status, out, _ = run("export", unfinished, "--format", "csv", "--out", tmp_path / "t.csv")
     assert (status, out[: len(said)]) == (0, said)
+    assert len((tmp_path / "t.csv").read_text().splitlines()) == 5
+    status, out, _ = run("export", unfinished, "--format", "csv", "--out", tmp_path / "t.csv", "--finished-only")
+    assert (status, out) == (0, f"{said.replace('blank', 'left out')}table: {tmp_path / 't.csv'}\n")
+    assert len((tmp_path / "t.csv").read_text().splitlines()) == 2
