@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -14,15 +14,28 @@ def numbers(name: str, values: Any, rule: str, holds: Callable[[np.ndarray], Any
     Raises:
         TypeError, ValueError: naming the argument, the rule, the first offending value and its index.
     """
-    array = np.asarray(values)
+    try:
+        array = np.asarray(values)
+    except ValueError:  # of NumPy: rows of different lengths
+        array = np.asarray(None)
     if array.dtype.kind not in "iuf":
-        raise TypeError(f"{name} must be {rule} numbers; got {values!r}")
+        noun = "" if "number" in rule else " numbers"
+        raise TypeError(f"{name} must be {rule}{noun}; got {shown(values)}")
     array = array.astype(np.float64)
     if not np.all(good := np.broadcast_to(holds(array), array.shape)):
         where = np.unravel_index(int(np.argmin(good)), array.shape)
         place = f" at index {', '.join(str(int(i)) for i in where)}" if array.ndim else ""
         raise ValueError(f"{name} must be {rule}; got {array[where]:g}{place}")
     return array
+
+
+def shown(value: object) -> str:
+    """Return a value as a message shows it: short, and with a remedy where a list is meant."""
+    if isinstance(value, np.ndarray) and value.dtype == object and not value.ndim:
+        value = value.item()  # what NumPy made of something that is no sequence
+    text = repr(value)
+    text = text if len(text) <= 80 else f"{text[:60]}... ({len(text):,} characters)"
+    return f"{text}; give a list" if isinstance(value, Set | Mapping | Iterator) else text
 
 
 def positive(name: str, values: Any) -> np.ndarray:
@@ -39,11 +52,15 @@ def counts(name: str, values: Any, at_least: int = 1, at_most: int = 2**24) -> n
     """Whole numbers from `at_least` to `at_most`: float32 counts exactly up to 2^24."""
     rule = (
         f"whole numbers from {at_least} to {at_most:,}"
-        if np.ndim(values)
+        if _many(values)
         else f"a whole number from {at_least} to {at_most:,}"
     )
     array = numbers(name, values, rule, lambda v: (v >= at_least) & (v <= at_most) & (v == np.floor(v)))
     return array.astype(np.int64)
+
+
+def _many(values: object) -> bool:
+    return (isinstance(values, Sequence) and not isinstance(values, str)) or bool(getattr(values, "ndim", 0))
 
 
 def floating_type(dtype: Any) -> np.dtype:

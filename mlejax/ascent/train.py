@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from .. import checks, devices
 from ..models.base import M
-from ..models.parameters import cast, parameter_names, with_dtype
+from ..models.parameters import Parameters, cast, parameter_names, with_dtype
 from ..results.train import History, TrainResult
 from ..samples.observations import as_observations, check_support
 from ..samples.raw import Observations
@@ -82,6 +82,7 @@ def train(
     """
     devices.start()
     start = with_dtype(model, np.float64)
+    Parameters.of(start).require_single_numbers()
     rates = rates_of(start, checked_rates(start, learning_rate))
     stopping = Stopping.checked(max_epochs, patience, tolerance)
     dtype = checks.floating_type(dtype)

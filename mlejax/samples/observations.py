@@ -11,6 +11,7 @@ from jaxtyping import Array, Bool, Num
 from ..formula.jaxpr import as_formula_takes
 from ..models.base import Model
 from ..models.parameters import parameter_dict
+from ..models.tracing import trace_log_prob
 
 
 def as_observations(values: Any, what: str = "observations") -> np.ndarray:
@@ -24,7 +25,11 @@ def as_observations(values: Any, what: str = "observations") -> np.ndarray:
     if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
         index = int(np.argmax(np.ma.getmaskarray(values).ravel()))
         raise ValueError(f"{what} must not be masked; got a masked value at index {index}: use {what}.compressed()")
-    array = np.asarray(values)
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        shapes = ", ".join(str(np.shape(each)) for each in list(values)[:3])
+        raise ValueError(f"{what} must be one-dimensional; got parts of different shapes: {shapes}, ...") from None
     if array.dtype.kind not in "iuf":
         raise TypeError(f"{what} must be real numbers; got an array of {array.dtype}")
     if array.ndim != 1:
@@ -58,17 +63,19 @@ def check_support(
         place: says where the observation of an index stands, such as "in line 7 of data.csv".
 
     Raises:
+        TypeError: JAX cannot follow `log_prob`, or it returns no real number; see `trace_log_prob`.
         ValueError: naming the first such observation, its place and the rule.
     """
+    with jax.enable_x64(True):
+        taken = as_formula_takes(model, jnp.asarray(values))
+    trace_log_prob(model, taken.dtype)
     name, support = type(model).__name__, model.support
     if not np.all(contained := support.contains(values)):
         index = int(np.argmin(contained))
         raise ValueError(f"{name} needs {support.rule}; got {values[index]} {place(index)}")
     for start in (model, *starts):
         with jax.enable_x64(True):
-            log_probs = np.asarray(_log_probs(start, as_formula_takes(start, jnp.asarray(values))))
-        if log_probs.shape != values.shape:
-            raise ValueError(f"{name}.log_prob must return one number; got shape {log_probs.shape[1:]}")
+            log_probs = np.asarray(_log_probs(start, taken))
         if not np.all(finite := np.isfinite(log_probs)):
             index = int(np.argmin(finite))
             parameters = ", ".join(f"{key}={leaf}" for key, leaf in parameter_dict(start).items())

@@ -1,14 +1,17 @@
 """Train and validation parts of a sample."""
 
 import math
+from typing import Any
 
 import numpy as np
 
 from .. import checks
 
 
-def validation_count(n: int, validation_fraction: float | int) -> int:
+def validation_count(n: int, validation_fraction: Any) -> int:
     """How many of n observations are held out: ceil(fraction n), at least one and leaving at least one; 0 for 0."""
+    if isinstance(validation_fraction, bool) or not isinstance(validation_fraction, int | float | np.number):
+        raise TypeError(f"validation_fraction must be a number; got {checks.shown(validation_fraction)}")
     if not 0 <= validation_fraction < 1:
         raise ValueError(f"validation_fraction must be at least 0 and below 1; got {validation_fraction}")
     count = math.ceil(validation_fraction * n)

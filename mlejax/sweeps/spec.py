@@ -13,7 +13,7 @@ from .. import checks, devices, models
 from ..ascent.settings import Stopping, checked_rates
 from ..models.base import M, Model
 from ..models.digest import digest_of, formula_digest
-from ..models.parameters import parameter_names, with_dtype
+from ..models.parameters import Parameters, parameter_names, with_dtype
 from ..samples.sources import Draws, Source, source_of
 
 
@@ -74,6 +74,7 @@ class SweepSpec(Generic[M]):
             (['seed', 'learning_rate'], 6)
         """
         start = with_dtype(model, np.float64)
+        Parameters.of(start).require_single_numbers()
         source = source_of(observations)
         source.check(start, validation_fraction)
         if not _checked_flag("summarize", summarize) and isinstance(source, Draws) and source.by == "statistics":

@@ -9,6 +9,7 @@ import pytest
 import mlejax
 from mlejax import Beta, Exponential, Gamma, LogNormal, Model, Normal, Poisson, Support, Weibull, parameter, positive
 from mlejax.samples.observations import admits, as_observations, check_support
+from mlejax.samples.split import validation_count
 
 OUTSIDE = {
     "a negative duration": (Exponential(1.0), [1.0, -1.0, 2.0], r"Exponential needs numbers >= 0; got -1.0 at index 1"),
@@ -200,3 +201,30 @@ def test_a_log_prob_that_is_not_one_number_is_refused():
 
     with pytest.raises(ValueError, match=r"Pair.log_prob must return one number; got shape \(2,\)"):
         check_support(Pair(1.0), np.array([1.0, 2.0]))
+
+
+def test_rows_of_different_lengths_are_refused_in_words():
+    with pytest.raises(ValueError, match=r"one-dimensional; got parts of different shapes: \(2,\), \(1,\), ..."):
+        as_observations([[1.0, 2.0], [3.0]])
+    with pytest.raises(ValueError, match=r"parts of different shapes: \(5, 2\), \(5,\), ..."):
+        as_observations((np.zeros((5, 2)), np.zeros(5)))
+
+
+@pytest.mark.parametrize("fraction", [None, "x", True, [0.2]], ids=str)
+def test_a_fraction_that_is_no_number_is_refused(fraction):
+    with pytest.raises(TypeError, match="validation_fraction must be a number; got "):
+        validation_count(10, fraction)
+
+
+def test_an_array_of_parameters_is_refused_before_anything_runs():
+    class Pair(Model):
+        w: jax.Array
+
+        def log_prob(self, z):
+            return -0.5 * (z - self.w[0]) ** 2 - 0.5 * (z**2 - self.w[1]) ** 2
+
+    message = r"Pair.w has shape \(2,\); parameters are single numbers for now"
+    with pytest.raises(ValueError, match=message):
+        mlejax.train(Pair(jnp.zeros(2)), [1.0, 2.0, 3.0])
+    with pytest.raises(ValueError, match=message):
+        mlejax.sweep(Pair(jnp.zeros(2)), seeds=[0], learning_rates=[0.1], observations=np.array([1.0, 2.0, 3.0]))

@@ -189,7 +189,7 @@ SWEEP_REFUSED = {
     "a seed twice": ({"seeds": [1, 2, 1]}, ValueError, "seeds must be distinct; got 1 at index 0 and 2"),
     "a negative seed": ({"seeds": [0, -1]}, ValueError, "seeds must be whole numbers .* got -1 at index 1"),
     "half a seed": ({"seeds": [0.5]}, ValueError, "seeds must be whole numbers .* got 0.5 at index 0"),
-    "a seed's name": ({"seeds": ["a"]}, TypeError, "seeds must be .* numbers; got"),
+    "a seed's name": ({"seeds": ["a"]}, TypeError, "seeds must be whole numbers from .*; got"),
     "a negative rate": (
         {"learning_rates": [0.1, 0.2, 0.3, -0.1]},
         ValueError,
