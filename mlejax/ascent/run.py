@@ -27,6 +27,7 @@ def begin(run: Run[M], optimizer: Any) -> TrainState[M]:
 
 def advance(run: Run[M], state: TrainState[M], optimizer: Any) -> tuple[TrainState[M], StepInfo[M]]:
     """Return the state of a run after one more epoch, and what that epoch measured."""
+    assert run.train is not None  # put in before a run advances
     return train_step(
         state,
         run.train,
