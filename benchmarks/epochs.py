@@ -296,7 +296,13 @@ def lane_runs(runs: Runs) -> Run:
         found, path = representation.summarize(start, np.random.default_rng(0).normal(7.2, 2.8, 100), True)
         if np.shape(getattr(found, "centres", None)) != (1,) or np.shape(found.averages) != (1,):
             raise TypeError(f"expected a centre and an average squared deviation: {path}")
-        return dataclasses.replace(found, centres=mean[:, None], averages=variance[:, None], count=np.full(n, count))
+        return dataclasses.replace(
+            found,
+            centres=mean[:, None],
+            residuals=np.zeros((n, 1)),
+            averages=variance[:, None],
+            count=np.full(n, count),
+        )
 
     return Run(
         start=jax.tree.map(lambda leaf: np.full(n, leaf), start),

@@ -6,8 +6,8 @@ by one term scales, the logarithm of one product splits, a function of the param
 whole. Anything else raises `NotSeparable` with the reason.
 
 Where data meet a parameter in a sum, `u(x)` is first written `c + (u(x) - c)` with `c` the sample mean of `u`; `c`
-joins the parameters, so that nothing cancels when the mean is large beside the spread. By the choice of `c` the average
-of `u - c` is zero, and terms linear in it drop out.
+joins the parameters, so that nothing cancels when the mean is large beside the spread. The average of `u - c`, which
+is what rounding has left of `c`, is kept beside it as its residual: the two together are the mean to twice the digits.
 """
 
 import dataclasses
@@ -81,11 +81,12 @@ class SufficientForm:
     def __init__(self, graph: Graph, terms: dict[Monomial, Node], conditions: Sequence[tuple[Node, bool | None]]):
         self.functions = tuple(graph.centred)
         self.constant = terms.pop(UNIT, None)
-        self.coefficients = {m: node for m, node in terms.items() if not _vanishes(m)}
+        self.linear = {_single(m): node for m, node in terms.items() if _single(m) is not None}
+        self.coefficients = {m: node for m, node in terms.items() if _single(m) is None}
         self.conditions = tuple(node for node, _ in conditions)
         self.expected = tuple(outcome for _, outcome in conditions)
         lowered = itertools.chain.from_iterable(map(_lower, self.coefficients))
-        self.statistics = tuple(dict.fromkeys([*self.coefficients, *(m for m in lowered if not _vanishes(m))]))
+        self.statistics = tuple(dict.fromkeys([*self.coefficients, *(m for m in lowered if _single(m) is None)]))
 
     def __repr__(self) -> str:
         return f"SufficientForm({len(self.functions)} centres, {len(self.statistics)} further statistics)"
@@ -122,19 +123,21 @@ class SufficientForm:
             values.append(functools.reduce(jnp.multiply, parts if factor is None else [*parts, factor]))
         return values
 
-    def mean_log_prob(self, leaves: Sequence[Any], centres: Any, averages: Any) -> Any:
-        """The mean log-density of a sample with these centres and averages of the statistics."""
+    def mean_log_prob(self, leaves: Sequence[Any], centres: Any, residuals: Any, averages: Any) -> Any:
+        """Return the mean log-density of a sample with these centres, residuals and averages of the statistics."""
         known = {f"parameter {i}": leaf for i, leaf in enumerate(leaves)}
         known |= {f"centre {j}": centres[j] for j in range(len(self.functions))}
         memo: dict[Node, Any] = {}
         total = 0.0 if self.constant is None else evaluate(self.constant, memo, known)
+        for j, coefficient in self.linear.items():
+            total = total + evaluate(coefficient, memo, known) * residuals[j]
         for k, monomial in enumerate(self.statistics):
             if monomial in self.coefficients:
                 total = total + evaluate(self.coefficients[monomial], memo, known) * averages[k]
         return total
 
-    def recentre(self, averages: Any, shifts: Any) -> list[Any]:
-        """Averages of the statistics about other centres, c_j - shift_j, by the binomial theorem."""
+    def recentre(self, averages: Any, residuals: Any, shifts: Any) -> list[Any]:
+        """Return averages of the statistics about other centres, c_j - shift_j, by the binomial theorem."""
         known = dict(zip(self.statistics, averages, strict=True))
         moved = []
         for powers, factor in self.statistics:
@@ -144,15 +147,17 @@ class SufficientForm:
                 for (index, power), keep in zip(powers, kept, strict=True):
                     part = part * math.comb(power, keep) * shifts[index] ** (power - keep)
                 lower = Monomial(tuple((i, k) for (i, _), k in zip(powers, kept, strict=True) if k), factor)
-                if not _vanishes(lower):
-                    total = total + part * (1.0 if lower == UNIT else known[lower])
+                j = _single(lower)
+                total = total + part * (1.0 if lower == UNIT else known[lower] if j is None else residuals[j])
             moved.append(total)
         return moved
 
 
-def _vanishes(monomial: Monomial) -> bool:
-    """The average of u - c is zero by the choice of c."""
-    return monomial.factor is None and sum(power for _, power in monomial.powers) == 1
+def _single(monomial: Monomial) -> int | None:
+    """Return j where the monomial is u_j - c_j itself, whose average is the residual of the centre."""
+    if monomial.factor is None and sum(power for _, power in monomial.powers) == 1:
+        return monomial.powers[0][0]
+    return None
 
 
 def _lower(monomial: Monomial) -> Iterable[Monomial]:

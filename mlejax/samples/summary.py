@@ -22,11 +22,12 @@ LARGE = 1 << 20
 class Summary(eqx.Module):
     """A sample as its sufficient statistics: the cost of an epoch does not depend on its size.
 
-    `centres` are the means of the functions of the data that meet a parameter in a sum; `averages` are those of the
-    statistics about these centres. See `mlejax.formula.sufficient`.
+    `centres` are the means of the functions of the data that meet a parameter in a sum, rounded; `residuals` what the
+    rounding took; `averages` those of the statistics about these centres. See `mlejax.formula.sufficient`.
     """
 
     centres: Any  # (J,)
+    residuals: Any  # (J,): the means less the centres
     averages: Any  # (K,)
     count: Any  # (), a float: the number of observations
     form: Form = eqx.field(static=True)  # what these numbers mean
@@ -38,7 +39,7 @@ class Summary(eqx.Module):
             ValueError: the statistics are those of another formula than this model's.
         """
         separated, known = self.separated(model), self.in_jax_types()
-        return separated.mean_log_prob(jax.tree.leaves(model), known.centres, known.averages)
+        return separated.mean_log_prob(jax.tree.leaves(model), known.centres, known.residuals, known.averages)
 
     def in_jax_types(self) -> "Summary":
         """Return the same summary in the types that JAX has now: float32 where float64 is not enabled."""
@@ -96,8 +97,8 @@ def _fault(form: Form) -> NotSeparable | None:
 
     def computed(leaves: Any, values: Any) -> Any:
         summary, _ = summarize_with(form, values)
-        mean = functools.partial(form.separated().mean_log_prob, centres=summary.centres, averages=summary.averages)
-        return jax.value_and_grad(mean)(leaves)
+        known = summary.centres, summary.residuals, summary.averages
+        return jax.value_and_grad(lambda leaves: form.separated().mean_log_prob(leaves, *known))(leaves)
 
     leaves = [jax.ShapeDtypeStruct((), np.float64)] * len(form.structure.shapes)
     try:
@@ -135,11 +136,12 @@ def summarize_with(form: Form, values: Any) -> tuple[Summary, Any]:
         # The second pass recovers what the first rounded away; what is left is below one unit in the last place.
         centres.append(first + accurate_mean(function - first))
         deviations.append(function - centres[-1])
+    residuals = [accurate_mean(deviation) for deviation in deviations]
     averages = [accurate_mean(value) for value in separated.statistic_values(deviations, factors)]
     count = jnp.asarray(values.shape[0], jnp.result_type(float))
     # Behind a barrier, so that nothing of the statistics is computed otherwise because the branches are looked at.
     holds = separated.holds(*_look(separated, jax.lax.optimization_barrier(values)))
-    return Summary(stack(centres), stack(averages), count, form), holds
+    return Summary(stack(centres), stack(residuals), stack(averages), count, form), holds
 
 
 def some_of(values: np.ndarray) -> np.ndarray:
@@ -195,9 +197,15 @@ def merge(model: Model, parts: Sequence[Summary]) -> Summary:
         # About the first part's centre: a weighted mean of nearly equal large numbers would lose their last digits.
         centre = centres[0] + weights @ (centres - centres[0])
         separated = parts[0].separated(model)
-        moved = jnp.stack([stack(separated.recentre(part.averages, part.centres - centre)) for part in parts])
-        merged = (centre, weights @ moved, jnp.sum(counts))
-    return eqx.tree_at(lambda s: (s.centres, s.averages, s.count), parts[0], merged)
+        shifts = [part.centres - centre for part in parts]
+        residuals = jnp.stack([part.residuals + shift for part, shift in zip(parts, shifts, strict=True)])
+        moved = jnp.stack(
+            [
+                stack(separated.recentre(part.averages, part.residuals, shift))
+                for part, shift in zip(parts, shifts, strict=True)
+            ]
+        )
+        return Summary(centre, weights @ residuals, weights @ moved, jnp.sum(counts), parts[0].form)
 
 
 def accurate_mean(values: Any) -> Any:

@@ -1,5 +1,7 @@
 import functools
 import itertools
+import math
+from fractions import Fraction
 
 import equinox as eqx
 import jax
@@ -265,3 +267,30 @@ def test_a_summary_is_refused_by_a_model_that_it_was_not_made_for(made_for, used
         sample.mean_log_prob(used_with)
     with pytest.raises(ValueError, match=message):
         jax.jit(score)(used_with, sample)
+
+
+# Digits -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_mean_a_million_million_times_the_deviation_keeps_all_digits(x64):
+    values = np.random.RandomState(0).normal(1e9, 1e-3, 2000)
+    model = Normal(1e9 + 3e-5, 1.1e-6)
+    whole, _ = summarize(model, values)
+    parts = [summarize_with(whole.form, jnp.asarray(part))[0] for part in (values[:300], values[300:])]
+    deviations = [Fraction(x) - Fraction(model.mean) for x in values]
+    first, second = (sum(d**power for d in deviations) / 2000 for power in (1, 2))
+    variance = Fraction(model.variance)
+    expected = -math.log(2 * math.pi * model.variance) / 2 - float(second / variance) / 2
+    for sample in (whole, mlejax.merge(model, parts)):
+        value, gradient = jax.value_and_grad(sample.mean_log_prob)(Normal(*map(jnp.float64, (1e9 + 3e-5, 1.1e-6))))
+        assert float(value) == pytest.approx(expected, rel=1e-14)
+        assert float(gradient.mean) == pytest.approx(float(first / variance), rel=1e-11)
+        without = eqx.tree_at(lambda s: s.residuals, sample, jnp.zeros(1))  # the control
+        assert abs(float(without.mean_log_prob(model)) - expected) > 1e-7
+
+
+@pytest.mark.parametrize("start", [(0.0, 1.0), None], ids=["far away", "own moments"])
+def test_the_representation_does_not_depend_on_the_start_where_the_mean_is_large(start):
+    values = np.random.RandomState(0).normal(1e6, 0.1, 300_001)
+    _, path = summarize(Normal(*(start or (values.mean(), values.var()))), values)
+    assert path == "2 sufficient statistics found in Normal.log_prob"
