@@ -11,8 +11,8 @@ class Tally:
     """What a sweep has cost so far."""
 
     def __init__(self) -> None:
-        self.useful = 0  # epochs of runs that have ended
-        self.executed = 0  # epochs that lanes, busy or not, went through
+        self.useful: int = 0  # epochs of runs that have ended
+        self.executed: int = 0  # epochs that lanes, busy or not, went through
 
 
 class Progress:

@@ -10,7 +10,8 @@ class Pace:
     """How much a device does in a call, so that it takes `SECONDS_PER_CALL`: cores differ, and change."""
 
     def __init__(self, turns: int = 1) -> None:
-        self.turns, self.rounds = np.int32(turns), np.int32(1)  # the first call does so much
+        self.turns: np.int32 = np.int32(turns)  # of a loop, in a round; the first call does so much
+        self.rounds: np.int32 = np.int32(1)
 
     def learn(self, seconds: float, rounds: int, most: int) -> None:
         """From the last call. Whole rounds of the most turns, unless one alone takes too long; at most eightfold."""

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import NullLocator
+from numpy.typing import ArrayLike
 
 from ..ascent.step import RESOLUTION
 from ..models.base import Model
@@ -22,10 +23,24 @@ from ..samples.observations import as_observations
 from .style import BLUE, GAP, GAP_FROM_BEST, LINES, ORANGE, RED, legend_above, new_axes, new_figure
 
 
-def log_likelihood(result: TrainResult, ax: Axes | None = None) -> Axes:
-    """Train and validation log-likelihood per observation, in nats, against the epoch (logarithmic).
+def log_likelihood(result: TrainResult[Any], ax: Axes | None = None) -> Axes:
+    """Draw the train and validation log-likelihood per observation, in nats, against the epoch (logarithmic).
 
-    The vertical axis begins where the first steep rise is over; where the curves come from is said in words.
+    The vertical axis begins where the first steep rise is over; words say where the curves come from.
+
+    Args:
+        result: of `train`.
+        ax: where to draw; None for a new figure.
+
+    Returns:
+        The axes drawn on.
+
+    Example:
+        >>> import mlejax
+        >>> from mlejax import plotting
+        >>> run = mlejax.train(mlejax.Normal(0.0, 1.0), [1.0, 2.0, 4.0], validation_fraction=0, max_epochs=50)
+        >>> plotting.log_likelihood(run).get_xlabel()
+        'epoch'
     """
     ax, history = new_axes(ax), result.history
     samples: list[tuple[str, str, Any, Any]] = [("train", BLUE, "-", result.train)]
@@ -44,12 +59,19 @@ def log_likelihood(result: TrainResult, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def distance(result: TrainResult, ax: Axes | None = None) -> Axes:
-    r"""How far each epoch was from the maximum of the train log-likelihood, in standard errors; both axes logarithmic.
+def distance(result: TrainResult[Any], ax: Axes | None = None) -> Axes:
+    r"""Draw how far each epoch was from the maximum of the train log-likelihood, in standard errors; logarithmic axes.
 
     The whole model, $\sqrt{2 (L_{max} - L)}$, and each parameter, |value - value at the maximum| / standard error.
     The maximum is where a few Newton steps from the estimate lead; where they lead nowhere, the best that was measured
     stands in for it and the axis says so. What rounding hides is left out.
+
+    Args:
+        result: of `train`.
+        ax: where to draw; None for a new figure.
+
+    Returns:
+        The axes drawn on.
     """
     ax, history = new_axes(ax), result.history
     peak, errors, top, found = maximum(result)
@@ -77,14 +99,19 @@ def distance(result: TrainResult, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def distribution(result: TrainResult, observations: Any, target: Model | None = None, ax: Axes | None = None) -> Axes:
-    """The data, and the densities of the start, the estimate and, where known, the target.
+def distribution(
+    result: TrainResult[Any], observations: ArrayLike, target: Model | None = None, ax: Axes | None = None
+) -> Axes:
+    """Draw the data, and the densities of the start, the estimate and, where known, the target.
 
     Args:
-        result: of a fit.
+        result: of `train`.
         observations: the data, (n,). Integers within a hundred of each other are drawn as the share of each.
         target: the model that the data were drawn from.
         ax: where to draw; None for a new figure.
+
+    Returns:
+        The axes drawn on.
     """
     ax, values = new_axes(ax), as_observations(observations)
     low, high = np.quantile(values, [0.0005, 0.9995])
@@ -119,16 +146,19 @@ def distribution(result: TrainResult, observations: Any, target: Model | None = 
     return ax
 
 
-def surface(result: TrainResult, ax: Axes | None = None, parameters: tuple[str, str] | None = None) -> Axes:
-    r"""The train log-likelihood over two parameters, and the way that the run took.
+def surface(result: TrainResult[Any], ax: Axes | None = None, parameters: tuple[str, str] | None = None) -> Axes:
+    r"""Draw the train log-likelihood over two parameters, and the way that the run took.
 
-    Colours are $\sqrt{2 (L_{max} - L)}$, in standard errors, in logarithmic steps. The other parameters are as in the
+    Colors are $\sqrt{2 (L_{max} - L)}$, in standard errors, in logarithmic steps. The other parameters are as in the
     estimate. Numbers along the path are epochs.
 
     Args:
-        result: of a fit.
+        result: of `train`.
         ax: where to draw; None for a new figure.
         parameters: names of two; the first two if None.
+
+    Returns:
+        The axes drawn on.
 
     Raises:
         ValueError: the model lacks such a parameter.
@@ -164,8 +194,15 @@ def surface(result: TrainResult, ax: Axes | None = None, parameters: tuple[str, 
     return ax
 
 
-def fit_figure(result: TrainResult) -> Figure:
-    """`log_likelihood` over `distance`, on one axis of epochs."""
+def fit_figure(result: TrainResult[Any]) -> Figure:
+    """Draw `log_likelihood` over `distance`, on one axis of epochs.
+
+    Args:
+        result: of `train`.
+
+    Returns:
+        A new figure of two panels.
+    """
     figure = new_figure(8.0)
     upper, lower = figure.subplots(2, 1, sharex=True)
     log_likelihood(result, upper).label_outer()
@@ -182,8 +219,8 @@ def _ring(ax: Axes, x: Any, y: Any, color: str) -> None:
     ax.plot(x, y, "o", color=color, markersize=9, markerfacecolor="none", markeredgewidth=1.5, zorder=4)
 
 
-def _mark_end(ax: Axes, result: TrainResult) -> None:
-    """Where the estimate was measured, where the run stopped, and an axis of epochs that ends there."""
+def _mark_end(ax: Axes, result: TrainResult[Any]) -> None:
+    """Mark where the estimate was measured and where the run stopped, and end the axis of epochs there."""
     first = result.history.epoch[0]
     stop = f"stop: epoch {result.epochs:,}, {result.status.name}"
     if result.best_epoch == result.epochs:
@@ -212,7 +249,7 @@ def _bin_edges(values: np.ndarray, low: float, high: float) -> np.ndarray:
 
 
 def _levels(low: float, high: float) -> list[float]:
-    """1, 2, 5, 10, 20, ... from the first above `low` to the first above `high`; only decades when there are many."""
+    """Return 1, 2, 5, 10, 20, ... from the first above `low` to the first above `high`; decades alone when many."""
     low = max(low, 1e-6)
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(max(high, 10 * low))) + 1)
     steps = [lead * 10.0**k for k in decades for lead in ((1, 2, 5) if len(decades) <= 6 else (1,))]
@@ -222,7 +259,7 @@ def _levels(low: float, high: float) -> list[float]:
 
 
 def _number_epochs(ax: Axes, epoch: np.ndarray, path: np.ndarray) -> None:
-    """The epochs 3, 10, 30, ... beside the path, where there is room."""
+    """Write the epochs 3, 10, 30, ... beside the path, where there is room."""
     spans = [np.ptp(limits) for limits in (ax.get_xlim(), ax.get_ylim())]
     taken = [path[0], path[-1]]
     for number in (lead * 10**k for k in range(8) for lead in (1, 3)):
@@ -236,11 +273,15 @@ def _number_epochs(ax: Axes, epoch: np.ndarray, path: np.ndarray) -> None:
 
 
 def ascents(found: Sequence[Any], ax: Axes | None = None) -> Axes:
-    r"""Ways of ascending compared: $\sqrt{2 (L_{max} - L)}$ before every epoch, in standard errors.
+    r"""Draw several ways of ascending: $\sqrt{2 (L_{max} - L)}$ before every epoch, in standard errors.
 
     Args:
-        found: of each its `name`, `learning_rate`, `epochs` to the maximum (None: never) and `history`, the distances.
+        found: each with its `name`, `learning_rate`, `epochs` to the maximum (None: never) and `history`, the
+            distances.
         ax: where to draw; None for a new figure.
+
+    Returns:
+        The axes drawn on.
     """
     ax = new_axes(ax)
     for ascent, (color, line) in zip(found, LINES, strict=False):

@@ -1,4 +1,4 @@
-"""What all pictures share: colours, lines, a figure that touches nothing global, files."""
+"""What all pictures share: colors, lines, a figure that touches nothing global, files."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,10 +10,16 @@ from matplotlib.figure import Figure
 
 from ..status import Status
 
-# Okabe and Ito's colours; line styles and markers say the same, for greyscale.
+# Okabe and Ito's colors; line styles and markers say the same, for grayscale.
 BLUE, GREEN, ORANGE, PURPLE, RED = "#0072B2", "#009E73", "#E69F00", "#CC79A7", "#D55E00"
-LINES = [(BLUE, "--"), (RED, (0, (1, 1))), (GREEN, "-."), (PURPLE, (0, (5, 1, 1, 1, 1, 1))), (ORANGE, (0, (8, 2)))]
-LOOKS = {
+LINES: list[tuple[str, Any]] = [
+    (BLUE, "--"),
+    (RED, (0, (1, 1))),
+    (GREEN, "-."),
+    (PURPLE, (0, (5, 1, 1, 1, 1, 1))),
+    (ORANGE, (0, (8, 2))),
+]
+LOOKS: dict[Status, tuple[str, str]] = {
     Status.RUNNING: ("#999999", "P"),
     Status.PATIENCE: (BLUE, "o"),
     Status.TOLERANCE: (GREEN, "s"),
@@ -22,6 +28,9 @@ LOOKS = {
     Status.DIVERGED: (RED, "X"),
     Status.OUTSIDE_SUPPORT: ("#000000", "v"),
 }
+"""The color and the marker of every status."""
+HATCHES = ("", "", "//", "..", "xx", "\\\\", "++")
+"""How the area of every status is hatched, in the order of `LOOKS`."""
 MEANINGS = {
     "distance": "distance from a stationary point (standard errors)",
     "epochs": "run ended after (epochs)",
@@ -54,15 +63,29 @@ def legend_above(ax: Axes, columns: int, handles: Sequence[Any] | None = None) -
     ax.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, frameon=False, borderaxespad=0.2)
 
 
-def save(drawing: Figure | Axes, path: Any) -> None:
-    """Write a figure, or the figure of an `Axes`, to a file; its suffix says how: .png (1200 wide), .pdf, .svg."""
+def save(drawing: Figure | Axes, path: str | Path) -> None:
+    """Write a figure, or the figure of an `Axes`, to a file.
+
+    Args:
+        drawing: what to write.
+        path: the file; its suffix says how: .png (1200 pixels wide), .pdf, .svg.
+    """
     figure = drawing if isinstance(drawing, Figure) else drawing.get_figure(root=True)
     assert figure is not None
     figure.savefig(path, dpi=150)
 
 
 def save_all(drawings: Mapping[str, Figure | Axes], folder: Path, suffix: str) -> list[Path]:
-    """Write figures to `folder/name.suffix`; the paths."""
+    """Write figures to `folder/name.suffix`.
+
+    Args:
+        drawings: by their names.
+        folder: an existing one.
+        suffix: such as "png".
+
+    Returns:
+        The files written, in the same order.
+    """
     paths = [Path(folder, f"{name}.{suffix}") for name in drawings]
     for drawing, path in zip(drawings.values(), paths, strict=True):
         save(drawing, path)

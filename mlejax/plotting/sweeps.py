@@ -13,12 +13,15 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import StrMethodFormatter
 
 from ..results.schema import ARRIVED
+from ..results.sweep import SweepResult
 from ..status import Status
-from .style import LOOKS, MEANINGS, MOST_MARKERS, legend_above, new_axes, new_figure
+from .style import HATCHES, LOOKS, MEANINGS, MOST_MARKERS, legend_above, new_axes, new_figure
 
 
-def learning_rates(result: Any, value: str = "epochs", axis: str = "learning_rate", ax: Axes | None = None) -> Axes:
-    """Every run of a sweep, and their spread, against the learning rate; both axes logarithmic.
+def learning_rates(
+    result: SweepResult[Any], value: str = "epochs", axis: str = "learning_rate", ax: Axes | None = None
+) -> Axes:
+    """Draw every run of a sweep, and their spread, against the learning rate; both axes logarithmic.
 
     Line: the median run over all other axes. Band: 10 % to 90 % of them. Thin lines: the least and the most. Markers:
     single runs, by why they ended (of very many a random choice). Infinite distances lie on a line at the top.
@@ -28,6 +31,9 @@ def learning_rates(result: Any, value: str = "epochs", axis: str = "learning_rat
         value: "epochs" or "distance".
         axis: the name of an axis of learning rates, such as "learning_rate.variance".
         ax: where to draw; None for a new figure.
+
+    Returns:
+        The axes drawn on.
 
     Raises:
         ValueError: no such value, or no such axis.
@@ -58,17 +64,24 @@ def learning_rates(result: Any, value: str = "epochs", axis: str = "learning_rat
 
 
 def heat_map(
-    result: Any, x: str | None = None, y: str | None = None, value: str = "distance", ax: Axes | None = None
+    result: SweepResult[Any],
+    x: str | None = None,
+    y: str | None = None,
+    value: str = "distance",
+    ax: Axes | None = None,
 ) -> Axes:
-    """One value of a sweep over two of its axes: of the median run over all others, or the commonest status.
+    """Draw one value of a sweep over two of its axes: of the median run over all others, or the commonest status.
 
     Args:
         result: a `SweepResult`.
         x: name of the horizontal axis. By default an axis with more than one value, learning rates before others.
         y: name of the vertical axis, likewise.
-        value: "distance" and "epochs" (logarithmic colours), "status", "train_log_likelihood",
+        value: "distance" and "epochs" (logarithmic colors), "status", "train_log_likelihood",
             "validation_log_likelihood" (sums in nats).
         ax: where to draw; None for a new figure.
+
+    Returns:
+        The axes drawn on.
 
     Raises:
         ValueError: no such value or axis, or the sweep has fewer than two axes.
@@ -92,8 +105,16 @@ def heat_map(
     return ax
 
 
-def sweep_figure(result: Any, axis: str = "learning_rate") -> Figure:
-    """`learning_rates` of a sweep: epochs over distance, on one axis of learning rates."""
+def sweep_figure(result: SweepResult[Any], axis: str = "learning_rate") -> Figure:
+    """Draw `learning_rates` twice: epochs over distance, on one axis of learning rates.
+
+    Args:
+        result: a `SweepResult`.
+        axis: the name of an axis of learning rates.
+
+    Returns:
+        A new figure of two panels.
+    """
     figure = new_figure(8.5)
     upper, lower = figure.subplots(2, 1, sharex=True)
     learning_rates(result, "epochs", axis, upper).label_outer()
@@ -106,7 +127,7 @@ def _one_of(what: str, value: str, allowed: tuple[str, ...]) -> None:
         raise ValueError(f"{what} must be one of {', '.join(allowed)}; got {value!r}")
 
 
-def _two_axes(result: Any, x: str | None, y: str | None) -> tuple[str, str]:
+def _two_axes(result: SweepResult[Any], x: str | None, y: str | None) -> tuple[str, str]:
     names = sorted(result.axes, key=lambda name: (len(result.axes[name]) < 2, not name.startswith("learning_rate")))
     for what, name in (("x", x), ("y", y)):
         _one_of(what, name or names[0], tuple(result.axes))
@@ -116,20 +137,20 @@ def _two_axes(result: Any, x: str | None, y: str | None) -> tuple[str, str]:
     return across, y or next(name for name in names if name != across)
 
 
-def _rows(result: Any, value: str, *names: str) -> np.ndarray:
-    """One value of every run: the named axes first, all others flattened into the last."""
+def _rows(result: SweepResult[Any], value: str, *names: str) -> np.ndarray:
+    """Return one value of every run: the named axes first, all others flattened into the last."""
     values, axes = np.asarray(getattr(result, value)), list(result.axes)
     values = np.moveaxis(values, [axes.index(name) for name in names], range(len(names)))
     return values.reshape(*values.shape[: len(names)], -1)
 
 
 def _quantile(runs: np.ndarray, q: float) -> np.ndarray:
-    """Along the last axis, always a run that was made: infinities never mix with numbers."""
+    """Return a quantile along the last axis, always a run that was made: infinities never mix with numbers."""
     return np.sort(runs, axis=-1)[..., max(math.ceil(q * runs.shape[-1]) - 1, 0)]
 
 
 def _with_ceiling(ax: Axes, runs: np.ndarray) -> np.ndarray:
-    """The runs with what is not finite moved to a labelled line at the top of a logarithmic axis."""
+    """Return the runs with what is not finite moved to a labeled line at the top of a logarithmic axis."""
     usual = runs[np.isfinite(runs) & (runs > 0)]
     low, high = (usual.min(), usual.max()) if usual.size else (1.0, 1.0)
     runs = np.where(runs < low, low, runs)
@@ -153,8 +174,8 @@ def _label(name: str) -> str:
     return f"{meaning} (epochs)" if name == "patience" else meaning
 
 
-def _limit(line: Callable[..., Any], result: Any, name: str, low: float, high: float) -> list[Any]:
-    """The learning rate above which ascent cannot settle, when it is in view."""
+def _limit(line: Callable[..., Any], result: SweepResult[Any], name: str, low: float, high: float) -> list[Any]:
+    """Draw the learning rate above which ascent cannot settle, when it is in view."""
     limit = result.stability_limit(name) if name.startswith("learning_rate") else None
     if limit is None or not low <= limit <= high:
         return []
@@ -164,7 +185,7 @@ def _limit(line: Callable[..., Any], result: Any, name: str, low: float, high: f
 
 
 def _scale(name: str, at: np.ndarray) -> str:
-    """Whether coordinates are spread more evenly on a logarithmic axis."""
+    """Return the scale on which coordinates are spread more evenly."""
     if at[0] <= 0 or (len(at) < 3 and not name.startswith("learning_rate")):
         return "linear"
     linear, logarithmic = np.diff(at), np.diff(np.log(at))
@@ -174,7 +195,7 @@ def _scale(name: str, at: np.ndarray) -> str:
 
 
 def _edges(at: np.ndarray, scale: str) -> np.ndarray:
-    """Boundaries of the cells about sorted coordinates: (k + 1,)."""
+    """Return the boundaries of the cells about sorted coordinates: (k + 1,)."""
     places = np.log(at) if scale == "log" else at
     gaps = np.diff(places) if len(at) > 1 else np.ones(1)
     edges = np.concatenate(
@@ -227,20 +248,26 @@ def _status_cells(ax: Axes, at: list[np.ndarray], edges: list[np.ndarray], cells
     )
 
 
-def status_shares(result: Any, axis: str = "learning_rate", ax: Axes | None = None) -> Axes:
-    """Why runs ended, as shares of all runs at each learning rate; and, within a line, the share that arrived.
+def status_shares(result: SweepResult[Any], axis: str = "learning_rate", ax: Axes | None = None) -> Axes:
+    """Draw why runs ended, as shares of all runs at each learning rate, and as a line the share that arrived.
 
     Args:
         result: a `SweepResult`.
         axis: the name of an axis of learning rates.
         ax: where to draw; None for a new figure.
+
+    Returns:
+        The axes drawn on.
+
+    Raises:
+        ValueError: no such axis.
     """
     _one_of("axis", axis, tuple(result.axes))
     ax, order = new_axes(ax), np.argsort(result.axes[axis])
     rates = np.asarray(result.axes[axis], float)[order]
     status = _rows(result, "status", axis)[order]
     bottom = np.zeros(len(rates))
-    for (fate, (color, _)), hatch in zip(LOOKS.items(), ("", "", "//", "..", "xx", "\\\\"), strict=True):
+    for (fate, (color, _)), hatch in zip(LOOKS.items(), HATCHES, strict=True):
         share = np.mean(status == fate, axis=1)
         if np.any(share > 0):
             look = {"color": color, "alpha": 0.75, "hatch": hatch, "edgecolor": "white", "linewidth": 0}
@@ -254,8 +281,16 @@ def status_shares(result: Any, axis: str = "learning_rate", ax: Axes | None = No
     return ax
 
 
-def atlas(result: Any, axis: str = "learning_rate") -> Figure:
-    """`status_shares` over `learning_rates`, epochs and distance, on one axis of learning rates."""
+def atlas(result: SweepResult[Any], axis: str = "learning_rate") -> Figure:
+    """Draw `status_shares` over `learning_rates`, epochs and distance, on one axis of learning rates.
+
+    Args:
+        result: a `SweepResult`.
+        axis: the name of an axis of learning rates.
+
+    Returns:
+        A new figure of three panels.
+    """
     figure = new_figure(11.5)
     top, middle, bottom = figure.subplots(3, 1, sharex=True)
     status_shares(result, axis, top).label_outer()
@@ -265,8 +300,15 @@ def atlas(result: Any, axis: str = "learning_rate") -> Figure:
     return figure
 
 
-def sweep_pictures(result: Any) -> dict[str, Figure | Axes]:
-    """The pictures that fit a sweep's axes, by name: a pair of panels per axis of learning rates, and maps."""
+def sweep_pictures(result: SweepResult[Any]) -> dict[str, Figure | Axes]:
+    """Draw the pictures that fit a sweep's axes: a pair of panels for each axis of learning rates, and maps.
+
+    Args:
+        result: a `SweepResult`.
+
+    Returns:
+        The pictures by their names, which `save_all` makes into file names.
+    """
     rates = [name for name, at in result.axes.items() if name.startswith("learning_rate") and len(at) > 1]
     pictures: dict[str, Figure | Axes] = {
         name.replace(".", "_").replace("learning_rate", "learning_rates"): sweep_figure(result, name) for name in rates

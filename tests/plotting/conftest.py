@@ -1,13 +1,12 @@
 """A run and a sweep to be drawn."""
 
-import types
-
 import numpy as np
 import pytest
 from drawn import LIMIT, RATES, VARIANCE_RATES
 
 import mlejax
-from mlejax import Status
+from mlejax import Status, SweepResult
+from mlejax.results.sweep import Provenance
 
 
 @pytest.fixture(scope="module")
@@ -32,13 +31,16 @@ def sweep():
     epochs = np.where(diverged, 2.0, np.minimum(np.ceil((seed + 1) * 30 / rate), 10_000))
     distance = np.where(diverged, np.inf, (seed + 1) * 1e-4 / rate)
     status = np.where(diverged, Status.DIVERGED, np.where(epochs == 10_000, Status.MAX_EPOCHS, Status.PATIENCE))
-    return types.SimpleNamespace(
-        axes=axes,
-        status=status.astype(int),
-        epochs=epochs,
-        best_epoch=epochs,
-        distance=distance,
-        train_log_likelihood=-8000 - np.where(diverged, 1e6, distance),
-        validation_log_likelihood=-2000 - np.where(diverged, 1e6, distance),
-        stability_limit=lambda axis: LIMIT if axis == "learning_rate.mean" else None,
-    )
+    arrays = {
+        "mean": np.zeros(status.shape),
+        "variance": np.ones(status.shape),
+        "status": status.astype(int),
+        "epochs": epochs,
+        "best_epoch": epochs,
+        "distance": distance,
+        "train_log_likelihood": -8000 - np.where(diverged, 1e6, distance),
+        "validation_log_likelihood": -2000 - np.where(diverged, 1e6, distance),
+    }
+    # The limit of the other axis lies far outside every picture.
+    made = Provenance({"optimizer": "plain ascent"}, [], information=(2 / LIMIT, 0.0, 0.0, 1e-9))
+    return SweepResult(axes, mlejax.Normal(0.0, 1.0), arrays, made)

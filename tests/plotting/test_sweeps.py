@@ -1,6 +1,6 @@
 """Pictures of a sweep, read back from what was drawn."""
 
-import types
+import dataclasses
 
 import matplotlib as mpl
 import numpy as np
@@ -8,8 +8,10 @@ import pytest
 from drawn import LIMIT, RATES, VARIANCE_RATES, legend, line
 from matplotlib.collections import PathCollection, QuadMesh
 
-from mlejax import Status, plotting
+from mlejax import Normal, Status, SweepResult, plotting
 from mlejax.plotting import style, sweeps
+from mlejax.results.schema import ARRIVED
+from mlejax.results.sweep import Provenance
 
 
 def test_learning_rates_show_every_run_median_limit_and_fate(sweep):
@@ -35,19 +37,16 @@ def test_infinite_distances_lie_on_a_labelled_line(sweep):
     assert np.all(median[RATES > LIMIT] == labels["∞"])
     assert ax.get_ylim()[0] < median.min() < labels["∞"] < ax.get_ylim()[1]
     assert "standard errors" in ax.get_ylabel()
-    finite = types.SimpleNamespace(**{**vars(sweep), "distance": np.ones(sweep.status.shape)})
+    finite = dataclasses.replace(sweep, arrays={**sweep.arrays, "distance": np.ones(sweep.shape)})
     ax = plotting.learning_rates(finite, "distance", "learning_rate.mean")
     assert "∞" not in [text.get_text() for text in ax.get_yticklabels()]
 
 
 def test_many_runs_are_thinned():
     shape = (20_000, 2)
-    many = types.SimpleNamespace(
-        axes={"seed": np.arange(shape[0]), "learning_rate": np.array([0.1, 0.2])},
-        status=np.ones(shape, int),
-        epochs=np.full(shape, 7.0),
-        stability_limit=lambda axis: None,
-    )
+    axes = {"seed": np.arange(shape[0]), "learning_rate": np.array([0.1, 0.2])}
+    arrays = {"status": np.ones(shape, int), "epochs": np.full(shape, 7.0)}
+    many = SweepResult(axes, Normal(0.0, 1.0), arrays, Provenance({}, []))
     ax = plotting.learning_rates(many)
     drawn = [c for c in ax.collections if isinstance(c, PathCollection)]
     assert 0 < sum(len(c.get_offsets()) for c in drawn) <= sweeps.MOST_MARKERS
@@ -107,3 +106,27 @@ def test_refuses(name, sweep):
     call, message = BAD[name]
     with pytest.raises(ValueError, match=message):
         call(sweep)
+
+
+def test_shares_of_all_statuses_add_up_to_one(sweep):
+    fates = np.resize(list(Status), sweep.shape)  # every status occurs
+    mixed = dataclasses.replace(sweep, arrays={**sweep.arrays, "status": fates})
+    ax = plotting.status_shares(mixed, "learning_rate.mean")
+    assert [text.split()[0] for text in legend(ax)][: len(Status)] == [status.name for status in Status]
+    tops = [area.get_paths()[0].vertices[:, 1].max() for area in ax.collections]
+    assert max(tops) == pytest.approx(1)
+    arrived = np.mean(sweep.distance <= ARRIVED, axis=(0, 2))
+    np.testing.assert_allclose(line(ax, "arrived").get_ydata(), arrived)
+
+
+def test_the_atlas_shares_its_learning_rates(sweep):
+    figure = plotting.atlas(sweep, "learning_rate.mean")
+    assert len({ax.get_xlim() for ax in figure.axes}) == 1
+    assert [ax.get_yscale() for ax in figure.axes] == ["linear", "log", "log"]
+
+
+def test_pictures_fit_the_axes(sweep):
+    found = plotting.sweep_pictures(sweep)
+    assert set(found) == {
+        "learning_rates_mean", "learning_rates_variance", "map_distance", "map_epochs", "map_status",
+    }  # fmt: skip
