@@ -1,4 +1,4 @@
-"""Maximum likelihood by gradient ascent in JAX: write a log-likelihood once, fit it a million times.
+"""Maximum likelihood by gradient ascent in JAX: write a log-likelihood once, train it once or a million times.
 
 The public names are loaded when they are first used, so that importing this package costs next to nothing.
 """
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from .sweeps.spec import SweepSpec
     from .sweeps.sweep import sweep
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
 _HOME = {
     "ascent.optimizers": ["natural_gradient"],
