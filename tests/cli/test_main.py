@@ -29,6 +29,23 @@ def test_what_needs_no_jax_does_not_import_it(word):
     assert not any(f"'{heavy}'" in done.stderr for heavy in ("jax", "numpy", "equinox"))
 
 
+@pytest.mark.slow
+def test_a_damaged_cache_costs_time_and_no_words(tmp_path, monkeypatch):
+    (tmp_path / "a.csv").write_text("1\n2\n4\n")
+    monkeypatch.setenv("MPLCONFIGDIR", str(tmp_path / "matplotlib"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    words = ("train", "a.csv", "--validation-fraction", "0")
+    program = "import sys\nfrom mlejax.cli import run\nsys.exit(run())"
+    first = alone(program, *words, cwd=tmp_path)
+    entries = [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+    assert entries
+    for path in entries:
+        path.write_bytes(path.read_bytes()[:50])
+    again = alone(program, *words, cwd=tmp_path)
+    assert (first.returncode, first.stderr) == (again.returncode, again.stderr) == (0, "")
+    assert first.stdout == again.stdout
+
+
 def test_the_package_is_a_program():
     done = subprocess.run([sys.executable, "-m", "mlejax", "--version"], cwd=ROOT, capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, f"mlejax {mlejax.__version__}\n", "")

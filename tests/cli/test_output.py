@@ -57,6 +57,8 @@ CLOSED = {
 
 @pytest.mark.parametrize(("line", "status", "said"), CLOSED.values(), ids=CLOSED)
 def test_streams_that_take_nothing(tmp_path, line, status, said):
+    if "/dev/full" in line and not os.path.exists("/dev/full"):
+        pytest.skip("this system has no /dev/full")
     assert shell(line, tmp_path, 1) == (status, "", said)
     assert (tmp_path / "r.json").exists() == ("WORDS" in line)
 
