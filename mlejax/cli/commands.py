@@ -62,9 +62,11 @@ def train(options: argparse.Namespace) -> Answer:
     from ..ascent.train import train as run_train
 
     start = with_dtype(Normal(options.start_mean, options.start_variance), np.float64)
-    column = _read(options, start)
+    column = read_column(options.file, options.column, options.delimiter)
     out = folder(options.out)
     use_compilation_cache()
+    devices.start()
+    _check_density(start, column)
     natural = options.learning_rate is None
     result = run_train(
         start,
@@ -95,18 +97,26 @@ fit = train
 
 def sweep(options: argparse.Namespace) -> Answer:
     """Train at many seeds and learning rates; or say what that will need."""
+    from ..sweeps.cost import estimate_cost
+    from ..sweeps.spec import SweepSpec
     from ..sweeps.sweep import sweep as run_sweep
 
     _check_sweep(options)
-    arguments = sweep_arguments(options)
+    column = options.file and read_column(options.file, options.column, options.delimiter)
+    arguments = sweep_arguments(options, column)
+    spec = SweepSpec.checked(**arguments)  # everything is refused before devices start and other processes are joined
     first = _start_devices(options)
+    if column:
+        _check_density(spec.start, column)
     if options.explain:
-        return _explain(arguments, options)
+        found = estimate_cost(spec, progress=options.progress)
+        return Answer(str(found), lambda: {"runs": [], "summary": dataclasses.asdict(found)})
     with INTERRUPTS.keeping(f"Finished runs are safe in {options.out}; the same command goes on from there."):
         result = run_sweep(
             **arguments,
             out=options.out,
             repair=options.repair,
+            allow_mixed=options.allow_mixed,
             attributes={"arguments": options.arguments},
             progress=first and options.progress,
         )
@@ -146,7 +156,7 @@ def verify(options: argparse.Namespace) -> Answer:
             f"{options.directory} was not finished by `mlejax sweep`, so its arguments are not known here; "
             "mlejax.verify.verify takes them in Python"
         )
-    found = recompute(options.directory, runs=options.runs, **sweep_arguments(parse(made_by)))
+    found = recompute(options.directory, runs=options.runs, **_arguments_again(parse(made_by)))
     lines = [f"different: {run}" for run in found.different]
     lines.append(f"{found.checked} runs recomputed, {len(found.different)} different")
     made = {"runs": found.different, "summary": {"checked": found.checked, "different": len(found.different)}}
@@ -154,6 +164,10 @@ def verify(options: argparse.Namespace) -> Answer:
         return Answer("\n".join(lines), lambda: made)
     complaint = f"{len(found.different)} of {found.checked} runs differ from those in {options.directory}"
     return Answer("\n".join(lines), lambda: made, 1, complaint)
+
+
+def _arguments_again(options: argparse.Namespace) -> dict[str, Any]:
+    return sweep_arguments(options, options.file and read_column(options.file, options.column, options.delimiter))
 
 
 def export(options: argparse.Namespace) -> Answer:
@@ -180,6 +194,7 @@ def _check_sweep(options: argparse.Namespace) -> None:
         (options.file and options.observations is not None, "--file", "--observations: a file gives the data"),
         (options.file and options.draw is not None, "--file", "--draw: a file gives the data"),
         (options.explain and options.repair, "--explain", "--repair: nothing is computed"),
+        (options.explain and options.allow_mixed, "--explain", "--allow-mixed: nothing is computed"),
     ]
     for wrong, what, other in together:
         if wrong:
@@ -201,21 +216,19 @@ def _check_sweep(options: argparse.Namespace) -> None:
     folder(options.out, make=False)
 
 
-def sweep_arguments(options: argparse.Namespace) -> dict[str, Any]:
+def sweep_arguments(options: argparse.Namespace, column: Column | None) -> dict[str, Any]:
     """Return what `mlejax.sweep` is given for these options, the result directory excepted."""
     rates: Any = geometric("0.001:10:41") if options.learning_rates is None else options.learning_rates
     if options.learning_rate_mean is not None or options.learning_rate_variance is not None:
         default = np.float64(0.1)
         mean, variance = options.learning_rate_mean, options.learning_rate_variance
         rates = Normal(default if mean is None else mean, default if variance is None else variance)
-    start = Normal(0.0, 1.0)
-    file = options.file and _read(options, start)
     drawn = Draws(ARTICLE_TARGET, options.observations or 100_000, options.draw or "jax")
     return {
-        "model": start,
+        "model": Normal(0.0, 1.0),
         "seeds": options.seeds,
         "learning_rates": rates,
-        "observations": file.values if file else drawn,
+        "observations": column.values if column else drawn,
         "max_epochs": options.max_epochs,
         "patience": options.patience,
         "tolerance": options.tolerance,
@@ -223,11 +236,9 @@ def sweep_arguments(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _read(options: argparse.Namespace, start: Model) -> Column:
-    """Return the column that the options name, after a check that a model gives a density to each of its numbers."""
-    column = read_column(options.file, options.column, options.delimiter)
+def _check_density(start: Model, column: Column) -> None:
+    """Refuse a column with a number that the start gives no density, naming its line. Devices have been started."""
     check_support(start, column.values, place=lambda index: f"in {column.place(index)}")
-    return column
 
 
 def _data(options: argparse.Namespace) -> str:
@@ -236,14 +247,6 @@ def _data(options: argparse.Namespace) -> str:
         return f"data: {options.file}; seeds are splits\n"
     count = options.observations or 100_000
     return f"data: the reference problem, {count:,} draws from N(7.2, 2.8^2) per seed (--file takes your own numbers)\n"
-
-
-def _explain(arguments: Mapping[str, Any], options: argparse.Namespace) -> Answer:
-    from ..sweeps.cost import estimate_cost
-    from ..sweeps.spec import SweepSpec
-
-    found = estimate_cost(SweepSpec.checked(**arguments), progress=options.progress)
-    return Answer(str(found), lambda: {"runs": [], "summary": dataclasses.asdict(found)})
 
 
 def _unfinished(result: SweepResult, left_out: bool = False) -> str:

@@ -130,7 +130,13 @@ COMMANDS = {
             Option("--num-processes", "with --coordinator", at_least_one, "N"),
             Option("--process-id", "with --coordinator: this process, from 0", whole, "I"),
             Option("--explain", "predict time, memory and disk from a short trial, and stop", flag=True),
-            Option("--repair", "recompute damaged batches of the result directory", flag=True),
+            Option("--repair", "recompute what is damaged in the result directory", flag=True),
+            Option(
+                "--allow-mixed",
+                "continue a sweep that was begun on other devices or versions, whose last bits may differ; each batch "
+                "records how it was computed",
+                flag=True,
+            ),
             *STOPPING,
             *_output(
                 "mlejax-sweep",

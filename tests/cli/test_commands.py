@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import mlejax
+from mlejax.cli import commands
 from mlejax.cli import main as cli
 from mlejax.sweeps import collect
 
@@ -138,3 +139,13 @@ def test_reports_of_an_unfinished_sweep_say_so(run, unfinished, tmp_path):
     status, out, _ = run("export", unfinished, "--format", "csv", "--out", tmp_path / "t.csv", "--finished-only")
     assert (status, out) == (0, f"{said.replace('blank', 'left out')}table: {tmp_path / 't.csv'}\n")
     assert len((tmp_path / "t.csv").read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize("words", [["train"], ["sweep", "--out", "s", "--file"]], ids=["train", "sweep"])
+def test_devices_are_started_before_anything_is_computed(run, tmp_path, monkeypatch, words):
+    (tmp_path / "a.csv").write_text("1\n2\n1e200\n")
+    called = []
+    monkeypatch.setattr(commands.devices, "start", lambda *_: called.append("start"))
+    monkeypatch.setattr(commands, "check_support", lambda *_, **__: called.append("check") or 1 / 0)
+    assert run(*words, "a.csv")[0] == 70
+    assert called == ["start", "check"]

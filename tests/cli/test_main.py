@@ -82,6 +82,7 @@ BAD = {
         "100,000,000,000 runs are asked for; at most 10,000,000,000 are possible in one sweep",
     ),
     "explain and repair": (["sweep", "--explain", "--repair"], "--explain cannot go with --repair"),
+    "explain and mix": (["sweep", "--explain", "--allow-mixed"], "--explain cannot go with --allow-mixed"),
     "nonsense for a host": (["sweep", "--coordinator", "nonsense"], "expected HOST:PORT; got 'nonsense'"),
     "a part of a cluster": (["sweep", "--num-processes", "2"], "must be given together"),
     "a process too many": (
