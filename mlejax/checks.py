@@ -86,19 +86,12 @@ def distinct(name: str, values: np.ndarray) -> np.ndarray:
     return values
 
 
-RECORDED = ("axes", "format", "information", "parameters", "settings")
-"""Attributes that make a result readable."""
-
-
 def attributes(values: Mapping[str, Any]) -> dict[str, Any]:
-    """A caller's own attributes of a result: plain values under names that are free.
+    """Return a caller's own attributes of a result, which are kept apart from those that a result records itself.
 
     Raises:
-        ValueError: naming the attribute that a result records itself, or what JSON does not have.
+        ValueError: naming what JSON does not have.
     """
-    for name in RECORDED:
-        if name in values:
-            raise ValueError(f"attributes: {name!r} is recorded by the sweep itself; use another name")
     try:
         json.dumps(dict(values), allow_nan=False)
     except (TypeError, ValueError) as error:

@@ -102,6 +102,10 @@ def join(coordinator: str | None = None, processes: int | None = None, process: 
             "no cluster was found (SLURM, Open MPI, Kubernetes, Cloud TPU): give --coordinator HOST:PORT, "
             f"--num-processes and --process-id. JAX says: {error}"
         ) from None
+    jax.devices()  # which settles how many processes there are, and which this is
+    if not first():
+        # Nothing is exchanged from here on; and JAX would end this process at once if the first one died.
+        leave()
 
 
 def first() -> bool:

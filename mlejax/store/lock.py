@@ -32,6 +32,7 @@ class Lock:
         self.handle = self._take(path)
 
     def _take(self, path: Path) -> IO[str]:
+        attempts = 3
         while True:
             if self.file.is_symlink() or (self.file.exists() and not self.file.is_file()):
                 raise StoreError(f"{self.file} is not an ordinary file, so it cannot be the lock. Remove it.")
@@ -40,6 +41,10 @@ class Lock:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
+                if (attempts := attempts - 1) > 0:
+                    handle.close()
+                    time.sleep(POLL_SECONDS / 2)  # it may be somebody who only looks
+                    continue
                 owner = handle.read(64).strip()
                 handle.close()
                 raise StoreError(
@@ -62,6 +67,18 @@ class Lock:
         if forget and self.fresh:
             self.file.unlink(missing_ok=True)
         self.handle.close()
+
+
+def is_held(path: Path) -> bool:
+    """Return whether the first process of a sweep holds a directory."""
+    try:
+        with open(os.open(path / ".lock", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)) as handle:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return False
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
 
 
 HELD: list[Lock] = []

@@ -17,7 +17,9 @@ from ..results.schema import ARRIVED, COMPUTED_BY, QUANTITIES, variables
 from ..results.sweep import Provenance, SweepResult
 from ..samples.representation import Sample
 from ..status import Status
+from ..store.files import StoreError
 from ..store.layout import Description, Layout
+from ..store.lock import is_held
 from ..store.store import Store, open_store
 
 SECONDS_BETWEEN_SAVES = 4.0
@@ -48,6 +50,7 @@ class Collector:
         self.names = parameter_names(start)
         self.open: dict[int, dict[str, np.ndarray]] = {}  # batches that are not complete
         self.unsaved: set[int] = set()
+        self.looked = time.monotonic()
         self.failure: BaseException | None = None
         self.guard, self.closing = threading.RLock(), threading.Event()
         if store is None:
@@ -134,6 +137,8 @@ class Collector:
                 return
             if self.failure is not None:
                 raise self.failure
+            if self.process > 0 and time.monotonic() - self.looked > SECONDS_BETWEEN_SAVES:
+                self._look_for_the_first()
             found[COMPUTED_BY.name] = np.full(len(ids), self.store.way)
             batches, position = self.layout.within(ids)
             for batch in np.unique(batches).tolist():
@@ -146,6 +151,16 @@ class Collector:
                 if self.left[batch] == 0:
                     self._save([batch])
                     del self.open[batch]
+
+    def _look_for_the_first(self) -> None:
+        """End a process that follows when the first has died, so that all can be started again."""
+        assert self.store is not None
+        self.looked = time.monotonic()
+        if not is_held(self.store.path) and np.any(self.store.statuses() == Status.RUNNING):
+            raise StoreError(
+                f"{self.store.path}: the first process of the sweep has ended before its time. What this one has "
+                "finished is on disk; start all processes again with the same commands."
+            )
 
     def _save(self, batches: Iterable[int]) -> None:
         assert self.store is not None
@@ -203,6 +218,8 @@ class Collector:
                     waiting_for(left)
                     time.sleep(SECONDS_BETWEEN_LOOKS)
             else:
+                if self.process > 0:
+                    self._look_for_the_first()
                 status = self.store.statuses()
             arrays, before = self.store.arrays(status=status), self.store.description.result
         information = self._information(arrays, samples)

@@ -319,13 +319,21 @@ def test_a_full_disk_is_told_and_nothing_is_lost(tmp_path, fresh, monkeypatch):
     assert_same_bits(sweep(seeds=SEEDS, learning_rates=RATES, out=tmp_path), fresh)
 
 
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [({"settings": 1}, "'settings' is recorded by the sweep itself"), ({"a": np.nan}, "Out of range float values")],
-)
-def test_attributes_that_would_spoil_the_store_are_refused_before_anything_is_run(tmp_path, computed, given, message):
-    with pytest.raises(ValueError, match=message):
-        sweep(seeds=SEEDS, learning_rates=RATES, out=tmp_path / "atlas", attributes=given)
+def test_attributes_of_ones_own_overwrite_nothing(tmp_path, fresh):
+    """Whatever their names: they stand apart from what the sweep records, the same fresh, loaded and extended."""
+    own = {"settings": 1, "optimizer": "mine", "mlejax": {"format": 7}, "sha256_of_this_file": "0" * 64}
+    made = sweep(seeds=SEEDS, learning_rates=RATES[:2], out=tmp_path, attributes=own)
+    for result in (made, load(tmp_path), sweep(seeds=SEEDS, learning_rates=RATES, out=tmp_path, attributes=own)):
+        assert dict(result.attributes) == own
+        assert result.provenance.settings == fresh.provenance.settings
+        assert result.stability_limit("learning_rate") == fresh.stability_limit("learning_rate")
+        assert result.useful_run_epochs == result.epochs.sum()  # all runs, not those of the last call
+        assert result.provenance.executed_run_epochs >= result.useful_run_epochs
+
+
+def test_attributes_that_json_has_not_are_refused_before_anything_is_run(tmp_path, computed):
+    with pytest.raises(ValueError, match="Out of range float values"):
+        sweep(seeds=SEEDS, learning_rates=RATES, out=tmp_path / "atlas", attributes={"a": np.nan})
     assert computed == []
     assert not (tmp_path / "atlas").exists()
 

@@ -117,6 +117,37 @@ def test_three_processes_of_which_one_is_killed_and_started_again(tmp_path, clus
         assert "arguments" in shared.attrs["attributes"]
 
 
+@pytest.mark.slow
+def test_the_first_process_is_killed(tmp_path, cluster):
+    """The others write what has ended, say what to do, and end; all started again give the bits of one process."""
+    finished(tmp_path, "alone", start(tmp_path, "alone", "--devices", 2, "--out", tmp_path / "alone"))
+    members = {f"process {i}": cluster(i, f"process {i}") for i in range(PROCESSES)}
+    deadline = time.monotonic() + SECONDS
+    while not all(some_written_by(tmp_path / "shared", i) for i in range(1, PROCESSES)):
+        assert members["process 0"].poll() is None, (tmp_path / "process 0.err").read_text()[-2000:]
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    members["process 0"].send_signal(signal.SIGKILL)
+    for name in ("process 1", "process 2"):
+        assert members[name].wait(SECONDS) == 2, (tmp_path / f"{name}.err").read_text()[-2000:]
+        said = (tmp_path / f"{name}.err").read_text().splitlines()
+        assert len(said) == 1
+        assert "the first process of the sweep has ended before its time" in said[0]
+        assert "start all processes again with the same commands" in said[0]
+    status = np.asarray(zarr.open_group(tmp_path / "shared", mode="r")["status"][...])
+    assert np.any(status == Status.RUNNING), "it was done before it was killed: make the sweep longer"
+    with xarray.open_zarr(tmp_path / "alone") as alone, xarray.open_zarr(tmp_path / "shared") as shared:
+        done = shared.status.values != Status.RUNNING
+        for variable in alone.data_vars:
+            assert shared[variable].values[done].tobytes() == alone[variable].values[done].tobytes(), variable
+    again = {f"again {i}": cluster(i, f"again {i}") for i in range(PROCESSES)}
+    for name, process in again.items():
+        finished(tmp_path, name, process)
+    with xarray.open_zarr(tmp_path / "alone") as alone, xarray.open_zarr(tmp_path / "shared") as shared:
+        for variable in alone.variables:
+            assert shared[variable].values.tobytes() == alone[variable].values.tobytes(), variable
+
+
 # What is refused --------------------------------------------------------------------------------------------------
 
 INCOMPLETE = {
