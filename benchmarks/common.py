@@ -5,7 +5,6 @@ import dataclasses
 import datetime as dt
 import importlib.metadata
 import json
-import os
 import platform
 import shutil
 import statistics
@@ -105,7 +104,7 @@ def environment() -> dict[str, Any]:
         "commit": commit(),
         "device": f"{len(jax.local_devices())} x {jax.local_devices()[0].device_kind}",
         "cpu": cpu_model(),
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": devices.cores(),
         "system": platform.system(),
         "compiler": compiler_version(),
         "python": platform.python_version(),

@@ -124,7 +124,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: argparse.Namespace) -> None:
-    available = len(workers.os.sched_getaffinity(0))
+    available = devices.cores()
     cores = [count for count in (1, 2, 4, 8, 16) if count <= available]
     document = {
         "benchmark": "cores",

@@ -163,7 +163,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> None:
     problem = problem_of(arguments.seeds, 40)
-    rows = results(problem, len(workers.os.sched_getaffinity(0)), tuple(arguments.widths))
+    rows = results(problem, devices.cores(), tuple(arguments.widths))
     document = {
         "benchmark": "lanes",
         "environment": common.environment(),

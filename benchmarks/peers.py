@@ -615,7 +615,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> None:
     problem = Problem(seeds=arguments.seeds, learning_rates=arguments.learning_rates)
-    cores = len(workers.os.sched_getaffinity(0))
+    cores = devices.cores()
     found = results(problem, cores, arguments.rounds)
     record = {
         "benchmark": "peers",

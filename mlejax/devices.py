@@ -28,7 +28,7 @@ def start(cpu_devices: int | None = None) -> None:
         cpu_devices: how many devices the CPU is to be; None for one per core that this process may use.
     """
     chosen = _cpu_devices() > 0 or "host_platform_device_count" in os.environ.get("XLA_FLAGS", "")
-    count = cpu_devices or (None if chosen else len(os.sched_getaffinity(0)))
+    count = cpu_devices or (None if chosen else cores())
     try:
         # Refused once the backends have started, and that is how to find out.
         jax.config.update("jax_num_cpu_devices", count or _cpu_devices())
@@ -41,6 +41,15 @@ def start(cpu_devices: int | None = None) -> None:
 
 NO_MATTER = ("xla_force_host_platform_device_count", "xla_dump", "xla_hlo_profile", "xla_gpu_cuda_data_dir")
 """Beginnings of the names of XLA's options that change no result."""
+
+
+def cores() -> int:
+    """Return how many CPU cores this process may use; on systems that do not say, how many there are."""
+    if hasattr(os, "process_cpu_count"):  # from Python 3.13 on
+        return os.process_cpu_count() or 1  # type: ignore[attr-defined]
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def computed_by(devices: Any = None) -> dict[str, Any]:
@@ -134,12 +143,20 @@ def describe(over: jax.sharding.Mesh) -> str:
 
 
 class Tuning(NamedTuple):
-    """What a backend likes, measured in `benchmarks/`."""
+    """A backend's preferences. Those for the CPU were measured by `benchmarks/`; the accelerator's are estimates."""
 
     lanes: int  # per device, at most
     chunk: int  # lanes that are advanced together
     epochs: int  # per visit to a chunk, at most
     unroll: int  # epochs per turn of the innermost loop
+    smallest: int = 64  # lanes per device at least: enough for the vector units
+    smallest_raw: int = 16  # likewise on raw observations, where an empty lane costs as much as one that is busy
+    fillings: int = 8  # runs per lane: with fewer, many lanes stand empty while the last runs end
+    reports: int = 2  # unread reports of each device before it waits
+    measured: int = 4096  # runs measured by one call, always so many, so that one compilation serves all
+    measured_raw: int = 64  # likewise on raw observations: memory is this many times their number
+    drawn: int = 1_000_000  # observations drawn in one call of a device: long enough beside what a call costs
+    seeds: tuple[int, int] = (4, 64)  # minimum and maximum seeds per device and call; the last call is padded
 
 
 # One chunk: the last runs would leave half empty ones behind, and more lanes are no faster. Two epochs a turn: the end
@@ -150,5 +167,5 @@ ACCELERATOR = Tuning(lanes=65536, chunk=65536, epochs=256, unroll=2)
 
 
 def tuning(device: Any) -> Tuning:
-    """The one place where backends are told apart."""
+    """Return the preferences of a device's backend."""
     return CPU if device.platform == "cpu" else ACCELERATOR

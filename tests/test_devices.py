@@ -1,9 +1,12 @@
 """Start-up: every core a device, unless the user chose otherwise or JAX already runs."""
 
 import os
+import platform
 import subprocess
 import sys
+from pathlib import Path
 
+import helpers
 import jax
 import numpy as np
 import pytest
@@ -11,7 +14,7 @@ from helpers import ROOT
 
 from mlejax import devices
 
-CORES = len(os.sched_getaffinity(0))
+CORES = devices.cores()
 REPORT = "print(jax.local_device_count(), os.environ.get('XLA_FLAGS', ''), sep=';')"
 
 
@@ -77,3 +80,57 @@ def test_the_mesh_has_one_axis():
     assert whole.devices.shape == (4,)
     np.testing.assert_array_equal(part.devices, jax.local_devices()[1:3])
     assert devices.describe(whole) == f"4 x {jax.local_devices()[0].device_kind}"
+
+
+def test_cores_are_counted_where_the_system_does_not_say_which_are_ours(monkeypatch):
+    """Python before 3.13 on macOS has neither of the two functions."""
+    for name in ("process_cpu_count", "sched_getaffinity"):
+        monkeypatch.delattr(os, name, raising=False)
+    assert devices.cores() == os.cpu_count()
+
+
+def test_the_cores_are_those_of_the_process():
+    if hasattr(os, "sched_getaffinity"):
+        assert devices.cores() == len(os.sched_getaffinity(0))
+
+
+HIDDEN = """
+import os, pathlib
+for name in ("process_cpu_count", "sched_getaffinity"):
+    if hasattr(os, name):
+        delattr(os, name)
+read_text = pathlib.Path.read_text
+def refused(path, *arguments, **options):
+    if str(path).startswith("/proc"):
+        raise FileNotFoundError(path)
+    return read_text(path, *arguments, **options)
+pathlib.Path.read_text = refused
+import mlejax
+source = mlejax.Draws(mlejax.Normal(1.0, 2.0), 50)
+spec = mlejax.SweepSpec.checked(mlejax.Normal(0.0, 1.0), seeds=[0], learning_rates=[0.1], observations=source)
+result = mlejax.sweep(
+    mlejax.Normal(0.0, 1.0), seeds=[0], learning_rates=[0.1], observations=source, max_epochs=5, progress=False
+)
+print(result.epochs.tolist(), spec.computed_by()["instructions"])
+"""
+
+
+@pytest.mark.slow
+def test_a_sweep_runs_where_the_system_has_neither_affinities_nor_proc():
+    assert helpers.printed_by(HIDDEN).split() == ["[[5]]", platform.machine()]
+
+
+def test_the_instructions_name_what_decides_floating_point_loops(monkeypatch):
+    flags = "flags\t\t: fpu sse4_2 avx fma avx2 avx512f avx512_bf16\n"
+    monkeypatch.setattr(Path, "read_text", lambda _: f"processor : 0\n{flags}")
+    assert devices.instructions() == f"{platform.machine()} avx avx2 fma avx512f"
+    monkeypatch.setattr(Path, "read_text", lambda _: flags.replace("avx512f ", ""))
+    assert devices.instructions() == f"{platform.machine()} avx avx2 fma"
+
+
+def test_options_that_change_no_result_are_not_recorded(monkeypatch):
+    plain = "--xla_cpu_max_isa=AVX2"
+    monkeypatch.setenv("XLA_FLAGS", f"--xla_force_host_platform_device_count=3 {plain} --xla_dump_to=/tmp/x")
+    assert devices.computed_by()["xla_flags"] == ["xla_cpu_max_isa=AVX2"]
+    monkeypatch.setenv("XLA_FLAGS", "")
+    assert devices.computed_by()["xla_flags"] == []

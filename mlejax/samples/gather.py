@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 
+from ..devices import tuning
 from ..models.base import Model
 from .agreement import AGREEMENT, disagreement
 from .raw import Observations
@@ -22,12 +23,6 @@ from .representation import Sample, summarize
 from .sources import Draws, Parts, Source, draw_with_jax, jax_randomness
 from .split import validation_count
 from .summary import Form, Summary, summarize_with
-
-DRAWN_TOGETHER = 1_000_000
-"""Observations, or statistics, that a device draws in one call: long enough beside what a call costs."""
-
-SEEDS_TOGETHER = (4, 64)
-"""Minimum and maximum seeds per device and call; the last call is padded."""
 
 MOST_TO_LOOK_AT = 10_000
 """Observations that show whether a model factors, where its statistics are drawn in their place."""
@@ -249,9 +244,10 @@ def _draw_all(request: Request, source: Draws, positions: np.ndarray, forms: For
     seeds, directly = request.seeds[positions], source.by == "statistics"
     held_out = validation_count(source.count, request.validation_fraction)
     program = _drawing(source.count, held_out, directly, forms, mesh)
-    per_call = int(np.clip(DRAWN_TOGETHER // (1 if directly else source.count), *SEEDS_TOGETHER)) * mesh.devices.size
+    setting, drawn = tuning(mesh.devices.flat[0]), 1 if directly else source.count
+    per_call = int(np.clip(setting.drawn // drawn, *setting.seeds)) * mesh.devices.size
     parts = []
-    with jax_randomness(), jax.enable_x64(True):
+    with jax_randomness():
         for first in range(0, len(seeds), per_call):
             chunk = seeds[first : first + per_call]
             padded = np.concatenate([chunk, np.full(per_call - len(chunk), chunk[0])])

@@ -5,7 +5,7 @@ import contextlib
 import dataclasses
 import functools
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, NamedTuple, cast, final
 
 import jax
@@ -15,7 +15,7 @@ from .. import checks
 from ..models import Model, Normal
 from ..models.digest import sample_digest
 from ..models.parameters import parameter_dict, with_dtype
-from .observations import as_observations
+from .observations import as_observations, check_support
 from .split import split, validation_count
 
 
@@ -47,11 +47,12 @@ class Source(abc.ABC):
     def __str__(self) -> str:
         """Return a few words for a person."""
 
-    def check(self, start: Model, validation_fraction: float | int) -> None:
+    def check(self, start: Model, starts: Sequence[Model], validation_fraction: float | int) -> None:
         """Refuse what this source cannot give.
 
         Args:
             start: the model that is trained.
+            starts: other start points of it.
             validation_fraction: the part of each sample to hold out.
 
         Raises:
@@ -70,6 +71,10 @@ class Given(Source):
     @property
     def count(self) -> int:  # type: ignore[override]
         return len(self.values)
+
+    def check(self, start: Model, starts: Sequence[Model], validation_fraction: float | int) -> None:
+        super().check(start, starts, validation_fraction)
+        check_support(start, self.values, starts=starts)
 
     def cut(self, seed: int, validation_fraction: float | int) -> Parts:
         return Parts(*split(self.values, validation_fraction, seed))
@@ -158,7 +163,7 @@ class Draws(Source):
         drawn = f"{self.count} draws from {type(self.target).__name__}({parameters})"
         return WAYS[self.by].format(drawn)
 
-    def check(self, start: Model, validation_fraction: float | int) -> None:
+    def check(self, start: Model, starts: Sequence[Model], validation_fraction: float | int) -> None:
         held_out = validation_count(self.count, validation_fraction)
         if self.by != "statistics":
             return
@@ -184,8 +189,8 @@ WAYS = {
 
 @contextlib.contextmanager
 def jax_randomness() -> Iterator[None]:
-    """Draw the same numbers whatever JAX's own settings say: threefry, partitionable."""
-    with jax.threefry_partitionable(True), jax.default_prng_impl("threefry2x32"):
+    """Draw the same numbers whatever JAX's own settings say: threefry, partitionable, in float64."""
+    with jax.enable_x64(True), jax.threefry_partitionable(True), jax.default_prng_impl("threefry2x32"):
         yield
 
 

@@ -14,7 +14,7 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Bool
 
 from ..ascent.outcome import Outcome, conclude
-from ..devices import tuning
+from ..devices import Tuning, tuning
 from ..models.base import Model
 from ..models.parameters import cast
 from ..progress import Progress, Tally
@@ -25,12 +25,6 @@ from .lanes import Ended, Engine
 from .plan import Plan
 from .schedule import run_all
 from .spec import SweepSpec
-
-CONCLUDED_TOGETHER = 4096
-"""Runs that are measured by one call once they have ended; always so many, so that one compilation serves all."""
-
-RAW_CONCLUDED_TOGETHER = 64
-"""Likewise where each of them goes over raw observations: memory is this many times their number."""
 
 SECONDS_BETWEEN_CONCLUSIONS = 1.0
 """How long runs that have ended wait for others at most."""
@@ -126,7 +120,7 @@ class Work:
         devices, dtype = list(self.mesh.devices.flat), self.spec.dtype
         cast_shared, setting = cast(tuple(shared), dtype), tuning(devices[0])
         engine = Engine.of(plan.example(), cast_shared, self.spec.optimizer, dtype, setting.chunk, setting.unroll)
-        measure = functools.partial(_measured, plan, shared, stack)
+        measure = functools.partial(_measured, setting, plan, shared, stack)
         unmeasured, since = [], time.monotonic()
         parts = run_all(engine, devices, cast_shared, plan.order(ids), plan.rows, self.tally, self.told.compiling)
         with contextlib.closing(parts):
@@ -135,7 +129,7 @@ class Work:
                     unmeasured.append(part)  # before it is shown: Ctrl-C may come while the bar is drawn
                     self.told.runs_done(len(part[0]), self.tally)
                     late = time.monotonic() - since > SECONDS_BETWEEN_CONCLUSIONS
-                    if late or sum(len(ids) for ids, _ in unmeasured) >= CONCLUDED_TOGETHER:
+                    if late or sum(len(ids) for ids, _ in unmeasured) >= setting.measured:
                         yield from measure(unmeasured)
                         unmeasured, since = [], time.monotonic()
             except KeyboardInterrupt:  # the runs that have ended are worth keeping
@@ -165,13 +159,13 @@ def _admitted_by_stack(starts: Model, train: Sample, validation: Sample | None) 
 
 
 def _measured(
-    plan: Plan, shared: Shared, stack: Stack | None, parts: list[tuple[np.ndarray, Ended]]
+    setting: Tuning, plan: Plan, shared: Shared, stack: Stack | None, parts: list[tuple[np.ndarray, Ended]]
 ) -> Iterator[Measured]:
     """Measure what these runs found, all of it asked of the device before any is waited for."""
     if not parts:
         return
     ids, ended = jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
-    together = CONCLUDED_TOGETHER if stack is not None else RAW_CONCLUDED_TOGETHER
+    together = setting.measured if stack is not None else setting.measured_raw
     asked = []
     for first in range(0, len(ids), together):
         take = np.resize(np.arange(first, min(first + together, len(ids))), together)  # the rest repeats runs

@@ -20,19 +20,6 @@ from ..devices import Tuning, tuning
 from ..progress import Tally
 from .lanes import QUEUE, Ended, Engine, Limits, Queue
 
-FILLINGS = 8
-"""How many runs per lane there should be: fewer, and many lanes stand empty while the last runs end."""
-
-
-SMALLEST = 64
-"""Lanes per device at least: enough for the vector units."""
-
-SMALLEST_RAW = 16
-"""Likewise where every lane goes over raw observations: there an empty one costs as much as one that is busy."""
-
-REPORTS_KEPT = 2
-"""Of each device, unread, before it waits."""
-
 
 def run_all(
     engine: Engine,
@@ -58,10 +45,11 @@ def run_all(
         Numbers and stacked `Ended`s of runs that have ended, while the devices go on. To be closed when left
         early: each device then stops at the end of its call.
     """
-    setting, smallest = tuning(devices[0]), SMALLEST if shared[0] is None else SMALLEST_RAW
+    setting = tuning(devices[0])
+    smallest = setting.smallest if shared[0] is None else setting.smallest_raw
     devices = devices[: -(-len(waiting) // smallest)]
     width = lanes_per_device(len(waiting), len(devices), setting, smallest)
-    line, mailbox = Waiting(waiting, len(devices), least=width // 8), Mailbox(len(devices))
+    line, mailbox = Waiting(waiting, len(devices), least=width // 8), Mailbox(len(devices), setting.reports)
     new = any((width, device) not in engine.programs for device in devices)
     if new:
         compiling(True)
@@ -92,7 +80,7 @@ def run_all(
 
 def lanes_per_device(runs: int, devices: int, setting: Tuning, smallest: int) -> int:
     """A power of two."""
-    wanted = max(1, runs // (FILLINGS * devices))
+    wanted = max(1, runs // (setting.fillings * devices))
     return min(setting.lanes, max(smallest, 1 << (wanted.bit_length() - 1)))
 
 
@@ -195,8 +183,8 @@ class Waiting:
 class Mailbox:
     """Where devices leave their reports: a few of each at most, so that a slow reader does not fill the memory."""
 
-    def __init__(self, devices: int):
-        self.devices, self.items, self.room = devices, SimpleQueue(), threading.Semaphore(REPORTS_KEPT * devices)
+    def __init__(self, devices: int, reports: int):
+        self.devices, self.items, self.room = devices, SimpleQueue(), threading.Semaphore(reports * devices)
 
     def put(self, item: _Report | BaseException | None) -> None:
         """A report, None for the last word of a device, or what ended it."""

@@ -52,7 +52,7 @@ class SweepSpec(Generic[M]):
         dtype: Any = np.float64,
         summarize: Any = True,
     ) -> "SweepSpec[M]":
-        """Check the arguments of a sweep. Nothing is drawn, and no device is touched.
+        """Check the arguments of a sweep, and the data if any are given. Nothing is drawn.
 
         Args:
             model, seeds, ...: as `sweep` takes them.
@@ -73,13 +73,14 @@ class SweepSpec(Generic[M]):
             >>> list(spec.axes), spec.run_count
             (['seed', 'learning_rate'], 6)
         """
+        devices.start()
         start = with_dtype(model, np.float64)
         Parameters.of(start).require_single_numbers()
         source = source_of(observations)
-        source.check(start, validation_fraction)
+        others = _checked_starts(start, starts)
+        source.check(start, others, validation_fraction)
         if not _checked_flag("summarize", summarize) and isinstance(source, Draws) and source.by == "statistics":
             raise ValueError("summarize=False does not apply to draws by='statistics': nothing else is drawn")
-        others = _checked_starts(start, starts)
         stopping = Stopping.checked(max_epochs, patience, tolerance, sequences=True)
         rates = checked_rates(start, learning_rates, sequences=True)
         if "learning_rate" in rates:  # one rate for all parameters is an axis always, be it of one value

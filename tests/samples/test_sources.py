@@ -146,6 +146,13 @@ def test_settings_of_jax_change_no_draw(name, value):
         np.testing.assert_array_equal(one, other)
 
 
+def test_draws_are_float64_whatever_the_flag_of_the_process_says():
+    with jax.enable_x64(False):
+        found = Draws(TARGET, 50).cut(3, 0.2)
+    np.testing.assert_array_equal(found.train, Draws(TARGET, 50).cut(3, 0.2).train)
+    assert found.train.dtype == np.float64
+
+
 def test_data_are_a_source_whose_seeds_are_splits(small_normal):
     source = source_of(list(small_normal))
     assert isinstance(source, Given)

@@ -9,7 +9,6 @@ from helpers import assert_same_bits, draws
 
 import mlejax
 from mlejax import devices
-from mlejax.sweeps import schedule
 
 sweep = functools.partial(mlejax.sweep, mlejax.Normal(0.0, 1.0), progress=False)
 SMALL = {"observations": draws(1000), "max_epochs": 700}
@@ -48,18 +47,14 @@ def test_a_bad_run_does_not_disturb_others(reference):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("tuning", "smallest"),
-    [
-        (devices.CPU, devices.CPU.lanes),
-        (devices.CPU._replace(chunk=16, epochs=37), schedule.SMALLEST),
-    ],
+    "tuning",
+    [devices.CPU._replace(smallest=devices.CPU.lanes), devices.CPU._replace(chunk=16, epochs=37)],
     ids=["the widest", "narrow chunks, 37 epochs a visit"],
 )
-def test_the_width_and_length_of_calls_do_not_matter(reference, tuning, smallest, monkeypatch):
+def test_the_width_and_length_of_calls_do_not_matter(reference, tuning, monkeypatch):
     """From 16 lanes on, that is: a single lane is compiled to scalar code, whose last bits are its own on JAX 0.12."""
     dtype, grid = reference
     monkeypatch.setattr(devices, "CPU", tuning)
-    monkeypatch.setattr(schedule, "SMALLEST", smallest)
     other = sweep(seeds=[0, 7, 9], learning_rates=[0.1, 0.5, 2.0], dtype=dtype, **SMALL)
     assert_same_bits(other, grid)
 
@@ -68,7 +63,7 @@ def test_the_width_and_length_of_calls_do_not_matter(reference, tuning, smallest
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_the_width_does_not_matter_on_raw_observations(dtype, monkeypatch):
     def in_lanes(width):
-        monkeypatch.setattr(schedule, "SMALLEST_RAW", width)
+        monkeypatch.setattr(devices, "CPU", devices.CPU._replace(smallest_raw=width))
         return mlejax.sweep(
             mlejax.Weibull(1.0, 1.0), seeds=[3], max_epochs=100,
             observations=mlejax.Draws(mlejax.Weibull(2.0, 3.0), 500), learning_rates=np.geomspace(0.01, 0.3, 20),
@@ -85,7 +80,9 @@ def test_the_width_does_not_matter_on_raw_observations(dtype, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 2])
 def test_the_number_of_devices_does_not_matter(reference, count, monkeypatch):
-    monkeypatch.setattr(schedule, "SMALLEST", 16)  # 27 runs, which one device would get as a rule
+    monkeypatch.setattr(
+        devices, "CPU", devices.CPU._replace(smallest=16)
+    )  # 27 runs, which one device would get as a rule
     dtype, grid = reference
     given = SMALL | {"devices": jax.local_devices()[:count], "dtype": dtype}
     other = sweep(seeds=[0, 7, 9, 1, 2, 3, 4, 5, 6], learning_rates=[0.1, 0.5, 2.0], **given)

@@ -58,9 +58,9 @@ def run_all(ids, count=2, tuning=None, limits=None):
 
 @pytest.fixture(params=[devices.CPU, devices.Tuning(lanes=4, chunk=2, epochs=6, unroll=3)], ids=["wide", "narrow"])
 def tuning(request, monkeypatch):
-    monkeypatch.setattr(devices, "CPU", request.param)
+    # So few lanes at least that a second device has something to do.
+    monkeypatch.setattr(devices, "CPU", request.param._replace(smallest_raw=4))
     monkeypatch.setattr(pace, "SECONDS_PER_CALL", 0.02)
-    monkeypatch.setattr(schedule, "SMALLEST_RAW", 4)  # so that a second device has something to do
     return request.param
 
 

@@ -43,7 +43,7 @@ def test_who_has_nothing_to_do_waits_until_nothing_can_come_back():
 @pytest.mark.parametrize("count", [1, 4])
 @pytest.mark.parametrize("runs", [1, 63, 1000, 100_000, 10**7])
 def test_lanes_are_a_power_of_two_and_not_too_many(runs, count):
-    wide = schedule.lanes_per_device(runs, count, devices.CPU, schedule.SMALLEST)
+    wide = schedule.lanes_per_device(runs, count, devices.CPU, devices.CPU.smallest)
     assert wide & (wide - 1) == 0
-    assert schedule.SMALLEST <= wide <= devices.CPU.lanes
-    assert wide == schedule.SMALLEST or wide * count * schedule.FILLINGS <= runs
+    assert devices.CPU.smallest <= wide <= devices.CPU.lanes
+    assert wide == devices.CPU.smallest or wide * count * devices.CPU.fillings <= runs
