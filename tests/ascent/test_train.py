@@ -227,11 +227,11 @@ def test_a_family_without_sufficient_statistics():
     assert scale == pytest.approx(np.mean(x**k) ** (1 / k), rel=1e-4)  # the score by the scale is zero
 
 
-def test_counts_stay_whole():
+def test_counts_are_floating_point_numbers_to_the_formula():
     x = np.random.RandomState(3).poisson(4.0, 300)
     result = quick(x, mlejax.Poisson(1.0), validation_fraction=0.0, learning_rate=1.0)
     assert result.model.rate == pytest.approx(x.mean(), rel=1e-5)
-    assert result.train.form.structure.observation.dtype == np.int64
+    assert result.train.form.structure.observation.dtype == np.float64
 
 
 # Bad arguments ----------------------------------------------------------------------------------------------------
