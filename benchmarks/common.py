@@ -20,6 +20,7 @@ import jax
 import numpy as np
 
 from mlejax import devices
+from mlejax.results import text
 
 HERE = Path(__file__).parent
 BUILD = HERE / "build"
@@ -198,25 +199,12 @@ def compile_library(source: Path, flags: Sequence[str]) -> tuple[ctypes.CDLL, fl
 def table(rows: Sequence[Mapping[str, str]]) -> str:
     """Plain text, one line a row: the first column flush left, the others flush right; missing cells are `-`."""
     names = list(dict.fromkeys(name for row in rows for name in row))
-    lines = [names, *([row.get(name, "-") for name in names] for row in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(names))]
-    aligned = [
-        "  ".join(
-            cell.rjust(width) if column else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
-    ]
-    return "\n".join([aligned[0], "-" * max(map(len, aligned)), *aligned[1:]])
+    return text.table([[row.get(name, "-") for name in names] for row in rows], header=names)
 
 
 def duration(seconds: float | None) -> str:
-    """Three digits and a unit."""
-    if seconds is None or not np.isfinite(seconds):
-        return "-"
-    unit, scale = next(((u, s) for u, s in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)) if seconds >= s), ("ns", 1e-9))
-    value = seconds / scale
-    return f"{value:.{0 if value >= 100 else 1 if value >= 10 else 2}f} {unit}"
+    """Three digits and a unit; `-` for none."""
+    return "-" if seconds is None or not np.isfinite(seconds) else text.duration(seconds)
 
 
 def ratio(value: float | None) -> str:

@@ -25,8 +25,9 @@ class Status(enum.IntEnum):
     )
     PRECISION = (
         4,
-        "The log-likelihood changed by less than its floating-point type can resolve, so nothing more can be "
-        "learned from it; use float64 to go on.",
+        "Further steps fall below floating-point resolution: they change the log-likelihood by less than its own "
+        "rounding does. Of a float32 run, use float64 to go further; of a float64 run, `distance` says whether there "
+        "is further to go, and a larger learning rate takes it there.",
     )
     DIVERGED = (
         5,

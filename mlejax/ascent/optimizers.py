@@ -44,31 +44,34 @@ def natural_gradient() -> optax.GradientTransformation:
     return optax.stateless(direction)
 
 
-def checked_optimizer(optimizer: Any, model: Model) -> Optimizer | None:
-    """Check an optimizer before anything runs.
+def checked_optimizer(optimizer: Optimizer | None, model: Model) -> Optimizer | None:
+    """Check that an optimizer is one and that it can be used, by its types alone: no device is touched.
 
     Args:
         optimizer: an `optax.GradientTransformation`, or None.
-        model: the start of the run, with numbers for parameters.
+        model: the start of the run.
 
     Returns:
         The optimizer as it is.
 
     Raises:
         TypeError: it is not one, or its `update` asks for more than gradient, state and parameters.
-        ValueError: its first updates are zero for a gradient of ones.
     """
     if optimizer is None:
         return None
     if not callable(getattr(optimizer, "init", None)) or not callable(getattr(optimizer, "update", None)):
-        fix = f"; call it first, as in {optimizer.__name__}(0.1)" if hasattr(optimizer, "__name__") else ""
+        name = getattr(optimizer, "__name__", None)
+        fix = f"; call it first, as in {name}(0.1)" if name else ""
         raise TypeError(
             "optimizer must be an optax.GradientTransformation, such as optax.adam(0.1), or None; "
             f"got {optimizer!r}{fix}"
         )
-    ones = jax.tree.map(lambda leaf: jnp.ones(jnp.shape(leaf), jnp.result_type(leaf, float)), model)
+
+    def first_update(model: Model) -> Any:
+        return optimizer.update(model, optimizer.init(model), model)  # type: ignore[arg-type]
+
     try:
-        sense = jax.jit(functools.partial(sense_of, optimizer))(0.0, optimizer.init(ones), ones, model)
+        jax.eval_shape(first_update, model)
     except TypeError as error:
         if "required keyword-only" not in str(error):
             raise
@@ -76,9 +79,24 @@ def checked_optimizer(optimizer: Any, model: Model) -> Optimizer | None:
             f"optimizer: {error}. Transformations that search along a line, such as optax.lbfgs(), cannot be used; "
             "take one such as optax.adam(0.1)"
         ) from None
-    if sense == 0:
-        raise ValueError(f"optimizer: its first {LOOK_AHEAD} updates are zero, so that no run would move")
     return optimizer
+
+
+def check_moves(optimizer: Optimizer | None, model: Model) -> None:
+    """Check that an optimizer moves a run at all, by asking it for its first updates.
+
+    Args:
+        optimizer: as `checked_optimizer` returns it.
+        model: the start of the run, with numbers for parameters.
+
+    Raises:
+        ValueError: its first `LOOK_AHEAD` updates are zero for a gradient of ones.
+    """
+    if optimizer is None:
+        return
+    ones = jax.tree.map(lambda leaf: jnp.ones(jnp.shape(leaf), jnp.result_type(leaf, float)), model)
+    if jax.jit(functools.partial(sense_of, optimizer))(0.0, optimizer.init(ones), ones, model) == 0:
+        raise ValueError(f"optimizer: its first {LOOK_AHEAD} updates are zero, so that no run would move")
 
 
 def check_memory(optimizer: Optimizer | None, memory: Any, model: Model) -> None:

@@ -1,11 +1,12 @@
 """Everything that decides one run, as one record that crosses `jit`, and its two functions: begin and advance."""
 
-from typing import Any, Generic
+from typing import Generic
 
 import equinox as eqx
 
 from ..models.base import M
 from ..samples.representation import Sample
+from .sense import Optimizer
 from .settings import Stopping
 from .step import StepInfo, TrainState, init_state, train_step
 
@@ -20,12 +21,12 @@ class Run(eqx.Module, Generic[M]):
     validation: Sample | None  # None lets the train log-likelihood decide the stop
 
 
-def begin(run: Run[M], optimizer: Any) -> TrainState[M]:
+def begin(run: Run[M], optimizer: Optimizer | None) -> TrainState[M]:
     """Return the state of a run before its first epoch."""
     return init_state(run.start, optimizer=optimizer)
 
 
-def advance(run: Run[M], state: TrainState[M], optimizer: Any) -> tuple[TrainState[M], StepInfo[M]]:
+def advance(run: Run[M], state: TrainState[M], optimizer: Optimizer | None) -> tuple[TrainState[M], StepInfo[M]]:
     """Return the state of a run after one more epoch, and what that epoch measured."""
     assert run.train is not None  # put in before a run advances
     return train_step(

@@ -1,6 +1,6 @@
 """Which way an optimizer steps: along the gradient that it is given, or against it."""
 
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -8,8 +8,11 @@ import optax
 
 from ..models.base import M
 
-Optimizer: TypeAlias = optax.GradientTransformation | optax.MultiSteps
-"""Anything of Optax that makes an update of a gradient, its own state and the parameters alone."""
+if TYPE_CHECKING:
+    Optimizer: TypeAlias = optax.GradientTransformation | optax.MultiSteps
+    """Anything of Optax that makes an update of a gradient, its own state and the parameters alone."""
+else:
+    Optimizer = object  # while running, `checked_optimizer` refuses what is none
 
 LOOK_AHEAD = 64
 """Epochs of an optimizer that are tried out in one to see which way it steps: a schedule may begin with zeros."""

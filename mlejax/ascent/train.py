@@ -19,7 +19,7 @@ from ..samples.representation import Sample
 from ..samples.representation import summarize as represented
 from ..samples.split import split
 from ..status import Status
-from .optimizers import checked_optimizer
+from .optimizers import check_moves, checked_optimizer
 from .outcome import Outcome, Outlook, conclude, look_around
 from .pace import Pace
 from .packing import Layout
@@ -87,7 +87,7 @@ def train(
     stopping = Stopping.checked(max_epochs, patience, tolerance)
     dtype = checks.floating_type(dtype)
     with jax.enable_x64(True):
-        optimizer = checked_optimizer(optimizer, start)
+        check_moves(checked_optimizer(optimizer, start), start)
     record_every = int(checks.counts("record_every", record_every))
     values = as_observations(observations)
     check_support(start, values)

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..models import Normal
 from ..models.parameters import parameter_dict
+from ..samples.observations import LARGEST_SQUARED, SMALLEST_SQUARED
 from ..status import Status
 from .schema import ARRIVED
 from .sweep import SweepResult
@@ -128,13 +129,9 @@ def _what_to_do(result: TrainResult[Any]) -> str:
     return f"To arrive, {advice}."
 
 
-SMALLEST_SPREAD, LARGEST_SPREAD = 1e-150, 1e150
-"""Where squares of float64 numbers lose their digits or overflow."""
-
-
 def _why_no_maximum(result: TrainResult[Any]) -> list[str]:
     """Say what is in the way where the log-likelihood does not curve down, as far as it can be told."""
-    if not SMALLEST_SPREAD < result.spread < LARGEST_SPREAD:
+    if not SMALLEST_SQUARED < result.spread < LARGEST_SQUARED:
         return [
             f"The observations span {result.spread:.2g}, of which a square is beyond the range of float64: divide them "
             "by a number of that size and train again."
@@ -211,6 +208,9 @@ def closed_form_of(result: TrainResult[Any], observations: Any) -> Normal | None
 
 
 def duration(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.2g} s"
-    return f"{seconds / 60:.3g} min" if seconds < 7200 else f"{seconds / 3600:.3g} h"
+    """Write a duration to three digits, in nanoseconds to hours."""
+    if seconds >= 120:
+        return f"{seconds / 60:.3g} min" if seconds < 7200 else f"{seconds / 3600:.3g} h"
+    unit, scale = next(((u, s) for u, s in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)) if seconds >= s), ("ns", 1e-9))
+    value = seconds / scale
+    return f"{value:.{0 if value >= 100 else 1 if value >= 10 else 2}f} {unit}"

@@ -13,6 +13,9 @@ from ..models.base import Model
 from ..models.parameters import parameter_dict
 from ..models.tracing import trace_log_prob
 
+SMALLEST_SQUARED, LARGEST_SQUARED = 1e-150, 1e150
+"""Where squares of float64 numbers lose their digits or overflow."""
+
 
 def as_observations(values: Any, what: str = "observations") -> np.ndarray:
     """Check and convert data: a one-dimensional array of at least two finite numbers that are not all equal.
@@ -79,9 +82,12 @@ def check_support(
         if not np.all(finite := np.isfinite(log_probs)):
             index = int(np.argmin(finite))
             parameters = ", ".join(f"{key}={leaf}" for key, leaf in parameter_dict(start).items())
+            size = abs(float(values[index]))
+            fix = f"; its square overflows float64: divide the observations by {size:.0e}"
             raise ValueError(
                 f"observations must have a finite log-density at the start; got log_prob({values[index]}) = "
                 f"{log_probs[index]} {place(index)} for {name}({parameters})"
+                f"{fix if size > LARGEST_SQUARED else ''}"
             )
 
 

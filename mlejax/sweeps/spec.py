@@ -7,9 +7,10 @@ from typing import Any, Generic
 
 import jax
 import numpy as np
-import optax
 
 from .. import checks, devices, models
+from ..ascent.optimizers import checked_optimizer
+from ..ascent.sense import Optimizer
 from ..ascent.settings import Stopping, checked_rates
 from ..models.base import M, Model
 from ..models.digest import digest_of, formula_digest
@@ -31,7 +32,7 @@ class SweepSpec(Generic[M]):
     stopping: Stopping  # each a number, or the values of the axis of that name
     rates: Mapping[str, np.ndarray]  # by name, as `checked_rates` returns them; each a number, or the values of an axis
     validation_fraction: float | int
-    optimizer: optax.GradientTransformation | None
+    optimizer: Optimizer | None
     dtype: np.dtype  # of the ascent
     summarize: bool  # whether samples are represented by sufficient statistics where the formula has them
 
@@ -48,7 +49,7 @@ class SweepSpec(Generic[M]):
         max_epochs: Any = 10_000,
         patience: Any = 50,
         tolerance: Any = 1e-8,
-        optimizer: optax.GradientTransformation | None = None,
+        optimizer: Optimizer | None = None,
         dtype: Any = np.float64,
         summarize: Any = True,
     ) -> "SweepSpec[M]":
@@ -99,7 +100,7 @@ class SweepSpec(Generic[M]):
             stopping=stopping,
             rates=rates,
             validation_fraction=validation_fraction,
-            optimizer=optimizer,
+            optimizer=checked_optimizer(optimizer, start),
             dtype=checks.floating_type(dtype),
             summarize=bool(summarize),
         )
@@ -164,7 +165,7 @@ class SweepSpec(Generic[M]):
         *,
         model: M | None = None,
         observations: Any = None,
-        optimizer: optax.GradientTransformation | None = None,
+        optimizer: Optimizer | None = None,
     ) -> "SweepSpec[Any]":
         """Rebuild a sweep from what `settings` and `axes` were when it was stored.
 
@@ -305,7 +306,7 @@ def _source(recorded: Mapping[str, Any], start: Model, observations: Any) -> Sou
     return Draws(_filled(jax.tree.structure(target), recorded["target_parameters"]), **arguments)
 
 
-def fingerprint(optimizer: optax.GradientTransformation | None, model: Model) -> str:
+def fingerprint(optimizer: Optimizer | None, model: Model) -> str:
     """Return a short name for an optimizer, its own settings included."""
     if optimizer is None:
         return "plain ascent"

@@ -7,10 +7,11 @@ from typing import Any
 
 import jax
 import numpy as np
-import optax
 
 from .. import checks
 from .. import devices as local
+from ..ascent.optimizers import check_moves
+from ..ascent.sense import Optimizer
 from ..models.base import M
 from ..progress import Progress, Tally
 from ..results.sweep import SweepResult
@@ -30,7 +31,7 @@ def sweep(
     max_epochs: Any = 10_000,
     patience: Any = 50,
     tolerance: Any = 1e-8,
-    optimizer: optax.GradientTransformation | None = None,
+    optimizer: Optimizer | None = None,
     dtype: Any = np.float64,
     summarize: Any = True,
     devices: Sequence[object] | None = None,
@@ -90,6 +91,8 @@ def sweep(
     )  # fmt: skip
     own = checks.attributes(attributes or {})
     local.start()
+    with jax.enable_x64(True):
+        check_moves(spec.optimizer, spec.start)
     mesh, tally = local.mesh(devices), Tally()
     computed_by = local.computed_by(list(mesh.devices.flat))
     with (

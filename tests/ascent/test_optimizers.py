@@ -87,6 +87,16 @@ def test_an_optimizer_that_cannot_be_used_is_refused_with_a_sentence(optimizer, 
         mlejax.train(mlejax.Normal(0.0, 1.0), small_normal, optimizer=optimizer, progress=False)
 
 
+@pytest.mark.parametrize(("optimizer", "error", "message"), BAD.values(), ids=BAD)
+def test_a_sweep_refuses_the_same_optimizers(optimizer, error, message, small_normal, tmp_path):
+    with pytest.raises(error, match=message):
+        mlejax.sweep(
+            mlejax.Normal(0.0, 1.0), seeds=[0], learning_rates=[0.1], observations=small_normal, optimizer=optimizer,
+            out=tmp_path / "sweep", progress=False,
+        )  # fmt: skip
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     "optimizer",
     [None, optax.adam(0.1), optax.inject_hyperparams(optax.sgd)(0.1), optax.MultiSteps(optax.sgd(0.1), 3)],

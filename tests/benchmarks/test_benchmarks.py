@@ -140,7 +140,7 @@ def test_durability_record():
 
 def test_table_aligns_and_fills():
     text = common.table([{"name": "a", "value": "1"}, {"name": "long", "other": "22"}])
-    assert text.splitlines() == ["name  value  other", "-" * 18, "a         1      -", "long      -     22"]
+    assert text.splitlines() == ["name  value  other", "----  -----  -----", "a         1      -", "long      -     22"]
 
 
 @pytest.mark.parametrize(

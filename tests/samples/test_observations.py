@@ -178,6 +178,7 @@ def test_the_name_in_the_message_can_be_chosen():
 
 WITHOUT_DENSITY = {
     "too far for floating point": (Normal(0.0, 1e-300), [1.0, 1e200], r"log_prob\(1e\+200\) = -inf at index 1"),
+    "squares overflow": (Normal(0.0, 1.0), [1e160, 2e160], r".*; its square overflows .*: divide .* by 1e\+160"),
 }
 
 
@@ -185,6 +186,11 @@ WITHOUT_DENSITY = {
 def test_observations_without_density_at_the_start_are_refused(model, values, message):
     with pytest.raises(ValueError, match="observations must have a finite log-density at the start; got " + message):
         check_support(model, np.array(values))
+
+
+def test_only_large_observations_are_told_to_be_rescaled():
+    with pytest.raises(ValueError, match=r"= -inf at index 0 for Normal\(mean=0.0, variance=1e-300\)$"):
+        check_support(Normal(0.0, 1e-300), np.array([1e10, 1.0]))
 
 
 def test_observations_inside_the_support_pass():
