@@ -307,7 +307,7 @@ def sweep_pictures(result: SweepResult[Any]) -> dict[str, Figure | Axes]:
         result: a `SweepResult`.
 
     Returns:
-        The pictures by their names, which `save_all` makes into file names.
+        The pictures by their names, which `save_all` makes into file names. Where runs have not ended each says so.
     """
     rates = [name for name, at in result.axes.items() if name.startswith("learning_rate") and len(at) > 1]
     pictures: dict[str, Figure | Axes] = {
@@ -315,4 +315,10 @@ def sweep_pictures(result: SweepResult[Any]) -> dict[str, Figure | Axes]:
     }
     if sum(len(at) > 1 for at in result.axes.values()) > 1:
         pictures |= {f"map_{value}": heat_map(result, value=value) for value in ("distance", "epochs", "status")}
+    if not result.finished:
+        for picture in pictures.values():
+            said = f"unfinished: {result.ended:,} of {result.count:,} runs have ended"
+            figure = picture if isinstance(picture, Figure) else picture.get_figure(root=True)
+            assert figure is not None
+            figure.suptitle(said, fontsize="medium")
     return pictures

@@ -130,3 +130,15 @@ def test_pictures_fit_the_axes(sweep):
     assert set(found) == {
         "learning_rates_mean", "learning_rates_variance", "map_distance", "map_epochs", "map_status",
     }  # fmt: skip
+
+
+def test_pictures_of_an_unfinished_sweep_say_so(sweep):
+    def titles(result):
+        found = sweeps.sweep_pictures(result).values()
+        return {getattr(picture, "figure", picture).get_suptitle() for picture in found}
+
+    assert titles(sweep) == {""}
+    status = sweep.status.copy()
+    status.flat[:3] = Status.RUNNING
+    part = dataclasses.replace(sweep, arrays={**sweep.arrays, "status": status})
+    assert titles(part) == {f"unfinished: {sweep.status.size - 3:,} of {sweep.status.size:,} runs have ended"}
