@@ -31,9 +31,11 @@ if TYPE_CHECKING:
     from .samples.sources import Draws
     from .samples.summary import Summary, merge
     from .status import Status
+    from .store.load import load
     from .sweeps.cost import estimate_cost
     from .sweeps.spec import SweepSpec
     from .sweeps.sweep import sweep
+    from .sweeps.verify import Verification, verify
 
 __version__ = "0.2.0.dev0"
 
@@ -73,9 +75,11 @@ _HOME = {
     "samples.sources": ["Draws"],
     "samples.summary": ["Summary", "merge"],
     "status": ["Status"],
+    "store.load": ["load"],
     "sweeps.cost": ["estimate_cost"],
     "sweeps.spec": ["SweepSpec"],
     "sweeps.sweep": ["sweep"],
+    "sweeps.verify": ["Verification", "verify"],
 }
 """Where each public name is defined."""
 
@@ -104,6 +108,7 @@ __all__ = [
     "SweepSpec",
     "TrainResult",
     "TrainState",
+    "Verification",
     "Weibull",
     "covariance",
     "distance",
@@ -111,6 +116,7 @@ __all__ = [
     "expected_information",
     "fit",
     "init_state",
+    "load",
     "log_likelihood",
     "mean_log_likelihood",
     "merge",
@@ -127,6 +133,7 @@ __all__ = [
     "train",
     "train_step",
     "unit_interval",
+    "verify",
 ]
 
 

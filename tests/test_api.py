@@ -15,7 +15,7 @@ MODELS = {
 RUNNING = {"fit", "train", "sweep", "init_state", "train_step", "natural_gradient", "summarize", "merge"}
 RECORDS = {
     "TrainResult", "History", "Observations", "RunResult", "Status", "StepInfo", "Summary", "SweepResult", "TrainState",
-    "Draws", "SweepSpec", "estimate_cost",
+    "Draws", "SweepSpec", "estimate_cost", "load", "verify", "Verification",
 }  # fmt: skip
 DERIVED = {
     "covariance", "distance", "expected_information", "log_likelihood", "mean_log_likelihood", "observed_information",

@@ -151,23 +151,21 @@ def verify(options: argparse.Namespace) -> Answer:
 
     use_compilation_cache()
     made_by = load(options.directory).attributes.get("arguments")
-    if not made_by:
-        raise UsageError(
-            f"{options.directory} was not finished by `mlejax sweep`, so its arguments are not known here; "
-            "mlejax.verify.verify takes them in Python"
-        )
-    found = recompute(options.directory, runs=options.runs, **_arguments_again(parse(made_by)))
-    lines = [f"different: {run}" for run in found.different]
-    lines.append(f"{found.checked} runs recomputed, {len(found.different)} different")
-    made = {"runs": found.different, "summary": {"checked": found.checked, "different": len(found.different)}}
+    given = parse(made_by) if made_by else None  # the store knows all but the data themselves
+    file = given.file and read_column(given.file, given.column, given.delimiter) if given else None
+    found = recompute(
+        options.directory,
+        observations=file.values if file else None,
+        runs=None if options.runs == "all" else options.runs,
+        progress=options.progress,
+    )
+    lines = [*(f"different: {run}" for run in found.different), str(found)]
+    summary = {"checked": found.checked, "of": found.of, "different": len(found.different)}
+    made = {"runs": found.different, "summary": summary}
     if not found.different:
         return Answer("\n".join(lines), lambda: made)
     complaint = f"{len(found.different)} of {found.checked} runs differ from those in {options.directory}"
     return Answer("\n".join(lines), lambda: made, 1, complaint)
-
-
-def _arguments_again(options: argparse.Namespace) -> dict[str, Any]:
-    return sweep_arguments(options, options.file and read_column(options.file, options.column, options.delimiter))
 
 
 def export(options: argparse.Namespace) -> Answer:

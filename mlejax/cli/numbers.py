@@ -37,6 +37,11 @@ def at_least_one(text: str) -> int:
     return int(text)
 
 
+def at_least_one_or_all(text: str) -> int | str:
+    """Read a whole number above zero, or `all`."""
+    return text if text == "all" else at_least_one(text)
+
+
 def whole_numbers(text: str) -> "np.ndarray":
     """Read `0:100` for 0 to 99, or `0,5,7`, as an array of whole numbers, at least one."""
     import numpy as np

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from ..samples.cells import shown
-from .numbers import address, at_least_one, geometric, number, path, whole, whole_numbers
+from .numbers import address, at_least_one, at_least_one_or_all, geometric, number, path, whole, whole_numbers
 
 FORMATS = ("png", "svg", "pdf")
 TABLES = ("csv", "parquet", "netcdf")
@@ -172,7 +172,7 @@ COMMANDS = {
     "verify": Command(
         "recompute some runs of a stored sweep and compare them bit for bit",
         "mlejax verify mlejax-sweep --runs 100",
-        (DIRECTORY, Option("--runs", "how many; default 64", at_least_one, "N", 64), JSON),
+        (DIRECTORY, Option("--runs", "how many, or all; default 64", at_least_one_or_all, "N", 64), JSON),
     ),
     "export": Command(
         "write the results of a stored sweep as a table for other programs",

@@ -1,90 +1,156 @@
 """Recompute runs of a result directory and compare their bits."""
 
 import dataclasses
-import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
+import optax
 
-from .. import devices
+from .. import checks, devices
 from ..models import Model
-from ..models.parameters import parameter_dict
+from ..models.parameters import parameter_names
 from ..progress import Progress, Tally
-from ..results.schema import QUANTITIES
+from ..results.schema import COMPUTED_BY, QUANTITIES
+from ..results.sweep import SweepResult
 from ..status import Status
 from ..store.files import StoreError
 from ..store.load import load
-from ..store.reading import check_settings
-from .measure import Work, samples_for
+from ..store.reading import read_root
+from .measure import Measured, Work, samples_for
 from .spec import SweepSpec
-
-MOST_SEEDS = 8
-"""Seeds whose samples are drawn again."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Verification:
-    """What came of it."""
+    """The result of `verify`."""
 
     checked: int  # runs recomputed
+    of: int  # runs that have ended, and were computed as this machine computes
+    seeds_checked: int  # seeds, or other samples, of which at least one run was recomputed
+    of_seeds: int  # seeds of which at least one run has ended
     different: list[dict[str, Any]]  # of each that differs: its axes, and per quantity the values (stored, recomputed)
+    left_out: int  # runs that have ended and were computed in another way, which gives other bits
+
+    def __str__(self) -> str:
+        """Say it in one line."""
+        left_out = f"; {self.left_out:,} computed in another way, left out" if self.left_out else ""
+        return (
+            f"{self.checked:,} of {self.of:,} runs, {self.seeds_checked:,} of {self.of_seeds:,} seeds recomputed, "
+            f"{len(self.different):,} different{left_out}"
+        )
 
 
 def verify(
-    directory: str | Path, model: Model, *, runs: int = 64, random_seed: int | None = None, progress: bool = True,
-    **arguments: Any,
-) -> Verification:  # fmt: skip
-    """Recompute a random selection of finished runs of a sweep and compare all bits.
+    path: str | Path,
+    model: Model | None = None,
+    observations: Any = None,
+    optimizer: optax.GradientTransformation | None = None,
+    *,
+    runs: int | None = 64,
+    random_seed: int | None = None,
+    progress: bool = True,
+) -> Verification:
+    """Recompute runs of a stored sweep, finished or not, and compare all bits.
+
+    What the sweep was is read from the store. Only what a digest cannot give back is asked for by name.
 
     Args:
-        directory: the `out` of the sweep.
-        model: as the sweep was given.
-        runs: how many to recompute.
+        path: the `out` of the sweep.
+        model: an instance of the model, if it is not one of the library's.
+        observations: the data, if data were given.
+        optimizer: the optimizer, if there was one.
+        runs: how many to recompute, spread at random over all that have ended; None for all.
         random_seed: of the selection; None for another one every time.
-        progress: show a progress bar.
-        **arguments: as the sweep was given, `out` and `repair` excepted.
+        progress: show a progress bar on standard error.
+
+    Returns:
+        How many were recomputed, of how many, and which differ.
 
     Raises:
-        StoreError: no finished run is there, or it was made by other settings.
+        StoreError: no run that has ended is there, the store is damaged, or all was computed in another way.
+        ValueError: something is asked for by name, or is another than the sweep had.
+
+    Example:
+        >>> import tempfile, mlejax
+        >>> with tempfile.TemporaryDirectory() as out:
+        ...     _ = mlejax.sweep(
+        ...         mlejax.Normal(0.0, 1.0), seeds=range(2), learning_rates=[0.5, 1.0], max_epochs=100, out=out,
+        ...         observations=mlejax.Draws(mlejax.Normal(7.2, 7.84), 100), progress=False,
+        ...     )
+        ...     print(mlejax.verify(out, progress=False))
+        4 of 4 runs, 2 of 2 seeds recomputed, 0 different
     """
-    stored, path = load(directory), Path(directory)
-    random = np.random.default_rng(random_seed)
-    finished = np.argwhere(stored.status != Status.RUNNING)
-    if not len(finished):
+    if runs is not None:
+        runs = int(checks.counts("runs", runs))
+    path = Path(path)
+    read_root(path)  # a store of another version can be loaded, not verified
+    stored = load(path)
+    spec = SweepSpec.from_record(
+        stored.provenance.settings, stored.axes, model=model, observations=observations, optimizer=optimizer
+    )
+    devices.start()
+    mesh = devices.mesh()
+    ended = np.flatnonzero(stored.status.ravel() != Status.RUNNING)
+    if not len(ended):
         raise StoreError(f"{path} holds no finished run yet")
-    position = list(stored.axes).index("seed")
-    present = np.unique(finished[:, position])
-    chosen = np.sort(random.choice(present, min(MOST_SEEDS, len(present)), replace=False))
-    finished = finished[np.isin(finished[:, position], chosen)]
-    finished = finished[np.sort(random.choice(len(finished), min(runs, len(finished)), replace=False))]
-    with Progress(enabled=progress) as bar:
-        given: dict[str, Any] = arguments | {"seeds": stored.axes["seed"][chosen]}
-        spec = SweepSpec.checked(model, **given)
-        check_settings(path, stored.provenance.settings, json.loads(json.dumps(spec.settings())))
-        within = finished.copy()
-        within[:, position] = np.searchsorted(chosen, finished[:, position])
-        ids = np.atleast_1d(np.ravel_multi_index(tuple(within.T), spec.shape))
-        devices.start()
-        mesh = devices.mesh()
-        with jax.enable_x64(True):
-            samples = samples_for(spec, ids, mesh, bar)
-            bar.train(len(ids), 0)
-            parts = list(Work(spec, mesh, Tally(), bar).outcomes(samples, ids))
-    order = {int(run): tuple(row.tolist()) for run, row in zip(ids, finished, strict=True)}
+    comparable = ended[_here(path, stored, devices.computed_by(list(mesh.devices.flat))).ravel()[ended]]
+    random = np.random.default_rng(random_seed)
+    ids = comparable
+    if runs is not None and runs < len(ids):
+        ids = np.sort(random.choice(ids, runs, replace=False))
     different = []
-    for part, outcome in parts:
-        again = parameter_dict(outcome.model) | {name: getattr(outcome, name) for name in QUANTITIES}
-        for i, run in enumerate(part):
-            record = _difference(stored, order[int(run)], {name: values[i] for name, values in again.items()})
-            if record is not None:
-                different.append(record)
-    return Verification(len(ids), different)
+    with jax.enable_x64(True), Progress(enabled=progress) as told:
+        samples = samples_for(spec, ids, mesh, told)
+        told.train(len(ids), 0)
+        for part in Work(spec, mesh, Tally(), told).outcomes(samples, ids):
+            different += _differences(stored, part)
+    axis = list(stored.axes).index(spec.source.axis)
+    checked, of = (len(np.unique(np.unravel_index(some, stored.shape)[axis])) for some in (ids, ended))
+    return Verification(len(ids), len(comparable), checked, of, different, len(ended) - len(comparable))
 
 
-def _difference(stored: Any, index: tuple[int, ...], again: dict[str, Any]) -> dict[str, Any] | None:
-    arrays = parameter_dict(stored.model) | {name: getattr(stored, name) for name in QUANTITIES}
-    pairs = {name: (arrays[name][index].item(), arrays[name].dtype.type(value).item()) for name, value in again.items()}
-    unequal = {name: pair for name, pair in pairs.items() if not np.array_equal(*pair, equal_nan=True)}
-    return {**stored.run(*index).axes, **unequal} if unequal else None
+def _here(path: Path, stored: SweepResult[Any], here: Mapping[str, Any]) -> np.ndarray:
+    """Return which runs were computed as this process computes.
+
+    Raises:
+        StoreError: none were.
+    """
+    ways = stored.provenance.computed_by
+    if here not in ways:
+        names = [name for name in dict.fromkeys([*here, *ways[-1]]) if here.get(name) != ways[-1].get(name)]
+        differing = "; ".join(f"{name} = {ways[-1].get(name)}, here {here.get(name)}" for name in names)
+        raise StoreError(
+            f"{path} was computed in another way, which may give other bits ({differing}). Verify it where it was "
+            "computed."
+        )
+    if len(ways) == 1:
+        return np.full(stored.shape, True)
+    return stored.arrays[COMPUTED_BY.name] == list(ways).index(here)
+
+
+def _differences(stored: SweepResult[Any], part: Measured) -> list[dict[str, Any]]:
+    """Return what differs, run by run: the axes, and the values (stored, recomputed) by name."""
+    again = dict(zip(parameter_names(part.outcome.model), jax.tree.leaves(part.outcome.model), strict=True))
+    again |= {name: getattr(part.outcome, name) for name in QUANTITIES}
+    places = np.unravel_index(part.ids, stored.shape)
+    pairs = {name: (stored.arrays[name][places], values) for name, values in again.items()}
+    pairs = {name: (old, np.asarray(new, old.dtype)) for name, (old, new) in pairs.items()}
+    unequal = {name: _unequal(old, new) for name, (old, new) in pairs.items()}
+    found = []
+    for i in np.flatnonzero(np.any(list(unequal.values()), axis=0)):
+        axes = {
+            name: values[place[i]].item() for (name, values), place in zip(stored.axes.items(), places, strict=True)
+        }
+        found.append(
+            axes | {name: (old[i].item(), new[i].item()) for name, (old, new) in pairs.items() if unequal[name][i]}
+        )
+    return found
+
+
+def _unequal(old: np.ndarray, new: np.ndarray) -> np.ndarray:
+    """Return where numbers differ in any bit; one that is undefined is like any other."""
+    bits = [np.ascontiguousarray(each).view(f"u{each.itemsize}") for each in (old, new)]
+    return (bits[0] != bits[1]) & ~(np.isnan(old) & np.isnan(new))
