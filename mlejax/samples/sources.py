@@ -6,10 +6,11 @@ import dataclasses
 import functools
 import hashlib
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar, NamedTuple, cast, final
+from typing import Any, ClassVar, NamedTuple, TypeAlias, cast, final
 
 import jax
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .. import checks
 from ..models import Model, Normal
@@ -17,6 +18,9 @@ from ..models.digest import sample_digest
 from ..models.parameters import parameter_dict, with_dtype
 from .observations import as_observations, check_support
 from .split import split, validation_count
+
+Numbers: TypeAlias = ArrayLike | float | int
+"""One number, or a sequence or array of them."""
 
 
 class Parts(NamedTuple):
@@ -194,7 +198,7 @@ def jax_randomness() -> Iterator[None]:
         yield
 
 
-def source_of(observations: Any) -> Source:
+def source_of(observations: Numbers | Source | None) -> Source:
     """Return the source that a caller's `observations` stand for: a source as it is, or data.
 
     Raises:

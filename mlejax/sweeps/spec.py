@@ -7,6 +7,7 @@ from typing import Any, Generic
 
 import jax
 import numpy as np
+from numpy.typing import DTypeLike
 
 from .. import checks, devices, models
 from ..ascent.optimizers import checked_optimizer
@@ -15,7 +16,7 @@ from ..ascent.settings import Stopping, checked_rates
 from ..models.base import M, Model
 from ..models.digest import digest_of, formula_digest
 from ..models.parameters import Parameters, parameter_names, with_dtype
-from ..samples.sources import Draws, Source, source_of
+from ..samples.sources import Draws, Numbers, Source, source_of
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -41,17 +42,17 @@ class SweepSpec(Generic[M]):
         cls,
         model: M,
         *,
-        seeds: Any,
-        learning_rates: Any,
-        observations: Any = None,
-        starts: Any = None,
+        seeds: Numbers,
+        learning_rates: Numbers | Model,
+        observations: Numbers | Source | None = None,
+        starts: Iterable[M] | M | None = None,
         validation_fraction: float | int = 0.2,
-        max_epochs: Any = 10_000,
-        patience: Any = 50,
-        tolerance: Any = 1e-8,
+        max_epochs: Numbers = 10_000,
+        patience: Numbers = 50,
+        tolerance: Numbers = 1e-8,
         optimizer: Optimizer | None = None,
-        dtype: Any = np.float64,
-        summarize: Any = True,
+        dtype: DTypeLike = np.float64,
+        summarize: bool = True,
     ) -> "SweepSpec[M]":
         """Check the arguments of a sweep, and the data if any are given. Nothing is drawn.
 
@@ -115,7 +116,7 @@ class SweepSpec(Generic[M]):
         """How many runs there are."""
         return int(np.prod(self.shape, dtype=np.int64))
 
-    def with_axes(self, **values: Any) -> "SweepSpec[M]":
+    def with_axes(self, **values: Numbers) -> "SweepSpec[M]":
         """Return the same sweep with other values along some of its axes.
 
         Args:
@@ -161,10 +162,10 @@ class SweepSpec(Generic[M]):
     def from_record(
         cls,
         settings: Mapping[str, Any],
-        axes: Mapping[str, Any],
+        axes: Mapping[str, Numbers],
         *,
         model: M | None = None,
-        observations: Any = None,
+        observations: Numbers | Source | None = None,
         optimizer: Optimizer | None = None,
     ) -> "SweepSpec[Any]":
         """Rebuild a sweep from what `settings` and `axes` were when it was stored.

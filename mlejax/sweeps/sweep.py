@@ -1,20 +1,22 @@
 """`sweep`: a description, its samples, its runs, the result."""
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
+from numpy.typing import DTypeLike
 
 from .. import checks
 from .. import devices as local
 from ..ascent.optimizers import check_moves
 from ..ascent.sense import Optimizer
-from ..models.base import M
+from ..models.base import M, Model
 from ..progress import Progress, Tally
 from ..results.sweep import SweepResult
+from ..samples.sources import Numbers, Source
 from .collect import Collector
 from .measure import Work, samples_for
 from .spec import SweepSpec
@@ -23,17 +25,17 @@ from .spec import SweepSpec
 def sweep(
     model: M,
     *,
-    seeds: Any,
-    learning_rates: Any,
-    observations: Any = None,
-    starts: Any = None,
+    seeds: Numbers,
+    learning_rates: Numbers | Model,
+    observations: Numbers | Source | None = None,
+    starts: Iterable[M] | M | None = None,
     validation_fraction: float | int = 0.2,
-    max_epochs: Any = 10_000,
-    patience: Any = 50,
-    tolerance: Any = 1e-8,
+    max_epochs: Numbers = 10_000,
+    patience: Numbers = 50,
+    tolerance: Numbers = 1e-8,
     optimizer: Optimizer | None = None,
-    dtype: Any = np.float64,
-    summarize: Any = True,
+    dtype: DTypeLike = np.float64,
+    summarize: bool = True,
     devices: Sequence[object] | None = None,
     out: str | Path | None = None,
     repair: bool = False,

@@ -143,7 +143,6 @@ REFUSED = {
     "no data": ({"observations": None}, TypeError, r"give observations=, your data or mlejax.Draws\(target, count\)"),
     "a count": ({"observations": 100_000}, TypeError, r"give mlejax.Draws\(target, 100000\)"),
     "one start": ({"starts": Normal(0.0, 1.0)}, TypeError, "starts must be a sequence of models; got Normal"),
-    "a word for a flag": ({"summarize": "x"}, TypeError, "summarize must be True or False; got 'x'"),
     "statistics of another family": (
         {"model": Rayleigh(1.0), "observations": Draws(TARGET, 100, by="statistics")}, ValueError, "of one family",
     ),
@@ -253,6 +252,17 @@ for arguments in ({"model": (0.0, 1.0)}, {"target": 3}, {"starts": [1.0]}):
 """
     for name, line in zip(("start", "target", "starts[0]"), printed_by(program).splitlines(), strict=True):
         assert line.startswith(f"{name} must be an instance of a mlejax.Model, such as Normal(0.0, 1.0); got")
+
+
+def test_a_word_for_a_flag_is_refused():
+    program = """
+import mlejax
+try:
+    mlejax.sweep(mlejax.Normal(0.0, 1.0), seeds=[0], learning_rates=[0.1], observations=[1.0, 2.0], summarize="no")
+except TypeError as refusal:
+    print(refusal)
+"""
+    assert printed_by(program) == "summarize must be True or False; got 'no'\n"
 
 
 def test_a_model_that_cannot_draw_is_refused():
