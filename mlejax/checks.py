@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 
-def numbers(name: str, values: Any, rule: str, holds: Callable[[np.ndarray], Any]) -> np.ndarray:
-    """The values (any shape) as float64, every one of which must obey the rule.
+def numbers(name: str, values: object, rule: str, holds: Callable[[np.ndarray], Any]) -> np.ndarray:
+    """Return the values (any shape) as float64, every one of which must obey the rule.
 
     Raises:
         TypeError, ValueError: naming the argument, the rule, the first offending value and its index.
@@ -38,18 +39,18 @@ def shown(value: object) -> str:
     return f"{text}; give a list" if isinstance(value, Set | Mapping | Iterator) else text
 
 
-def positive(name: str, values: Any) -> np.ndarray:
-    """Finite and above zero."""
+def positive(name: str, values: object) -> np.ndarray:
+    """Return the values as float64, which must be finite and above zero."""
     return numbers(name, values, "positive", lambda v: (v > 0) & (v < math.inf))
 
 
-def non_negative(name: str, values: Any) -> np.ndarray:
-    """Finite and at least zero."""
+def non_negative(name: str, values: object) -> np.ndarray:
+    """Return the values as float64, which must be finite and at least zero."""
     return numbers(name, values, "at least 0", lambda v: (v >= 0) & (v < math.inf))
 
 
-def counts(name: str, values: Any, at_least: int = 1, at_most: int = 2**24) -> np.ndarray:
-    """Whole numbers from `at_least` to `at_most`: float32 counts exactly up to 2^24."""
+def counts(name: str, values: object, at_least: int = 1, at_most: int = 2**24) -> np.ndarray:
+    """Return whole numbers from `at_least` to `at_most`: float32 counts exactly up to 2^24."""
     rule = (
         f"whole numbers from {at_least} to {at_most:,}"
         if _many(values)
@@ -63,7 +64,7 @@ def _many(values: object) -> bool:
     return (isinstance(values, Sequence) and not isinstance(values, str)) or bool(getattr(values, "ndim", 0))
 
 
-def floating_type(dtype: Any) -> np.dtype:
+def floating_type(dtype: DTypeLike | None) -> np.dtype:
     """float64 or float32."""
     try:
         found = np.dtype(dtype)

@@ -15,7 +15,7 @@ from .sense import LOOK_AHEAD, Optimizer, sense_of
 
 
 def natural_gradient() -> optax.GradientTransformation:
-    """The gradient in the metric of the Fisher information: information(parameters)^-1 gradient.
+    """Return the gradient in the metric of the Fisher information: information(parameters)^-1 gradient.
 
     For models with `typical_observations`, of which the expected information is known exactly. A learning rate of 1 is
     one step of Fisher scoring; the direction has the units of the parameters, so no unit decides the rate.

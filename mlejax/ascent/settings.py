@@ -20,7 +20,7 @@ class Stopping(eqx.Module):
     tolerance: np.ndarray  # float64, nats: how close to the best from below the deciding log-likelihood may come
 
     @classmethod
-    def checked(cls, max_epochs: Any, patience: Any, tolerance: Any, *, sequences: bool = False) -> "Stopping":
+    def checked(cls, max_epochs: object, patience: object, tolerance: object, *, sequences: bool = False) -> "Stopping":
         """Check the limits of one run, or of many.
 
         Args:
@@ -50,7 +50,7 @@ class Stopping(eqx.Module):
         )
 
 
-def checked_rates(model: Model, learning_rate: Any, *, sequences: bool = False) -> dict[str, np.ndarray]:
+def checked_rates(model: Model, learning_rate: object, *, sequences: bool = False) -> dict[str, np.ndarray]:
     """Check learning rates and name them.
 
     Args:
@@ -98,7 +98,7 @@ def rates_of(model: M, rates: Mapping[str, Any]) -> M:
     return jax.tree.unflatten(structure, leaves * structure.num_leaves if "learning_rate" in rates else leaves)
 
 
-def _rate(name: str, value: Any, sequences: bool) -> np.ndarray:
+def _rate(name: str, value: object, sequences: bool) -> np.ndarray:
     if not sequences:
         _one_number(name, value)
     return checks.positive(name, value)

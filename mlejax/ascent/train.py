@@ -7,10 +7,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 from tqdm import tqdm
 
 from .. import checks, devices
-from ..models.base import M
+from ..models.base import M, Model
 from ..models.parameters import Parameters, cast, parameter_names, with_dtype
 from ..results.train import History, TrainResult
 from ..samples.observations import as_observations, check_support
@@ -33,16 +34,16 @@ FIRST_CALL = 10_000_000
 
 def train(
     model: M,
-    observations: Any,
+    observations: ArrayLike,
     *,
     validation_fraction: float | int = 0.2,
     split_seed: int = 42,
-    learning_rate: Any = 0.1,
+    learning_rate: ArrayLike | float | int | Model = 0.1,
     max_epochs: int = 10_000,
     patience: int = 50,
     tolerance: float | int = 1e-8,
     optimizer: Any = None,
-    dtype: Any = np.float64,
+    dtype: DTypeLike = np.float64,
     record_every: int = 1,
     summarize: bool = True,
     progress: bool = True,

@@ -38,7 +38,7 @@ class Model(eqx.Module):
 
     @abc.abstractmethod
     def log_prob(self, x: Any) -> Any:
-        """The log-density (or log-probability) of ONE observation `x`, a scalar, in nats."""
+        """Return the log-density (or log-probability) of ONE observation `x`, a scalar, in nats."""
 
     def __repr__(self) -> str:
         values = (f"{field.name}={_shown(getattr(self, field.name))}" for field in dataclasses.fields(self))

@@ -2,11 +2,15 @@
 
 import dataclasses
 import math
-from typing import Any
+from typing import Any, TypeAlias
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
+
+Number: TypeAlias = jax.Array | np.ndarray | np.number | float | int
+"""A number, or an array of them; also where it is traced."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,12 +31,12 @@ class Domain:
             return "finite"
         return f"between {self.lower:g} and {self.upper:g}"
 
-    def contains(self, value: Any) -> Any:
-        """True where `value` (any shape) is finite and strictly inside; NaN is outside."""
+    def contains(self, value: Number) -> jax.Array | np.ndarray | np.bool_ | bool:
+        """Return True where `value` (any shape) is finite and strictly inside; NaN is outside."""
         # A strict comparison with infinity is false for infinity and NaN: no separate finiteness test.
         return (value > self.lower) & (value < self.upper)
 
-    def from_real(self, value: Any) -> Any:
+    def from_real(self, value: Number) -> Number:
         """Map the real line onto the domain: identity, exp, or a scaled logistic function."""
         if math.isinf(self.lower) and math.isinf(self.upper):
             return value
@@ -42,8 +46,8 @@ class Domain:
             return self.upper - jnp.exp(value)
         return self.lower + (self.upper - self.lower) * jax.nn.sigmoid(value)
 
-    def to_real(self, value: Any) -> Any:
-        """The inverse of `from_real`."""
+    def to_real(self, value: Number) -> Number:
+        """Return the inverse of `from_real`."""
         if math.isinf(self.lower) and math.isinf(self.upper):
             return value
         if math.isinf(self.upper):

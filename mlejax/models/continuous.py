@@ -1,13 +1,12 @@
 """Continuous families besides the normal, each written as a textbook writes it."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 from jax.scipy.special import betaln, gammaln
+from jaxtyping import Array, Key, Num
 
 from .base import Model, Parameter
-from .constraints import parameter, positive, real, unit_interval
+from .constraints import Number, parameter, positive, real, unit_interval
 from .support import fractions, numbers_from_zero, positive_numbers
 
 
@@ -17,11 +16,11 @@ class Exponential(Model):
     support = numbers_from_zero
     rate: Parameter = parameter(positive)
 
-    def log_prob(self, x: Any) -> Any:
+    def log_prob(self, x: Number) -> Array:
         return jnp.log(self.rate) - self.rate * x
 
-    def sample(self, key: Any, shape: tuple[int, ...]) -> Any:
-        """Independent draws with a typed JAX key."""
+    def sample(self, key: Key[Array, ""], shape: tuple[int, ...]) -> Num[Array, "..."]:
+        """Return independent draws of this shape, with a typed JAX key."""
         return jax.random.exponential(key, shape, jnp.result_type(float)) / self.rate
 
 
@@ -35,12 +34,12 @@ class Gamma(Model):
     shape: Parameter = parameter(positive)
     rate: Parameter = parameter(positive)
 
-    def log_prob(self, x: Any) -> Any:
+    def log_prob(self, x: Number) -> Array:
         a, b = self.shape, self.rate
         return a * jnp.log(b) - gammaln(a) + (a - 1) * jnp.log(x) - b * x
 
-    def sample(self, key: Any, shape: tuple[int, ...]) -> Any:
-        """Independent draws with a typed JAX key."""
+    def sample(self, key: Key[Array, ""], shape: tuple[int, ...]) -> Num[Array, "..."]:
+        """Return independent draws of this shape, with a typed JAX key."""
         return jax.random.gamma(key, self.shape, shape, jnp.result_type(float)) / self.rate
 
 
@@ -54,12 +53,12 @@ class LogNormal(Model):
     mean: Parameter = parameter(real)
     variance: Parameter = parameter(positive)
 
-    def log_prob(self, x: Any) -> Any:
+    def log_prob(self, x: Number) -> Array:
         y = jnp.log(x)
         return -jnp.log(2 * jnp.pi * self.variance) / 2 - y - (y - self.mean) ** 2 / (2 * self.variance)
 
-    def sample(self, key: Any, shape: tuple[int, ...]) -> Any:
-        """Independent draws with a typed JAX key."""
+    def sample(self, key: Key[Array, ""], shape: tuple[int, ...]) -> Num[Array, "..."]:
+        """Return independent draws of this shape, with a typed JAX key."""
         return jnp.exp(self.mean + jnp.sqrt(self.variance) * jax.random.normal(key, shape, jnp.result_type(float)))
 
 
@@ -70,11 +69,11 @@ class Beta(Model):
     a: Parameter = parameter(positive)
     b: Parameter = parameter(positive)
 
-    def log_prob(self, x: Any) -> Any:
+    def log_prob(self, x: Number) -> Array:
         return (self.a - 1) * jnp.log(x) + (self.b - 1) * jnp.log1p(-x) - betaln(self.a, self.b)
 
-    def sample(self, key: Any, shape: tuple[int, ...]) -> Any:
-        """Independent draws with a typed JAX key."""
+    def sample(self, key: Key[Array, ""], shape: tuple[int, ...]) -> Num[Array, "..."]:
+        """Return independent draws of this shape, with a typed JAX key."""
         return jax.random.beta(key, self.a, self.b, shape, jnp.result_type(float))
 
 
@@ -88,12 +87,12 @@ class Weibull(Model):
     shape: Parameter = parameter(positive)
     scale: Parameter = parameter(positive)
 
-    def log_prob(self, x: Any) -> Any:
+    def log_prob(self, x: Number) -> Array:
         k, z = self.shape, jnp.log(x) - jnp.log(self.scale)
         return jnp.log(k) - jnp.log(self.scale) + (k - 1) * z - jnp.exp(k * z)
 
-    def sample(self, key: Any, shape: tuple[int, ...]) -> Any:
-        """Independent draws with a typed JAX key."""
+    def sample(self, key: Key[Array, ""], shape: tuple[int, ...]) -> Num[Array, "..."]:
+        """Return independent draws of this shape, with a typed JAX key."""
         return self.scale * jax.random.exponential(key, shape, jnp.result_type(float)) ** (1 / self.shape)
 
 
@@ -110,13 +109,13 @@ class StudentT(Model):
     scale: Parameter = parameter(positive)
     degrees_of_freedom: Parameter = parameter(positive)
 
-    def log_prob(self, x: Any) -> Any:
+    def log_prob(self, x: Number) -> Array:
         nu, z = self.degrees_of_freedom, (x - self.location) / self.scale
         normaliser = gammaln((nu + 1) / 2) - gammaln(nu / 2) - jnp.log(jnp.pi * nu) / 2 - jnp.log(self.scale)
         return normaliser - (nu + 1) / 2 * jnp.log1p(z**2 / nu)
 
-    def sample(self, key: Any, shape: tuple[int, ...]) -> Any:
-        """Independent draws with a typed JAX key."""
+    def sample(self, key: Key[Array, ""], shape: tuple[int, ...]) -> Num[Array, "..."]:
+        """Return independent draws of this shape, with a typed JAX key."""
         return self.location + self.scale * jax.random.t(key, self.degrees_of_freedom, shape, jnp.result_type(float))
 
 
@@ -133,8 +132,8 @@ class NormalMixture(Model):
     second_mean: Parameter = parameter(real)
     second_variance: Parameter = parameter(positive)
 
-    def log_prob(self, x: Any) -> Any:
-        def component(weight: Any, mean: Any, variance: Any) -> Any:
+    def log_prob(self, x: Number) -> Array:
+        def component(weight: Parameter, mean: Parameter, variance: Parameter) -> Array:
             return jnp.log(weight) - jnp.log(2 * jnp.pi * variance) / 2 - (x - mean) ** 2 / (2 * variance)
 
         return jnp.logaddexp(
@@ -142,8 +141,8 @@ class NormalMixture(Model):
             component(1 - self.weight, self.second_mean, self.second_variance),
         )
 
-    def sample(self, key: Any, shape: tuple[int, ...]) -> Any:
-        """Independent draws with a typed JAX key."""
+    def sample(self, key: Key[Array, ""], shape: tuple[int, ...]) -> Num[Array, "..."]:
+        """Return independent draws of this shape, with a typed JAX key."""
         which, noise = jax.random.split(key)
         first = jax.random.bernoulli(which, self.weight, shape)
         z = jax.random.normal(noise, shape, jnp.result_type(float))

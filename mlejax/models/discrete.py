@@ -1,13 +1,12 @@
 """Families on the integers."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 from jax.scipy.special import gammaln
+from jaxtyping import Array, Key, Num
 
 from .base import Model, Parameter
-from .constraints import parameter, positive
+from .constraints import Number, parameter, positive
 from .support import counts
 
 
@@ -17,9 +16,9 @@ class Poisson(Model):
     support = counts
     rate: Parameter = parameter(positive)
 
-    def log_prob(self, x: Any) -> Any:
+    def log_prob(self, x: Number) -> Array:
         return x * jnp.log(self.rate) - self.rate - gammaln(x + 1)
 
-    def sample(self, key: Any, shape: tuple[int, ...]) -> Any:
-        """Independent draws with a typed JAX key."""
+    def sample(self, key: Key[Array, ""], shape: tuple[int, ...]) -> Num[Array, "..."]:
+        """Return independent draws of this shape, with a typed JAX key."""
         return jax.random.poisson(key, self.rate, shape)

@@ -1,13 +1,13 @@
 """The normal distribution."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Key, Num
+from numpy.typing import ArrayLike
 
 from .base import Model, Parameter
-from .constraints import parameter, positive, real
+from .constraints import Number, parameter, positive, real
 
 
 class Normal(Model):
@@ -26,16 +26,16 @@ class Normal(Model):
     mean: Parameter = parameter(real)
     variance: Parameter = parameter(positive)
 
-    def log_prob(self, x: Any) -> Any:
+    def log_prob(self, x: Number) -> Array:
         return -jnp.log(2 * jnp.pi * self.variance) / 2 - (x - self.mean) ** 2 / (2 * self.variance)
 
-    def sample(self, key: Any, shape: tuple[int, ...]) -> Any:
-        """Independent draws with a typed JAX key."""
+    def sample(self, key: Key[Array, ""], shape: tuple[int, ...]) -> Num[Array, "..."]:
+        """Return independent draws of this shape, with a typed JAX key."""
         dtype = jnp.result_type(self.mean, self.variance, float)
         return self.mean + jnp.sqrt(self.variance) * jax.random.normal(key, shape, dtype)
 
-    def draw_closed_form(self, key: Any, count: int) -> "Normal":
-        """The closed form of a sample of `count` draws, drawn directly: exact in distribution, at no cost per draw.
+    def draw_closed_form(self, key: Key[Array, ""], count: int) -> "Normal":
+        """Draw the closed form of a sample of `count` draws directly: exact in distribution, at no cost per draw.
 
         By Cochran's theorem the sample's mean is normal, its scatter chi-squared with count - 1 degrees of freedom,
         and the two are independent.
@@ -46,12 +46,12 @@ class Normal(Model):
         scatter = jax.random.chisquare(scatter_key, count - 1, (), dtype)
         return Normal(mean=mean, variance=self.variance * scatter / count)
 
-    def typical_observations(self) -> Any:
-        """Observations (2,) over which the average of any quadratic in x is its expectation under this model."""
+    def typical_observations(self) -> Num[Array, " two"]:
+        """Return observations (2,) over which the average of any quadratic in x is its expectation under this model."""
         return self.mean + jnp.sqrt(self.variance) * jnp.array([-1.0, 1.0])
 
     @staticmethod
-    def closed_form(observations: Any) -> "Normal":
-        """The maximum of the likelihood: the sample's mean and its variance with divisor n."""
+    def closed_form(observations: ArrayLike) -> "Normal":
+        """Return the maximum of the likelihood: the sample's mean and its variance with divisor n."""
         observations = np.asarray(observations, np.float64)
         return Normal(mean=np.mean(observations), variance=np.var(observations))
