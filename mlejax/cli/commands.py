@@ -19,7 +19,7 @@ from ..models.parameters import with_dtype
 from ..results import record, text
 from ..results.schema import ARRIVED
 from ..results.sweep import SweepResult
-from ..samples.files import Column, read_column
+from ..samples.files import Column, TableError, read_column
 from ..samples.observations import check_support
 from ..samples.sources import Draws
 from .numbers import MOST_RUNS, geometric
@@ -102,12 +102,14 @@ def sweep(options: argparse.Namespace) -> Answer:
     from ..sweeps.sweep import sweep as run_sweep
 
     _check_sweep(options)
-    column = options.file and read_column(options.file, options.column, options.delimiter)
+    column = read_column(options.file, options.column, options.delimiter) if options.file else None
     arguments = sweep_arguments(options, column)
-    spec = SweepSpec.checked(**arguments)  # everything is refused before devices start and other processes are joined
+    if column is None:  # data are evaluated, for which devices have to be there
+        SweepSpec.checked(**arguments)
     first = _start_devices(options)
-    if column:
-        _check_density(spec.start, column)
+    if column is not None:
+        _check_density(arguments["model"], column)
+    spec = SweepSpec.checked(**arguments)
     if options.explain:
         found = estimate_cost(spec, progress=options.progress)
         return Answer(str(found), lambda: {"runs": [], "summary": dataclasses.asdict(found)})
@@ -149,13 +151,19 @@ def verify(options: argparse.Namespace) -> Answer:
     from ..sweeps.verify import verify as recompute
     from .options import parse
 
+    for name in ("column", "delimiter"):
+        if getattr(options, name) is not None and not options.file:
+            raise UsageError(f"--{name} is of a --file, and none is given")
     use_compilation_cache()
     made_by = load(options.directory).attributes.get("arguments")
-    given = parse(made_by) if made_by else None  # the store knows all but the data themselves
-    file = given.file and read_column(given.file, given.column, given.delimiter) if given else None
+    given = parse(made_by) if made_by and not options.file else options  # the store knows all but the data themselves
+    try:
+        file = read_column(given.file, given.column, given.delimiter) if given.file else None
+    except TableError as error:
+        raise UsageError(str(error) if options.file else f"{error}; --file says where the numbers are now") from None
     found = recompute(
         options.directory,
-        observations=file.values if file else None,
+        observations=None if file is None else file.values,
         runs=None if options.runs == "all" else options.runs,
         progress=options.progress,
     )

@@ -172,7 +172,13 @@ COMMANDS = {
     "verify": Command(
         "recompute some runs of a stored sweep and compare them bit for bit",
         "mlejax verify mlejax-sweep --runs 100",
-        (DIRECTORY, Option("--runs", "how many, or all; default 64", at_least_one_or_all, "N", 64), JSON),
+        (
+            DIRECTORY,
+            Option("--runs", "how many, or all; default 64", at_least_one_or_all, "N", 64),
+            Option("--file", "where the numbers are now, of a sweep that was given a file", path, "FILE"),
+            *COLUMN,
+            JSON,
+        ),
     ),
     "export": Command(
         "write the results of a stored sweep as a table for other programs",

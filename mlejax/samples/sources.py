@@ -12,7 +12,7 @@ import jax
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .. import checks
+from .. import checks, devices
 from ..models import Model, Normal
 from ..models.digest import sample_digest
 from ..models.parameters import parameter_dict, with_dtype
@@ -78,6 +78,7 @@ class Given(Source):
 
     def check(self, start: Model, starts: Sequence[Model], validation_fraction: float | int) -> None:
         super().check(start, starts, validation_fraction)
+        devices.start()  # what follows starts JAX, whose devices could not be chosen any more
         check_support(start, self.values, starts=starts)
 
     def cut(self, seed: int, validation_fraction: float | int) -> Parts:

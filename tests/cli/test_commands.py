@@ -149,3 +149,16 @@ def test_devices_are_started_before_anything_is_computed(run, tmp_path, monkeypa
     monkeypatch.setattr(commands, "check_support", lambda *_, **__: called.append("check") or 1 / 0)
     assert run(*words, "a.csv")[0] == 70
     assert called == ["start", "check"]
+
+
+def test_verify_takes_the_file_where_it_is_now(run, tmp_path):
+    (tmp_path / "a.csv").write_text("\n".join(map(str, range(30))))
+    given = ("--seeds", "0:2", "--learning-rates", "1", "--max-epochs", "5", "--out", "s")
+    assert run("sweep", "--file", "a.csv", *given)[0] == 0
+    said = "2 of 2 runs, 2 of 2 seeds recomputed, 0 different\n"
+    assert run("verify", "s")[:2] == (0, said)
+    (tmp_path / "a.csv").rename(tmp_path / "b.csv")
+    status, _, err = run("verify", "s")
+    assert (status, err) == (2, "mlejax verify: a.csv: no such file; --file says where the numbers are now\n")
+    assert run("verify", "s", "--file", "b.csv", "--runs", "all")[:2] == (0, said)
+    assert run("verify", "s", "--column", "1")[0] == 2

@@ -8,6 +8,7 @@ import pytest
 
 import mlejax
 from mlejax import devices
+from mlejax.samples import sources
 from mlejax.samples.gather import Request, gather
 from mlejax.samples.sources import Draws, Given, source_of
 
@@ -162,3 +163,11 @@ def test_data_are_a_source_whose_seeds_are_splits(small_normal):
         parts = source.cut(seed, 0.25)
         np.testing.assert_array_equal(parts.train, small_normal[train])
         np.testing.assert_array_equal(parts.held_out, small_normal[validation])
+
+
+def test_devices_are_started_before_data_are_evaluated(small_normal, monkeypatch):
+    called = []
+    monkeypatch.setattr(devices, "start", lambda *_: called.append("start"))
+    monkeypatch.setattr(sources, "check_support", lambda *_, **__: called.append("check"))
+    source_of(small_normal).check(mlejax.Normal(0.0, 1.0), (), 0.2)
+    assert called == ["start", "check"]
