@@ -185,6 +185,7 @@ class Collector:
         if self.store is not None:
             try:
                 self.closing.set()
+                self.writer.join()
                 with self.guard:
                     self._save(list(self.unsaved))
             finally:

@@ -1,0 +1,102 @@
+"""Results as they come: what has ended is on disk within seconds, and not in memory."""
+
+import threading
+import time
+
+import jax
+import numpy as np
+import pytest
+
+import mlejax
+from mlejax.ascent.outcome import Outcome
+from mlejax.status import Status
+from mlejax.store.files import StoreError
+from mlejax.store.load import load
+from mlejax.sweeps import collect
+from mlejax.sweeps.collect import Collector
+
+START = mlejax.Normal(0.0, 1.0)
+AXES = {"seed": np.arange(64), "learning_rate": np.geomspace(0.1, 1.0, 32)}
+SETTINGS = {"model": "Normal 0", "optimizer": "plain ascent"}
+
+
+def outcome(ids):
+    """Results that say which run they are of."""
+    numbers = ids.astype(float)
+    model = mlejax.Normal(numbers, numbers + 0.5)
+    whole = np.ones(len(ids), np.int64)
+    return Outcome(model, model, whole * int(Status.PATIENCE), whole, whole, -numbers, numbers, numbers)
+
+
+def collector(path, **arguments):
+    return Collector.of(START, AXES, SETTINGS, {}, out=path, **arguments)
+
+
+def on_disk(path):
+    return set(np.flatnonzero(load(path).status.ravel()).tolist())
+
+
+def test_what_has_ended_is_written_while_nothing_else_ends(tmp_path, monkeypatch):
+    """A kill loses what ended since the thread last wrote, however long the next run takes."""
+    assert collect.SECONDS_BETWEEN_SAVES <= 5  # with the second that runs wait to be measured: well below ten
+    monkeypatch.setattr(collect, "SECONDS_BETWEEN_SAVES", 0.05)
+    with collector(tmp_path) as kept:
+        kept.put(np.arange(5), outcome(np.arange(5)))
+        deadline = time.monotonic() + 30
+        while on_disk(tmp_path) != set(range(5)):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+
+def test_batches_that_are_complete_are_forgotten(tmp_path, monkeypatch):
+    monkeypatch.setattr(collect, "SECONDS_BETWEEN_SAVES", 1e9)
+    with collector(tmp_path) as kept:
+        batches, _ = kept.layout.within(np.arange(2048))
+        first, second = (np.flatnonzero(batches == number) for number in (0, 1))
+        assert len(first) > 200
+        kept.put(first[:100], outcome(first[:100]))
+        assert set(kept.open) == {0}
+        assert on_disk(tmp_path) == set()
+        kept.put(first[100:], outcome(first[100:]))
+        kept.put(second[:3], outcome(second[:3]))
+        assert set(kept.open) == {1}
+        assert on_disk(tmp_path) == set(first.tolist())
+    assert on_disk(tmp_path) == {*first.tolist(), *second[:3].tolist()}
+    np.testing.assert_array_equal(load(tmp_path).arrays["mean"].ravel()[first], first)
+    with collector(tmp_path) as again:
+        assert again.waiting().tolist() == sorted({*range(2048)} - {*first.tolist(), *second[:3].tolist()})
+    assert not [thread for thread in threading.enumerate() if thread.name == "mlejax-writer" and thread.is_alive()]
+
+
+def test_a_write_that_fails_in_the_thread_is_told(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(collect, "SECONDS_BETWEEN_SAVES", 0.01)
+    with pytest.raises(StoreError, match="No space left"), collector(tmp_path) as kept:  # noqa: PT012 - in the thread
+        monkeypatch.setattr("mlejax.store.batches.write_whole", full)
+        for i in range(1000):
+            kept.put(np.array([i]), outcome(np.array([i])))
+            time.sleep(0.01)
+
+
+def test_without_a_directory_results_stay_in_memory():
+    with Collector.of(START, AXES, SETTINGS, {}) as kept:
+        ids = kept.waiting()
+        kept.put(ids, outcome(ids))
+        np.testing.assert_array_equal(kept.arrays["variance"].ravel(), ids + 0.5)
+        bytes_per_run = sum(array.nbytes for array in kept.arrays.values()) / len(ids)
+    assert bytes_per_run < 100
+
+
+def test_several_processes_share_the_batches(tmp_path, monkeypatch):
+    monkeypatch.setattr(jax, "process_count", lambda: 3)
+    with collector(tmp_path) as kept:
+        shares = []
+        for process in range(3):
+            kept.process = process
+            shares.append(set(kept.waiting().tolist()))
+    assert set.union(*shares) == set(range(2048))
+    assert sum(map(len, shares)) == 2048
+    with pytest.raises(ValueError, match="over several processes needs out="):
+        Collector.of(START, AXES, SETTINGS, {})
