@@ -57,7 +57,7 @@ class Provenance:
         return cls(settings, computed_by, **{name: result[name] for name in names if name in result})
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class SweepResult(Generic[M]):
     """The results of a sweep: NumPy arrays of the shape of its axes, read from the store when they are first used.
 
@@ -69,6 +69,11 @@ class SweepResult(Generic[M]):
     arrays: Mapping[str, np.ndarray]  # the parameters and `QUANTITIES` by name
     provenance: Provenance
     attributes: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # the user's own
+
+    def __repr__(self) -> str:
+        """Say in one line what it is of, and how much of it has ended."""
+        axes = " x ".join(f"{len(values):,} {name}" for name, values in self.axes.items())
+        return f"SweepResult({type(self.template).__name__}, {axes}: {self.ended:,} of {self.count:,} runs have ended)"
 
     @functools.cached_property
     def model(self) -> M:

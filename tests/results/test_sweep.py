@@ -229,3 +229,8 @@ def test_a_parameter_that_bears_the_name_of_a_result_is_refused(name):
     family = type("Odd", (mlejax.Model,), {"__annotations__": {name: float}, "log_prob": lambda self, x: -(x**2)})
     with pytest.raises(ValueError, match=rf"Odd.{name} bears the name of (a result|an axis) of a sweep"):
         mlejax.sweep(family(1.0), seeds=[0], learning_rates=[0.1], observations=[1.0, 2.0, 3.0], progress=False)
+
+
+def test_a_result_is_shown_in_one_line(made):
+    said = "SweepResult(Normal, 3 seed x 2 learning_rate x 2 patience: 12 of 12 runs have ended)"
+    assert repr(made) == said
