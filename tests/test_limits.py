@@ -10,9 +10,9 @@ TESTS = ROOT / "tests"
 LIMITS = {
     "files in the top folder": (0, 9),
     "lines of the longest module": (0, 350),
-    "most arguments of a public function": (0, 21),
-    "share of docstrings": (0.145, 1),
-    "share of Any": (0, 0.3),
+    "most arguments of a public function": (0, 18),
+    "share of docstrings": (0.18, 1),
+    "share of Any": (0, 0.14),
 }
 ELSEWHERE = {
     "__init__": "test_api",
@@ -20,14 +20,11 @@ ELSEWHERE = {
     "models.normal": "models/test_families",
     "models.continuous": "models/test_families",
     "models.discrete": "models/test_families",
+    "store.batches": "store/test_repair",
+    "store.reading": "store/test_store",
+    "sweeps.collect": "store/test_store",
 }
 """Modules whose tests stand in the file of others. A folder's `__init__` is tested by `test_api`."""
-MISSING = {
-    "store.reading", "store.rebuild", "store.load", "store.files", "store.batches",
-    "cli.commands", "cli.output", "cli.signals", "formula.jaxpr", "models.digest", "samples.datasets", "sweeps.prepare",
-    "ascent.outcome", "ascent.run", "ascent.sense", "cli.options", "progress", "results.diagnostics", "results.schema",
-    "results.train", "samples.agreement", "sweeps.collect", "sweeps.measure", "sweeps.plan",
-}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +52,7 @@ def file_for(name, path):
 
 def test_every_module_has_a_file_of_tests():
     without = {name for name, path in limits.modules().items() if not file_for(name, path).is_file()}
-    assert without <= MISSING
+    assert without == set()
 
 
 # The measures themselves ------------------------------------------------------------------------------------------

@@ -348,48 +348,6 @@ def test_grad_through_a_step(parts, x64):
     assert float(derivative) == pytest.approx(expected, rel=1e-12)
 
 
-# Bad arguments, where their values are known ----------------------------------------------------------------------
-
-BAD = {
-    "nan": ({"train": np.array([1.0, np.nan])}, "train must be finite; got nan at index 1"),
-    "infinite": ({"validation": jnp.array([np.inf, 1.0])}, "validation must be finite; got inf at index 0"),
-    "empty": ({"train": np.zeros(0)}, r"train must hold at least one observation; got shape \(0,\)"),
-    "one number": ({"train": 3.0}, r"train must hold at least one observation; got shape \(\)"),
-    "a table": ({"train": np.ones((4, 3))}, r"Normal.log_prob must return one number; .* of shape \(3,\), it returns"),
-    "wrapped": ({"train": mlejax.Observations(np.array([np.nan]))}, "train must be finite; got nan at index 0"),
-    "a negative rate": ({"learning_rate": -0.1}, "learning_rate must be positive; got -0.1"),
-    "one of two": ({"learning_rate": Normal(0.1, jnp.array(-2.0))}, "learning_rate must be positive; got -2"),
-}
-
-
-@pytest.mark.parametrize(("changed", "message"), BAD.values(), ids=BAD)
-def test_bad_values_are_refused_where_they_are_known(changed, message, x64):
-    given = {"train": np.array([1.0, 2.0]), "validation": None, "learning_rate": 0.1, **changed}
-    with pytest.raises(ValueError, match=message):
-        train_step(init_state(Normal(*START)), **given)
-
-
-def test_inside_a_transformation_bad_values_end_the_run(x64):
-    step = jax.jit(lambda x: train_step(init_state(Normal(*START)), x, None, 0.1)[0].status)
-    assert Status(int(step(jnp.array([1.0, np.nan])))) is Status.DIVERGED
-    assert Status(int(step(jnp.array([1.0, 2.0])))) is Status.RUNNING
-
-
-class Plane(mlejax.Model):
-    """A bivariate normal of unit variance: a vector for a parameter, and one for an observation."""
-
-    mean: jax.Array
-
-    def log_prob(self, x):
-        return -jnp.sum((x - self.mean) ** 2) / 2
-
-
-def test_vectors_are_taken_where_the_formula_takes_them(x64):
-    x = np.array([[1.0, 2.0], [3.0, 6.0]])
-    state, _ = train_step(init_state(Plane(jnp.zeros(2))), x, None, 0.5)
-    np.testing.assert_allclose(state.model.mean, [1.0, 2.0], rtol=1e-15)
-
-
 # Compilations -----------------------------------------------------------------------------------------------------
 
 
