@@ -24,7 +24,7 @@ def started(folder):
     command = [sys.executable, "-m", "tests.slow", "sweep", "--seeds", "0:64", "--learning-rates", "0.01:1:32"]
     command += ["--devices", "2", "--out", str(folder)]
     for name, value in LASTING.items():
-        command += ["--" + name.replace("_", "-"), str(value)]
+        command += ["--" + name.replace("_", "-"), str(getattr(value, "count", value))]
     kept = {k: v for k, v in os.environ.items() if k not in ("XLA_FLAGS", "JAX_NUM_CPU_DEVICES")}
     kept["XDG_CACHE_HOME"] = str(folder.parent / "cache")
     return subprocess.Popen(command, env=kept, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
