@@ -91,7 +91,7 @@ def separate_learning_rates(observations: np.ndarray, points: int = 41, progress
     )
 
 
-METHODS = {
+METHODS: dict[str, tuple[optax.GradientTransformation | None, float, float]] = {
     "plain ascent": (None, 0.1, 3.2),
     "momentum 0.9": (optax.trace(0.9), 0.01, 1.0),
     "Adam": (optax.scale_by_adam(), 0.1, 10.0),

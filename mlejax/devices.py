@@ -3,8 +3,9 @@
 import os
 import platform
 import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jaxlib
@@ -18,6 +19,14 @@ TRIED = ("0.10.2", "0.12.0", "0.12.0.1")
 """The jaxlib versions on which they were tried: an option that XLA does not know ends the process."""
 
 
+@runtime_checkable
+class Device(Protocol):
+    """A device of JAX, which ships no types of it: what is asked of one here."""
+
+    platform: str  # such as "cpu"
+    device_kind: str
+
+
 def start(cpu_devices: int | None = None) -> None:
     """Make every CPU core a device and its loops fast, unless JAX already runs or the user chose otherwise.
 
@@ -25,7 +34,7 @@ def start(cpu_devices: int | None = None) -> None:
     `JAX_PLATFORMS` win. When JAX has already started, it stays as it is.
 
     Args:
-        cpu_devices: how many devices the CPU is to be; None for one per core that this process may use.
+        cpu_devices: the number of CPU devices; None for one per core that this process may use.
     """
     chosen = _cpu_devices() > 0 or "host_platform_device_count" in os.environ.get("XLA_FLAGS", "")
     count = cpu_devices or (None if chosen else cores())
@@ -52,7 +61,7 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def computed_by(devices: Any = None) -> dict[str, Any]:
+def computed_by(devices: Sequence[Device] | None = None) -> dict[str, Any]:
     """Return what decides the last bits of a result, in plain values: where they are the same, so are the bits.
 
     Args:
@@ -118,7 +127,7 @@ def join(coordinator: str | None = None, processes: int | None = None, process: 
 
 
 def first() -> bool:
-    """Whether this is the only process, or the first of several."""
+    """Return whether this is the only process, or the first of several."""
     return jax.process_index() == 0
 
 
@@ -128,17 +137,17 @@ def leave() -> None:
 
 
 def _cpu_devices() -> int:
-    """JAX's setting; -1 where the user has not chosen."""
+    """Return JAX's setting; -1 where the user has not chosen."""
     return jax.config.jax_num_cpu_devices  # type: ignore[attr-defined]
 
 
-def mesh(devices: Any = None) -> jax.sharding.Mesh:
-    """All local devices, or those given, as one axis named `runs`."""
+def mesh(devices: Sequence[Device] | None = None) -> jax.sharding.Mesh:
+    """Return a mesh of all local devices, or of those given, as one axis named `runs`."""
     return jax.sharding.Mesh(np.asarray(jax.local_devices() if devices is None else devices), ("runs",))
 
 
 def describe(over: jax.sharding.Mesh) -> str:
-    """The devices of a mesh in words, such as `4 x cpu`."""
+    """Return the devices of a mesh in words, such as `4 x cpu`."""
     return f"{over.devices.size} x {over.devices.flat[0].device_kind}"
 
 
@@ -166,6 +175,6 @@ CPU = Tuning(lanes=256, chunk=256, epochs=128, unroll=2)
 ACCELERATOR = Tuning(lanes=65536, chunk=65536, epochs=256, unroll=2)
 
 
-def tuning(device: Any) -> Tuning:
+def tuning(device: Device) -> Tuning:
     """Return the preferences of a device's backend."""
     return CPU if device.platform == "cpu" else ACCELERATOR

@@ -40,7 +40,7 @@ class Status(enum.IntEnum):
         "model's support, so nothing was estimated. Choose a family, a start or a sample that agree.",
     )
 
-    def __new__(cls, value: int, advice: str):
+    def __new__(cls, value: int, advice: str) -> "Status":
         member = int.__new__(cls, value)
         member._value_ = value
         member.advice = advice

@@ -9,12 +9,21 @@ SECONDS_PER_CALL = 0.25
 class Pace:
     """How much a device does in a call, so that it takes `SECONDS_PER_CALL`: cores differ, and change."""
 
+    turns: np.int32  # of a round
+    rounds: np.int32  # of a call
+
     def __init__(self, turns: int = 1) -> None:
         self.turns: np.int32 = np.int32(turns)  # of a loop, in a round; the first call does so much
         self.rounds: np.int32 = np.int32(1)
 
     def learn(self, seconds: float, rounds: int, most: int) -> None:
-        """From the last call. Whole rounds of the most turns, unless one alone takes too long; at most eightfold."""
+        """Learn from the last call: whole rounds of the most turns, unless one takes too long; at most eightfold.
+
+        Args:
+            seconds: that it took.
+            rounds: that it made.
+            most: turns that a round may have.
+        """
         total = min(SECONDS_PER_CALL * rounds / seconds, 8.0 * self.rounds) * self.turns
         self.turns = np.int32(np.clip(total, 1, most))
         self.rounds = np.int32(max(total / self.turns, 1))

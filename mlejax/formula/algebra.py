@@ -9,7 +9,7 @@ import functools
 import itertools
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple
 
 import jax
@@ -31,11 +31,24 @@ class Node:
     """One intermediate of the formula: an operation on other nodes, or a leaf (`function` is None)."""
 
     __slots__ = ("function", "inputs", "kind", "name", "sign", "value")
+    kind: int  # CONSTANT, PARAMETERS or DATA
+    name: str
+    function: Callable[..., Any] | None
+    inputs: tuple["Node", ...]
+    sign: int  # +1 or -1 where it is proven for every parameter in its domain, otherwise 0
+    value: Any  # of a constant
 
-    def __init__(self, kind: int, name: str, function: Any, inputs: tuple["Node", ...], sign: int, value: Any):
+    def __init__(
+        self,
+        kind: int,
+        name: str,
+        function: Callable[..., Any] | None,
+        inputs: tuple["Node", ...],
+        sign: int,
+        value: object,
+    ):
         self.kind, self.name, self.function, self.inputs = kind, name, function, inputs
-        self.sign = sign  # +1 or -1 where it is proven for every parameter in its domain, otherwise 0
-        self.value = value  # of a constant
+        self.sign, self.value = sign, value
 
 
 class Monomial(NamedTuple):
@@ -69,7 +82,7 @@ class Graph:
         sign = int(value > 0) - int(value < 0) if scalar else 0
         return self.nodes.setdefault(key, Node(CONSTANT, "constant", None, (), sign, value))
 
-    def apply(self, name: str, function: Callable[..., Any], *inputs: Node, tag: Any = None) -> Node:
+    def apply(self, name: str, function: Callable[..., Any], *inputs: Node, tag: Hashable = None) -> Node:
         """The node `function(*inputs)`; `name` and `tag` tell one operation from another."""
         kind = max((node.kind for node in inputs), default=CONSTANT)
         if {PARAMETERS, DATA} <= {node.kind for node in inputs}:

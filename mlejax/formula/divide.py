@@ -1,4 +1,4 @@
-"""Divides a model's `log_prob` by what its intermediates depend on, so that none is computed more often than it must.
+"""Divides a model's `log_prob` by what its intermediates depend on, so that none is computed more often than necessary.
 
 Those of the parameters alone are computed once per evaluation, those of ONE observation alone once per sample, and
 what mixes the two, the kernel, once per observation and evaluation. Terms and factors of the parameters alone leave
@@ -52,6 +52,18 @@ class Node:
 class Division:
     """A log-density as offset + factor * kernel; see the module's docstring."""
 
+    parameters: Sequence[Node]
+    data: Node  # ONE observation
+    offset: Node
+    factor: Node
+    result: Node  # the kernel
+    of_parameters: list[Node]  # computed once per evaluation
+    of_data: list[Node]  # computed once per sample
+    mixed: list[Node]  # computed once per observation and evaluation
+    derived: list[Node]  # of the data alone, that the kernel reads
+    scalars: list[Node]  # of the parameters alone, that the kernel reads
+    held: list[Node]  # likewise, but without a derivative
+
     def __init__(self, trace: "_Trace", parameters: Sequence[Node], data: Node, result: Node):
         self.parameters, self.data = parameters, data
         self.offset, self.factor, self.result = trace.take_out(result)
@@ -69,20 +81,20 @@ class Division:
             raise NotDivisible("an intermediate is not a scalar")
 
     def once(self, leaves: Sequence[Any]) -> tuple[Any, Any, list[Any], list[Any]]:
-        """What depends on the parameters alone: offset, factor, and the kernel's scalars and held scalars."""
+        """Return what depends on the parameters alone: offset, factor, and the kernel's scalars and held scalars."""
         known = dict(zip(self.parameters, leaves, strict=True))
         _evaluate(self.of_parameters, known)
         scalars, held = ([known[node] for node in nodes] for nodes in (self.scalars, self.held))
         return _value(self.offset, known), _value(self.factor, known), scalars, held
 
     def columns(self, x: Any) -> list[Any]:
-        """What the kernel needs of ONE observation besides itself."""
+        """Return the columns of ONE observation that the kernel reads, besides the observation itself."""
         known = {self.data: x}
         _evaluate(self.of_data, known)
         return [known[node] for node in self.derived]
 
     def kernel(self, scalars: Sequence[Any], held: Sequence[Any], columns: Sequence[Any]) -> Any:
-        """What mixes parameters and ONE observation; `columns` begin with the observation itself."""
+        """Return what mixes parameters and ONE observation; `columns` begin with the observation itself."""
         nodes = [*self.scalars, *self.held, self.data, *self.derived]
         known = dict(zip(nodes, [*scalars, *held, *columns], strict=True))
         _evaluate(self.mixed, known)

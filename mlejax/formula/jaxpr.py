@@ -71,7 +71,11 @@ class Undecided(Exception):
 
 
 class SeparableTracer:
-    """Carries separable values through a jaxpr, equation by equation."""
+    """A tracer that carries separable values through a jaxpr, equation by equation."""
+
+    graph: Graph
+    indicators: bool  # whether a condition on the data becomes an indicator
+    undecided: list[bool | None]  # the answers that are still to be used
 
     def __init__(self, graph: Graph, branches: Branches, indicators: bool):
         self.graph, self.indicators, self.undecided = graph, indicators, list(branches)

@@ -78,6 +78,14 @@ class SufficientForm:
     the averages can be moved to other centres, which is how two samples are merged.
     """
 
+    functions: tuple[Node, ...]  # the u_j
+    constant: Node | None  # the term without data
+    linear: dict[int | None, Node]  # the coefficients of the u_j - c_j, by j
+    coefficients: dict[Monomial, Node]  # of all other monomials
+    conditions: tuple[Node, ...]  # on the data, that a sample decides
+    expected: tuple[bool | None, ...]  # how a sample of this form decides them
+    statistics: tuple[Monomial, ...]  # whose averages a sample keeps, beside the centres
+
     def __init__(self, graph: Graph, terms: dict[Monomial, Node], conditions: Sequence[tuple[Node, bool | None]]):
         self.functions = tuple(graph.centred)
         self.constant = terms.pop(UNIT, None)

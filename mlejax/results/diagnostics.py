@@ -1,4 +1,4 @@
-"""What pictures need computed: the maximum near an estimate, densities, and surfaces of the log-likelihood."""
+"""Figures that pictures show: the maximum near an estimate, densities, and surfaces of the log-likelihood."""
 
 import math
 from typing import Any
@@ -14,8 +14,16 @@ from ..samples.summary import Summary
 from .train import TrainResult
 
 
-def maximum(result: TrainResult) -> tuple[Model, Model, float, bool]:
-    """The maximum of the train log-likelihood, the standard errors there, its height in nats; and if it was found."""
+def maximum(result: TrainResult[Any]) -> tuple[Model, Model, float, bool]:
+    """Return the maximum of the train log-likelihood, near the estimate of a run.
+
+    Args:
+        result: the run.
+
+    Returns:
+        The maximum, the standard errors there, its height in nats, and whether it was found: where it was not, the
+        estimate, its errors, and the highest point of the path.
+    """
     with jax.enable_x64(True):
         peak, errors, height, away = jax.device_get(_newton(result.model, result.train))
     inside = Parameters.of(peak).inside(peak)
@@ -39,13 +47,14 @@ def _newton(model: Model, sample: Any) -> tuple[Model, Model, Any, Any]:
 
 
 def density_on(model: Model, grid: np.ndarray) -> np.ndarray:
+    """Return the density over a grid, (n,); NaN where it is not finite."""
     with jax.enable_x64(True):
         density = np.asarray(jnp.exp(jax.vmap(model.log_prob)(jnp.asarray(grid))))
     return np.where(np.isfinite(density), density, np.nan)
 
 
-def grid_around(result: TrainResult, name: str) -> np.ndarray:
-    """Coordinates that hold the whole path and four standard errors about the estimate, inside the domain."""
+def grid_around(result: TrainResult[Any], name: str) -> np.ndarray:
+    """Return coordinates that hold the whole path and four standard errors about the estimate, inside the domain."""
     table = Parameters.of(result.model)
     domain = table.domains[table.names.index(name)]
     middle, error = parameter_dict(result.model)[name], np.nan_to_num(parameter_dict(result.curvature_errors)[name])
@@ -59,8 +68,8 @@ def grid_around(result: TrainResult, name: str) -> np.ndarray:
     return np.linspace(low, high, int(np.clip(math.sqrt(2e8 / (raw + 1)), 40, 200)))
 
 
-def heights_over(result: TrainResult, chosen: tuple[str, ...], x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """The train log-likelihood, (len(y), len(x)), in nats; NaN where it is not finite."""
+def heights_over(result: TrainResult[Any], chosen: tuple[str, ...], x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return the train log-likelihood, (len(y), len(x)), in nats; NaN where it is not finite."""
     where = [parameter_names(result.model).index(name) for name in chosen]
     raw = 1.0 if isinstance(result.train, Summary) else float(result.train.count)
     with jax.enable_x64(True):

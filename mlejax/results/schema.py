@@ -55,7 +55,7 @@ class Variable:
         return {"long_name": self.meaning} | unit | (STATUS_FLAGS if self.name == "status" else {})
 
 
-STATUS_FLAGS = {
+STATUS_FLAGS: dict[str, np.ndarray | str] = {
     "flag_values": np.array([int(status) for status in Status], np.int8),
     "flag_meanings": " ".join(status.name for status in Status),
 }

@@ -17,6 +17,10 @@ FOLLOW_SECONDS, POLL_SECONDS = 300.0, 0.2
 class Lock:
     """A hold on a result directory; the system lets go of it even when the process is killed."""
 
+    file: Path
+    fresh: bool  # whether this hold made the file: it goes again where nothing comes of it
+    handle: IO[str]
+
     def __init__(self, path: Path, process: int = 0):
         """Take hold of a directory for one process of a sweep.
 
@@ -28,7 +32,7 @@ class Lock:
             StoreError: another process holds it, or the lock is not a file of its own.
         """
         self.file = path / (f".lock.{process}" if process else ".lock")
-        self.fresh = not os.path.lexists(self.file)  # made by this hold: it goes again where nothing comes of it
+        self.fresh = not os.path.lexists(self.file)
         self.handle = self._take(path)
 
     def _take(self, path: Path) -> IO[str]:

@@ -36,6 +36,21 @@ class Collector:
     them every few seconds, so that a kill loses no more than that.
     """
 
+    process: int  # which of the processes of a sweep this is
+    processes: int
+    layout: Layout
+    start: Model
+    description: Description
+    store: Store | None
+    names: tuple[str, ...]  # of the parameters
+    looked: float  # when the writer last looked, in seconds
+    guard: threading.RLock  # type: ignore[valid-type]
+    closing: threading.Event
+    status: Any  # of all runs: an array, or the store's
+    arrays: dict[str, np.ndarray]  # of all runs, without a store
+    left: np.ndarray  # runs of each batch that have not ended
+    writer: threading.Thread
+
     def __init__(self, layout: Layout, start: Model, description: Description, store: Store | None):
         """Start collecting.
 

@@ -73,7 +73,9 @@ class Cost:
         return "\n".join(f"{name:<12}{text}" for name, text in rows)
 
 
-def estimate_cost(spec: SweepSpec, *, devices: Sequence[object] | None = None, progress: bool = True) -> Cost:
+def estimate_cost(
+    spec: SweepSpec[Any], *, devices: Sequence[local.Device] | None = None, progress: bool = True
+) -> Cost:
     """Predict what a sweep will need, from some of its runs on some of its seeds.
 
     Args:
@@ -180,7 +182,7 @@ def _timed(work: Callable[[int], Any], count: int) -> tuple[float, Any]:
 
 
 def _run(
-    spec: SweepSpec, samples: Samples, mesh: Mesh, told: Progress, ids: np.ndarray
+    spec: SweepSpec[Any], samples: Samples, mesh: Mesh, told: Progress, ids: np.ndarray
 ) -> tuple[Tally, list[Measured]]:
     tally = Tally()
     told.train(len(ids), 0)

@@ -8,7 +8,7 @@ free lanes, advances the chunk by some epochs, and takes out the runs that have 
 import dataclasses
 import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import equinox as eqx
 import jax
@@ -18,16 +18,23 @@ from jax.sharding import SingleDeviceSharding
 
 from ..ascent.packing import Layout
 from ..ascent.run import Run, advance, begin
+from ..ascent.sense import Optimizer
 from ..ascent.step import TrainState
+from ..devices import Device
 from ..models.base import Model
+from ..samples.representation import Sample
 from ..status import Status
 
 
 class Lane(eqx.Module):
     """One run under way."""
 
-    run: Run
-    state: TrainState
+    run: Run[Any]
+    state: TrainState[Any]
+
+
+SharedSamples: TypeAlias = tuple[Sample | None, Sample | None]
+"""The train and the validation sample that runs have in common; None where each has its own, or there is none."""
 
 
 class Ended(NamedTuple):
@@ -41,11 +48,11 @@ class Ended(NamedTuple):
     status: Any
 
     @classmethod
-    def of(cls, state: TrainState) -> "Ended":
+    def of(cls, state: TrainState[Any]) -> "Ended":
         """Return what is kept of a state."""
         return cls(*(getattr(state, name) for name in cls._fields))
 
-    def state(self) -> TrainState:
+    def state(self) -> TrainState[Any]:
         """Return a state with nothing of the optimizer in it."""
         return TrainState(**self._asdict(), optimizer=())
 
@@ -54,7 +61,7 @@ QUEUE = 16
 """Waiting runs that a call may take, per lane."""
 
 
-def begin_lane(run: Run, optimizer: Any) -> Lane:
+def begin_lane(run: Run[Any], optimizer: Optimizer | None) -> Lane:
     """Return a lane at its run's start. Its counters and status are floats like all else, exact to 2^24.
 
     Masks of one width over arrays of one type are what vector units do best.
@@ -66,7 +73,7 @@ def begin_lane(run: Run, optimizer: Any) -> Lane:
     return Lane(run, eqx.tree_at(lambda s: (s.best_epoch, s.epoch, s.status), state, floats))
 
 
-def advance_lane(lane: Lane, shared: tuple[Any, Any], optimizer: Any) -> Lane:
+def advance_lane(lane: Lane, shared: SharedSamples, optimizer: Optimizer | None) -> Lane:
     """Return a lane after one more epoch; `shared` are the samples of all runs, where these have none of their own."""
     run = lane.run
     if run.train is None:
@@ -111,7 +118,25 @@ class Limits(NamedTuple):
 class Engine:
     """The compiled programs for runs of one kind, by width and device; kept from one sweep to the next."""
 
-    def __init__(self, run: Run, shared: Any, optimizer: Any, dtype: np.dtype, chunk: int, unroll: int):
+    optimizer: Optimizer | None
+    dtype: np.dtype  # of the ascent, and of the rows
+    chunk: int  # lanes that are visited together
+    unroll: int  # epochs per turn
+    run_layout: Layout  # of a packed `Run`
+    end_layout: Layout  # of a packed `Ended`
+    lane: Lane  # the shapes of one
+    shared: SharedSamples  # the shapes of the samples that all runs share
+    jitted: Any  # `advance`, under `jax.jit`
+
+    def __init__(
+        self,
+        run: Run[Any],
+        shared: SharedSamples,
+        optimizer: Optimizer | None,
+        dtype: np.dtype,
+        chunk: int,
+        unroll: int,
+    ):
         self.optimizer, self.dtype, self.chunk = optimizer, dtype, chunk
         self.unroll = unroll if shared[0] is None else 1  # passes over raw observations would only be compiled twice
         self.run_layout = Layout(run)
@@ -123,13 +148,15 @@ class Engine:
         self.paces: dict[Any, Any] = {}  # what `schedule` has learnt about their speed
 
     @staticmethod
-    def of(run: Run, shared: Any, optimizer: Any, dtype: np.dtype, chunk: int, unroll: int) -> "Engine":
+    def of(
+        run: Run[Any], shared: SharedSamples, optimizer: Optimizer | None, dtype: np.dtype, chunk: int, unroll: int
+    ) -> "Engine":
         """Return the engine for runs of this kind, from an earlier sweep where there was one."""
         leaves, structure = jax.tree.flatten((run, shared))
         kinds = tuple((np.shape(leaf), jnp.result_type(leaf)) for leaf in leaves)
         return _engine(structure, kinds, optimizer, dtype, chunk, unroll)
 
-    def program(self, width: int, device: Any) -> Callable[..., tuple[Lanes, Finished]]:
+    def program(self, width: int, device: Device) -> Callable[..., tuple[Lanes, Finished]]:
         """Return `advance`, compiled for this many lanes on this device. The `lanes` argument is donated."""
         if (width, device) not in self.programs:
             here = SingleDeviceSharding(device)
@@ -139,8 +166,8 @@ class Engine:
             self.programs[width, device] = self.jitted.lower(*arguments).compile()
         return self.programs[width, device]
 
-    def arguments(self, width: int) -> tuple[Lanes, Queue, Limits, Any]:
-        """The shapes that a call takes."""
+    def arguments(self, width: int) -> tuple[Lanes, Queue, Limits, SharedSamples]:
+        """Return the shapes that a call takes."""
         n, number = QUEUE * width, jax.ShapeDtypeStruct((), jnp.int32)
         queue = Queue(
             rows=jax.ShapeDtypeStruct((n, self.run_layout.width), self.dtype),
@@ -151,14 +178,14 @@ class Engine:
         return lanes, queue, Limits(number, number, number), self.shared
 
     def empty(self, width: int) -> Lanes:
-        """Lanes without runs."""
+        """Return lanes without runs."""
         lane = jax.tree.map(lambda leaf: np.zeros((width, *leaf.shape), leaf.dtype), self.lane)
         lane.state.status[:] = int(Status.MAX_EPOCHS)
         return Lanes(lane, np.full(width, -1, np.int64))
 
     # What is compiled -----------------------------------------------------------------------------------------------
 
-    def advance(self, lanes: Lanes, queue: Queue, limits: Limits, shared: Any) -> tuple[Lanes, Finished]:
+    def advance(self, lanes: Lanes, queue: Queue, limits: Limits, shared: SharedSamples) -> tuple[Lanes, Finished]:
         """Visit chunk after chunk of the lanes, round after round. A chunk is small enough for a core's cache."""
         width, waiting = len(lanes.run_ids), len(queue.ids)
         shape = (width // min(self.chunk, width), min(self.chunk, width))

@@ -30,13 +30,6 @@ SECONDS_BETWEEN_CONCLUSIONS = 1.0
 """How long runs that have ended wait for others at most."""
 
 
-class Measured(NamedTuple):
-    """What became of some runs."""
-
-    ids: np.ndarray  # (m,): run numbers
-    outcome: Outcome  # leaves (m, ...)
-
-
 class Shared(NamedTuple):
     """The samples that runs have in common, or None where each has its own."""
 
@@ -44,7 +37,14 @@ class Shared(NamedTuple):
     validation: Sample | None
 
 
-def samples_for(spec: SweepSpec, ids: np.ndarray, mesh: Mesh, told: Progress) -> Samples:
+class Measured(NamedTuple):
+    """What became of some runs."""
+
+    ids: np.ndarray  # (m,): run numbers
+    outcome: Outcome[Any]  # leaves (m, ...)
+
+
+def samples_for(spec: SweepSpec[Any], ids: np.ndarray, mesh: Mesh, told: Progress) -> Samples:
     """Draw or cut the samples of the seeds that these runs need.
 
     Args:
@@ -63,7 +63,7 @@ def samples_for(spec: SweepSpec, ids: np.ndarray, mesh: Mesh, told: Progress) ->
 class Work:
     """Runs under way: where they are made, and who is told."""
 
-    spec: SweepSpec
+    spec: SweepSpec[Any]
     mesh: Mesh
     tally: Tally
     told: Progress
@@ -118,7 +118,7 @@ class Work:
         if not len(ids):
             return
         devices, dtype = list(self.mesh.devices.flat), self.spec.dtype
-        cast_shared, setting = cast(tuple(shared), dtype), tuning(devices[0])
+        cast_shared, setting = cast((shared.train, shared.validation), dtype), tuning(devices[0])
         engine = Engine.of(plan.example(), cast_shared, self.spec.optimizer, dtype, setting.chunk, setting.unroll)
         measure = functools.partial(_measured, setting, plan, shared, stack)
         unmeasured, since = [], time.monotonic()

@@ -28,12 +28,12 @@ class Plan:
     Made by `Plan.of`.
     """
 
-    spec: SweepSpec
+    spec: SweepSpec[Any]
     structure: Any  # of a `Run`
     columns: tuple[AxisValues, ...]  # the leaves of all the runs, in the order of the leaves of one
 
     @classmethod
-    def of(cls, spec: SweepSpec, stack: Stack | None = None) -> "Plan":
+    def of(cls, spec: SweepSpec[Any], stack: Stack | None = None) -> "Plan":
         """Lay out the runs of a sweep.
 
         Args:
@@ -58,7 +58,7 @@ class Plan:
         ]
         return cls(spec, jax.tree.structure(run), tuple(columns))
 
-    def example(self) -> Run:
+    def example(self) -> Run[Any]:
         """Return the first run, in the floating-point type of the ascent."""
         return cast(jax.tree.unflatten(self.structure, [column.values[0] for column in self.columns]), self.spec.dtype)
 

@@ -16,15 +16,15 @@ import jax
 import numpy as np
 
 from ..ascent.pace import Pace
-from ..devices import Tuning, tuning
+from ..devices import Device, Tuning, tuning
 from ..progress import Tally
-from .lanes import QUEUE, Ended, Engine, Limits, Queue
+from .lanes import QUEUE, Ended, Engine, Limits, Queue, SharedSamples
 
 
 def run_all(
     engine: Engine,
-    devices: Sequence[Any],
-    shared: Any,
+    devices: Sequence[Device],
+    shared: SharedSamples,
     waiting: np.ndarray,
     rows_of: Callable[[np.ndarray], np.ndarray],
     tally: Tally,
@@ -139,11 +139,20 @@ class _Device:
 class Waiting:
     """The runs that wait, in order. Several devices take from it, each in a thread of its own."""
 
+    waiting: np.ndarray  # run numbers
+    next: int  # how many of them have been given
+    back: np.ndarray  # given, but not taken into a lane: they come first
+    devices: int
+    least: int  # a device is given at least so many at once, if there are
+    given: int  # runs of which it is not known yet whether they will come back
+    closed: bool
+    changed: threading.Condition
+
     def __init__(self, waiting: np.ndarray, devices: int, least: int):
         self.waiting, self.next = waiting, 0
-        self.back = waiting[:0]  # given, but not taken into a lane: they come first
+        self.back = waiting[:0]
         self.devices, self.least = devices, least
-        self.given = 0  # runs of which it is not known yet whether they will come back
+        self.given = 0
         self.closed = False
         self.changed = threading.Condition()
 
@@ -151,7 +160,7 @@ class Waiting:
         return len(self.back) + len(self.waiting) - self.next
 
     def take(self, wanted: int, wait: bool) -> tuple[np.ndarray, bool]:
-        """At most a device's share of the runs, so that at the end none has all; and whether more stand in line.
+        """Return at most a device's share of the runs, so that at the end none has all; and whether more stand in line.
 
         Args:
             wanted: at most so many.
@@ -167,14 +176,14 @@ class Waiting:
             return np.concatenate([ids, fresh]), self._length() > 0
 
     def took(self, given: np.ndarray, taken: int) -> None:
-        """A device has taken the first of what it was given; the rest goes back to the head of the line."""
+        """Note that a device has taken the first of what it was given; put the rest back at the head of the line."""
         with self.changed:
             self.given -= len(given)
             self.back = np.concatenate([given[taken:], self.back])
             self.changed.notify_all()
 
     def close(self) -> None:
-        """Nobody waits any more."""
+        """Let nobody wait any more."""
         with self.changed:
             self.closed = True
             self.changed.notify_all()
@@ -183,16 +192,20 @@ class Waiting:
 class Mailbox:
     """Where devices leave their reports: a few of each at most, so that a slow reader does not fill the memory."""
 
+    devices: int
+    items: "SimpleQueue[_Report | BaseException | None]"
+    room: threading.Semaphore
+
     def __init__(self, devices: int, reports: int):
         self.devices, self.items, self.room = devices, SimpleQueue(), threading.Semaphore(reports * devices)
 
     def put(self, item: _Report | BaseException | None) -> None:
-        """A report, None for the last word of a device, or what ended it."""
+        """Leave a report, None for the last word of a device, or what ended it."""
         self.room.acquire()
         self.items.put(item)
 
     def reports(self) -> Iterator[_Report]:
-        """Until every device has had its last word."""
+        """Yield reports until every device has had its last word."""
         ended = 0
         while ended < self.devices:
             item = self.items.get()

@@ -36,7 +36,7 @@ def sweep(
     optimizer: Optimizer | None = None,
     dtype: DTypeLike = np.float64,
     summarize: bool = True,
-    devices: Sequence[object] | None = None,
+    devices: Sequence[local.Device] | None = None,
     out: str | Path | None = None,
     repair: bool = False,
     allow_mixed: bool = False,
