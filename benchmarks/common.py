@@ -47,7 +47,7 @@ class Timing:
     runs: int
 
     def scaled(self, factor: float) -> "Timing":
-        """The same of a run that takes `factor` times as long."""
+        """Return the same of a run that takes `factor` times as long."""
         return Timing(self.median * factor, self.minimum * factor, self.maximum * factor, self.runs)
 
 
@@ -97,7 +97,7 @@ def measure(cases: Mapping[Any, Case], *, rounds: int = 5, seconds: float = 0.2)
 
 
 def environment() -> dict[str, Any]:
-    """What a figure depends on, without names of hosts, people or folders."""
+    """Return what a figure depends on, without names of hosts, people or folders."""
     devices.start()
     packages = ("jax", "jaxlib", "numpy", "scipy", "mlejax")
     return {
@@ -121,7 +121,7 @@ def version(package: str) -> str | None:
 
 
 def commit() -> str | None:
-    """The short commit that is measured, marked when files of it have changed; None outside a repository."""
+    """Return the short commit that is measured, marked when files of it have changed; None outside a repository."""
     git = ["git", "-C", str(HERE), "-c", "core.fsmonitor=false"]
     try:
         name = subprocess.run([*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True)
@@ -140,7 +140,7 @@ def cpu_model() -> str:
 
 
 def describe(record: Mapping[str, Any]) -> str:
-    """The record of the machine as two lines of text."""
+    """Return the record of the machine as two lines of text."""
     tools = ", ".join(f"{name} {record[name]}" for name in ("python", "jax", "jaxlib", "numpy", "scipy"))
     return (
         f"{record['date']}, commit {record['commit']}, {record['cpu']} with {record['cores']} cores, "
@@ -215,7 +215,7 @@ def ratio(value: float | None) -> str:
 
 
 def write(record: Mapping[str, Any], text: str, arguments: Any) -> None:
-    """The table to standard output and the record to its file, or the record alone to standard output."""
+    """Write the table to standard output and the record to its file, or the record alone to standard output."""
     document = json.dumps(record, indent=1, allow_nan=False) + "\n"
     if arguments.json == "-":
         sys.stdout.write(document)

@@ -106,7 +106,7 @@ def cells(row: Mapping[str, Any]) -> dict[str, str]:
 
 
 def report(document: Mapping[str, Any]) -> str:
-    """The table with what is needed to read it."""
+    """Return the table with what is needed to read it."""
     lines = [
         common.table([cells(row) for row in document["results"]]),
         "",

@@ -73,7 +73,7 @@ class Runs:
         return {name: getattr(self, name) for name in VARYING}
 
     def held_out_log_likelihood(self, mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
-        """A sum, in nats, by which a run that is out of epochs is concluded."""
+        """Return a sum, in nats, by which a run that is out of epochs is concluded."""
         scatter = ((self.held_out_mean - mean) ** 2 + self.held_out_variance) / variance
         return -self.held_out_count / 2 * (np.log(2 * np.pi * variance) + scatter)
 
@@ -95,7 +95,7 @@ def batch(
     counts: tuple[int, int] = (80_000, 20_000),
     **settings: Any,
 ) -> Runs:
-    """Runs on samples of their own. A normal sample's statistics are drawn directly: mean ~ N, scatter ~ chi^2."""
+    """Make runs on samples of their own. A normal sample's statistics are drawn directly: mean ~ N, scatter ~ chi^2."""
     random = np.random.default_rng(42)
 
     def drawn(n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -128,7 +128,7 @@ class Program:
         self.reset()
 
     def setup(self) -> None:
-        """What is done once: compilation."""
+        """Compile, which is done once."""
 
     def reset(self) -> None:
         """To the start."""
@@ -154,7 +154,7 @@ class Program:
         return total
 
     def improving(self) -> float:
-        """The share of runs that still improve.
+        """Return the share of runs that still improve.
 
         Raises:
             RuntimeError: a run has ended.
@@ -288,7 +288,7 @@ def wide(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def lane_runs(runs: Runs) -> Run:
-    """The same as `mlejax.sweep` gives them to its lanes: through a sample's summary, as found in `log_prob`."""
+    """Return the same as `mlejax.sweep` gives them to its lanes: through a sample's summary, as found in `log_prob`."""
     start = mlejax.Normal(*map(np.float64, START))
     n = len(runs)
 
@@ -498,7 +498,7 @@ def _spread(samples: Sequence[float]) -> dict[str, float]:
 
 
 def add_ratios(records: list[dict[str, Any]]) -> None:
-    """The speed beside the yardstick's.
+    """Return the speed beside the yardstick's.
 
     Medians over the rounds of the ratio within a round, where both met the same noise.
     """
@@ -528,7 +528,7 @@ ANSWERING = {
 
 
 def answers(runs: Runs) -> dict[str, dict[str, np.ndarray]]:
-    """What every program finds for the same runs, all of them run to their ends."""
+    """Return what every program finds for the same runs, all of them run to their ends."""
     limits = {"patience": runs.patience, "tolerance": runs.tolerance, "max_epochs": runs.max_epochs}
     found = {}
     for name, (make, more) in ANSWERING.items():
@@ -589,7 +589,7 @@ def compared(name: str, found: Mapping[str, Any]) -> dict[str, str]:
 
 
 def report(record: Mapping[str, Any]) -> str:
-    """The tables with what is needed to read them."""
+    """Return the tables with what is needed to read them."""
     lines = [common.table([cells(row) for row in record["results"]]), ""]
     least = min(row["improving"] for row in record["results"] if "improving" in row)
     lines += [

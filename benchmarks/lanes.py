@@ -18,7 +18,7 @@ from . import common, epochs, peers, workers
 
 
 def problem_of(seeds: int, learning_rates: int) -> peers.Problem:
-    """Runs of very different length."""
+    """Return runs of very different length."""
     return peers.Problem(seeds=seeds, learning_rates=learning_rates, slowest=0.2)
 
 
@@ -85,12 +85,12 @@ def runs_of(problem: peers.Problem) -> tuple[epochs.Runs, dict[str, int]]:
 
 
 def executed_by_batches(ended: np.ndarray, width: int) -> int:
-    """A batch goes on until the longest of its runs ends, and takes all its lanes along."""
+    """Advance a batch until the longest of its runs ends, all its lanes along with it."""
     return sum(int(ended[first : first + width].max()) * width for first in range(0, len(ended), width))
 
 
 def results(problem: peers.Problem, cores: int, widths: tuple[int, ...]) -> list[dict[str, Any]]:
-    """Records: useful and executed run-epochs, and the time."""
+    """Return records: useful and executed run-epochs, and the time."""
     arguments = {"problem": dataclasses.asdict(problem), "cores": cores}
     with workers.Worker(f"{__package__}.lanes", "Sweep", arguments, cores=cores) as worker:
         swept = worker.call("run")
@@ -135,7 +135,7 @@ def cells(row: Mapping[str, Any]) -> dict[str, str]:
 
 
 def size_of(problem: Mapping[str, Any]) -> str:
-    """The sweep in words."""
+    """Return the sweep in words."""
     return (
         f"{problem['seeds'] * problem['learning_rates']:,} runs: {problem['seeds']:,} seeds, "
         f"{problem['learning_rates']} learning rates from {problem['slowest']:g} to {problem['fastest']:g}, at most "
@@ -144,7 +144,7 @@ def size_of(problem: Mapping[str, Any]) -> str:
 
 
 def report(document: Mapping[str, Any]) -> str:
-    """The table with what is needed to read it."""
+    """Return the table with what is needed to read it."""
     problem = document["problem"]
     lines = [
         common.table([cells(row) for row in document["results"]]),

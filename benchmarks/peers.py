@@ -100,7 +100,7 @@ class Peer:
         return {"seconds": time.perf_counter() - began, "found": found}
 
     def concluded(self, found: Mapping[str, Any], last: tuple[Any, Any], best: tuple[Any, Any]) -> dict[str, Any]:
-        """A run out of epochs has its last parameters measured too, and keeps the better."""
+        """Measure the last parameters of a run out of epochs too, and keep the better."""
         measure = self.runs.held_out_log_likelihood
         better = (found["status"] == mlejax.Status.MAX_EPOCHS) & (measure(*last) > measure(*best))
         names = ("mean", "variance")
@@ -345,7 +345,7 @@ class SciPy(Peer):
 
 
 def loss_and_slopes(sample_mean: float, sample_variance: float, parameters: np.ndarray) -> tuple[float, np.ndarray]:
-    """The negative mean log-likelihood of the statistics, and its gradient."""
+    """Return the negative mean log-likelihood of the statistics, and its gradient."""
     mean, variance = parameters
     scatter = (sample_mean - mean) ** 2 + sample_variance
     slopes = np.array([(mean - sample_mean) / variance, (1 - scatter / variance) / (2 * variance)])
@@ -516,12 +516,12 @@ def figures(
 
 
 def differ(found: Mapping[str, Any], reference: Mapping[str, Any]) -> float:
-    """The largest relative difference of an estimate."""
+    """Return the largest relative difference of an estimate."""
     return float(np.max(epochs.differences(found, reference), initial=0.0))
 
 
 def add_ratios(records: list[dict[str, Any]]) -> None:
-    """Runs per second beside those of mlejax on as many cores."""
+    """Compare the runs per second with those of mlejax on as many cores."""
     of_mlejax = {r["cores"]: r["runs_per_second"] for r in records if r["program"] == "mlejax.sweep" and "seconds" in r}
     for record in records:
         if "seconds" in record:
@@ -552,7 +552,7 @@ def cells(record: Mapping[str, Any]) -> dict[str, str]:
 
 
 def report(record: Mapping[str, Any]) -> str:
-    """The table with what is needed to read it."""
+    """Return the table with what is needed to read it."""
     problem, rows = record["problem"], record["results"]
     lines = [
         common.table([cells(row) for row in rows]),

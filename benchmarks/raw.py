@@ -212,7 +212,7 @@ def cells(record: Mapping[str, Any]) -> dict[str, str]:
 
 
 def report(record: Mapping[str, Any]) -> str:
-    """The table with what is needed to read it."""
+    """Return the table with what is needed to read it."""
     difference = max(row.get("difference", 0.0) for row in record["results"])
     lines = [
         common.table([cells(row) for row in record["results"]]),

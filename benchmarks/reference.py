@@ -110,7 +110,7 @@ def numpy_program(problem: Problem) -> Answer:
 
 
 def stopped(measured: float, best: float, waited: int, problem: Problem) -> mlejax.Status:
-    """What an epoch without improvement leads to."""
+    """Return what an epoch without improvement leads to."""
     shortfall, resolution = abs(measured - best), RESOLUTION * abs(measured)
     if waited >= problem.patience:
         return mlejax.Status.PATIENCE if shortfall > resolution else mlejax.Status.PRECISION
@@ -154,7 +154,7 @@ def cpp_observations(library: ctypes.CDLL, problem: Problem) -> common.Case:
 
 
 def cpp_summarize(library: ctypes.CDLL, problem: Problem) -> common.Case:
-    """The passes over the data that make the statistics."""
+    """Make the passes over the data that yield the statistics."""
 
     def run(_: Any) -> Any:
         summaries = Statistics(), Statistics()
@@ -215,7 +215,7 @@ def run_of(problem: Problem, summarise: bool) -> Run[mlejax.Normal]:
 
 
 def jax_compiled(problem: Problem, summarise: bool) -> common.Case:
-    """The two compiled programs of a run: the epochs, then the measuring of what they found (with standard errors)."""
+    """Return the two compiled programs of a run: the epochs, then the measures of what they found, standard errors included."""
     made = run_of(problem, summarise)
 
     def prepare() -> Any:
@@ -234,7 +234,7 @@ def jax_compiled(problem: Problem, summarise: bool) -> common.Case:
 
 
 def jax_run(problem: Problem, summarise: bool) -> common.Case:
-    """The same as `mlejax.train` runs it: set up, in pieces between which it looks at Ctrl-C, history on the host."""
+    """Run the same as `mlejax.train` does: set up, in pieces between which it looks at Ctrl-C, history on the host."""
     made = run_of(problem, summarise)
 
     def run(_: Any) -> Any:
@@ -263,7 +263,7 @@ def jax_answer(raw: Any) -> Answer:
 
 
 def jax_fit(problem: Problem, summarise: bool) -> common.Case:
-    """The whole call: checks, split, statistics, run, result."""
+    """Make the whole call: checks, split, statistics, run, result."""
     return common.Case(
         lambda _: mlejax.train(
             mlejax.Normal(*problem.start),
@@ -377,7 +377,7 @@ def record_of(
 
 
 def difference(answer: Answer, reference: Answer) -> float:
-    """The largest relative difference of the two log-likelihood histories, over the epochs that both have."""
+    """Return the largest relative difference of the two log-likelihood histories, over the epochs that both have."""
     pairs = (
         (answer.train_history, reference.train_history),
         (answer.validation_history, reference.validation_history),
@@ -419,7 +419,7 @@ def cells(record: Mapping[str, Any]) -> dict[str, str]:
 
 
 def report(record: Mapping[str, Any]) -> str:
-    """The table with what is needed to read it."""
+    """Return the table with what is needed to read it."""
     rows = record["results"]
     difference = max(row["history_difference"] for row in rows if "history_difference" in row)
     lines = [

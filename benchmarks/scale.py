@@ -97,7 +97,7 @@ def sweep_once(seeds: int, rates: int, folder: Path) -> dict[str, Any]:
 
 
 def resident() -> int:
-    """The most memory that this process has had, in bytes."""
+    """Return the most memory that this process has had, in bytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
@@ -156,7 +156,7 @@ def draw_scaling(records: list[dict[str, Any]], path: Path) -> None:
 
 
 def draw_atlas(folder: Path, path: Path) -> None:
-    """What became of all runs, against the learning rate."""
+    """Draw what became of all runs, against the learning rate."""
     from mlejax import plotting
     from mlejax.store.load import load
 

@@ -49,7 +49,7 @@ class Worker:
             raise
 
     def call(self, method: str, **arguments: Any) -> Any:
-        """The result of a method.
+        """Return the result of a method.
 
         Raises:
             WorkerError: it failed.
@@ -90,7 +90,7 @@ def _plain(value: Any) -> Any:
 
 
 def serve() -> None:
-    """The other side: one JSON document a line in, one out. What libraries print goes to standard error."""
+    """Be the other side: one JSON document a line in, one out. What libraries print goes to standard error."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     target: Any = None

@@ -58,12 +58,12 @@ class Ascent(NamedTuple):
 
 
 def article_observations() -> np.ndarray:
-    """The article's 100,000 draws: NumPy's legacy stream, seed 42."""
+    """Return the article's 100,000 draws: NumPy's legacy stream, seed 42."""
     return np.random.RandomState(SEED).normal(7.2, 2.8, OBSERVATIONS)
 
 
 def article_run(observations: np.ndarray, progress: bool = True) -> tuple[TrainResult[Normal], dict[str, str]]:
-    """The article's run, and its figures as the article prints them."""
+    """Make the article's run; return its figures as the article prints them."""
     run = train(START, observations, learning_rate=LEARNING_RATE, progress=progress)
     whole = Normal.closed_form(observations)
     figures = {
@@ -134,7 +134,7 @@ def _distances(models: Normal, maximum: Normal, sample: Any) -> Any:
 
 
 def figures_text(figures: dict[str, str]) -> str:
-    """The article's printed figures beside these."""
+    """Return the article's printed figures beside these."""
     rows = [
         [name, PRINTED[name], ours, "same" if ours == PRINTED[name] else "DIFFERS"] for name, ours in figures.items()
     ]
@@ -168,7 +168,7 @@ def convergence_text() -> str:
 
 
 def separate_rates_text(result: SweepResult[Normal]) -> str:
-    """What the map says about the claim that mean and variance must share one learning rate."""
+    """Return what the map says about the claim that mean and variance must share one learning rate."""
     mean, variance = np.meshgrid(*result.axes.values(), indexing="ij")[1:]
     arrived, epochs = result.arrived, result.epochs
     same = mean == variance
@@ -196,7 +196,7 @@ def separate_rates_text(result: SweepResult[Normal]) -> str:
 
 
 def ascents_text(ascents: list[Ascent]) -> str:
-    """The adaptive-rate exercise."""
+    """Run the adaptive-rate exercise."""
     rows = [[a.name, f"{a.learning_rate:.3g}", "never" if a.epochs is None else str(a.epochs)] for a in ascents]
     return table(rows, header=["ascent", "learning rate", f"epochs to {ARRIVED} standard errors"])
 

@@ -158,7 +158,7 @@ def _ascend(
 
 @functools.partial(jax.jit, static_argnames=("capacity", "dtype", "optimizer"))
 def _begin(run: Run[M], *, capacity: int, dtype: np.dtype, optimizer: Any) -> tuple[Run[M], TrainState[M], Any]:
-    """The run in its own type, its first state, and an empty history."""
+    """Return the run in its own type, its first state, and an empty history."""
     run = cast(run, dtype)
     return run, begin(run, optimizer), jnp.zeros((capacity, Layout(_first_row(run.start)).width), dtype)
 

@@ -83,7 +83,7 @@ class Graph:
         return self.nodes.setdefault(key, Node(CONSTANT, "constant", None, (), sign, value))
 
     def apply(self, name: str, function: Callable[..., Any], *inputs: Node, tag: Hashable = None) -> Node:
-        """The node `function(*inputs)`; `name` and `tag` tell one operation from another."""
+        """Return the node `function(*inputs)`; `name` and `tag` tell one operation from another."""
         kind = max((node.kind for node in inputs), default=CONSTANT)
         if {PARAMETERS, DATA} <= {node.kind for node in inputs}:
             raise NotSeparable(f"`{name}` mixes data and parameters")
@@ -186,7 +186,7 @@ class Graph:
         return functools.reduce(self.multiply, [a] * exponent)
 
     def log(self, a: Value) -> Value:
-        """The logarithm of one product of a positive coefficient and a function of the data."""
+        """Return the logarithm of one product of a positive coefficient and a function of the data."""
         coefficient, factor = self.single(a, "log of a sum that mixes data and parameters")
         if coefficient.sign <= 0:
             raise NotSeparable("log of a product whose factor in the parameters is not known to be positive")
@@ -202,7 +202,7 @@ class Graph:
         return self.apply("log", log_in_domain if leaf else log, a)
 
     def scaled(self, a: Node) -> tuple[float, Node]:
-        """A constant taken out of a product of parameters, so that equal reciprocals and logarithms are found equal."""
+        """Take a constant out of a product of parameters, so that equal reciprocals and logarithms are found equal."""
         if a.name == "mul" and a.kind == PARAMETERS:
             for constant, rest in (a.inputs, a.inputs[::-1]):
                 if constant.kind == CONSTANT and constant.value is not None and np.ndim(constant.value) == 0:
@@ -220,7 +220,7 @@ class Graph:
         return self.product(self.apply("abs", jnp.abs, coefficient), self.apply("abs", jnp.abs, factor))
 
     def compare(self, name: str, function: Callable[..., Any], a: Value, b: Value) -> Node:
-        """A comparison with zero of one product whose coefficient has a known sign is a comparison of the data."""
+        """Compare one product with zero; the known sign of its coefficient makes that a comparison of the data."""
         if isinstance(a, dict) and isinstance(b, Node) and b.kind == CONSTANT and b.sign == 0 and b.value == 0:
             coefficient, factor = self.single(a, f"`{name}` compares data with parameters")
             if coefficient.sign > 0:
@@ -230,7 +230,7 @@ class Graph:
         raise NotSeparable(f"`{name}` compares data with parameters")
 
     def select(self, condition: Node, otherwise: Value, then: Value) -> Value:
-        """A choice between mixed values by a condition on the parameters alone: one choice per coefficient."""
+        """Choose between mixed values by a condition on the parameters alone: one choice per coefficient."""
         a, b, zero = self.centre(otherwise), self.centre(then), self.constant(0.0)
         result: Terms = {}
         for monomial in dict.fromkeys([*a, *b]):
@@ -238,7 +238,7 @@ class Graph:
         return result
 
     def indicate(self, condition: Node, otherwise: Value, then: Value) -> Terms:
-        """A choice between mixed values by a condition on the data alone: each case times its indicator."""
+        """Choose between mixed values by a condition on the data alone: each case times its indicator."""
         zero, one = self.constant(0.0), self.constant(1.0)
         result: Terms = {}
         for case, indicator in (
@@ -253,7 +253,7 @@ class Graph:
         return {Monomial((), factor): coefficient}
 
     def single(self, a: Value, reason: str) -> tuple[Node, Node]:
-        """The coefficient and the plain function of the data of a value that is one product of the two."""
+        """Return the coefficient and the plain function of the data of a value that is one product of the two."""
         if isinstance(a, dict) and len(a) == 1:
             ((monomial, coefficient),) = a.items()
             if not monomial.powers and monomial.factor is not None:
@@ -262,7 +262,7 @@ class Graph:
 
 
 def sign_of(name: str, inputs: tuple[Node, ...], tag: Any) -> int:
-    """The sign of an operation, where the signs of its inputs prove it."""
+    """Return the sign of an operation, where the signs of its inputs prove it."""
     signs = [node.sign for node in inputs]
     if name in ("mul", "div"):
         return signs[0] * signs[1]

@@ -44,7 +44,7 @@ _LARGEST, _SMALLEST = 709.782712893384, -708.3964185322641  # exp is finite up t
 
 @jax.custom_jvp
 def log(x: Any) -> Any:
-    """The natural logarithm, elementwise, within one unit in the last place; -inf at 0, NaN below."""
+    """Return the natural logarithm, elementwise, within one unit in the last place; -inf at 0, NaN below."""
     return _on_cpu(_log, jnp.log, x)
 
 
@@ -62,7 +62,7 @@ def log1p(x: Any) -> Any:
 
 @jax.custom_jvp
 def exp(x: Any) -> Any:
-    """The exponential, elementwise, within one unit in the last place; 0 where it is subnormal."""
+    """Return the exponential, elementwise, within one unit in the last place; 0 where it is subnormal."""
     return _on_cpu(_exp, jnp.exp, x)
 
 
@@ -150,7 +150,7 @@ def logaddexp(a: Any, b: Any) -> Any:
 
 @jax.custom_jvp
 def _shares(difference: Any) -> tuple[Any, Any]:
-    """The shares of exp(a) and exp(b) in their sum, from a - b; neither loses digits beside the other."""
+    """Return the shares of exp(a) and exp(b) in their sum, from a - b; neither loses digits beside the other."""
     ratio = exp(-jnp.abs(difference))
     larger = reciprocal(1 + ratio)
     smaller = ratio * larger

@@ -130,7 +130,7 @@ def _needed(nodes: Sequence[Node], result: Node) -> list[Node]:
 
 
 def structure_of(model: Model, values: Any) -> Structure | None:
-    """What `divide` needs to know of a model and of observations (n,); None where it cannot be asked."""
+    """Return what `divide` needs to know of a model and of observations (n,); None where it cannot be asked."""
     leaves, tree = jax.tree.flatten(model)
     if not all(map(eqx.is_array_like, leaves)) or np.ndim(values) != 1 or len(values) == 0:
         return None
@@ -181,7 +181,7 @@ class _Trace:
         return self.leaf(CONSTANT, None, value)
 
     def apply(self, name: str, function: Callable[..., Any], *inputs: Node, aval: Any, tag: Any = None) -> Node:
-        """The node `function(*inputs)`; `name` and `tag` tell one operation from another."""
+        """Return the node `function(*inputs)`; `name` and `tag` tell one operation from another."""
         key = (name, tag, *map(id, inputs))
         if key not in self.found:
             kind = functools.reduce(operator.or_, (node.kind for node in inputs), CONSTANT)
@@ -218,7 +218,7 @@ class _Trace:
         return self.whole(equation, inputs)
 
     def whole(self, equation: Any, inputs: list[Node]) -> list[Node]:
-        """An operation as it is."""
+        """Keep an operation as it is."""
         primitive, parameters, results = equation.primitive, equation.params, equation.outvars
         kind = functools.reduce(operator.or_, (node.kind for node in inputs), CONSTANT)
         if kind == MIXED and primitive.name in OPAQUE:

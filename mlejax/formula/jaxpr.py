@@ -21,7 +21,7 @@ meet one, False where none does, None where some do and some do not."""
 
 
 def evaluate(node: Node, memo: dict[Node, Any], known: dict[str, Any]) -> Any:
-    """The value of a node: constants as they are, leaves by name from `known`."""
+    """Return the value of a node: constants as they are, leaves by name from `known`."""
     if node not in memo:
         if node.function is not None:
             memo[node] = node.function(*(evaluate(child, memo, known) for child in node.inputs))
@@ -150,7 +150,7 @@ class SeparableTracer:
         return self.graph.select(condition, otherwise, then)
 
     def whole(self, equation: Any, inputs: list[Node]) -> list[Value]:
-        """An operation on parameters alone, or on data alone, is kept as it is."""
+        """Keep an operation on parameters alone, or on data alone, as it is."""
         primitive, parameters = equation.primitive, equation.params
         tag = tuple(sorted((key, str(value)) for key, value in parameters.items()))
         if primitive.name == "log":
@@ -173,7 +173,7 @@ class SeparableTracer:
         ]
 
     def mixed(self, name: str, parameters: dict[str, Any], inputs: list[Value]) -> Value:
-        """An operation on data and parameters together: one of those that keep a sum of products a sum of products."""
+        """Trace an operation on data and parameters together, of those that keep a sum of products one."""
         graph = self.graph
         if name in ("add", "add_any"):
             return graph.add(*inputs)
@@ -297,7 +297,7 @@ def _item(index: int, values: Any) -> Any:
 
 
 def _small_integer(value: Value) -> int | None:
-    """The exponent of a power with a small constant whole exponent."""
+    """Return the exponent of a power with a small constant whole exponent."""
     if isinstance(value, Node) and value.kind == CONSTANT and value.value is not None and np.ndim(value.value) == 0:
         exponent = float(value.value)
         return int(exponent) if exponent.is_integer() else None

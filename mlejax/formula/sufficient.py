@@ -100,7 +100,7 @@ class SufficientForm:
         return f"SufficientForm({len(self.functions)} centres, {len(self.statistics)} further statistics)"
 
     def observe(self, x: Any) -> tuple[Any, Any]:
-        """The functions u_j and the factors of the statistics at ONE observation: two tuples of scalars."""
+        """Return the functions u_j and the factors of the statistics at ONE observation: two tuples of scalars."""
         factors = [m.factor for m in self.statistics]
         memo: dict[Node, Any] = {}
         u = tuple(evaluate(node, memo, {"data": x}) for node in self.functions)
@@ -124,7 +124,7 @@ class SufficientForm:
         return answer
 
     def statistic_values(self, deviations: Sequence[Any], factors: Sequence[Any]) -> list[Any]:
-        """The statistics from the deviations u_j - c_j and the factors, elementwise."""
+        """Return the statistics from the deviations u_j - c_j and the factors, elementwise."""
         values = []
         for (powers, _), factor in zip(self.statistics, factors, strict=True):
             parts = [deviations[index] ** power for index, power in powers]

@@ -181,7 +181,7 @@ class SweepResult(Generic[M]):
         return columns
 
     def sel(self, **values: Any) -> "SweepResult[M]":
-        """The part of the sweep with these values along the named axes, which are dropped.
+        """Return the part of the sweep with these values along the named axes, which are dropped.
 
         Names with a dot are given as `sel(**{"learning_rate.mean": 0.1})`. Floating-point values match within 1e-9
         of their size.
@@ -206,7 +206,7 @@ class SweepResult(Generic[M]):
         return dataclasses.replace(self, axes=axes, arrays=taken)
 
     def best(self, by: str = "distance") -> RunResult[M]:
-        """The best run: the nearest to a stationary point, or by another quantity.
+        """Return the best run: the nearest to a stationary point, or by another quantity.
 
         Args:
             by: `distance` or `epochs` (the least), `train_log_likelihood` or `validation_log_likelihood` (the
@@ -226,7 +226,7 @@ class SweepResult(Generic[M]):
         return self.distance <= ARRIVED
 
     def stability_limit(self, axis: str) -> float | None:
-        """The learning rate above which plain ascent cannot settle at the maximum: 2 / curvature, per observation.
+        """Return the rate above which plain ascent cannot settle at the maximum: 2 / curvature, per observation.
 
         For a rate of all parameters the curvature is the largest eigenvalue of the information; for the rate of one
         parameter it is that parameter's. None for other axes, and for other optimizers than plain ascent.

@@ -30,7 +30,7 @@ def table(rows: Sequence[Sequence[str]], *, header: Sequence[str]) -> str:
 
 
 def how_far(distance: float) -> str:
-    """A distance in words: "0.02 standard errors from the maximum", "not at a maximum"."""
+    """Return a distance in words: "0.02 standard errors from the maximum", "not at a maximum"."""
     if not math.isfinite(distance):
         return "not at a maximum: the log-likelihood does not curve down around this estimate"
     near = f"{distance:.2g} standard error{'' if distance == 1 else 's'} from the maximum"
@@ -203,7 +203,7 @@ def _spread(count: int, most: int) -> list[int]:
 
 
 def closed_form_of(result: TrainResult[Any], observations: Any) -> Normal | None:
-    """The closed form of the maximum over all observations, for families that know it."""
+    """Return the closed form of the maximum over all observations, for families that know it."""
     return type(result.model).closed_form(observations) if hasattr(type(result.model), "closed_form") else None
 
 

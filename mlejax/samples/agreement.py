@@ -16,7 +16,7 @@ AGREEMENT = 1e-11
 
 
 def check_points(model: M) -> M:
-    """The start and a few other points of the domain around it, the same ones every time: leaves (4, ...)."""
+    """Return the start and a few other points of the domain around it, the same ones every time: leaves (4, ...)."""
     random = np.random.RandomState(0)
     table = Parameters.of(model)
     moved = [
@@ -30,7 +30,7 @@ def check_points(model: M) -> M:
 
 @jax.jit
 def disagreement(model: Model, summary: Summary, observations: Observations) -> Any:
-    """The largest difference in value and gradient over a few points, relative to the mean size of their terms.
+    """Return the largest difference in value and gradient over a few points, relative to the mean size of their terms.
 
     Infinite where the formula has a finite value and the factored form has none.
     """

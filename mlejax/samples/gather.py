@@ -227,7 +227,7 @@ def _drawn_together(
 def _drawn_directly(
     request: Request, source: Draws, positions: np.ndarray, mesh: Mesh, progress: Callable[[int], None]
 ) -> Samples:
-    """A short sample of the same kind shows that the model factors; no other observation is ever drawn."""
+    """Draw statistics in place of samples: a short sample shows that the model factors, no other is ever drawn."""
     few = Draws(source.target, min(source.count, MOST_TO_LOOK_AT), base_seed=source.base_seed)
     look = represent(dataclasses.replace(request, source=few, seeds=np.zeros(1, np.int64)), 0)
     if look.forms is None:

@@ -36,7 +36,7 @@ class Observations(eqx.Module):
         return self.values.shape[0]
 
     def mean_log_prob(self, model: Model) -> Any:
-        """The mean log-density per observation, in nats."""
+        """Return the mean log-density per observation, in nats."""
         values = as_formula_takes(model, self.values)
         structure = divide.structure_of(model, values)
         if (division := divide.divide(structure)) is None:
@@ -62,20 +62,20 @@ sums of some hundred runs stay in a core's cache. Each adds up n / 128 terms, so
 
 
 def mean_log_prob(division: Division, model: Model, values: Any, derived: Sequence[Any]) -> Any:
-    """The mean log-density of observations (n,), from their derived columns, each (n,)."""
+    """Return the mean log-density of observations (n,), from their derived columns, each (n,)."""
     offset, factor, scalars, held = division.once(jax.tree.leaves(model))
     return offset + factor * _mean(division, scalars, held, [values, *derived])
 
 
 @functools.partial(jax.jit, static_argnums=0)
 def derived_columns(division: Division, values: Any) -> list[Any]:
-    """What the kernel needs of observations (n,) besides themselves: a list of columns (n,)."""
+    """Return the columns (n,) that the kernel reads of observations (n,), besides the observations themselves."""
     return jax.vmap(division.columns)(values)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
 def _mean(division: Division, scalars: Any, held: Any, columns: Any) -> Any:
-    """The mean of the kernel over columns, each (n,)."""
+    """Return the mean of the kernel over columns, each (n,)."""
     return _means(division, False, scalars, held, columns)[0]
 
 
@@ -120,7 +120,7 @@ def _is_zero(tangent: Any) -> bool:
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
 def _means(division: Division, slopes: bool, scalars: Any, held: Any, columns: Any) -> list[Any]:
-    """The mean of the kernel and, with `slopes`, of its derivatives by the scalars."""
+    """Return the mean of the kernel and, with `slopes`, of its derivatives by the scalars."""
 
     def terms(scalars: Any, held: Any, tile: Any) -> list[Any]:
         if not slopes:
@@ -139,7 +139,7 @@ def _means(division: Division, slopes: bool, scalars: Any, held: Any, columns: A
 
 
 def _tiled_sums(terms: Callable[[Any], list[Any]], columns: Sequence[Any]) -> list[Any]:
-    """The sums of terms over columns, each (n,), tile by tile; in an order that depends on n alone."""
+    """Return the sums of terms over columns, each (n,), tile by tile; in an order that depends on n alone."""
     n = len(columns[0])
     width = min(TILE, n)
     before = (n - 1) // width  # whole tiles before the last, which reaches back over some that they count
@@ -156,7 +156,7 @@ def _tiled_sums(terms: Callable[[Any], list[Any]], columns: Sequence[Any]) -> li
 
 
 def _halved_sum(values: Any) -> Any:
-    """The sum of values (n,) by halves: its bits do not depend on how a compiler orders a reduction."""
+    """Return the sum of values (n,) by halves: its bits do not depend on how a compiler orders a reduction."""
     while (n := values.shape[0]) > 1:
         half = n // 2
         values = jnp.concatenate([values[:half] + values[half : 2 * half], values[2 * half :]])

@@ -17,7 +17,7 @@ Sample = Observations | Summary
 
 
 def as_sample(sample: Any) -> Sample:
-    """A sample as it is, or an array of observations (n,) wrapped as one."""
+    """Return a sample as it is, or an array of observations (n,) wrapped as one."""
     if isinstance(sample, Summary):
         return sample.in_jax_types()
     return sample if isinstance(sample, Observations) else Observations(jnp.asarray(sample))

@@ -209,7 +209,7 @@ def merge(model: Model, parts: Sequence[Summary]) -> Summary:
 
 
 def accurate_mean(values: Any) -> Any:
-    """The mean of (n,) values, by sums of about sqrt(n) terms: rounding grows with n^(1/4), and the sums vectorise.
+    """Return the mean of (n,) values, by sums of about sqrt(n) terms: rounding grows with n^(1/4), and they vectorize.
 
     The order of all additions is written down: a compiler's own reduction adds in another order on another number of
     threads.
@@ -222,7 +222,7 @@ def accurate_mean(values: Any) -> Any:
 
 
 def _add_up(values: Any) -> Any:
-    """The sum over the first axis, from the first to the last."""
+    """Return the sum over the first axis, from the first to the last."""
     return jax.lax.scan(lambda total, each: (total + each, None), jnp.zeros_like(values[0]), values)[0]
 
 

@@ -148,7 +148,7 @@ class _Calibration:
     result: Any
 
     def predicted(self, count: int) -> float:
-        """The difference of the two is free of what is paid once."""
+        """Predict from the difference of the two, which is free of what is paid once."""
         more = self.count - self.less[0]
         each = (self.seconds - self.less[1]) / more if more else 0.0
         return self.seconds + (count - self.count) * (each if each > 0 else self.seconds / self.count)
@@ -168,7 +168,7 @@ def _calibrate(work: Callable[[int], Any], few: int, most: int) -> _Calibration:
 
 
 def _median(work: Callable[[int], Any], count: int) -> tuple[float, Any]:
-    """The middle one of a few times, or fewer where one takes long."""
+    """Return the middle one of a few times, or fewer where one takes long."""
     times = [_timed(work, count)]
     while len(times) < REPEATS and sum(seconds for seconds, _ in times) < REPEATS * CALIBRATION_SECONDS:
         times.append(_timed(work, count))
@@ -194,7 +194,7 @@ def _bytes_per_run(spec: SweepSpec) -> int:
 
 
 def _stored_bytes_per_run(results: list[Any]) -> float:
-    """What the store's compression leaves of these runs, array by array, neighbours side by side."""
+    """Return what the store's compression leaves of these runs, array by array, neighbours side by side."""
     order = np.argsort(np.concatenate([ids for ids, _ in results]))
     outcome = jax.tree.map(lambda *leaves: np.concatenate(leaves)[order], *(outcome for _, outcome in results))
     arrays = [np.asarray(getattr(outcome, kept.name), kept.dtype) for kept in QUANTITIES.values()]
@@ -203,5 +203,5 @@ def _stored_bytes_per_run(results: list[Any]) -> float:
 
 
 def _resident() -> float:
-    """The most memory that this process has had so far, in bytes."""
+    """Return the most memory that this process has had so far, in bytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1.0 if sys.platform == "darwin" else 1024.0)

@@ -79,7 +79,7 @@ def run_all(
 
 
 def lanes_per_device(runs: int, devices: int, setting: Tuning, smallest: int) -> int:
-    """A power of two."""
+    """Return a power of two."""
     wanted = max(1, runs // (setting.fillings * devices))
     return min(setting.lanes, max(smallest, 1 << (wanted.bit_length() - 1)))
 

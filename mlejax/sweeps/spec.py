@@ -57,7 +57,18 @@ class SweepSpec(Generic[M]):
         """Check the arguments of a sweep, and the data if any are given. Nothing is drawn.
 
         Args:
-            model, seeds, ...: as `sweep` takes them.
+            model: the start point.
+            seeds: whole numbers: an axis of samples, or of splits of given data.
+            learning_rates: one axis of rates, or a model of a number or an axis per parameter.
+            observations: the data, (n,), or a source of samples.
+            starts: start points to use in place of `model`, an axis.
+            validation_fraction: the part of each sample held out to decide the stop.
+            max_epochs: the epoch that a run ends after; a sequence is an axis.
+            patience: epochs without a better deciding log-likelihood after which it ends; a sequence is an axis.
+            tolerance: how close to its best from below that may come, in nats; a sequence is an axis.
+            optimizer: an `optax.GradientTransformation`; None for plain ascent.
+            dtype: of the ascent, `float64` or `float32`.
+            summarize: whether to look for sufficient statistics.
 
         Returns:
             The sweep that they describe.
