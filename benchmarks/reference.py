@@ -215,7 +215,7 @@ def run_of(problem: Problem, summarise: bool) -> Run[mlejax.Normal]:
 
 
 def jax_compiled(problem: Problem, summarise: bool) -> common.Case:
-    """Return the two compiled programs of a run: the epochs, then the measures of what they found, standard errors included."""
+    """Return the two compiled programs of a run: the epochs, then what they found, with standard errors."""
     made = run_of(problem, summarise)
 
     def prepare() -> Any:

@@ -45,17 +45,18 @@ def natural_gradient() -> optax.GradientTransformation:
 
 
 def checked_optimizer(optimizer: Optimizer | None, model: Model) -> Optimizer | None:
-    """Check that an optimizer is one and that it can be used, by its types alone: no device is touched.
+    """Check an optimizer before anything runs.
 
     Args:
         optimizer: an `optax.GradientTransformation`, or None.
-        model: the start of the run.
+        model: the start of the run, with numbers for parameters.
 
     Returns:
         The optimizer as it is.
 
     Raises:
         TypeError: it is not one, or its `update` asks for more than gradient, state and parameters.
+        ValueError: its first `LOOK_AHEAD` updates are zero for a gradient of ones.
     """
     if optimizer is None:
         return None
@@ -66,12 +67,9 @@ def checked_optimizer(optimizer: Optimizer | None, model: Model) -> Optimizer | 
             "optimizer must be an optax.GradientTransformation, such as optax.adam(0.1), or None; "
             f"got {optimizer!r}{fix}"
         )
-
-    def first_update(model: Model) -> Any:
-        return optimizer.update(model, optimizer.init(model), model)  # type: ignore[arg-type]
-
+    ones = jax.tree.map(lambda leaf: jnp.ones(jnp.shape(leaf), jnp.result_type(leaf, float)), model)
     try:
-        jax.eval_shape(first_update, model)
+        sense = jax.jit(functools.partial(sense_of, optimizer))(0.0, optimizer.init(ones), ones, model)
     except TypeError as error:
         if "required keyword-only" not in str(error):
             raise
@@ -79,24 +77,9 @@ def checked_optimizer(optimizer: Optimizer | None, model: Model) -> Optimizer | 
             f"optimizer: {error}. Transformations that search along a line, such as optax.lbfgs(), cannot be used; "
             "take one such as optax.adam(0.1)"
         ) from None
-    return optimizer
-
-
-def check_moves(optimizer: Optimizer | None, model: Model) -> None:
-    """Check that an optimizer moves a run at all, by asking it for its first updates.
-
-    Args:
-        optimizer: as `checked_optimizer` returns it.
-        model: the start of the run, with numbers for parameters.
-
-    Raises:
-        ValueError: its first `LOOK_AHEAD` updates are zero for a gradient of ones.
-    """
-    if optimizer is None:
-        return
-    ones = jax.tree.map(lambda leaf: jnp.ones(jnp.shape(leaf), jnp.result_type(leaf, float)), model)
-    if jax.jit(functools.partial(sense_of, optimizer))(0.0, optimizer.init(ones), ones, model) == 0:
+    if sense == 0:
         raise ValueError(f"optimizer: its first {LOOK_AHEAD} updates are zero, so that no run would move")
+    return optimizer
 
 
 def check_memory(optimizer: Optimizer | None, memory: Any, model: Model) -> None:

@@ -20,11 +20,12 @@ from ..samples.representation import Sample
 from ..samples.representation import summarize as represented
 from ..samples.split import split
 from ..status import Status
-from .optimizers import check_moves, checked_optimizer
+from .optimizers import checked_optimizer
 from .outcome import Outcome, Outlook, conclude, look_around
 from .pace import Pace
 from .packing import Layout
 from .run import Run, advance, begin
+from .sense import Optimizer
 from .settings import Stopping, checked_rates, rates_of
 from .step import TrainState
 
@@ -42,7 +43,7 @@ def train(
     max_epochs: int = 10_000,
     patience: int = 50,
     tolerance: float | int = 1e-8,
-    optimizer: Any = None,
+    optimizer: Optimizer | None = None,
     dtype: DTypeLike = np.float64,
     record_every: int = 1,
     summarize: bool = True,
@@ -88,7 +89,7 @@ def train(
     stopping = Stopping.checked(max_epochs, patience, tolerance)
     dtype = checks.floating_type(dtype)
     with jax.enable_x64(True):
-        check_moves(checked_optimizer(optimizer, start), start)
+        checked_optimizer(optimizer, start)
     record_every = int(checks.counts("record_every", record_every))
     values = as_observations(observations)
     check_support(start, values)

@@ -14,7 +14,6 @@ import numpy as np
 from jax.sharding import Mesh
 
 from .. import devices as local
-from ..ascent.optimizers import check_moves
 from ..models.parameters import parameter_names
 from ..progress import Progress, Tally
 from ..results.schema import QUANTITIES
@@ -96,8 +95,6 @@ def estimate_cost(
         4
     """
     local.start()
-    with jax.enable_x64(True):
-        check_moves(spec.optimizer, spec.start)
     mesh, axis, random = local.mesh(devices), spec.source.axis, np.random.default_rng(0)
     seeds = spec.axes[axis]
     some = random.choice(seeds, min(MANY_SEEDS, len(seeds)), replace=False)

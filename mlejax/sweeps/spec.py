@@ -98,6 +98,8 @@ class SweepSpec(Generic[M]):
         rates = checked_rates(start, learning_rates, sequences=True)
         if "learning_rate" in rates:  # one rate for all parameters is an axis always, be it of one value
             rates = {"learning_rate": np.atleast_1d(rates["learning_rate"])}
+        with jax.enable_x64(True):
+            optimizer = checked_optimizer(optimizer, start)
         axes = {source.axis: _checked_seeds(seeds)}
         if others:
             axes["start"] = np.arange(len(others))
@@ -112,7 +114,7 @@ class SweepSpec(Generic[M]):
             stopping=stopping,
             rates=rates,
             validation_fraction=validation_fraction,
-            optimizer=checked_optimizer(optimizer, start),
+            optimizer=optimizer,
             dtype=checks.floating_type(dtype),
             summarize=bool(summarize),
         )

@@ -11,7 +11,6 @@ from numpy.typing import DTypeLike
 
 from .. import checks
 from .. import devices as local
-from ..ascent.optimizers import check_moves
 from ..ascent.sense import Optimizer
 from ..models.base import M, Model
 from ..progress import Progress, Tally
@@ -93,8 +92,6 @@ def sweep(
     )  # fmt: skip
     own = checks.attributes(attributes or {})
     local.start()
-    with jax.enable_x64(True):
-        check_moves(spec.optimizer, spec.start)
     mesh, tally = local.mesh(devices), Tally()
     computed_by = local.computed_by(list(mesh.devices.flat))
     with (
