@@ -219,7 +219,7 @@ OTHER = {
     "draw": ({"observations": draws(500)}, "data = 500 draws from .* by NumPy; this one has 500 draws from .* by JAX"),
     "optimizer": ({"optimizer": mlejax.natural_gradient()}, "optimizer = plain ascent; this one has optax "),
     "dtype": ({"dtype": "float32"}, "dtype = float64; this one has float32"),
-    "split": ({"split_seed": 1}, "split_seed = 42; this one has 1"),
+    "split": ({"observations": draws(500, "numpy", split_seed=1)}, "split_seed = 42; this one has 1"),
     "an axis": ({"patience": [10, 50]}, "patience = 50; this one has nothing"),
     "a seed missing": ({"seeds": SEEDS[1:]}, "runs with seed = 3, which this sweep leaves out: .* extended, not cut"),
     "a rate missing": ({"learning_rates": RATES[1:]}, "runs with learning_rate = 0.1, which"),
