@@ -80,7 +80,7 @@ def article_run(observations: np.ndarray, progress: bool = True) -> tuple[TrainR
 
 
 def separate_learning_rates(observations: np.ndarray, points: int = 41, progress: bool = True) -> SweepResult[Normal]:
-    """Every pair of learning rates for mean and variance, all observations in use, so that nothing but the rates acts.
+    """Sweep every pair of rates for mean and variance over all observations: nothing but the rates acts.
 
     Without held-out data the train log-likelihood decides the stop, which then only comes once it no longer rises.
     """
@@ -102,7 +102,7 @@ METHODS: dict[str, tuple[optax.GradientTransformation | None, float, float]] = {
 
 
 def compare_ascents(observations: np.ndarray, points: int = 8) -> list[Ascent]:
-    """Ways of ascending on all observations, each at the best of several learning rates, in epochs to the maximum."""
+    """Compare ways of ascending, each at the best of several learning rates, in epochs to the maximum."""
     found = []
     for name, (optimizer, low, high) in METHODS.items():
         tried = [_ascend(name, optimizer, rate, observations) for rate in np.geomspace(low, high, points).tolist()]
@@ -126,7 +126,7 @@ def _ascend(name: str, optimizer: Any, rate: float, observations: np.ndarray) ->
 
 @jax.jit
 def _distances(models: Normal, maximum: Normal, sample: Any) -> Any:
-    """Of all models from the maximum, in standard errors; and the log-likelihood there."""
+    """Return the distances of all models from the maximum, in standard errors; and the log-likelihood there."""
     return jax.vmap(distance, (0, None))(models, sample), log_likelihood(maximum, sample)
 
 
@@ -142,7 +142,7 @@ def figures_text(figures: dict[str, str]) -> str:
 
 
 def convergence_text() -> str:
-    """Why the mean converges before the variance: curvature, stability limit and half-life of each."""
+    """Say why the mean converges before the variance: curvature, stability limit and half-life of each."""
     with jax.enable_x64(True):
         curvatures = np.diagonal(np.asarray(expected_information(ARTICLE_TARGET)))
     rows = [
@@ -202,7 +202,7 @@ def ascents_text(ascents: list[Ascent]) -> str:
 
 
 def record(found: Reproduction) -> dict[str, Any]:
-    """Everything as JSON."""
+    """Return everything as JSON."""
     result = train_record(found.run)
     figures = {name: {"article": PRINTED[name], "mlejax": ours} for name, ours in found.figures.items()}
     ascents = {a.name: {"learning_rate": a.learning_rate, "epochs": a.epochs} for a in found.ascents}
@@ -210,7 +210,7 @@ def record(found: Reproduction) -> dict[str, Any]:
 
 
 def draw(found: Reproduction, folder: Path, suffix: str) -> list[Path]:
-    """All pictures, written to a folder; their paths."""
+    """Write all pictures to a folder; return their paths."""
     from . import plotting
 
     pictures = {

@@ -65,7 +65,7 @@ def _many(values: object) -> bool:
 
 
 def floating_type(dtype: DTypeLike | None) -> np.dtype:
-    """float64 or float32."""
+    """Return the type, which must be float64 or float32."""
     try:
         found = np.dtype(dtype)
     except TypeError:
@@ -76,7 +76,7 @@ def floating_type(dtype: DTypeLike | None) -> np.dtype:
 
 
 def distinct(name: str, values: np.ndarray) -> np.ndarray:
-    """At least one value, one-dimensional, and none twice: values name the runs along an axis."""
+    """Check that there is a value, in one dimension, and none twice: values name the runs along an axis."""
     if values.ndim != 1 or not len(values):
         raise ValueError(f"{name} must be a non-empty sequence of numbers; got shape {values.shape}")
     kept, times = np.unique(values, return_counts=True)

@@ -12,7 +12,7 @@ from .step import StepInfo, TrainState, init_state, train_step
 
 
 class Run(eqx.Module, Generic[M]):
-    """A run that is to be made: where it starts, how it moves, when it stops, and on which samples."""
+    """A run to make: where it starts, how it moves, when it stops, and on which samples."""
 
     start: M
     learning_rate: M  # one rate per parameter

@@ -257,7 +257,7 @@ def _train_step(
 
 
 def _decide(state: TrainState, measured: Any, improved: Any, waited: Any, patience: Any, tolerance: Any) -> Any:
-    """Whether early stopping ends the run in this epoch, and by which rule."""
+    """Return whether early stopping ends the run in this epoch, and by which rule."""
     shortfall = jnp.abs(measured - state.best_log_likelihood)
     # A difference that rounding alone could have made decides nothing: such a stop is PRECISION, whatever rule fired.
     resolution = RESOLUTION * jnp.finfo(measured.dtype).eps * jnp.abs(measured)

@@ -30,7 +30,7 @@ from .settings import Stopping, checked_rates, rates_of
 from .step import TrainState
 
 FIRST_CALL = 10_000_000
-"""Observations, or the like in cost, that the first call of compiled code may pass over."""
+"""Work in the first call of compiled code, in observations or steps of similar cost."""
 
 
 def train(
@@ -168,7 +168,7 @@ def _begin(run: Run[M], *, capacity: int, dtype: np.dtype, optimizer: Any) -> tu
 def _advance(
     state: TrainState[M], rows: Any, run: Run[M], until: Any, *, record_every: int, optimizer: Any
 ) -> tuple[TrainState[M], Any]:
-    """Epochs of one run up to `until`, or to its end, writing a row of the history every `record_every` epochs."""
+    """Advance one run up to `until`, or to its end, writing a row of the history every `record_every` epochs."""
 
     def unfinished(carry: Any) -> Any:
         state, _ = carry
@@ -198,5 +198,5 @@ def _conclude(state: TrainState[M], train: Sample, validation: Sample | None) ->
 
 
 def _numbers(model: M) -> M:
-    """Scalar leaves as NumPy float64 numbers: a float64 JAX array turns float32 in the caller's next expression."""
+    """Return scalar leaves as NumPy float64: a float64 JAX array turns float32 in the caller's next expression."""
     return jax.tree.map(lambda leaf: np.asarray(leaf, np.float64)[()], model)

@@ -124,7 +124,7 @@ class Graph:
             raise NotSeparable(f"the formula multiplies out to more than {LARGEST_SUM} terms")
 
     def pure(self, *values: Value) -> bool:
-        """Whether an operation on these values stays whole: no mixed value, and not both data and parameters."""
+        """Return whether an operation on these values stays whole: no mixed value, and not both data and parameters."""
         kinds = {value.kind for value in values if isinstance(value, Node)}
         return all(isinstance(value, Node) for value in values) and not {PARAMETERS, DATA} <= kinds
 

@@ -1,4 +1,4 @@
-"""Elementary functions that compilers vectorise in float64, with derivatives that share their work.
+"""Elementary functions that compilers vectorize in float64, with derivatives that share their work.
 
 XLA's own on a CPU call the C library for every element (log, log1p, logaddexp) or take twice the time (exp). These are
 integer and floating-point arithmetic only. Other types and devices use those of `jax.numpy`.
@@ -50,13 +50,13 @@ def log(x: Any) -> Any:
 
 @jax.custom_jvp
 def log_in_domain(x: Any) -> Any:
-    """`log` for a parameter that lives above zero: NaN wherever it does not, 0, infinity and subnormal included."""
+    """Return `log` for a parameter that lives above zero: NaN wherever it does not, 0, infinity, subnormal included."""
     return _on_cpu(_log_in_domain, jnp.log, x)
 
 
 @jax.custom_jvp
 def log1p(x: Any) -> Any:
-    """log(1 + x), elementwise, within one unit in the last place; -inf at -1, NaN below."""
+    """Return log(1 + x), elementwise, within one unit in the last place; -inf at -1, NaN below."""
     return _on_cpu(_log1p, jnp.log1p, x)
 
 
@@ -101,7 +101,7 @@ def _log1p(x: Any) -> Any:
 
 
 def _exponent(bits: Any) -> tuple[Any, Any]:
-    """For the bits of a positive normal number m 2^k with sqrt(1/2) <= m < sqrt(2): k as a float, and k << 52."""
+    """Return, for the bits of a normal number m 2^k with sqrt(1/2) <= m < sqrt(2), k as a float, and k << 52."""
     # AVX2 has neither an arithmetic shift nor a conversion of 64-bit integers: the exponent is kept positive, shifted
     # logically, and read as the mantissa of 2^52 + exponent.
     from_sqrt_half = bits - _SQRT_HALF_BITS
@@ -111,7 +111,7 @@ def _exponent(bits: Any) -> tuple[Any, Any]:
 
 
 def _log_near_one(exponent: Any, f: Any) -> Any:
-    """log((1 + f) 2^exponent) for 1 + f between sqrt(1/2) and sqrt(2)."""
+    """Return log((1 + f) 2^exponent) for 1 + f between sqrt(1/2) and sqrt(2)."""
     s = f / (2 + f)
     z = s * s
     tail = jnp.zeros_like(z)
@@ -122,7 +122,7 @@ def _log_near_one(exponent: Any, f: Any) -> Any:
 
 
 def _log_outside(x: Any, bits: Any, y: Any) -> Any:
-    """`y`, or where x is not positive and finite what a logarithm is there."""
+    """Return `y`, or where x is not positive and finite what a logarithm is there."""
     at_most_zero = jnp.where((bits << 1) == 0, -jnp.inf, jnp.nan)
     return jnp.where(bits > 0, jnp.where(bits < _INFINITY_BITS, y, x), at_most_zero)
 
@@ -142,7 +142,7 @@ def _exp(x: Any) -> Any:
 
 @jax.custom_jvp
 def logaddexp(a: Any, b: Any) -> Any:
-    """log(exp(a) + exp(b)), elementwise."""
+    """Return log(exp(a) + exp(b)), elementwise."""
     difference = a - b
     y = jnp.maximum(a, b) + log1p(exp(-jnp.abs(difference)))
     return jnp.where(jnp.isnan(difference), a + b, y)  # both infinite: their sum is the answer
@@ -159,7 +159,7 @@ def _shares(difference: Any) -> tuple[Any, Any]:
 
 @jax.custom_jvp
 def reciprocal(x: Any) -> Any:
-    """1 / x, elementwise; its derivative, -(1/x)^2, is two products instead of another division."""
+    """Return 1 / x, elementwise; its derivative, -(1/x)^2, is two products instead of another division."""
     return 1 / x
 
 

@@ -117,7 +117,7 @@ def _evaluate(nodes: Sequence[Node], known: dict[Node, Any]) -> None:
 
 
 def _needed(nodes: Sequence[Node], result: Node) -> list[Node]:
-    """Those that the result depends on, in order."""
+    """Return those that the result depends on, in order."""
     wanted, kept = {result}, []
     for node in reversed(nodes):
         if node in wanted:
@@ -235,7 +235,7 @@ class _Trace:
         return [self.apply("item", operator.itemgetter(i), several, aval=v.aval, tag=i) for i, v in enumerate(results)]
 
     def take_out(self, result: Node) -> tuple[Node, Node, Node]:
-        """Offset and factor of the parameters alone, and the mixed rest: result = offset + factor * rest."""
+        """Return offset and factor of the parameters alone, and the mixed rest: result = offset + factor * rest."""
         aval = result.aval
         offset, factor = (self.constant(np.asarray(value, aval.dtype)) for value in (0, 1))
 

@@ -111,8 +111,8 @@ class StudentT(Model):
 
     def log_prob(self, x: Number) -> Array:
         nu, z = self.degrees_of_freedom, (x - self.location) / self.scale
-        normaliser = gammaln((nu + 1) / 2) - gammaln(nu / 2) - jnp.log(jnp.pi * nu) / 2 - jnp.log(self.scale)
-        return normaliser - (nu + 1) / 2 * jnp.log1p(z**2 / nu)
+        normalizer = gammaln((nu + 1) / 2) - gammaln(nu / 2) - jnp.log(jnp.pi * nu) / 2 - jnp.log(self.scale)
+        return normalizer - (nu + 1) / 2 * jnp.log1p(z**2 / nu)
 
     def sample(self, key: Key[Array, ""], shape: tuple[int, ...]) -> Num[Array, "..."]:
         """Return independent draws of this shape, with a typed JAX key."""

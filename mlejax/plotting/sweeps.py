@@ -213,7 +213,7 @@ def _number_cells(ax: Axes, edges: list[np.ndarray], cells: np.ndarray, value: s
         low = positive.min() if positive.size else 1.0
         values, norm = np.maximum(values, low), LogNorm(low, max(high, 1.01 * low))
     else:
-        # A few diverged runs would leave one colour to all others.
+        # A few diverged runs would leave one color to all others.
         floor = high - 4 * (high - np.quantile(usual, 0.25)) if usual.size else low
         below = low < floor < high
         norm = Normalize(floor if below else low, high)

@@ -13,7 +13,7 @@ from .train import TrainResult
 
 
 def train_record(result: TrainResult[Any]) -> dict[str, Any]:
-    """One run as JSON: `{"runs": [...], "summary": {...}}`."""
+    """Return one run as JSON: `{"runs": [...], "summary": {...}}`."""
     run = {
         **_floats(result.model),
         "standard_errors": _floats(result.standard_errors),

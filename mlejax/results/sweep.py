@@ -32,7 +32,7 @@ class RunResult(eqx.Module, Generic[M]):
     distance: float
 
     def record(self) -> dict[str, Any]:
-        """Axes, parameters and quantities by name, the status by its name: a row of the JSON output."""
+        """Return axes, parameters and quantities by name, the status by its name: a row of the JSON output."""
         quantities = {name: getattr(self, name) for name in QUANTITIES} | {"status": self.status.name}
         return {**self.axes, **{k: float(v) for k, v in parameter_dict(self.model).items()}, **quantities}
 
@@ -144,7 +144,7 @@ class SweepResult(Generic[M]):
         return tuple(len(values) for values in self.axes.values())
 
     def run(self, *index: int) -> RunResult[M]:
-        """One run by its position along every axis."""
+        """Return one run by its position along every axis."""
         return RunResult(
             axes={name: values[i].item() for (name, values), i in zip(self.axes.items(), index, strict=True)},
             model=jax.tree.map(lambda leaf: np.float64(leaf[index]), self.model),
@@ -241,7 +241,7 @@ class SweepResult(Generic[M]):
         return None
 
     def summary(self) -> dict[str, Any]:
-        """Which settings reach the maximum, how fast, for how many seeds; which stop short of it; which diverge.
+        """Return which settings reach the maximum, how fast, for how many seeds; which stop short; which diverge.
 
         Returns:
             `runs`, `statuses` (name -> count), `arrived` (runs within 0.01 standard errors), `settings`: a row for
@@ -276,7 +276,7 @@ class SweepResult(Generic[M]):
         }
 
     def to_xarray(self) -> Any:
-        """One `xarray.Dataset`: dimensions named by the axes, units and meanings as attributes (CF for the status)."""
+        """Return one `xarray.Dataset`: dimensions named by the axes, units and meanings as attributes (CF)."""
         import xarray
 
         kept = {variable.name: variable for variable in (*variables(self.template), COMPUTED_BY)}

@@ -17,7 +17,7 @@ from .train import TrainResult
 
 
 def table(rows: Sequence[Sequence[str]], *, header: Sequence[str]) -> str:
-    """Aligned columns: the first to the left, the others to the right."""
+    """Return aligned columns: the first to the left, the others to the right."""
     lines = [list(header), *map(list, rows)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
 
@@ -113,7 +113,7 @@ def _whether_arrived(result: TrainResult[Any]) -> list[str]:
 
 
 def _what_to_do(result: TrainResult[Any]) -> str:
-    """Advice to a run that stopped on its way."""
+    """Return advice for a run that stopped on its way."""
     more = {
         Status.PATIENCE: "raise `patience` or the learning rate",
         Status.TOLERANCE: "lower `tolerance` or raise the learning rate",
@@ -152,7 +152,7 @@ def _why_no_maximum(result: TrainResult[Any]) -> list[str]:
 
 
 def _still_equal(result: TrainResult[Any]) -> list[tuple[str, str]]:
-    """Pairs of parameters that moved, but were equal at the start and at the end."""
+    """Return pairs of parameters that moved, but were equal at the start and at the end."""
     start, model = parameter_dict(result.start), parameter_dict(result.model)
     return [
         (a, b)
@@ -162,7 +162,7 @@ def _still_equal(result: TrainResult[Any]) -> list[tuple[str, str]]:
 
 
 def sweep_report(result: SweepResult[Any], most: int = 24) -> str:
-    """Which settings reach the maximum, how fast, for how many seeds; at most so many of them."""
+    """Say which settings reach the maximum, how fast, for how many seeds; show at most so many."""
     summary = result.summary()
     names = [name for name in result.axes if name != "seed"]
     settings = summary["settings"]
@@ -184,7 +184,7 @@ def sweep_report(result: SweepResult[Any], most: int = 24) -> str:
         "" if shown is settings else f"({len(shown)} of {len(settings)} settings, evenly spread)",
         f"{summary['runs']} runs: " + ", ".join(f"{count} {name}" for name, count in summary["statuses"].items()),
         f"{summary['arrived']} arrived: within {ARRIVED} standard errors of the maximum. "
-        f"Most often, and soonest, with {where}: {best['arrived']} of {best['runs']} seeds, "
+        f"Best setting: {where}: {best['arrived']} of {best['runs']} seeds, "
         f"median {best['epochs']:.0f} epochs.",
     ]
     lines += [

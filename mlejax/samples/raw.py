@@ -47,7 +47,7 @@ class Observations(eqx.Module):
 
 
 def observe(model: Model, values: Any) -> Observations:
-    """Observations (n,) with what the formula of `model` needs of the data alone, computed once."""
+    """Return observations (n,) with what the formula of `model` needs of the data alone, computed once."""
     values = as_formula_takes(model, values)
     structure = divide.structure_of(model, values)
     division = divide.divide(structure)
@@ -91,8 +91,8 @@ def _mean_jvp(division: Division, primals: Any, tangents: Any) -> Any:
     return mean, change
 
 
-# For a Hessian. JAX 0.10.2 would differentiate a loop inside the rule above without the rules of the functions in it;
-# a function with a rule of its own, be it the usual one, it leaves whole.
+# For a Hessian: JAX 0.10.2 differentiates loops inside a custom rule without their own rules; wrapping them in a
+# function with its own `custom_jvp` avoids that.
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
 def _mean_and_slopes(division: Division, scalars: Any, held: Any, columns: Any) -> list[Any]:
     return _means(division, True, scalars, held, columns)
@@ -104,7 +104,7 @@ def _mean_and_slopes_jvp(division: Division, primals: Any, tangents: Any) -> Any
 
 
 def _jvp(function: Any, primals: Any, tangents: Any) -> Any:
-    """`jax.jvp`, but what does not move costs nothing."""
+    """Return what `jax.jvp` does, but what does not move costs nothing."""
     leaves, tree = jax.tree.flatten(primals)
     moving = {i: move for i, move in enumerate(jax.tree.leaves(tangents)) if not _is_zero(move)}
 

@@ -24,7 +24,7 @@ def as_sample(sample: Any) -> Sample:
 
 
 def summarize(model: Model, values: np.ndarray, factoring: bool = True) -> tuple[Sample, str]:
-    """Summarise observations (n,) for `model` where its log-density factors, checked against the data.
+    """Summarize observations (n,) for `model` where its log-density factors, checked against the data.
 
     Returns:
         The sample (a `Summary`, or `Observations` when the model does not factor or the factored form does not agree

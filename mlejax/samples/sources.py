@@ -218,7 +218,7 @@ def source_of(observations: Numbers | Source | None) -> Source:
 
 
 def draw_with_jax(target: Any, base: Any, seed: Any, n: int, held_out: int) -> tuple[Any, Any]:
-    """Draws from the key `fold_in(key(base), seed)`; being independent, they need no permutation to be split."""
+    """Draw from the key `fold_in(key(base), seed)`: independent draws need no permutation to be split."""
     values = target.sample(jax.random.fold_in(jax.random.key(base, impl="threefry2x32"), seed), (n,))
     return values[held_out:], values[:held_out]
 

@@ -9,7 +9,7 @@ from .. import checks
 
 
 def validation_count(n: int, validation_fraction: Any) -> int:
-    """How many of n observations are held out: ceil(fraction n), at least one and leaving at least one; 0 for 0."""
+    """Return how many of n observations are held out: ceil(fraction n), at least one and at most n - 1; 0 for 0."""
     if isinstance(validation_fraction, bool) or not isinstance(validation_fraction, int | float | np.number):
         raise TypeError(f"validation_fraction must be a number; got {checks.shown(validation_fraction)}")
     if not 0 <= validation_fraction < 1:

@@ -16,7 +16,7 @@ from ..formula.sufficient import Form, Question, SufficientForm, failure, questi
 from ..models.base import Model
 
 LARGE = 1 << 20
-"""Observations that are summarised at once; more are cut into shares of this size."""
+"""Observations that are summarized at once; more are cut into shares of this size."""
 
 
 class Summary(eqx.Module):
@@ -145,7 +145,7 @@ def summarize_with(form: Form, values: Any) -> tuple[Summary, Any]:
 
 
 def some_of(values: np.ndarray) -> np.ndarray:
-    """Up to `LARGE` observations, evenly spread, the extremes among them: enough to check a formula on."""
+    """Return up to `LARGE` observations, evenly spread, with the extremes: enough to check a formula on."""
     if len(values) <= LARGE:
         return values
     spread = values[:: -(-len(values) // LARGE)]
@@ -155,7 +155,7 @@ def some_of(values: np.ndarray) -> np.ndarray:
 def summarize_all(model: Model, form: Form, values: np.ndarray) -> tuple[Summary, bool]:
     """Return the summary of any number of observations (n,), and whether they take exactly the branches of `form`.
 
-    Many are cut into shares of `LARGE`, which all local devices summarise side by side, a round at a time, so that
+    Many are cut into shares of `LARGE`, which all local devices summarize side by side, a round at a time, so that
     neither a device nor its memory ever holds them all; the summaries are merged.
     """
     if len(values) <= LARGE:
@@ -179,7 +179,7 @@ def summarize_all(model: Model, form: Form, values: np.ndarray) -> tuple[Summary
 
 @functools.lru_cache(maxsize=16)
 def _sharded(form: Form, mesh: Any) -> Any:
-    """Return the compiled function that summarises one share of observations on each device."""
+    """Return the compiled function that summarizes one share of observations on each device."""
 
     def share(values: Any) -> Any:
         return jax.tree.map(lambda leaf: leaf[None], summarize_with(form, values)[0])

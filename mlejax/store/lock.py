@@ -63,7 +63,7 @@ class Lock:
         return handle
 
     def close(self, forget: bool = False) -> None:
-        """Let go of the directory.
+        """Release the lock.
 
         Args:
             forget: remove the lock file as well, if this hold has made it.

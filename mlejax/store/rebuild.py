@@ -149,7 +149,9 @@ def refuse_to_overwrite(path: Path, layout: Layout) -> None:
     """
     for name in (*layout.axes, *(variable.name for variable in layout.variables)):
         if os.path.lexists(path / name):
-            raise StoreError(f"{path} holds {name!r}, but no sweep: it is not ours to replace. Use another directory.")
+            raise StoreError(
+                f"{path} holds {name!r}, but no sweep, and will not be overwritten. Use another directory."
+            )
 
 
 def _refuse_strangers(path: Path, old: Layout | None) -> None:

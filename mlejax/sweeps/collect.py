@@ -196,7 +196,7 @@ class Collector:
         return self
 
     def __exit__(self, *_: Any) -> None:
-        """Whatever ends the sweep, the runs that have ended are on disk, and the directory is free."""
+        """Put the runs that have ended on disk, whatever ends the sweep, and free the directory."""
         if self.store is not None:
             try:
                 self.closing.set()

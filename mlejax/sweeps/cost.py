@@ -51,7 +51,7 @@ class Cost:
     executed_run_epochs: float
     drawing_seconds: float
     training_seconds: float  # measuring what runs found included
-    starting_seconds: float  # imports not counted: mostly compilation; what this calibration took besides the work
+    starting_seconds: float  # start-up: mostly compilation, imports excluded
     memory_bytes: float  # of the process at most
     disk_bytes: float
 
@@ -138,7 +138,7 @@ def estimate_cost(
 class _Calibration:
     """Some work done with little and with more of it, in seconds; and what came of the latter."""
 
-    starting: float  # what a first time takes longer
+    starting: float  # extra seconds of the first call
     less: tuple[int, float]
     count: int
     seconds: float

@@ -249,7 +249,7 @@ class Engine:
         return Lanes(Lane(run, state), jnp.where(over, -1, chunk.run_ids)), finished
 
     def _fill(self, chunk: Lanes, queue: Queue, taken: Any) -> tuple[Lanes, Any]:
-        """Free lanes take the next runs of the queue, in order."""
+        """Let free lanes take the next runs of the queue, in order."""
         free = chunk.run_ids < 0
         place = taken + jnp.cumsum(free) - 1
         filled = free & (place < queue.length)

@@ -38,7 +38,7 @@ class Shared(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """What became of some runs."""
+    """Results of some runs."""
 
     ids: np.ndarray  # (m,): run numbers
     outcome: Outcome[Any]  # leaves (m, ...)

@@ -50,6 +50,6 @@ def test_a_sweep_is_told_setting_by_setting(swept):
     assert "120 runs: 100 PATIENCE, 20 DIVERGED" in shown
     assert "40 arrived: within 0.01 standard errors of the maximum." in shown
     best = np.geomspace(0.01, 10, 30)[19]
-    assert f"with learning_rate = {best:.4g}: 4 of 4 seeds, median 981 epochs." in shown
+    assert f"Best setting: learning_rate = {best:.4g}: 4 of 4 seeds, median 981 epochs." in shown
     assert "cannot settle with learning_rate above 4 (2 / curvature at the maximum)" in shown
     assert "60 ended more than one standard error short of it, without diverging" in shown
