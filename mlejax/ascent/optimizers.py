@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
+from jaxtyping import PyTree
 
 from ..likelihood import expected_information
 from ..models.abilities import HasTypicalObservations
@@ -82,7 +83,7 @@ def checked_optimizer(optimizer: Optimizer | None, model: Model) -> Optimizer | 
     return optimizer
 
 
-def check_memory(optimizer: Optimizer | None, memory: Any, model: Model) -> None:
+def check_memory(optimizer: Optimizer | None, memory: PyTree, model: Model) -> None:
     """Check that `memory`, the optimizer part of a state, is of the kind that `optimizer` makes for `model`.
 
     Raises:

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import jax
 import jax.numpy as jnp
 import optax
+from jax.typing import ArrayLike
+from jaxtyping import Array, PyTree
 
 from ..models.base import M
 
@@ -18,7 +20,7 @@ LOOK_AHEAD = 64
 """Epochs of an optimizer that are tried out in one to see which way it steps: a schedule may begin with zeros."""
 
 
-def sense_of(optimizer: Optimizer, sense: Any, memory: Any, gradient: M, model: M) -> Any:
+def sense_of(optimizer: Optimizer, sense: ArrayLike, memory: PyTree, gradient: M, model: M) -> Array:
     """Return +1 where an optimizer steps along the gradient it is given and -1 where, written to minimize, against it.
 
     The sign of <update(gradient) - update(-gradient), gradient>: what an optimizer does whatever the gradient, such as

@@ -8,7 +8,7 @@ batches it.
 
 import functools
 import weakref
-from typing import Any, Generic
+from typing import Any, Generic, TypeVar
 
 import equinox as eqx
 import jax
@@ -28,6 +28,8 @@ from ..samples.summary import Summary
 from ..status import Status
 from .optimizers import check_memory
 from .sense import Optimizer, sense_of
+
+T = TypeVar("T")
 
 RESOLUTION = 8
 """Rounding errors, in units of the last place, that a log-likelihood evaluated in floating point may carry."""
@@ -268,7 +270,8 @@ def _decide(state: TrainState, measured: Any, improved: Any, waited: Any, patien
     return jnp.where(improved, Status.RUNNING, status)
 
 
-def select(condition: Any, new: Any, old: Any) -> Any:
+def select(condition: ArrayLike, new: T, old: T) -> T:
+    """Return one of two pytrees, leaf by leaf: `new` where the condition holds, `old` elsewhere."""
     return jax.tree.map(lambda n, o: jnp.where(condition, n, o), new, old)
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax import lax
+from jax import Array, lax
+from jax.typing import ArrayLike
 
 # Coefficients of fdlibm's e_log.c: log((1+s)/(1-s)) = 2s + s^3 P(s^2) on |s| <= 3 - 2 sqrt(2), within 2^-58.45.
 _LG = (
@@ -43,25 +44,25 @@ _LARGEST, _SMALLEST = 709.782712893384, -708.3964185322641  # exp is finite up t
 
 
 @jax.custom_jvp
-def log(x: Any) -> Any:
+def log(x: ArrayLike) -> Array:
     """Return the natural logarithm, elementwise, within one unit in the last place; -inf at 0, NaN below."""
     return _on_cpu(_log, jnp.log, x)
 
 
 @jax.custom_jvp
-def log_in_domain(x: Any) -> Any:
+def log_in_domain(x: ArrayLike) -> Array:
     """Return `log` for a parameter that lives above zero: NaN wherever it does not, 0, infinity, subnormal included."""
     return _on_cpu(_log_in_domain, jnp.log, x)
 
 
 @jax.custom_jvp
-def log1p(x: Any) -> Any:
+def log1p(x: ArrayLike) -> Array:
     """Return log(1 + x), elementwise, within one unit in the last place; -inf at -1, NaN below."""
     return _on_cpu(_log1p, jnp.log1p, x)
 
 
 @jax.custom_jvp
-def exp(x: Any) -> Any:
+def exp(x: ArrayLike) -> Array:
     """Return the exponential, elementwise, within one unit in the last place; 0 where it is subnormal."""
     return _on_cpu(_exp, jnp.exp, x)
 
@@ -141,7 +142,7 @@ def _exp(x: Any) -> Any:
 
 
 @jax.custom_jvp
-def logaddexp(a: Any, b: Any) -> Any:
+def logaddexp(a: Any, b: Any) -> Array:
     """Return log(exp(a) + exp(b)), elementwise."""
     difference = a - b
     y = jnp.maximum(a, b) + log1p(exp(-jnp.abs(difference)))
