@@ -6,7 +6,7 @@ import numpy as np
 
 import mlejax
 from mlejax.models.parameters import with_dtype
-from mlejax.samples.agreement import AGREEMENT, check_points, disagreement
+from mlejax.samples.agreement import AGREEMENT, LOOKED_AT, check_points, disagreement
 
 START = with_dtype(mlejax.Normal(6.0, 7.0), np.float64)
 
@@ -26,3 +26,39 @@ def test_statistics_of_the_data_agree_and_others_do_not(x64, small_normal):
     assert disagreement(START, summary, data) < AGREEMENT
     moved = eqx.tree_at(lambda s: s.centres, summary, summary.centres * (1 + 1e-9))
     assert disagreement(START, moved, data) > AGREEMENT
+
+
+def test_many_observations_are_all_looked_at_and_at_other_points_some(x64):
+    x = np.random.RandomState(0).normal(7.2, 2.8, 4 * LOOKED_AT + 3)
+    summary, _ = mlejax.summarize(START, x)
+    assert disagreement(START, summary, mlejax.Observations(jax.numpy.asarray(x))) < AGREEMENT
+    x[5] += 1e-3  # one that is not among those looked at elsewhere
+    assert disagreement(START, summary, mlejax.Observations(jax.numpy.asarray(x))) > AGREEMENT
+
+
+class Bent(mlejax.Model):
+    """A formula that is another one above a location of 6.5, which its own start does not show."""
+
+    location: float
+    scale: float = mlejax.parameter(mlejax.positive)
+
+    def log_prob(self, x):
+        return declared(self.location, x) - jax.numpy.log(self.scale) - x**2 / self.scale
+
+
+@jax.custom_jvp
+def declared(location, x):
+    return -((x - location) ** 2)
+
+
+@declared.defjvp
+def _(primals, tangents):
+    (location, x), (moved, drawn) = primals, tangents
+    slope = 2 * (x - location)
+    return declared(location, x), jax.numpy.where(location > 6.5, 0.0, slope) * moved - slope * drawn
+
+
+def test_a_gradient_that_is_another_one_away_from_the_start_is_seen(x64):
+    x = np.random.RandomState(1).normal(7.2, 2.8, 4 * LOOKED_AT)
+    sample, reason = mlejax.summarize(Bent(6.0, 1.0), x)
+    assert isinstance(sample, mlejax.Observations), reason
