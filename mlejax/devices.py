@@ -11,6 +11,8 @@ import jax
 import jaxlib
 import numpy as np
 
+from . import __version__
+
 FAST_LOOPS = "xla_cpu_use_multi_output_fusion,xla_cpu_small_while_loop_byte_threshold=100000000"
 """Options of XLA's CPU compiler that JAX's own settings do not reach: one kernel for a whole training step instead of
 one for every array that it carries, and loops without a dispatch per iteration."""
@@ -70,6 +72,7 @@ def computed_by(devices: Sequence[Device] | None = None) -> dict[str, Any]:
     device = (jax.local_devices() if devices is None else devices)[0]
     flags = [flag.removeprefix("--") for flag in os.environ.get("XLA_FLAGS", "").split()]
     return {
+        "mlejax": __version__,
         "jax": jax.__version__,
         "jaxlib": jaxlib.__version__,
         "platform": device.platform,

@@ -58,6 +58,8 @@ def imports(source, package, known):
             rest = (node.module or "").split(".") if node.module else []
             base = [*base, *(rest[1:] if not node.level else rest)]
             for alias in node.names:
+                if alias.name == "__version__":  # in the module that loads nothing
+                    continue
                 whole = ".".join([*base, alias.name])
                 found.append((whole if whole in known else ".".join(base) or "__init__", inside))
         for child in ast.iter_child_nodes(node):

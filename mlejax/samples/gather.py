@@ -123,9 +123,11 @@ def gather(request: Request, positions: np.ndarray, mesh: Mesh, progress: Callab
     Raises:
         ValueError: the statistics of samples are to be drawn, but the model has none.
     """
+    none = np.zeros(0, np.int64)
+    if not len(positions):
+        return Samples(request, (), none, none, "none: every run has ended")
     if not request.summarize:
         progress(len(positions))
-        none = np.zeros(0, np.int64)
         return Samples(request, (), positions, none, "raw observations, as asked")
     source = request.source
     if isinstance(source, Draws) and source.by == "statistics":

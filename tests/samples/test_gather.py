@@ -79,6 +79,14 @@ def test_only_what_is_asked_for_is_drawn():
     assert bits(found.of(50)) == bits(represent(request, 50))  # what was not drawn is drawn when it is wanted
 
 
+@pytest.mark.parametrize("by", ["jax", "numpy", "statistics"])
+@pytest.mark.parametrize("summarize", [True, False])
+def test_nothing_is_drawn_where_no_run_waits(by, summarize):
+    request = Request(mlejax.Normal(0.0, 1.0), Draws(mlejax.Normal(1.0, 2.0), 50, by=by), np.arange(3), 0.2, summarize)
+    found = gather(request, np.zeros(0, np.int64), devices.mesh(jax.local_devices()[:2]), lambda _: None)
+    assert (len(found.stacks), len(found.alone), len(found.outside)) == (0, 0, 0)
+
+
 def test_raw_observations_are_cut_when_they_are_wanted():
     values = np.random.RandomState(0).weibull(2.0, 300)
     start = mlejax.Weibull(np.float64(1.0), np.float64(1.0))

@@ -178,6 +178,7 @@ def test_arguments_that_do_not_apply_to_draws_are_refused(given, message):
 def test_what_computes_is_plain_and_names_the_instructions():
     found = spec().computed_by()
     assert json.loads(json.dumps(found)) == found
+    assert found["mlejax"] == mlejax.__version__
     assert found["platform"] == "cpu"
     assert found["instructions"]
     assert found["random"] == "threefry2x32, partitionable"
