@@ -1,4 +1,4 @@
-"""The algebra behind `sufficient`: sums of products of a function of the parameters and a function of the data.
+"""The algebra behind `separate`: sums of products of a function of the parameters and a function of the data.
 
 Two kinds of value pass through a traced formula. A `Node` depends on constants, on the parameters or on the data,
 never on parameters and data at once. `Terms` is a mixed value: a sum of monomials in the data, each with a coefficient
@@ -12,43 +12,13 @@ import operator
 from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
-import numpy as np
 
 from .arithmetic import log, log_in_domain, reciprocal
+from .jaxpr import DATA, PARAMETERS, Graph, Node, NotApplicable
 
-CONSTANT, PARAMETERS, DATA = 0, 1, 2
 LARGEST_POWER = 8
 LARGEST_SUM = 64
-
-
-class NotSeparable(Exception):
-    """The formula is not a finite sum of products of a function of the parameters and a function of the data."""
-
-
-class Node:
-    """One intermediate of the formula: an operation on other nodes, or a leaf (`function` is None)."""
-
-    __slots__ = ("function", "inputs", "kind", "name", "sign", "value")
-    kind: int  # CONSTANT, PARAMETERS or DATA
-    name: str
-    function: Callable[..., Any] | None
-    inputs: tuple["Node", ...]
-    sign: int  # +1 or -1 where it is proven for every parameter in its domain, otherwise 0
-    value: Any  # of a constant
-
-    def __init__(
-        self,
-        kind: int,
-        name: str,
-        function: Callable[..., Any] | None,
-        inputs: tuple["Node", ...],
-        sign: int,
-        value: object,
-    ):
-        self.kind, self.name, self.function, self.inputs = kind, name, function, inputs
-        self.sign, self.value = sign, value
 
 
 class Monomial(NamedTuple):
@@ -63,32 +33,21 @@ Terms = dict[Monomial, Node]
 Value = Node | Terms
 
 
-class Graph:
-    """All nodes of one formula. Equal operations on equal inputs are one node, so equal statistics are found equal."""
+class Algebra(Graph):
+    """The nodes of a formula that is taken apart: each of the parameters or of the data, none of both."""
 
     def __init__(self) -> None:
-        self.nodes: dict[Any, Node] = {}
+        super().__init__()
         self.centred: dict[Node, int] = {}  # the data functions u_j, and which centre c_j belongs to each
         self.centres: list[Node] = []
 
-    def leaf(self, kind: int, name: str, sign: int = 0) -> Node:
-        return self.nodes.setdefault((kind, name), Node(kind, name, None, (), sign, None))
-
-    def constant(self, value: Any) -> Node:
-        scalar = np.ndim(value) == 0
-        if scalar and not isinstance(value, jax.core.Tracer | float | int):  # type: ignore[attr-defined]
-            value = np.asarray(value)[()]  # a constant of JAX remembers the mesh under which it was traced
-        key = (CONSTANT, str(np.asarray(value).dtype), repr(value)) if scalar else (CONSTANT, id(value))
-        sign = int(value > 0) - int(value < 0) if scalar else 0
-        return self.nodes.setdefault(key, Node(CONSTANT, "constant", None, (), sign, value))
-
-    def apply(self, name: str, function: Callable[..., Any], *inputs: Node, tag: Hashable = None) -> Node:
-        """Return the node `function(*inputs)`; `name` and `tag` tell one operation from another."""
-        kind = max((node.kind for node in inputs), default=CONSTANT)
-        if {PARAMETERS, DATA} <= {node.kind for node in inputs}:
-            raise NotSeparable(f"`{name}` mixes data and parameters")
-        key = (name, tag, *map(id, inputs))
-        return self.nodes.setdefault(key, Node(kind, name, function, inputs, sign_of(name, inputs, tag), None))
+    def apply(
+        self, name: str, function: Callable[..., Any], *inputs: Node, tag: Hashable = None, **traced: Any
+    ) -> Node:
+        """Return the node `function(*inputs)`, of inputs that do not mix data and parameters."""
+        if not self.pure(*inputs):
+            raise NotApplicable(f"`{name}` mixes data and parameters")
+        return super().apply(name, function, *inputs, tag=tag, **traced)
 
     # Values -----------------------------------------------------------------------------------------------------
 
@@ -121,7 +80,7 @@ class Graph:
             coefficient = self.apply("add", operator.add, terms[monomial], coefficient)
         terms[monomial] = coefficient
         if len(terms) > LARGEST_SUM:
-            raise NotSeparable(f"the formula multiplies out to more than {LARGEST_SUM} terms")
+            raise NotApplicable(f"the formula multiplies out to more than {LARGEST_SUM} terms")
 
     def pure(self, *values: Value) -> bool:
         """Return whether an operation on these values stays whole: no mixed value, and not both data and parameters."""
@@ -145,7 +104,7 @@ class Graph:
 
     def multiply_nodes(self, a: Node, b: Node) -> Node:
         for one, other in ((a, b), (b, a)):
-            if one.value is not None and np.ndim(one.value) == 0 and one.value == 1:
+            if one.number == 1:
                 return other
         return self.apply("mul", operator.mul, a, b)
 
@@ -182,14 +141,14 @@ class Graph:
         if exponent == 0:
             return self.constant(1.0)
         if exponent > LARGEST_POWER:
-            raise NotSeparable(f"power {exponent} of a value that mixes data and parameters")
+            raise NotApplicable(f"power {exponent} of a value that mixes data and parameters")
         return functools.reduce(self.multiply, [a] * exponent)
 
     def log(self, a: Value) -> Value:
         """Return the logarithm of one product of a positive coefficient and a function of the data."""
         coefficient, factor = self.single(a, "log of a sum that mixes data and parameters")
         if coefficient.sign <= 0:
-            raise NotSeparable("log of a product whose factor in the parameters is not known to be positive")
+            raise NotApplicable("log of a product whose factor in the parameters is not known to be positive")
         return self.add(self.log_node(coefficient), self.log_node(factor))
 
     def log_node(self, a: Node) -> Node:
@@ -205,14 +164,14 @@ class Graph:
         """Take a constant out of a product of parameters, so that equal reciprocals and logarithms are found equal."""
         if a.name == "mul" and a.kind == PARAMETERS:
             for constant, rest in (a.inputs, a.inputs[::-1]):
-                if constant.kind == CONSTANT and constant.value is not None and np.ndim(constant.value) == 0:
-                    return float(constant.value), rest
+                if constant.number is not None:
+                    return constant.number, rest
         return 1.0, a
 
     def square_root(self, a: Value) -> Value:
         coefficient, factor = self.single(a, "square root of a sum that mixes data and parameters")
         if coefficient.sign <= 0:
-            raise NotSeparable("square root of a product whose factor in the parameters may be negative")
+            raise NotApplicable("square root of a product whose factor in the parameters may be negative")
         return self.product(self.apply("sqrt", jnp.sqrt, coefficient), self.apply("sqrt", jnp.sqrt, factor))
 
     def absolute(self, a: Value) -> Value:
@@ -221,13 +180,13 @@ class Graph:
 
     def compare(self, name: str, function: Callable[..., Any], a: Value, b: Value) -> Node:
         """Compare one product with zero; the known sign of its coefficient makes that a comparison of the data."""
-        if isinstance(a, dict) and isinstance(b, Node) and b.kind == CONSTANT and b.sign == 0 and b.value == 0:
+        if isinstance(a, dict) and isinstance(b, Node) and b.number == 0:
             coefficient, factor = self.single(a, f"`{name}` compares data with parameters")
             if coefficient.sign > 0:
                 return self.apply(name, function, factor, b)
             if coefficient.sign < 0:
                 return self.apply(name, function, self.apply("neg", operator.neg, factor), b)
-        raise NotSeparable(f"`{name}` compares data with parameters")
+        raise NotApplicable(f"`{name}` compares data with parameters")
 
     def select(self, condition: Node, otherwise: Value, then: Value) -> Value:
         """Choose between mixed values by a condition on the parameters alone: one choice per coefficient."""
@@ -258,24 +217,4 @@ class Graph:
             ((monomial, coefficient),) = a.items()
             if not monomial.powers and monomial.factor is not None:
                 return coefficient, monomial.factor
-        raise NotSeparable(reason)
-
-
-def sign_of(name: str, inputs: tuple[Node, ...], tag: Any) -> int:
-    """Return the sign of an operation, where the signs of its inputs prove it."""
-    signs = [node.sign for node in inputs]
-    if name in ("mul", "div"):
-        return signs[0] * signs[1]
-    if name == "add":
-        return signs[0] if signs[0] == signs[1] else 0
-    if name == "neg":
-        return -signs[0]
-    if name == "exp":
-        return 1
-    if name in ("sqrt", "abs", "square", "log1p"):
-        return abs(signs[0]) if name != "log1p" else max(signs[0], 0)
-    if name in ("reciprocal", "copy", "convert_element_type"):
-        return signs[0]
-    if name == "integer_pow":
-        return abs(signs[0]) if int(dict(tag)["y"]) % 2 == 0 else signs[0]
-    return 0
+        raise NotApplicable(reason)

@@ -1,33 +1,84 @@
-"""Carries a sum of products of parameters and data through a traced formula, equation by equation."""
+"""Reads a formula as JAX traces it: its operations as nodes, in order. All that is known of JAX's insides is here.
 
+`trace` makes the nodes. What they are read for is the business of others: `separate` looks for a sum of products of
+parameters and data, `divide` for what has to be computed how often. A pass that does not apply raises `NotApplicable`.
+"""
+
+import dataclasses
 import functools
-import math
-from collections.abc import Sequence
+import operator
+import re
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
-from jax.core import Tracer, eval_jaxpr
+from jax.core import Tracer
 
 from ..models.base import Model
-from .algebra import CONSTANT, DATA, Graph, Node, NotSeparable, Value
+from ..models.constraints import Domain
+from ..models.parameters import Parameters
 
-CALLS = {"jit", "pjit", "closed_call", "core_call", "checkpoint", "remat2", "custom_jvp_call", "custom_vjp_call"}
-Branches = tuple[bool | None, ...]
-"""How a sample decides the conditions on the data that a formula meets, in that order: True where all observations
-meet one, False where none does, None where some do and some do not."""
+CONSTANT, PARAMETERS, DATA = 0, 1, 2
+MIXED = PARAMETERS | DATA
+CALLS = {"jit", "pjit", "closed_call", "core_call", "checkpoint", "remat2"}
+DECLARED = {"custom_jvp_call", "custom_vjp_call"}
+"""Functions with a derivative of their own: nodes, while what other functions do stands among the nodes itself."""
 
 
-def evaluate(node: Node, memo: dict[Node, Any], known: dict[str, Any]) -> Any:
-    """Return the value of a node: constants as they are, leaves by name from `known`."""
-    if node not in memo:
-        if node.function is not None:
-            memo[node] = node.function(*(evaluate(child, memo, known) for child in node.inputs))
-        else:
-            memo[node] = node.value if node.kind == CONSTANT else known[node.name]
-    return memo[node]
+class NotApplicable(Exception):
+    """A formula has not the form that is looked for; the text is the reason."""
+
+
+# What is traced -----------------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class Structure:
+    """The part of a model and of its observations that decides what is traced. Hashable."""
+
+    tree: Any  # a `PyTreeDef`: the class and its static fields
+    parameters: tuple[jax.ShapeDtypeStruct, ...]
+    domains: tuple[Domain, ...]
+    observation: jax.ShapeDtypeStruct  # of ONE observation
+    x64: bool  # whether JAX has float64
+
+    def log_prob(self, leaves: Sequence[Any], x: Any) -> Any:
+        """Return the log-density of ONE observation, from the leaves of a model."""
+        return jax.tree.unflatten(self.tree, leaves).log_prob(x)
+
+    def in_type(self, dtype: np.dtype) -> "Structure":
+        """Return the same with parameters, and observations that are floating-point numbers, of another type."""
+        wide, own = dtype == np.float64, self.observation
+        with jax.enable_x64(wide):
+            taken = dtype if own.dtype.kind == "f" else jax.dtypes.canonicalize_dtype(own.dtype)
+        observation = jax.ShapeDtypeStruct(own.shape, taken)
+        parameters = tuple(jax.ShapeDtypeStruct(of.shape, dtype) for of in self.parameters)
+        return dataclasses.replace(self, parameters=parameters, observation=observation, x64=wide)
+
+
+def structure_of(model: Model, observation: Any, dtype: np.dtype | None = None) -> Structure:
+    """Return what decides the trace of a model's formula, for observations like ONE that is given, or its type.
+
+    With a `dtype` all parameters are of that type, whatever their own is.
+    """
+    leaves, tree = jax.tree.flatten(model)
+    if not all(map(eqx.is_array_like, leaves)):
+        raise NotApplicable("a parameter is not a number")
+    own = (*map(jax.typeof, leaves), observation)
+    *parameters, one = (jax.ShapeDtypeStruct(a.shape, a.dtype, weak_type=getattr(a, "weak_type", False)) for a in own)
+    x64 = bool(jax.config.jax_enable_x64) if dtype is None else dtype == np.float64  # type: ignore[attr-defined]
+    if dtype is not None:
+        parameters = [jax.ShapeDtypeStruct(of.shape, dtype) for of in parameters]
+    return Structure(tree, tuple(parameters), Parameters.of(model).domains, one, x64)
+
+
+def varies_over_a_mesh(*values: Any) -> bool:
+    """Return whether a value differs between the devices of a `shard_map`, which refuses to repeat its operations."""
+    types = (getattr(jax.typeof(value), "manual_axis_type", None) for value in values)
+    return any(getattr(of, "varying", ()) for of in types)
 
 
 EXACT = 2**53
@@ -45,225 +96,229 @@ def as_formula_takes(model: Model, values: Any) -> Any:
     known = None if isinstance(values, Tracer) else np.asarray(values)
     if known is not None and not -EXACT < int(known.min()) <= int(known.max()) < EXACT:
         return values
-    leaves, tree = jax.tree.flatten(model)
-    types = tuple((np.shape(leaf), jnp.result_type(leaf)) for leaf in leaves)
     floating = np.dtype(jax.dtypes.canonicalize_dtype(np.float64))
-    return values.astype(floating) if _takes(tree, types, floating) else values
+    return values.astype(floating) if _takes(structure_of(model, jax.ShapeDtypeStruct((), floating))) else values
 
 
 @functools.lru_cache(maxsize=256)
-def _takes(tree: Any, types: tuple[tuple[tuple[int, ...], np.dtype], ...], dtype: np.dtype) -> bool:
+def _takes(structure: Structure) -> bool:
     """Return whether a formula can be evaluated at an observation of this type."""
-    leaves = [jax.ShapeDtypeStruct(shape, of) for shape, of in types]
     try:
-        jax.eval_shape(lambda leaves, x: tree.unflatten(leaves).log_prob(x), leaves, jax.ShapeDtypeStruct((), dtype))
+        jax.eval_shape(structure.log_prob, structure.parameters, structure.observation)
     except TypeError:
         return False
     return True
 
 
-class Undecided(Exception):
-    """A branch of the formula depends on the data alone; `condition` is that condition."""
-
-    def __init__(self, condition: Node):
-        super().__init__("a branch depends on the data")
-        self.condition = condition
+# Nodes --------------------------------------------------------------------------------------------------------------
 
 
-class SeparableTracer:
-    """A tracer that carries separable values through a jaxpr, equation by equation."""
+@dataclasses.dataclass(frozen=True, eq=False)
+class Node:
+    """One intermediate of a formula: an operation on other nodes, or a leaf (`function` is None)."""
 
-    graph: Graph
-    indicators: bool  # whether a condition on the data becomes an indicator
-    undecided: list[bool | None]  # the answers that are still to be used
+    kind: int  # CONSTANT, PARAMETERS, DATA, or MIXED
+    name: str
+    function: Callable[..., Any] | None = None
+    inputs: tuple["Node", ...] = ()
+    sign: int = 0  # +1 or -1 where it is proven for every parameter in its domain, otherwise 0
+    value: Any = None  # of a constant
+    aval: Any = None  # shape and type, where JAX traced it; of the first of several results
+    tag: Any = None  # what tells it from operations of the same name on the same inputs
+    equation: Any = None  # JAX's own record of the operation
+    inside: str = ""  # the function that the operation stands in
 
-    def __init__(self, graph: Graph, branches: Branches, indicators: bool):
-        self.graph, self.indicators, self.undecided = graph, indicators, list(branches)
-        self.decided: dict[Node, bool | None] = {}
-        self.conditions: list[tuple[Node, bool | None]] = []  # what a sample must meet, and how
+    @property
+    def literal(self) -> bool:
+        """Whether this is a constant that is written down, not computed."""
+        return self.kind == CONSTANT and self.function is None
 
-    def run(self, jaxpr: Any, constants: Sequence[Value], inputs: Sequence[Value]) -> list[Value]:
-        known: dict[Any, Value] = dict(zip(jaxpr.constvars, constants, strict=True))
-        known.update(zip(jaxpr.invars, inputs, strict=True))
-
-        def read(atom: Any) -> Value:
-            return self.graph.constant(atom.val) if hasattr(atom, "val") else known[atom]
-
-        for equation in jaxpr.eqns:
-            results = self.equation(equation, [read(atom) for atom in equation.invars])
-            known.update(zip(equation.outvars, results, strict=True))
-        return [read(atom) for atom in jaxpr.outvars]
-
-    def equation(self, equation: Any, inputs: list[Value]) -> list[Value]:
-        name, parameters = equation.primitive.name, equation.params
-        pure, call = self.graph.pure(*inputs), name in CALLS
-        if pure and (not call or name.startswith("custom_")):
-            return self.whole(equation, inputs)  # type: ignore[arg-type]
-        if not call:
-            shapes = [atom.aval.shape for atom in (*equation.invars, *equation.outvars)]
-            if any(math.prod(shape) != 1 for shape in shapes):
-                raise NotSeparable(f"`{name}` of an array that mixes data and parameters")
-            inputs = [self.scalar(value, shape) for value, shape in zip(inputs, shapes, strict=False)]
-        if name == "select_n":
-            return [self.choose(*inputs)]
-        if call:
-            inner = next(parameters[key] for key in ("jaxpr", "call_jaxpr", "fun_jaxpr") if key in parameters)
-            if name.startswith("custom_") and not _follows_its_formula(equation, inner, list(map(_sign, inputs))):
-                function = _function_name(inner) or name
-                raise NotSeparable(f"the derivative that `{function}` declares is not that of its formula")
-            if (log := {"xlogy": "log", "xlog1py": "log1p"}.get(_function_name(inner))) and name == "custom_jvp_call":
-                # x log(y) without its guard for 0 log 0: the guard's branch would lose the derivative at x = 0.
-                return [self.graph.multiply(inputs[0], self.mixed_function(log, [inputs[1]]))]
-            constants = [self.graph.constant(c) for c in getattr(inner, "consts", ())]
-            try:
-                return self.run(getattr(inner, "jaxpr", inner), constants, inputs)
-            except NotSeparable as reason:
-                function = _function_name(inner)
-                if "inside" in str(reason) or not function.isidentifier() or function.startswith("_"):
-                    raise
-                raise NotSeparable(f"{reason}, inside `{function}`") from reason
-        return [self.mixed(name, parameters, inputs)]
-
-    def scalar(self, value: Value, shape: tuple[int, ...]) -> Value:
-        """Return an array of one element as the number that it is; sums of products are numbers already."""
-        if shape and isinstance(value, Node):
-            return self.graph.apply("scalar", _scalar, value)
-        return value
-
-    def choose(self, which: Value, *cases: Value) -> Value:
-        """Return the choice between two cases by a condition, or among any number by their index."""
-        if not isinstance(which, Node):
-            raise NotSeparable("`select_n` by a value that mixes data and parameters")
-        if len(cases) == 2:
-            return self.choose_one(which, *cases)
-        *others, value = cases
-        for index in reversed(range(len(others))):
-            this = self.graph.apply("eq", jnp.equal, which, self.graph.constant(np.int32(index)))
-            value = self.choose_one(this, value, others[index])
-        return value
-
-    def choose_one(self, condition: Node, otherwise: Value, then: Value) -> Value:
-        if self.graph.pure(condition, otherwise, then):
-            return self.graph.apply("where", jnp.where, condition, then, otherwise)  # type: ignore[arg-type]
-        if condition.kind == DATA:
-            return self.decide(condition, [otherwise, then])
-        return self.graph.select(condition, otherwise, then)
-
-    def whole(self, equation: Any, inputs: list[Node]) -> list[Value]:
-        """Keep an operation on parameters alone, or on data alone, as it is."""
-        primitive, parameters = equation.primitive, equation.params
-        tag = tuple(sorted((key, str(value)) for key, value in parameters.items()))
-        if primitive.name == "log":
-            return [self.graph.log_node(inputs[0])]
-        if primitive.name == "div" and jnp.issubdtype(equation.outvars[0].aval.dtype, jnp.floating):
-            return [self.graph.multiply(inputs[0], self.graph.reciprocal(inputs[1]))]
-        if primitive.name == "mul":
-            return [self.graph.multiply(inputs[0], inputs[1])]
-
-        def apply(*values: Any) -> Any:
-            typed = (jnp.asarray(v, atom.aval.dtype) for v, atom in zip(values, equation.invars, strict=True))
-            return primitive.bind(*typed, **primitive.get_bind_params(parameters))
-
-        if not primitive.multiple_results:
-            return [self.graph.apply(primitive.name, apply, *inputs, tag=tag)]
-        results = self.graph.apply(primitive.name, apply, *inputs, tag=(tag, id(equation)))
-        return [
-            self.graph.apply("result", functools.partial(_item, i), results, tag=i)
-            for i in range(len(equation.outvars))
-        ]
-
-    def mixed(self, name: str, parameters: dict[str, Any], inputs: list[Value]) -> Value:
-        """Trace an operation on data and parameters together, of those that keep a sum of products one."""
-        graph = self.graph
-        if name in ("add", "add_any"):
-            return graph.add(*inputs)
-        if name == "sub":
-            return graph.add(inputs[0], graph.negate(graph.terms(inputs[1])))
-        if name == "neg":
-            return graph.negate(inputs[0])
-        if name == "mul":
-            return graph.multiply(*inputs)
-        if name == "div":
-            return graph.multiply(inputs[0], graph.reciprocal(inputs[1]))
-        if name in ("integer_pow", "square"):
-            return graph.power(inputs[0], parameters.get("y", 2))
-        if name == "pow" and (exponent := _small_integer(inputs[1])) is not None:
-            return graph.power(inputs[0], exponent)
-        if name in ("copy", "reshape", "squeeze", "broadcast_in_dim", "expand_dims", "transpose", "reduce_sum"):
-            return inputs[0]  # one number, whatever its shape
-        if name == "convert_element_type" and jnp.issubdtype(parameters["new_dtype"], jnp.floating):
-            return inputs[0]
-        if name == "ne" and inputs[0] is inputs[1]:
-            return graph.constant(np.bool_(False))  # `x != x` asks for NaN, which ends a run by itself
-        return self.mixed_function(name, inputs)
-
-    def mixed_function(self, name: str, inputs: list[Value]) -> Value:
-        graph, value = self.graph, inputs[0]
-        if name in ("gt", "ge", "lt", "le", "eq", "ne"):
-            return graph.compare(name, getattr(lax, name), *inputs)
-        if isinstance(value, Node) and name in ("log", "log1p"):
-            return graph.log_node(value) if name == "log" else graph.apply(name, jnp.log1p, value)
-        if name in ("log", "sqrt", "abs"):
-            return {"log": graph.log, "sqrt": graph.square_root, "abs": graph.absolute}[name](value)
-        if name == "log1p":
-            return self.mixed_function("log", [graph.add(value, graph.constant(1.0))])
-        raise NotSeparable(f"`{name}` of a value that mixes data and parameters")
-
-    def decide(self, condition: Node, cases: list[Value]) -> Value:
-        """Take the branch that the data take, or write each case times its indicator."""
-        # A case without a finite value ends every run: only the other one can be of use (a guard of the support).
-        impossible = [_never_finite(case) for case in cases]
-        if any(impossible) and self.decided.get(condition) is None:
-            self.conditions.append((condition, impossible[0]))
-            return cases[int(impossible[0])]
-        if condition not in self.decided:
-            self.decided[condition] = self.decision(condition)
-        taken = self.decided[condition]
-        return self.graph.indicate(condition, *cases) if taken is None else cases[int(taken)]
-
-    def decision(self, condition: Node) -> bool | None:
-        if self.indicators:
-            return None
-        if not self.undecided:
-            raise Undecided(condition)
-        taken = self.undecided.pop(0)
-        self.conditions.append((condition, taken))
-        return taken
+    @property
+    def number(self) -> float | None:
+        """The value of a constant that is a single real number and written down."""
+        return float(self.value) if self.literal and np.ndim(self.value) == 0 and np.isrealobj(self.value) else None
 
 
-def _never_finite(value: Value) -> bool:
-    """Return whether a value is a constant that is NaN or infinite."""
-    if not isinstance(value, Node) or value.kind != CONSTANT:
-        return False
-    with jax.ensure_compile_time_eval():  # whatever is being traced around this
-        return not np.all(np.isfinite(np.asarray(evaluate(value, {}, {}), np.float64)))
+class Graph:
+    """Nodes in order. Equal operations on equal inputs are one node."""
+
+    def __init__(self) -> None:
+        self.nodes: dict[Any, Node] = {}
+
+    def leaf(self, kind: int, name: str, sign: int = 0, aval: Any = None) -> Node:
+        """Return the leaf of this name."""
+        return self.nodes.setdefault((kind, name), Node(kind, name, sign=sign, aval=aval))
+
+    def constant(self, value: Any, aval: Any = None) -> Node:
+        """Return the node of a constant."""
+        scalar = np.ndim(value) == 0
+        if scalar and not isinstance(value, Tracer | float | int):
+            value = np.asarray(value)[()]  # a constant of JAX remembers the mesh under which it was traced
+        key = (str(np.asarray(value).dtype), repr(value)) if scalar else (id(value),)
+        sign = int(value > 0) - int(value < 0) if scalar else 0
+        node = Node(CONSTANT, "constant", sign=sign, value=value, aval=aval)
+        return self.nodes.setdefault((CONSTANT, aval and str(aval), *key), node)
+
+    def apply(
+        self, name: str, function: Callable[..., Any], *inputs: Node, tag: Hashable = None, **traced: Any
+    ) -> Node:
+        """Return the node `function(*inputs)`; `name` and `tag` tell one operation from another."""
+        key = (name, tag, *map(id, inputs))
+        if key not in self.nodes:
+            kind = functools.reduce(operator.or_, (node.kind for node in inputs), CONSTANT)
+            sign = SIGNS[name](*(node.sign for node in inputs)) if name in SIGNS else 0
+            if name == "integer_pow":
+                sign = inputs[0].sign ** abs(traced["equation"].params["y"])
+            self.nodes[key] = Node(kind, name, function, inputs, sign, tag=tag, **traced)
+        return self.nodes[key]
 
 
-def _function_name(inner: Any) -> str:
-    jaxpr = getattr(inner, "jaxpr", inner)  # closed or not
-    return str(getattr(getattr(jaxpr, "debug_info", None), "func_name", ""))
+SIGNS: Mapping[str, Callable[..., Any]] = {
+    "mul": operator.mul, "div": operator.mul, "neg": operator.neg, "add": lambda a, b: a if a == b else 0,
+    "exp": lambda a: 1, "sqrt": abs, "abs": abs, "square": abs, "log1p": lambda a: max(a, 0),
+    "reciprocal": operator.pos, "copy": operator.pos, "convert_element_type": operator.pos,
+}  # fmt: skip
+"""The sign of an operation, from those of its inputs; of any other it is not known."""
 
 
-def _scalar(value: Any) -> Any:
-    return jnp.reshape(value, ())
+def evaluate(node: Node, known: dict[Node, Any]) -> Any:
+    """Return the value of a node, given those of the leaves; what is computed joins what is `known`."""
+    if node.literal:
+        return node.value
+    if node not in known:
+        assert node.function is not None
+        known[node] = node.function(*(evaluate(child, known) for child in node.inputs))
+    return known[node]
 
 
-def _sign(value: Value) -> int:
-    """Return the sign that is proven of a value, or 0."""
-    return value.sign if isinstance(value, Node) else 0
+# Tracing ------------------------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Formula:
+    """A traced function: its operations in order, those of inner functions among them."""
+
+    inputs: tuple[Node, ...]  # of a log-density the parameters, and last the observation
+    nodes: tuple[Node, ...]
+    results: tuple[Node, ...]
+    effects: bool = False  # whether it does more than compute: prints, for example
+
+
+@functools.lru_cache(maxsize=256)
+def trace(structure: Structure) -> Formula:
+    """Trace `log_prob` at ONE observation."""
+    with jax.enable_x64(structure.x64):
+        closed = jax.make_jaxpr(structure.log_prob)(list(structure.parameters), structure.observation)
+    if any(isinstance(constant, Tracer) for constant in closed.consts):
+        raise NotApplicable("the formula uses a value that is being traced by JAX")
+    if [variable.aval.shape for variable in closed.jaxpr.outvars] != [()]:
+        raise NotApplicable("log_prob must return one scalar")
+    signs = [1 if domain.lower >= 0 else -1 if domain.upper <= 0 else 0 for domain in structure.domains]
+    leaves = [(PARAMETERS, f"parameter {i}", sign) for i, sign in enumerate(signs)]
+    return _formula(closed, [*leaves, (DATA, "data", 0)], "")
+
+
+def opened(node: Node) -> Formula:
+    """Return the formula of a function with a derivative of its own."""
+    inner = _inner(node.equation)
+    leaves = [(MIXED, f"input {i}", 0) for i in range(len(node.inputs))]
+    return _formula(inner, leaves, _readable(inner) or node.inside)
+
+
+def _formula(traced: Any, leaves: Sequence[tuple[int, str, int]], inside: str) -> Formula:
+    graph, jaxpr = Graph(), _jaxpr(traced)
+    inputs = [graph.leaf(*leaf, variable.aval) for leaf, variable in zip(leaves, jaxpr.invars, strict=True)]
+    results = _walk(graph, traced, inputs, inside)
+    return Formula(tuple(inputs), tuple(graph.nodes.values()), tuple(results), bool(jaxpr.effects))
+
+
+def _walk(graph: Graph, traced: Any, inputs: Sequence[Node], inside: str) -> list[Node]:
+    jaxpr = _jaxpr(traced)
+    known: dict[Any, Node] = dict(zip(jaxpr.invars, inputs, strict=True))
+    for variable, constant in zip(jaxpr.constvars, getattr(traced, "consts", ()), strict=True):
+        known[variable] = graph.constant(constant, variable.aval)
+
+    def read(atom: Any) -> Node:
+        return graph.constant(atom.val, atom.aval) if hasattr(atom, "val") else known[atom]
+
+    for equation in jaxpr.eqns:
+        results = _operation(graph, equation, [read(atom) for atom in equation.invars], inside)
+        known.update(zip(equation.outvars, results, strict=True))
+    return [read(atom) for atom in jaxpr.outvars]
+
+
+def _operation(graph: Graph, equation: Any, inputs: Sequence[Node], inside: str) -> list[Node]:
+    primitive, several = equation.primitive, len(equation.outvars) != 1
+    if primitive.name in CALLS:
+        inner = _inner(equation)
+        return _walk(graph, inner, inputs, _readable(inner) or inside)
+
+    def apply(*values: Any) -> Any:
+        types = (atom.aval.dtype for atom in equation.invars)
+        results = primitive.bind(*map(_typed, values, types), **primitive.get_bind_params(equation.params))
+        return results[0] if primitive.multiple_results and not several else results
+
+    # The texts of settings do not tell two functions apart: `id`.
+    plain = tuple(sorted((key, str(value)) for key, value in equation.params.items()))
+    tag = id(equation) if primitive.multiple_results else plain
+    aval = equation.outvars[0].aval if equation.outvars else None
+    node = graph.apply(primitive.name, apply, *inputs, tag=tag, aval=aval, equation=equation, inside=inside)
+    if not several:
+        return [node]
+    items = enumerate(variable.aval for variable in equation.outvars)
+    return [graph.apply("item", operator.itemgetter(i), node, tag=i, aval=of, inside=inside) for i, of in items]
+
+
+def _typed(value: Any, dtype: Any) -> Any:
+    return jnp.asarray(value, None if getattr(value, "dtype", None) == dtype else dtype)
+
+
+def _inner(equation: Any) -> Any:
+    """Return what a call calls: a jaxpr, closed or not."""
+    return next(equation.params[key] for key in ("jaxpr", "call_jaxpr", "fun_jaxpr") if key in equation.params)
+
+
+def _jaxpr(traced: Any) -> Any:
+    return getattr(traced, "jaxpr", traced)
+
+
+def _written(traced: Any, what: str) -> str:
+    return str(getattr(getattr(_jaxpr(traced), "debug_info", None), what, ""))
+
+
+def _readable(traced: Any) -> str:
+    """Return the name of a traced function where it says something to people."""
+    name = _written(traced, "func_name")
+    return name if name.isidentifier() and not name.startswith("_") else ""
+
+
+# Functions with a derivative of their own -----------------------------------------------------------------------------
+
+
+def function_name(node: Node) -> str:
+    """Return the name of the function that a node of `DECLARED` calls."""
+    return _written(_inner(node.equation), "func_name") or node.name
+
+
+def name_in_jax(node: Node) -> str | None:
+    """Return the name of a function with a derivative of its own that JAX comes with, not a namesake of the user's."""
+    if node.name != "custom_jvp_call":
+        return None
+    found = re.match(r"(\w+) at .*\bjax\b.\b_src\b", _written(_inner(node.equation), "func_src_info"))
+    return found and found[1]
 
 
 RULES_AGREE = 1e-9
 """How closely a declared derivative must agree with that of the formula, relative to the larger of 1 and its size."""
 
 
-def _follows_its_formula(equation: Any, inner: Any, signs: Sequence[int]) -> bool:
+def follows_its_formula(node: Node, signs: Sequence[int]) -> bool:
     """Return whether a function with a derivative of its own has that of its formula.
 
     Asked at some hundred places from 1e-3 to 1e3, of the known signs. The factored form differentiates the formula;
     the two must not differ. Zero is left out: there a formula may be guarded, which is what a rule is declared for.
     """
-    shapes = [atom.aval for atom in (*equation.invars, *equation.outvars)]
+    shapes = [atom.aval for atom in (*node.equation.invars, *node.equation.outvars)]
     floats = [jnp.issubdtype(aval.dtype, jnp.floating) for aval in shapes]
     if any(aval.shape for aval in shapes) or not all(floats):
         return True  # nothing to ask here; the data are compared with the result as a whole
@@ -272,14 +327,15 @@ def _follows_its_formula(equation: Any, inner: Any, signs: Sequence[int]) -> boo
     for sign, aval in zip(signs, shapes, strict=False):
         size = np.exp(random.uniform(np.log(1e-3), np.log(1e3), 500))
         places.append((size * (sign or random.choice([-1, 1], 500))).astype(aval.dtype))
-    jaxpr, constants = getattr(inner, "jaxpr", inner), getattr(inner, "consts", ())
-    parameters = equation.primitive.get_bind_params(equation.params)
-
-    def declared(*values: Any) -> Any:
-        return sum(equation.primitive.bind(*values, **parameters))
+    formula, function = opened(node), node.function
+    assert function is not None
 
     def written(*values: Any) -> Any:
-        return sum(eval_jaxpr(jaxpr, constants, *values))
+        known = dict(zip(formula.inputs, values, strict=True))
+        return sum(evaluate(result, known) for result in formula.results)
+
+    def declared(*values: Any) -> Any:
+        return sum(jax.tree.leaves(function(*values)))
 
     with jax.ensure_compile_time_eval():
         every = tuple(range(len(signs)))
@@ -290,15 +346,3 @@ def _follows_its_formula(equation: Any, inner: Any, signs: Sequence[int]) -> boo
             if np.any(np.abs(a - b)[known] > tolerance * np.maximum(1, np.abs(b[known]))):
                 return False
     return True
-
-
-def _item(index: int, values: Any) -> Any:
-    return values[index]
-
-
-def _small_integer(value: Value) -> int | None:
-    """Return the exponent of a power with a small constant whole exponent."""
-    if isinstance(value, Node) and value.kind == CONSTANT and value.value is not None and np.ndim(value.value) == 0:
-        exponent = float(value.value)
-        return int(exponent) if exponent.is_integer() else None
-    return None

@@ -3,7 +3,7 @@
 For an exponential family the log-density is a finite sum, `sum_k a_k(parameters) t_k(x)`. `factor` traces `log_prob`
 to its jaxpr and carries that form through it: sums concatenate terms, products and small powers multiply out, division
 by one term scales, the logarithm of one product splits, a function of the parameters alone or of the data alone stays
-whole. Anything else raises `NotSeparable` with the reason.
+whole. Anything else raises `NotApplicable` with the reason.
 
 Where data meet a parameter in a sum, `u(x)` is first written `c + (u(x) - c)` with `c` the sample mean of `u`; `c`
 joins the parameters, so that nothing cancels when the mean is large beside the spread. The average of `u - c`, which
@@ -17,30 +17,17 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.core import Tracer
 
 from ..models.base import Model
-from ..models.constraints import Domain
-from ..models.parameters import Parameters
-from .algebra import DATA, PARAMETERS, UNIT, Graph, Monomial, Node, NotSeparable, Value
-from .jaxpr import Branches, SeparableTracer, Undecided, evaluate
+from .algebra import UNIT, Algebra, Monomial
+from .jaxpr import Node, NotApplicable, Structure, evaluate, structure_of, trace
+from .separate import Branches, Separation, Undecided
 
 MOST_FORMS = 8
 """Forms that a formula may have, by how a sample decides its branches; one that could have more has a single form, with
 indicators for all its branches."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Structure:
-    """The part of a model and of its observations that decides its forms."""
-
-    tree: Any  # a `PyTreeDef`: the class and its static fields
-    shapes: tuple[tuple[int, ...], ...]  # of the parameters
-    domains: tuple[Domain, ...]
-    observation: jax.ShapeDtypeStruct  # of ONE observation
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,10 +52,11 @@ class Question:
     """A condition on the data that a formula meets, and that a sample has to decide."""
 
     condition: Node
+    data: Node
 
     def outcomes(self, x: Any) -> tuple[Any, ...]:
         """Return the condition at ONE observation, like `SufficientForm.outcomes`."""
-        return (evaluate(self.condition, {}, {"data": x}),)
+        return (evaluate(self.condition, {self.data: x}),)
 
 
 class SufficientForm:
@@ -78,6 +66,9 @@ class SufficientForm:
     the averages can be moved to other centres, which is how two samples are merged.
     """
 
+    parameters: Sequence[Node]
+    data: Node  # ONE observation
+    centres: Sequence[Node]
     functions: tuple[Node, ...]  # the u_j
     constant: Node | None  # the term without data
     linear: dict[int | None, Node]  # the coefficients of the u_j - c_j, by j
@@ -86,8 +77,10 @@ class SufficientForm:
     expected: tuple[bool | None, ...]  # how a sample of this form decides them
     statistics: tuple[Monomial, ...]  # whose averages a sample keeps, beside the centres
 
-    def __init__(self, graph: Graph, terms: dict[Monomial, Node], conditions: Sequence[tuple[Node, bool | None]]):
-        self.functions = tuple(graph.centred)
+    def __init__(self, inputs: Sequence[Node], separation: Separation, terms: dict[Monomial, Node]):
+        *self.parameters, self.data = inputs
+        graph, conditions = separation.graph, separation.conditions
+        self.functions, self.centres = tuple(graph.centred), graph.centres
         self.constant = terms.pop(UNIT, None)
         self.linear = {_single(m): node for m, node in terms.items() if _single(m) is not None}
         self.coefficients = {m: node for m, node in terms.items() if _single(m) is None}
@@ -102,14 +95,14 @@ class SufficientForm:
     def observe(self, x: Any) -> tuple[Any, Any]:
         """Return the functions u_j and the factors of the statistics at ONE observation: two tuples of scalars."""
         factors = [m.factor for m in self.statistics]
-        memo: dict[Node, Any] = {}
-        u = tuple(evaluate(node, memo, {"data": x}) for node in self.functions)
-        return u, tuple(None if f is None else evaluate(f, memo, {"data": x}) for f in factors)
+        known = {self.data: x}
+        u = tuple(evaluate(node, known) for node in self.functions)
+        return u, tuple(None if f is None else evaluate(f, known) for f in factors)
 
     def outcomes(self, x: Any) -> tuple[Any, ...]:
         """Return at ONE observation the conditions on the data that this form rests on."""
-        memo: dict[Node, Any] = {}
-        return tuple(evaluate(node, memo, {"data": x}) for node in self.conditions)
+        known = {self.data: x}
+        return tuple(evaluate(node, known) for node in self.conditions)
 
     def holds(self, met_by_all: Sequence[Any], met_by_any: Sequence[Any]) -> Any:
         """Return whether a sample takes exactly the branches that this form stands for.
@@ -133,15 +126,14 @@ class SufficientForm:
 
     def mean_log_prob(self, leaves: Sequence[Any], centres: Any, residuals: Any, averages: Any) -> Any:
         """Return the mean log-density of a sample with these centres, residuals and averages of the statistics."""
-        known = {f"parameter {i}": leaf for i, leaf in enumerate(leaves)}
-        known |= {f"centre {j}": centres[j] for j in range(len(self.functions))}
-        memo: dict[Node, Any] = {}
-        total = 0.0 if self.constant is None else evaluate(self.constant, memo, known)
+        known = dict(zip(self.parameters, leaves, strict=True))
+        known |= {node: centres[j] for j, node in enumerate(self.centres)}
+        total = 0.0 if self.constant is None else evaluate(self.constant, known)
         for j, coefficient in self.linear.items():
-            total = total + evaluate(coefficient, memo, known) * residuals[j]
+            total = total + evaluate(coefficient, known) * residuals[j]
         for k, monomial in enumerate(self.statistics):
             if monomial in self.coefficients:
-                total = total + evaluate(self.coefficients[monomial], memo, known) * averages[k]
+                total = total + evaluate(self.coefficients[monomial], known) * averages[k]
         return total
 
     def recentre(self, averages: Any, residuals: Any, shifts: Any) -> list[Any]:
@@ -175,55 +167,46 @@ def _lower(monomial: Monomial) -> Iterable[Monomial]:
             yield lower
 
 
-# Tracing -----------------------------------------------------------------------------------------------------------
+# Separating --------------------------------------------------------------------------------------------------------
 
 
-def structure_of(model: Model, observation: Any) -> Structure:
-    """Return what decides the forms of a model for observations like ONE that is given, an array or its type."""
-    leaves, tree = jax.tree.flatten(model)
-    shapes = tuple(np.shape(leaf) for leaf in leaves)
-    one = jax.ShapeDtypeStruct(np.shape(observation), np.dtype(observation.dtype))
-    return Structure(tree, shapes, Parameters.of(model).domains, one)
+def structure_for_statistics(model: Model, observation: Any) -> Structure:
+    """Return what decides the forms of a model, whatever the type of its parameters, for observations like ONE."""
+    return structure_of(model, observation, np.dtype(np.float64))
 
 
 def question(structure: Structure, branches: Branches) -> Question | None:
     """Return the condition that a sample has to decide next, given the decisions so far; None where all are made.
 
     Raises:
-        NotSeparable: with the reason.
+        NotApplicable: with the reason.
     """
     found = separate(structure, branches, np.dtype(np.float64))
-    if isinstance(found, NotSeparable):
-        raise found
+    if isinstance(found, NotApplicable):
+        raise found.with_traceback(None)
     return found if isinstance(found, Question) else None
 
 
 @functools.lru_cache(maxsize=256)
-def separate(structure: Structure, branches: Branches, dtype: np.dtype) -> SufficientForm | Question | NotSeparable:
+def separate(structure: Structure, branches: Branches, dtype: np.dtype) -> SufficientForm | Question | NotApplicable:
     """Find the sufficient statistics of a formula, given how a sample decides its branches.
 
-    Args:
-        structure: from `structure_of`.
-        branches: the decisions, as many as are known.
-        dtype: of the parameters, and of observations that are floating-point numbers.
-
-    Returns:
-        The statistics; the condition that has to be decided next; or why there are none.
+    The statistics, for numbers of type `dtype`; the condition that has to be decided next; or why there are none.
     """
     try:
         if forms_of(structure) > MOST_FORMS:
             return _separate(structure, branches, dtype, indicators=True)
         return _separate(structure, branches, dtype, indicators=False)
-    except NotSeparable as reason:
+    except NotApplicable as reason:
         return reason
     except Exception as problem:  # of whatever kind: the factoring is an optimisation, and a formula may do without
         return failure(problem)
 
 
-def failure(problem: Exception) -> NotSeparable:
+def failure(problem: Exception) -> NotApplicable:
     """Return an exception of any other kind as the reason why there is no factored form."""
     said = str(problem).strip().partition("\n")[0]
-    return NotSeparable(f"factoring the formula raised {type(problem).__name__}: {said}")
+    return NotApplicable(f"factoring the formula raised {type(problem).__name__}: {said}")
 
 
 @functools.lru_cache(maxsize=256)
@@ -233,7 +216,7 @@ def forms_of(structure: Structure) -> int:
     def count(branches: Branches) -> int:
         try:
             found = _separate(structure, branches, np.dtype(np.float64), indicators=False)
-        except NotSeparable:
+        except NotApplicable:
             return 1  # of raw observations
         if not isinstance(found, Question):
             return 1
@@ -248,34 +231,13 @@ def forms_of(structure: Structure) -> int:
 
 def _separate(structure: Structure, branches: Branches, dtype: np.dtype, indicators: bool) -> SufficientForm | Question:
     """Carry the sum of products through the formula; with `indicators` no branch has to be decided."""
-    if any(structure.shapes) or structure.observation.shape:
-        raise NotSeparable("parameters and observations must be scalars")
-    closed = _jaxpr(structure, dtype)
-    if any(isinstance(constant, Tracer) for constant in closed.consts):
-        raise NotSeparable("the formula uses a value that is being traced by JAX")
-    if [v.aval.shape for v in closed.jaxpr.outvars] != [()]:
-        raise NotSeparable("log_prob must return one scalar")
-    graph = Graph()
-    signs = [1 if domain.lower >= 0 else -1 if domain.upper <= 0 else 0 for domain in structure.domains]
-    inputs: list[Value] = [graph.leaf(PARAMETERS, f"parameter {i}", sign) for i, sign in enumerate(signs)]
-    inputs.append(graph.leaf(DATA, "data"))
-    tracer = SeparableTracer(graph, branches, indicators)
+    if any(of.shape for of in (*structure.parameters, structure.observation)):
+        raise NotApplicable("parameters and observations must be scalars")
+    formula, graph = trace(structure.in_type(dtype)), Algebra()
+    inputs = [graph.leaf(node.kind, node.name, node.sign) for node in formula.inputs]
+    separation = Separation(graph, branches, indicators)
     try:
-        (value,) = tracer.run(closed.jaxpr, [graph.constant(c) for c in closed.consts], inputs)
+        (value,) = separation.run(formula, inputs)
     except Undecided as undecided:
-        return Question(undecided.condition)
-    return SufficientForm(graph, graph.centre(value), tracer.conditions)
-
-
-@functools.lru_cache(maxsize=256)
-def _jaxpr(structure: Structure, dtype: np.dtype) -> Any:
-    """Trace `log_prob` at ONE observation."""
-
-    def log_prob(leaves: Any, x: Any) -> Any:
-        return jax.tree.unflatten(structure.tree, leaves).log_prob(x)
-
-    with jax.enable_x64(dtype == np.float64):
-        own = structure.observation.dtype
-        observation_dtype = dtype if own.kind == "f" else jax.dtypes.canonicalize_dtype(own)
-        leaves = [jax.ShapeDtypeStruct((), dtype)] * len(structure.shapes)
-        return jax.make_jaxpr(log_prob)(leaves, jax.ShapeDtypeStruct((), observation_dtype))
+        return Question(undecided.condition, inputs[-1])
+    return SufficientForm(inputs, separation, graph.centre(value))

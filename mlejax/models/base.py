@@ -32,6 +32,10 @@ class Model(eqx.Module):
     (for a sweep over data seeds) also has `sample(key, shape)`. A model that gives a density to some numbers only
     declares them, so that others are refused by value and place: `support = mlejax.Support(lower=0)` in the class,
     or a property of that name where static fields decide.
+
+    A global constant that `log_prob` reads is frozen when the formula is first traced, which is JAX's own rule: a later
+    change is not seen. A number that is to change belongs in a static field, since another value of it is another
+    formula.
     """
 
     support: ClassVar[Support] = numbers

@@ -1,7 +1,7 @@
 """Mean log-densities over raw observations, for models whose `log_prob` is no sum of sufficient statistics.
 
 The mean and its derivatives come from one pass over the data, tile by tile through the cache, of the part of the
-formula that mixes data and parameters; see `mlejax.kernel`.
+formula that mixes data and parameters; see `mlejax.formula.divide`.
 """
 
 import functools
@@ -14,9 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from ..formula import divide
-from ..formula.divide import Division
-from ..formula.jaxpr import as_formula_takes
+from ..formula.divide import Division, divide
+from ..formula.jaxpr import NotApplicable, Structure, as_formula_takes, structure_of, varies_over_a_mesh
 from ..models.base import Model
 
 
@@ -28,7 +27,7 @@ class Observations(eqx.Module):
 
     values: Any  # (n,)
     derived: Any = ()  # functions of the data alone in the formula that `structure` stands for, each (n,)
-    structure: divide.Structure | None = eqx.field(static=True, default=None)
+    structure: Structure | None = eqx.field(static=True, default=None)
 
     @property
     def count(self) -> Any:
@@ -38,8 +37,9 @@ class Observations(eqx.Module):
     def mean_log_prob(self, model: Model) -> Any:
         """Return the mean log-density per observation, in nats."""
         values = as_formula_takes(model, self.values)
-        structure = divide.structure_of(model, values)
-        if (division := divide.divide(structure)) is None:
+        try:
+            structure, division = divided(model, values)
+        except NotApplicable:
             return jnp.mean(jax.vmap(model.log_prob)(values))
         known = structure == self.structure
         derived = self.derived if known else derived_columns(division, values)
@@ -49,11 +49,25 @@ class Observations(eqx.Module):
 def observe(model: Model, values: Any) -> Observations:
     """Return observations (n,) with what the formula of `model` needs of the data alone, computed once."""
     values = as_formula_takes(model, values)
-    structure = divide.structure_of(model, values)
-    division = divide.divide(structure)
-    if division is None:
+    try:
+        structure, division = divided(model, values)
+    except NotApplicable:
         return Observations(values)
     return Observations(values, derived_columns(division, values), structure)
+
+
+def divided(model: Model, values: Any) -> tuple[Structure, Division]:
+    """Return the structure of a model's formula for observations (n,), and what of it is computed how often.
+
+    Raises:
+        NotApplicable: the formula has to be evaluated as it is, with the reason.
+    """
+    if np.ndim(values) != 1 or len(values) == 0:
+        raise NotApplicable("parameters and observations must be scalars")
+    structure = structure_of(model, jax.typeof(values).update(shape=()))
+    if varies_over_a_mesh(*jax.tree.leaves(model), values):
+        raise NotApplicable("a value varies over the devices of a mesh")
+    return structure, divide(structure)
 
 
 TILE = 128

@@ -6,11 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..formula.algebra import NotSeparable
-from ..formula.jaxpr import as_formula_takes
+from ..formula.jaxpr import NotApplicable, as_formula_takes
 from ..models.base import Model
 from .agreement import AGREEMENT, disagreement
-from .raw import Observations, observe
+from .raw import Observations, divided, observe
 from .summary import Summary, find_form, some_of, summarize_all, summarize_compiled
 
 Sample = Observations | Summary
@@ -35,6 +34,11 @@ def summarize(model: Model, values: np.ndarray, factoring: bool = True) -> tuple
         kept = "; the observations stay whole numbers" if taken.dtype.kind in "iu" else ""
 
         def raw(reason: str) -> tuple[Observations, str]:
+            try:
+                divided(model, jnp.asarray(taken))
+            except NotApplicable as undivided:
+                if str(undivided) not in reason:
+                    reason += f"; every epoch evaluates all of the formula: {undivided}"
             return observe(model, jnp.asarray(taken)), f"raw observations{reason}{kept}"
 
         if not factoring:
@@ -48,7 +52,7 @@ def summarize(model: Model, values: np.ndarray, factoring: bool = True) -> tuple
             if worst > AGREEMENT:
                 return raw(f": the factored form differs from the data by {worst:.1e} of its terms")
             summary, holds = summarize_all(model, form, taken)
-        except NotSeparable as reason:
+        except NotApplicable as reason:
             return raw(f": {reason}")
         if not holds:
             return raw(": rounding decides which branch of the formula one of them takes")

@@ -10,9 +10,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..formula.algebra import NotSeparable
-from ..formula.jaxpr import Branches, as_formula_takes
-from ..formula.sufficient import Form, Question, SufficientForm, failure, question, structure_of
+from ..formula.jaxpr import NotApplicable, as_formula_takes
+from ..formula.separate import Branches
+from ..formula.sufficient import Form, Question, SufficientForm, failure, question, structure_for_statistics
 from ..models.base import Model
 
 LARGE = 1 << 20
@@ -50,7 +50,7 @@ class Summary(eqx.Module):
     def separated(self, model: Model) -> SufficientForm:
         """Return the factored formula that these statistics belong to, in the model's floating-point type."""
         made_for = self.form.structure
-        found = structure_of(model, made_for.observation)
+        found = structure_for_statistics(model, made_for.observation)
         if found != made_for:
             raise ValueError(_refusal(model, made_for.tree != found.tree, made_for.tree))
         return self.form.separated(jnp.result_type(*jax.tree.leaves(model)))
@@ -74,10 +74,10 @@ def find_form(model: Model, values: Any) -> Form:
     """Return the form of the formula of `model` that ONE sample (n,) asks for: how it decides the branches.
 
     Raises:
-        NotSeparable: with the reason.
+        NotApplicable: with the reason.
     """
     values = as_formula_takes(model, values)
-    structure = structure_of(model, jax.ShapeDtypeStruct((), values.dtype))
+    structure = structure_for_statistics(model, jax.ShapeDtypeStruct((), values.dtype))
     branches: Branches = ()
     while (asked := question(structure, branches)) is not None:
         every, some = _looked_at(asked, values)
@@ -87,12 +87,12 @@ def find_form(model: Model, values: Any) -> Form:
         raise reason
     separated = form.separated()
     if separated.conditions and not bool(separated.holds(*_looked_at(separated, values))):
-        raise NotSeparable("an observation takes a branch of the formula that has no finite value")
+        raise NotApplicable("an observation takes a branch of the formula that has no finite value")
     return form
 
 
 @functools.lru_cache(maxsize=256)
-def _fault(form: Form) -> NotSeparable | None:
+def _fault(form: Form) -> NotApplicable | None:
     """Return why the factored formula and its gradient cannot be computed; None where they can. Computes nothing."""
 
     def computed(leaves: Any, values: Any) -> Any:
@@ -100,7 +100,7 @@ def _fault(form: Form) -> NotSeparable | None:
         known = summary.centres, summary.residuals, summary.averages
         return jax.value_and_grad(lambda leaves: form.separated().mean_log_prob(leaves, *known))(leaves)
 
-    leaves = [jax.ShapeDtypeStruct((), np.float64)] * len(form.structure.shapes)
+    leaves = list(form.structure.parameters)
     try:
         jax.eval_shape(computed, leaves, jax.ShapeDtypeStruct((2,), form.structure.observation.dtype))
     except Exception as problem:  # of whatever kind: a formula may do without its factored form

@@ -10,13 +10,13 @@ from dividing import STARTS, assert_trees_close, draw, mean, plain
 from zoo import family
 
 from mlejax import Model, Observations, Weibull, positive
-from mlejax.formula import divide
+from mlejax.formula.jaxpr import NotApplicable
 from mlejax.samples import raw
 from mlejax.samples.representation import summarize
 
 
 def division_of(model, values):
-    return divide.divide(divide.structure_of(model, jnp.asarray(values)))
+    return raw.divided(model, jnp.asarray(values))[1]
 
 
 def test_the_formula_is_divided_by_what_it_depends_on(x64):
@@ -72,13 +72,31 @@ WHOLE = {
     "no data": family(lambda m, x: jnp.log(m.a), a=positive)(0.7),
     "a whole number": family(lambda m, x: jnp.round(m.a * x).astype(int), a=positive)(0.7),
 }
+REASONS = {
+    "arrays in the parameters": "parameters and observations must be scalars",
+    "an array in the formula": "`mul` of an array that mixes data and parameters",
+    "a loop": "`scan` of data and parameters",
+    "a branch": "`cond` of data and parameters",
+    "a derivative of the user's": "`custom_vjp_call` of data and parameters",
+    "no parameter": "nothing mixes data and parameters",
+    "no data": "nothing mixes data and parameters",
+    "a whole number": "log_prob returns int64",
+}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", WHOLE.values(), ids=WHOLE)
-def test_what_cannot_be_divided_is_evaluated_as_it_is(model, x64):
-    assert division_of(model, draw(20)) is None
+@pytest.mark.parametrize("kind", WHOLE)
+def test_what_cannot_be_divided_is_evaluated_as_it_is_and_says_why(kind, x64):
+    model = WHOLE[kind]
+    with pytest.raises(NotApplicable, match=f"^{REASONS[kind]}$"):
+        division_of(model, draw(20))
     np.testing.assert_array_equal(mean(model, draw(20)), plain(model, draw(20)))
+
+
+def test_the_sentence_about_raw_observations_says_what_every_epoch_evaluates():
+    _, sentence = summarize(WHOLE["a loop"], draw(20))
+    assert sentence.endswith("; every epoch evaluates all of the formula: `scan` of data and parameters")
+    assert "every epoch" not in summarize(Weibull(1.5, 2.5), draw(20))[1]  # the control: it is divided
 
 
 def inner(x, a):

@@ -147,7 +147,7 @@ def test_any_exception_of_the_factoring_leaves_the_observations_raw(monkeypatch)
         raise ZeroDivisionError("of the algebra\nand more")
 
     model = family(lambda m, x: jnp.log(m.a) - m.a * x / 3, a=positive)(0.7)
-    monkeypatch.setattr("mlejax.formula.algebra.Graph.multiply", broken)
+    monkeypatch.setattr("mlejax.formula.algebra.Algebra.multiply", broken)
     sample, path = summarize(model, POSITIVE)
     assert isinstance(sample, Observations)
     assert path == "raw observations: factoring the formula raised ZeroDivisionError: of the algebra"
@@ -156,7 +156,7 @@ def test_any_exception_of_the_factoring_leaves_the_observations_raw(monkeypatch)
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("mlejax.formula.algebra.Graph.multiply", interrupted)
+    monkeypatch.setattr("mlejax.formula.algebra.Algebra.multiply", interrupted)
     with pytest.raises(KeyboardInterrupt):
         summarize(family(lambda m, x: jnp.log(m.a) - m.a * x / 5, a=positive)(0.7), POSITIVE)
 

@@ -15,7 +15,7 @@ from zoo import ZeroInflatedPoisson
 
 import mlejax
 from mlejax import Exponential, Model, Normal, Summary, parameter, positive, real, summarize
-from mlejax.formula.algebra import NotSeparable
+from mlejax.formula.jaxpr import NotApplicable
 from mlejax.likelihood import score
 from mlejax.samples.summary import accurate_mean, find_form, summarize_with
 
@@ -210,7 +210,7 @@ def test_guards_of_the_support_need_no_form_of_their_own(x64):
     assert find_form(Guarded(1.0), sample).branches == (None,)
     assert find_form(Guarded(1.0), sample[:2]).branches == (False,)
     outside = np.array([1.0, 2.0, -4.0])
-    with pytest.raises(NotSeparable, match="an observation takes a branch of the formula that has no finite value"):
+    with pytest.raises(NotApplicable, match="an observation takes a branch of the formula that has no finite value"):
         find_form(Guarded(1.0), outside)
     for part, holds in ((sample, True), (outside, False), (sample[:2], False)):
         assert bool(summarize_with(find_form(Guarded(1.0), sample), jnp.asarray(part))[1]) is holds
