@@ -195,7 +195,7 @@ def merge(model: Model, parts: Sequence[Summary]) -> Summary:
         weights = counts / jnp.sum(counts)
         centres = jnp.stack([part.centres for part in parts])
         # About the first part's centre: a weighted mean of nearly equal large numbers would lose their last digits.
-        centre = centres[0] + weights @ (centres - centres[0])
+        centre = centres[0] + weights @ (centres - centres[:1])
         separated = parts[0].separated(model)
         shifts = [part.centres - centre for part in parts]
         residuals = jnp.stack([part.residuals + shift for part, shift in zip(parts, shifts, strict=True)])
