@@ -66,6 +66,7 @@ def test_why_the_mean_comes_first():
     assert "15.7 times smaller" in article.convergence_text()
 
 
+@pytest.mark.slow
 def test_separate_rates_reach_the_maximum(separate, observations):
     rates = np.geomspace(0.01, 1000.0, POINTS)
     np.testing.assert_array_equal(separate.axes["learning_rate.mean"], rates)
@@ -77,6 +78,7 @@ def test_separate_rates_reach_the_maximum(separate, observations):
     assert np.abs(separate.model.mean[0][arrived] - closed.mean).max() < ARRIVED * error * 1.01
 
 
+@pytest.mark.slow
 def test_what_is_said_of_separate_rates_is_what_was_found(separate):
     text = " ".join(article.separate_rates_text(separate).split())
     different = ~np.eye(POINTS, dtype=bool)
@@ -94,6 +96,7 @@ def test_what_is_said_of_separate_rates_is_what_was_found(separate):
     np.testing.assert_allclose(limits, [2 * 7.854133, 4 * 7.854133**2], rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_faster_ascents_come_in_the_expected_order(ascents):
     """The more an ascent knows of the curvature, the sooner; momentum overshoots from this start, and does not pay."""
     epochs = {name: ascent.epochs for name, ascent in ascents.items()}
@@ -103,6 +106,7 @@ def test_faster_ascents_come_in_the_expected_order(ascents):
     assert epochs["linear warm-up over 300 epochs"] < epochs["Adam"] < epochs["plain ascent"] < epochs["momentum 0.9"]
 
 
+@pytest.mark.slow
 def test_the_history_of_an_ascent_is_its_distance(ascents):
     for ascent in ascents.values():
         assert ascent.history[ascent.epochs - 1] <= ARRIVED

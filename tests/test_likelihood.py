@@ -203,6 +203,7 @@ OF_A_SAMPLE = ["mean_log_likelihood", "log_likelihood", "score", "observed_infor
                "standard_errors", "robust_standard_errors", "distance"]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OF_A_SAMPLE)
 def test_outside_jax_the_answer_is_numpy_float64_whatever_the_flag(name, samples):
     assert not jax.config.jax_enable_x64
@@ -216,6 +217,7 @@ def test_outside_jax_the_answer_is_numpy_float64_whatever_the_flag(name, samples
     assert not jax.config.jax_enable_x64
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OF_A_SAMPLE)
 def test_inside_jit_the_answer_has_the_type_of_the_program(name, samples):
     function, x = getattr(mlejax, name), samples["observations"].astype(np.float32)

@@ -152,6 +152,7 @@ def test_a_hyperparameter_may_be_mapped_over_in_a_closure(small_normal):
     assert len({float(mean) for mean in found}) == 3
 
 
+@pytest.mark.slow
 def test_a_hyperparameter_in_a_closure_may_be_differentiated(small_normal):
     derivative = jax.jit(jax.grad(end))(0.8, small_normal)
     step = 1e-5
@@ -192,6 +193,7 @@ def test_a_state_of_another_optimizer_is_refused(first, second, small_normal):
         train_step(state, small_normal, None, 0.1, optimizer=second)
 
 
+@pytest.mark.slow
 def test_natural_gradient_still_needs_no_rate(small_normal):
     result = mlejax.train(
         Normal(*START), small_normal, validation_fraction=0, learning_rate=1.0,

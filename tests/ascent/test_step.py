@@ -104,6 +104,7 @@ FATES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fate", FATES)
 def test_every_fate_is_that_of_the_oracle(fate, parts, x64):
     learning_rate, limits, start = FATES[fate]
@@ -173,6 +174,7 @@ def test_without_validation_the_train_log_likelihood_decides(parts, x64):
     assert np.isnan(float(conclude(state, train, None).validation_log_likelihood))
 
 
+@pytest.mark.slow
 def test_float32_ends_when_its_digits_do_and_does_not_call_it_anything_else(article_data):
     result = mlejax.train(Normal(*START), article_data(42), dtype=np.float32, progress=False)
     assert result.status is Status.PRECISION
@@ -234,6 +236,7 @@ OPTIMIZERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("optimizer", "learning_rate", "reference"), OPTIMIZERS.values(), ids=OPTIMIZERS)
 def test_optimizers_are_followed_uphill(optimizer, learning_rate, reference, parts, x64):
     state = init_state(Normal(*START), optimizer=optimizer)
@@ -317,6 +320,7 @@ def test_jit_and_scan(one_by_one, parts, x64):
     np.testing.assert_allclose([model.mean, model.variance], one_by_one[2], rtol=1e-13)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", ["raw", "summary"])
 def test_vmap(which, one_by_one, parts, x64):
     samples = tuple(map(jnp.asarray, parts["raw"])) if which == "raw" else parts["summary"]
@@ -351,6 +355,7 @@ def test_grad_through_a_step(parts, x64):
 # Compilations -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_other_numbers_and_other_samples_of_the_same_shape_compile_nothing(parts, compilations, x64):
     x, y = parts["raw"][0][:100], parts["raw"][0][60:]
     state = init_state(Normal(*START))

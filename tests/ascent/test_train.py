@@ -43,6 +43,7 @@ def test_the_articles_figures_to_the_printed_digit(article_data, article_fit):
     assert {name: found for name, (found, _) in printed.items()} == {name: text for name, (_, text) in printed.items()}
 
 
+@pytest.mark.slow
 def test_the_article_arrives_with_one_rate_and_is_stopped_short_with_another(article_fit):
     assert article_fit(42).distance < 0.01
     assert article_fit(42, 0.2).distance > 1
@@ -57,6 +58,7 @@ def result(small_normal):
     return quick(small_normal)
 
 
+@pytest.mark.slow
 def test_numbers_are_numpy_float64_and_python_and_the_flag_is_as_it_was(small_normal):
     before = jax.config.jax_enable_x64
     result = quick(small_normal)
@@ -99,6 +101,7 @@ def test_the_estimate_is_measured(result, small_normal, x64):
     assert math.isnan(result.bic)
 
 
+@pytest.mark.slow
 def test_a_run_that_arrived_has_standard_errors_and_the_criteria_of_what_it_trained_on(small_normal):
     result = quick(small_normal, learning_rate=5.0, max_epochs=5000, validation_fraction=0)
     assert result.distance < 0.01
@@ -150,6 +153,7 @@ def test_the_history_has_a_row_for_every_so_many_epochs(every, small_normal):
         np.testing.assert_allclose(column, [statistics.log_likelihood(*p) for p in path], rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_raw_observations_give_the_same_run(result, small_normal):
     raw = quick(small_normal, summarize=False)
     assert isinstance(raw.train, Observations)
@@ -178,6 +182,7 @@ def test_a_repeat_gives_the_same_numbers(result, small_normal):
     np.testing.assert_array_equal(again.history.validation_log_likelihood, result.history.validation_log_likelihood)
 
 
+@pytest.mark.slow
 def test_learning_rates_per_parameter_and_an_optimizer(small_normal):
     rates = Normal(0.3, 2.0)
     result = quick(small_normal, learning_rate=rates)
@@ -205,6 +210,7 @@ def test_a_run_may_diverge_without_harm(small_normal):
 # Other models -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_five_lines_of_your_own(x64):
     x = np.random.RandomState(3).rayleigh(2.0, 500)
     result = quick(x, Rayleigh(1.0), validation_fraction=0.0, max_epochs=300)
@@ -217,6 +223,7 @@ def test_five_lines_of_your_own(x64):
     assert float(jax.jit(mlejax.score)(Rayleigh(best), x).scale) == pytest.approx(0, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_a_family_without_sufficient_statistics():
     x = np.random.RandomState(3).weibull(1.5, 300) * 2
     result = quick(x, Weibull(1.0, 1.0), validation_fraction=0.0, max_epochs=2000)
@@ -227,6 +234,7 @@ def test_a_family_without_sufficient_statistics():
     assert scale == pytest.approx(np.mean(x**k) ** (1 / k), rel=1e-4)  # the score by the scale is zero
 
 
+@pytest.mark.slow
 def test_counts_are_floating_point_numbers_to_the_formula():
     x = np.random.RandomState(3).poisson(4.0, 300)
     result = quick(x, mlejax.Poisson(1.0), validation_fraction=0.0, learning_rate=1.0)
@@ -276,6 +284,7 @@ def test_bad_arguments_are_refused_before_anything_runs(arguments, error, messag
 # Compilations -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_other_numbers_and_other_data_of_the_same_shape_compile_nothing(result, small_normal, compilations):
     quick(small_normal)
     before = len(compilations)

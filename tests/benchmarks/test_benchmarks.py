@@ -46,6 +46,7 @@ def test_numpy_program_and_mlejax_agree(problem, status):
     assert_same(reference.fit_answer(common.once(reference.jax_fit(problem, True))[1]), expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("summarise", [True, False], ids=["statistics", "raw data"])
 @pytest.mark.parametrize("make", [reference.jax_compiled, reference.jax_run])
 def test_what_is_timed_is_what_fit_does(make, summarise):
@@ -117,6 +118,7 @@ def test_rows_without_compiler_say_why(monkeypatch):
     assert common.compiler_version() is None
 
 
+@pytest.mark.slow
 def test_float32_record():
     rows = float32.fates([42], SHORT)
     assert rows[0]["float64"]["epochs"] == 500

@@ -228,6 +228,7 @@ def test_a_while_loop_waits_for_the_slowest_of_its_batch():
     assert lanes.executed_by_batches(np.array([3, 10, 2, 1, 5]), 2) == 2 * 10 + 2 * 2 + 2 * 5
 
 
+@pytest.mark.slow
 def test_lanes_record_and_report(inside):
     problem = peers.Problem(seeds=2, learning_rates=4, observations=1_000, max_epochs=100)
     rows = lanes.results(problem, 1, (4,))

@@ -36,6 +36,7 @@ def record():
     return {"benchmark": "raw", "environment": common.environment(), "observations": 400, "results": rows}
 
 
+@pytest.mark.slow
 def test_record_and_report(record):
     assert [(row["model"], row["runs"]) for row in record["results"][::4]] == [
         (problem.name, runs) for problem in raw.PROBLEMS for runs in (1, 2)

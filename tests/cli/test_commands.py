@@ -28,6 +28,7 @@ def test_fit(run, heights, tmp_path):
     assert all(Path(picture).read_bytes().startswith(b"\x89PNG") for picture in pictures)
 
 
+@pytest.mark.slow
 def test_train_with_a_learning_rate_is_plain_ascent(run, heights):
     file, _ = heights
     arguments = ("--learning-rate", "0.1", "--max-epochs", "20", "--json", "-", "--start-mean", "100")
@@ -69,6 +70,7 @@ def test_sweep_again_goes_on_and_prints_the_report(swept, run):
     assert err == ""  # no bar where there is no terminal
 
 
+@pytest.mark.slow
 def test_json_to_standard_output_is_alone_there(swept, run):
     status, out, _ = run(*SWEEP, "--out", swept, "--json", "-")
     assert status == 0

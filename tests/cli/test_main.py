@@ -108,6 +108,7 @@ BAD = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("arguments", "message"), BAD.values(), ids=BAD)
 def test_bad_usage_is_one_readable_line(run, tmp_path, arguments, message):
     (tmp_path / "good.csv").write_text("1\n2\n3\n4\n5\n7\n")

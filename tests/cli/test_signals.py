@@ -56,7 +56,8 @@ signals.AGAIN = 0.001
 def run(program, *words, cwd=None):
     environment = {k: v for k, v in os.environ.items() if k not in ("XLA_FLAGS", "JAX_NUM_CPU_DEVICES")}
     environment |= {"PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu", "XDG_CACHE_HOME": str(cwd or "/nonexistent")}
-    command = [sys.executable, "-c", program, *words]
+    heard = "import signal\nsignal.signal(signal.SIGHUP, signal.SIG_DFL)\n"  # though the tests run under nohup
+    command = [sys.executable, "-c", heard + program, *words]
     done = subprocess.run(command, env=environment, cwd=cwd, capture_output=True, text=True, timeout=120)
     return done.returncode, done.stdout, done.stderr
 
@@ -66,6 +67,7 @@ SWEEP += ["--patience", "1000000", "--tolerance", "0", "--max-epochs", "1000000"
 KEPT = "mlejax sweep: interrupted. Finished runs are safe in out; the same command goes on from there.\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("times", [1, 3])
 @pytest.mark.parametrize(
     ("when", "said"),

@@ -108,6 +108,7 @@ def test_sums_of_products_factor_and_agree_with_the_data(recipe, point):
     np.testing.assert_array_less(np.abs(factored_path(model, summary) - expected), 1e-14 * scale + 1e-13)
 
 
+@pytest.mark.slow
 @given(
     recipe=recipes, guilty=st.sampled_from(list(INSEPARABLE)), coefficient=st.sampled_from(list(OF_PARAMETERS)),
     place=st.integers(0, 4),

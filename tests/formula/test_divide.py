@@ -31,6 +31,7 @@ def test_the_formula_is_divided_by_what_it_depends_on(x64):
     assert "logaddexp" in {node.name for node in division_of(STARTS["mixture"], values).mixed}
 
 
+@pytest.mark.slow
 def test_what_the_data_alone_decide_is_kept_with_them(x64):
     sample, path = summarize(Weibull(np.float64(1.5), np.float64(2.5)), draw(50))
     assert path.startswith("raw observations")

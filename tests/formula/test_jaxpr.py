@@ -109,6 +109,7 @@ KINDS = {
 ROWS = [(kind, sample) for kind, (*_, samples) in KINDS.items() for sample in samples]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "sample"), ROWS, ids=[f"{kind}, {sample}" for kind, sample in ROWS])
 def test_what_people_write_factors_and_gives_the_numbers_of_the_data(kind, sample):
     model, start, elsewhere, samples = KINDS[kind]
@@ -133,6 +134,7 @@ RAW = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("log_prob", "values", "reason"), RAW.values(), ids=RAW)
 def test_the_reason_for_raw_observations_is_a_true_one(log_prob, values, reason):
     model = family(log_prob, a=positive)(0.7)
@@ -201,6 +203,7 @@ def looked_up(model, k):
     return jnp.asarray(TABLE)[k] * jnp.log(model.rate) - model.rate
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factoring", [True, False], ids=["factored", "raw"])
 def test_whole_numbers_do_not_overflow_in_a_formula(factoring):
     values = random.randint(1, 4_000_000, 100)

@@ -132,6 +132,7 @@ def test_families_factor_and_agree_with_the_data(kind, start, elsewhere, data, n
         assert_agrees(kind(*point), sample, values)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [first for first, second in itertools.pairwise(CASES) if second == f"{first}, stats"])
 def test_both_ways_of_writing_a_family_give_the_same_numbers(name):
     (one, _, point, data, _), (other, _, same_point, _, _) = CASES[name], CASES[f"{name}, stats"]
@@ -239,6 +240,7 @@ def test_a_branch_on_the_data_is_taken_when_all_observations_agree():
     assert_agrees(kind(0.5), sample, draw("positive"))
 
 
+@pytest.mark.slow
 def test_a_branch_in_which_observations_differ_becomes_an_indicator():
     kind = family(lambda m, x: jnp.where(x > 7, jnp.log(m.a) - m.a * x, jnp.log(m.b) - m.b * x), a=positive, b=positive)
     values = draw("normal")

@@ -32,6 +32,7 @@ def test_typical_observations_give_every_quadratic_its_expectation(x64):
     assert np.mean((x - 7.2) ** 2) == pytest.approx(7.84, rel=1e-14)
 
 
+@pytest.mark.slow
 def test_a_closed_form_that_is_drawn_follows_the_key(x64):
     one, again, other = (NORMAL.draw_closed_form(jax.random.key(key), 50) for key in (1, 1, 2))
     assert one.mean == again.mean

@@ -116,6 +116,7 @@ def test_a_run_that_diverged_at_the_maximum_says_that_it_is_there(data):
     assert result.standard_errors.mean == pytest.approx(math.sqrt(data.var() / 500), rel=1e-6)
 
 
+@pytest.mark.slow
 def test_a_parameter_that_the_data_do_not_determine_is_no_result():
     """Evenly spread data have lighter tails than any t: the likelihood rises with the degrees of freedom for ever."""
     x = (np.arange(20) + 0.5) / 10 - 1
@@ -134,6 +135,7 @@ def test_a_parameter_that_is_hardly_determined_is_named(arrived):
     assert "ot determined" not in arrived.reason
 
 
+@pytest.mark.slow
 def test_an_unbounded_likelihood_is_not_blamed_on_the_learning_rate():
     x = np.array([0.0] * 10 + [1.0, 5.0])
     result = train(StudentT(0.1, 1.0, 1.0), x, learning_rate=0.01, validation_fraction=0, progress=False)
@@ -143,6 +145,7 @@ def test_an_unbounded_likelihood_is_not_blamed_on_the_learning_rate():
     assert "grows without bound" in result.reason
 
 
+@pytest.mark.slow
 def test_a_symmetric_start_says_why_it_has_no_errors():
     x = np.concatenate([np.linspace(-3, -1, 20), np.linspace(2, 4, 20)])
     start = NormalMixture(0.5, 0.0, 1.0, 0.0, 1.0)

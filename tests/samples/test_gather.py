@@ -41,6 +41,7 @@ def bits(pair):
     return tree, [np.asarray(leaf).tobytes() for leaf in leaves]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SOURCES)
 def test_a_sample_has_the_same_form_and_bits_whatever_is_beside_it(name):
     seeds = list(range(12))
@@ -63,6 +64,7 @@ def test_a_summary_is_that_of_its_own_observations(name):
             assert float(mlejax.log_likelihood(START, sample)) == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.slow
 def test_a_sample_outside_the_support_is_set_apart():
     source = Draws(mlejax.Normal(3.0, 2.0), 50)
     found = collected(source, range(12), start=mlejax.Exponential(np.float64(1.0)))

@@ -112,6 +112,7 @@ def test_a_drawn_sample_is_judged_inside_a_compiled_program(start, values, expec
     assert bool(found) is expected
 
 
+@pytest.mark.slow
 def test_samples_and_starts_are_judged_one_by_one_under_vmap(x64):
     samples = jnp.array([[1.0, 2.0], [1.0, -2.0], [3.0, 0.0]])
     found = jax.vmap(admits, (None, 0))(Exponential(1.0), samples)

@@ -53,6 +53,7 @@ def test_second_derivatives(model, second, x64):
     np.testing.assert_allclose(jax.jit(of(mean))(flat), found, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_parameters_and_data_move_together(x64):
     model, values = STARTS["student_t"], jnp.asarray(draw(200))
     moves = StudentT(0.3, -0.2, 1.0), jnp.cos(values)
@@ -99,6 +100,7 @@ def test_types_follow_the_plain_formula(dtype, x64):
         np.testing.assert_allclose(found, expected, rtol=1e-5 if found.dtype == np.float32 else 1e-14)
 
 
+@pytest.mark.slow
 def test_without_x64():
     found = mean(STARTS["student_t"], draw(200).astype(np.float32))
     assert found.dtype == np.float32
@@ -130,6 +132,7 @@ def test_each_run_may_have_its_own_data(x64):
     np.testing.assert_allclose(found, expected, rtol=1e-14)
 
 
+@pytest.mark.slow
 def test_train_step_on_an_array_inside_the_users_own_jit(x64):
     @jax.jit
     def train(values):

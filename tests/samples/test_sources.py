@@ -43,6 +43,7 @@ def test_a_seed_draws_the_same_alone_and_among_others(count, directly):
     assert leaves(among.train, 0) != leaves(among.train, 1)
 
 
+@pytest.mark.slow
 def test_another_base_draws_others():
     assert leaves(drawn([7]).train, 0) != leaves(drawn([7], base=1).train, 0)
 
@@ -61,6 +62,7 @@ def test_draws_are_independent_and_from_the_target():
     assert np.abs(correlations).max() < 5 / np.sqrt(N)
 
 
+@pytest.mark.slow
 def test_statistics_that_are_drawn_directly_have_the_distribution_of_those_of_draws():
     """The mean is N(m, v/n); the scatter, v chi^2(n - 1) / n, has mean v (n - 1)/n and variance 2 v^2 (n - 1)/n^2."""
     seeds = 400
@@ -99,6 +101,7 @@ def test_statistics_are_those_of_the_draws():
             assert found == pytest.approx(exact.log_likelihood(0.0, 1.0), rel=1e-12)
 
 
+@pytest.mark.slow
 def test_without_validation_there_is_none():
     data = drawn([4], fraction=0.0)
     assert data.validation is None
@@ -132,6 +135,7 @@ def test_a_target_of_ones_own_draws():
 SETTINGS = ("jax_threefry_partitionable", False), ("jax_default_prng_impl", "rbg")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "value"), SETTINGS, ids=[name for name, _ in SETTINGS])
 def test_settings_of_jax_change_no_draw(name, value):
     expected = Draws(TARGET, 50).cut(3, 0.2).train, drawn([3]).train.centres

@@ -70,6 +70,7 @@ def exact(part, degrees=None, divisor=None):
     return mean, scipy.stats.chi2(degrees or n - 1, scale=7.84 / (divisor or n))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", PARTS)
 def test_they_have_the_exact_distribution(part):
     mean, variance = moments("statistics", 4000)[part]
@@ -117,11 +118,14 @@ def test_a_seed_has_the_same_bits_alone_and_in_a_grid():
     assert len(np.unique(grid.model.mean[:, 1])) == 5
 
 
+@pytest.mark.slow
 def test_the_results_say_so():
-    data = sweep(seeds=[1], learning_rates=[0.5]).to_xarray().attrs["data"]
-    assert data == "statistics of 300 draws from Normal(mean=7.2, variance=7.84), drawn directly by JAX"
-    other = sweep(seeds=[1], learning_rates=[0.5], observations=draws(300)).to_xarray().attrs["data"]
-    assert other == "300 draws from Normal(mean=7.2, variance=7.84) by JAX"
+    def data(**given):
+        result = sweep(seeds=[1], learning_rates=[0.5], **given).to_xarray()
+        return result.attrs["mlejax"]["settings"]["data"]
+
+    assert data() == "statistics of 300 draws from Normal(mean=7.2, variance=7.84), drawn directly by JAX"
+    assert data(observations=draws(300)) == "300 draws from Normal(mean=7.2, variance=7.84) by JAX"
 
 
 @pytest.mark.slow

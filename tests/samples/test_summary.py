@@ -102,6 +102,7 @@ def test_parts_merge_in_any_order_and_grouping(kind, data):
     assert_same(kind, waiting[0], whole)
 
 
+@pytest.mark.slow
 def test_merging_one_part_changes_nothing():
     model, whole, _ = summaries("inverse Gaussian")
     with jax.enable_x64(True):
@@ -189,6 +190,7 @@ class TwoBranches(Model):
 SOME, ALL_ZERO, NO_ZERO = np.array([0, 1, 0, 2, 3, 1]), np.zeros(6), np.array([2, 1, 5, 2, 3, 1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("values", "branch"), [(SOME, None), (ALL_ZERO, True), (NO_ZERO, False)], ids=str)
 def test_a_form_is_that_of_one_sample_and_holds_for_no_other(values, branch, x64):
     model = ZeroInflatedPoisson(2.0, 0.3)
@@ -205,6 +207,7 @@ def test_a_form_is_that_of_one_sample_and_holds_for_no_other(values, branch, x64
         assert abs(found[0] - expected[0]) > 0.1
 
 
+@pytest.mark.slow
 def test_guards_of_the_support_need_no_form_of_their_own(x64):
     sample = np.array([1.0, 2.0, 4.0])
     assert find_form(Guarded(1.0), sample).branches == (None,)
@@ -216,6 +219,7 @@ def test_guards_of_the_support_need_no_form_of_their_own(x64):
         assert bool(summarize_with(find_form(Guarded(1.0), sample), jnp.asarray(part))[1]) is holds
 
 
+@pytest.mark.slow
 def test_a_formula_of_more_than_eight_forms_has_one_with_indicators_for_every_sample(x64):
     model, forms = TwoBranches(0.7, 0.4), set()
     for values in ([1.0, 2.0], [4.0, 1.0], [7.0, 8.0], [1.0, 4.0, 7.0]):
@@ -228,6 +232,7 @@ def test_a_formula_of_more_than_eight_forms_has_one_with_indicators_for_every_sa
     assert len(forms) == 1
 
 
+@pytest.mark.slow
 def test_whether_a_form_holds_does_not_touch_the_bits_of_a_summary(x64):
     values = jnp.asarray(np.random.RandomState(0).poisson(0.7, 1003), float)
     form = find_form(ZeroInflatedPoisson(2.0, 0.3), values)
@@ -258,6 +263,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("made_for", "used_with", "message"), REFUSED.values(), ids=REFUSED)
 def test_a_summary_is_refused_by_a_model_that_it_was_not_made_for(made_for, used_with, message):
     sample, _ = summarize(made_for, np.array([1.0, 2.0, 4.0]))
@@ -289,6 +295,7 @@ def test_a_mean_a_million_million_times_the_deviation_keeps_all_digits(x64):
         assert abs(float(without.mean_log_prob(model)) - expected) > 1e-7
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", [(0.0, 1.0), None], ids=["far away", "own moments"])
 def test_the_representation_does_not_depend_on_the_start_where_the_mean_is_large(start):
     values = np.random.RandomState(0).normal(1e6, 0.1, 300_001)

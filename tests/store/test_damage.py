@@ -67,6 +67,7 @@ def test_any_file_that_is_taken_away_is_found_and_repaired(saved, fresh, compute
         shutil.rmtree(copy)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", METADATA)
 @pytest.mark.parametrize("how", ["flipped", "emptied", "cut", "removed", "a directory"])
 def test_metadata_and_axes_are_written_again_from_the_command(saved, fresh, computed, name, how):

@@ -74,6 +74,7 @@ class Exponential(mlejax.Model):
         return -jnp.log(self.rate) - x / self.rate
 
 
+@pytest.mark.slow
 def test_a_namesake_of_a_model_of_the_library_is_not_taken_for_it(tmp_path):
     arguments = {"seeds": [0], "learning_rates": [0.1], "observations": np.arange(1.0, 9.0), "progress": False}
     for family, folder in ((mlejax.Exponential, "library"), (Exponential, "own")):

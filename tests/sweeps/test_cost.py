@@ -42,6 +42,7 @@ def test_counts_are_exact(small_trial, monkeypatch, seeds, rates):
     assert found.batches == np.prod([-(-n // size) for n, size in zip((seeds, rates), batch, strict=True)])
 
 
+@pytest.mark.slow
 def test_batches_are_those_on_disk(small_trial, monkeypatch, tmp_path):
     """60 seeds and 24 rates in batches of 60 x 1."""
     monkeypatch.setattr(layout, "SMALLEST_BATCH", 100)

@@ -112,6 +112,7 @@ def test_the_lane_program_can_be_compiled_for_other_devices(family, dtype, platf
     assert any(aval.shape == finished.rows.shape and aval.dtype == dtype for aval in made.out_avals)
 
 
+@pytest.mark.slow
 def test_what_is_cpu_only_does_not_go_to_other_devices():
     """The logarithm by integer arithmetic is for CPUs; others have one of their own."""
     variance = jnp.float64(2.0)

@@ -35,6 +35,7 @@ class DrawnCounts(ZeroInflatedPoisson):
 SAMPLES = {"data": ONE_ZERO, "draws": mlejax.Draws(DrawnCounts(5.0, 0.02), 50)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SAMPLES)
 def test_a_branch_on_the_data_is_decided_by_each_sample_for_itself(name):
     """Some samples hold a zero and others none: in any order, and alone, a seed has the same bits."""
@@ -51,6 +52,7 @@ def test_a_branch_on_the_data_is_decided_by_each_sample_for_itself(name):
     np.testing.assert_allclose(forward["validation_log_likelihood"], raw.validation_log_likelihood, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_a_branch_on_the_data_is_decided_as_in_a_single_run():
     grid = INFLATED(seeds=[2, 1, 0], observations=ONE_ZERO)
     for i, seed in enumerate([2, 1, 0]):
@@ -67,6 +69,7 @@ def test_a_branch_on_the_data_is_decided_as_in_a_single_run():
 FATES = {"statistics": mlejax.Exponential(1.0), "raw observations": mlejax.Weibull(1.0, 3.0)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FATES)
 def test_a_sample_outside_the_support_ends_its_own_runs_and_no_others(name, tmp_path):
     """Some of these samples hold a negative number."""
@@ -90,6 +93,7 @@ def test_a_sample_outside_the_support_ends_its_own_runs_and_no_others(name, tmp_
     np.testing.assert_array_equal(again.status, result.status)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("summarize", [True, False], ids=["statistics", "raw observations"])
 def test_a_start_without_a_finite_log_density_ends_its_own_runs_and_no_others(summarize):
     starts = [mlejax.Exponential(1.0), mlejax.Exponential(1e308)]
@@ -111,6 +115,7 @@ def test_data_outside_the_support_are_refused_at_once():
         )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_two_sweeps_in_two_threads_find_what_each_finds_alone():
     given = [{"seeds": [0, 1, 2], "learning_rates": [0.1, 0.5]}, {"seeds": [3, 4, 5], "learning_rates": [0.2, 1.0]}]
     both = functools.partial(sweep, observations=draws(500), max_epochs=900)

@@ -74,6 +74,7 @@ def test_a_stored_sweep_is_rebuilt(name):
     assert again.run_count == made.run_count == int(np.prod(made.shape))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", GIVEN_BACK)
 def test_what_a_digest_cannot_give_back_is_asked_for_by_name(name):
     settings, axes = record(SPECS[name])
@@ -255,6 +256,7 @@ for arguments in ({"model": (0.0, 1.0)}, {"target": 3}, {"starts": [1.0]}):
         assert line.startswith(f"{name} must be an instance of a mlejax.Model, such as Normal(0.0, 1.0); got")
 
 
+@pytest.mark.slow
 def test_a_word_for_a_flag_is_refused():
     program = """
 import mlejax
@@ -271,6 +273,7 @@ def test_a_model_that_cannot_draw_is_refused():
         Draws(Silent(1.0), 100)
 
 
+@pytest.mark.slow
 def test_formulas_and_optimizers_have_the_same_name_in_every_process():
     """A store refuses another formula by its name: it must not depend on where functions lie in memory."""
     program = """

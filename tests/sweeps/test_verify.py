@@ -144,6 +144,7 @@ def test_a_wrong_coordinate_is_found(tmp_path):
     assert len(verify(tmp_path / "one", progress=False).different) == SEEDS * RATES
 
 
+@pytest.mark.slow
 def test_what_a_digest_cannot_give_back_is_asked_for_by_name(tmp_path):
     x = np.random.RandomState(0).rayleigh(2.0, 60)
     given = {"seeds": range(2), "learning_rates": [0.1], "observations": x, "max_epochs": 20, "progress": False}
