@@ -13,6 +13,7 @@ from tqdm import tqdm
 from .. import checks, devices
 from ..models.base import M, Model
 from ..models.parameters import Parameters, cast, parameter_names, with_dtype
+from ..results.schema import check_names
 from ..results.train import History, TrainResult
 from ..samples.observations import as_observations, check_support
 from ..samples.raw import Observations
@@ -85,6 +86,7 @@ def train(
     devices.start()
     start = with_dtype(model, np.float64)
     Parameters.of(start).require_single_numbers()
+    check_names(type(start).__name__, parameter_names(start))
     rates = rates_of(start, checked_rates(start, learning_rate))
     stopping = Stopping.checked(max_epochs, patience, tolerance)
     dtype = checks.floating_type(dtype)

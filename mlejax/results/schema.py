@@ -120,7 +120,7 @@ def check_names(model: str, names: Iterable[str]) -> None:
     for name in names:
         if name in taken or name.startswith("learning_rate."):
             kind = "an axis" if name in AXES or "." in name else "a result"
-            raise ValueError(f"{model}.{name} bears the name of {kind} of a sweep: give the parameter another name")
+            raise ValueError(f"{model}.{name} bears the name of {kind}: give the parameter another name")
 
 
 def _parameter(name: str, shape: tuple[int, ...]) -> Variable:

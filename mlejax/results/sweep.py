@@ -75,6 +75,12 @@ class SweepResult(Generic[M]):
         axes = " x ".join(f"{len(values):,} {name}" for name, values in self.axes.items())
         return f"SweepResult({type(self.template).__name__}, {axes}: {self.ended:,} of {self.count:,} runs have ended)"
 
+    def __str__(self) -> str:
+        """Return the table of its settings: which reach the maximum, how fast, for how many seeds."""
+        from .text import sweep_report
+
+        return sweep_report(self)
+
     @functools.cached_property
     def model(self) -> M:
         """The estimates: a model whose leaves have the shape of the sweep."""

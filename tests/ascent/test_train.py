@@ -285,6 +285,20 @@ def test_bad_arguments_are_refused_before_anything_runs(arguments, error, messag
 
 
 @pytest.mark.slow
+class Confused(mlejax.Model):
+    """Its parameter bears the name of a result."""
+
+    epochs: float = mlejax.parameter(mlejax.positive)
+
+    def log_prob(self, x):
+        return jnp.log(self.epochs) - self.epochs * x
+
+
+def test_a_parameter_that_bears_the_name_of_a_result_is_refused():
+    with pytest.raises(ValueError, match=r"Confused.epochs bears the name of a result: give the parameter another"):
+        train(Confused(1.0), [1.0, 2.0, 0.3], progress=False)
+
+
 def test_other_numbers_and_other_data_of_the_same_shape_compile_nothing(result, small_normal, compilations):
     quick(small_normal)
     before = len(compilations)

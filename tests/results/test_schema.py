@@ -40,5 +40,5 @@ def test_every_status_has_a_flag():
 )
 def test_a_parameter_with_the_name_of_a_result_or_an_axis_is_refused(name, kind):
     model = family(lambda m, x: -x * getattr(m, name), **{name: positive})(1.0)
-    with pytest.raises(ValueError, match=rf"Family\.{name} bears the name of {kind} of a sweep"):
+    with pytest.raises(ValueError, match=rf"Family\.{name} bears the name of {kind}: give the parameter another name"):
         variables(model)

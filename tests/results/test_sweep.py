@@ -12,6 +12,7 @@ from jaxtyping import Array, Float
 import mlejax
 from mlejax.results.schema import ARRIVED, QUANTITIES, variables
 from mlejax.results.sweep import Provenance
+from mlejax.results.text import sweep_report
 from mlejax.status import Status
 
 P, T, M, D = (int(s) for s in (Status.PATIENCE, Status.TOLERANCE, Status.MAX_EPOCHS, Status.DIVERGED))
@@ -128,6 +129,11 @@ def row(rate, patience, **found):
     return {"learning_rate": rate, "patience": patience, "runs": 3} | found
 
 
+def test_its_text_is_the_table_of_its_settings(made):
+    assert str(made) == sweep_report(made)
+    assert repr(made).startswith("SweepResult(Normal, 3 seed x 2 learning_rate x 2 patience: 12 of 12 runs")
+
+
 def test_runs_that_have_not_ended_did_not_stop_short(made):
     waiting = dataclasses.replace(made, arrays={name: array.copy() for name, array in made.arrays.items()})
     assert (waiting.finished, waiting.ended, waiting.count) == (True, 12, 12)
@@ -227,7 +233,7 @@ def test_a_vector_parameter_has_a_dimension_of_its_own():
 @pytest.mark.parametrize("name", ["status", "seed", "learning_rate", "standard_error"])
 def test_a_parameter_that_bears_the_name_of_a_result_is_refused(name):
     family = type("Odd", (mlejax.Model,), {"__annotations__": {name: float}, "log_prob": lambda self, x: -(x**2)})
-    with pytest.raises(ValueError, match=rf"Odd.{name} bears the name of (a result|an axis) of a sweep"):
+    with pytest.raises(ValueError, match=rf"Odd.{name} bears the name of (a result|an axis): give"):
         mlejax.sweep(family(1.0), seeds=[0], learning_rates=[0.1], observations=[1.0, 2.0, 3.0], progress=False)
 
 
