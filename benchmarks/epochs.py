@@ -398,9 +398,9 @@ class Scan(Program):
                     run.train,
                     run.validation,
                     run.learning_rate,
-                    patience=run.patience,
-                    tolerance=run.tolerance,
-                    max_epochs=run.max_epochs,
+                    patience=run.stopping.patience,
+                    tolerance=run.stopping.tolerance,
+                    max_epochs=run.stopping.max_epochs,
                 )
                 return following, None
 

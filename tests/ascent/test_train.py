@@ -281,10 +281,6 @@ def test_bad_arguments_are_refused_before_anything_runs(arguments, error, messag
         train(**{"model": START, "observations": X, "progress": False, "max_epochs": 5, **arguments})
 
 
-# Compilations -----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.slow
 class Confused(mlejax.Model):
     """Its parameter bears the name of a result."""
 
@@ -299,6 +295,10 @@ def test_a_parameter_that_bears_the_name_of_a_result_is_refused():
         train(Confused(1.0), [1.0, 2.0, 0.3], progress=False)
 
 
+# Compilations -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
 def test_other_numbers_and_other_data_of_the_same_shape_compile_nothing(result, small_normal, compilations):
     quick(small_normal)
     before = len(compilations)

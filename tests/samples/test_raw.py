@@ -95,7 +95,8 @@ def test_float32_after_a_cast(model, x64):
 def test_types_follow_the_plain_formula(dtype, x64):
     values = np.random.RandomState(0).randint(1, 9, 40).astype(dtype)
     for model in (STARTS["weibull"], cast(STARTS["weibull"], np.float32), cast(STARTS["weibull"], np.float64)):
-        found, expected = mean(model, values), plain(model, values)
+        taken = values if values.dtype.kind == "f" else values.astype(float)  # formulas get whole numbers so
+        found, expected = mean(model, values), plain(model, taken)
         assert found.dtype == expected.dtype
         np.testing.assert_allclose(found, expected, rtol=1e-5 if found.dtype == np.float32 else 1e-14)
 
