@@ -68,7 +68,10 @@ def train_report(result: TrainResult[Any], closed_form: Any = None) -> str:
 
 
 def _number(value: Any) -> str:
-    return "-" if math.isnan(value) else f"{value:.6f}"
+    if math.isnan(value):
+        return "-"
+    # Six decimals would leave few digits of a small number, or none.
+    return f"{value:.6g}" if 0 < abs(value) < 0.01 else f"{value:.6f}"
 
 
 def train_reason(result: TrainResult[Any]) -> str:
@@ -183,10 +186,11 @@ def sweep_report(result: SweepResult[Any], most: int = 24) -> str:
         table(rows, header=header),
         "" if shown is settings else f"({len(shown)} of {len(settings)} settings, evenly spread)",
         f"{summary['runs']} runs: " + ", ".join(f"{count} {name}" for name, count in summary["statuses"].items()),
-        f"{summary['arrived']} arrived: within {ARRIVED} standard errors of the maximum. "
-        f"Best setting: {where}: {best['arrived']} of {best['runs']} seeds, "
-        f"median {best['epochs']:.0f} epochs.",
+        f"{summary['arrived']} arrived: within {ARRIVED} standard errors of the maximum.",
     ]
+    if best["arrived"]:
+        lines[-1] += f" Best setting: {where}: {best['arrived']} of {best['runs']} seeds, "
+        lines[-1] += f"median {best['epochs']:.0f} epochs."
     lines += [
         f"Plain ascent cannot settle with {name} above {limit:.4g} (2 / curvature at the maximum)."
         for name in names

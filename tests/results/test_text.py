@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 
+import mlejax
 from mlejax.results import text
 
 
@@ -39,6 +40,27 @@ def test_a_fit_is_told_beside_the_closed_form(result):
     assert text.how_far(run.distance) in shown
     assert shown.endswith(run.reason)
     assert str(run) == text.train_report(run)
+
+
+@pytest.mark.parametrize("unit", [1e-3, 1e-6, 1e3])
+def test_small_numbers_keep_their_digits(unit):
+    x = np.random.RandomState(3).normal(7.2 * unit, 2.8 * unit, 50)
+    run = mlejax.train(mlejax.Normal(np.mean(x), np.var(x)), x, validation_fraction=0, max_epochs=1, progress=False)
+    rows = [line.split() for line in text.train_report(run, text.closed_form_of(run, x)).splitlines()[2:4]]
+    errors = np.sqrt([np.var(x) / 50, 2 * np.var(x) ** 2 / 50])
+    for row, value, error in zip(rows, [np.mean(x), np.var(x)], errors, strict=True):
+        shown = [float(cell) for cell in row[1:]]
+        np.testing.assert_allclose(shown, [value, error, value], rtol=1e-5)  # six digits are written
+
+
+def test_a_sweep_without_arrivals_has_no_best_setting():
+    x = np.random.RandomState(3).normal(7.2, 2.8, 50)
+    swept = mlejax.sweep(
+        mlejax.Normal(0.0, 1.0), seeds=range(2), learning_rates=[0.1, 0.2], observations=x, max_epochs=2, progress=False
+    )
+    shown = text.sweep_report(swept)
+    assert "0 arrived" in shown
+    assert "Best setting" not in shown
 
 
 def test_a_sweep_is_told_setting_by_setting(swept):
