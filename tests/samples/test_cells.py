@@ -51,3 +51,10 @@ def test_long_texts_are_shortened():
     assert cells.shown("9" * 5000) == f"'{'9' * 40}... (5,000 characters)'"
     assert cells.listed(["a"] * 12) == ", ".join(["a"] * 12)
     assert cells.listed(["a"] * 13).endswith("... and 1 more")
+
+
+@pytest.mark.parametrize("text", ["", " ", "NA", "n/a", "null", "-", "."])
+def test_what_to_do_about_a_missing_value(text):
+    with pytest.raises(ValueError, match="fill it in, or leave the line out") as caught:
+        cells.number(text)
+    assert "digits" not in str(caught.value)
