@@ -2,7 +2,9 @@
 
 import json
 import math
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -98,3 +100,10 @@ def attributes(values: Mapping[str, Any]) -> dict[str, Any]:
     except (TypeError, ValueError) as error:
         raise ValueError(f"attributes must be plain values, as JSON has them: {error}") from error
     return dict(values)
+
+
+def path(name: str, value: object) -> Path:
+    """Return the path of a file or a directory, which must be text or an object that stands for a path."""
+    if not isinstance(value, str | os.PathLike):
+        raise TypeError(f"{name} must be a path, such as 'results'; got {shown(value)}")
+    return Path(value)

@@ -12,6 +12,7 @@ import jaxlib
 import numpy as np
 
 from . import __version__
+from .checks import shown
 
 FAST_LOOPS = "xla_cpu_use_multi_output_fusion,xla_cpu_small_while_loop_byte_threshold=100000000"
 """Options of XLA's CPU compiler that JAX's own settings do not reach: one kernel for a whole training step instead of
@@ -146,7 +147,20 @@ def _cpu_devices() -> int:
 
 def mesh(devices: Sequence[Device] | None = None) -> jax.sharding.Mesh:
     """Return a mesh of all local devices, or of those given, as one axis named `runs`."""
-    return jax.sharding.Mesh(np.asarray(jax.local_devices() if devices is None else devices), ("runs",))
+    return jax.sharding.Mesh(np.asarray(jax.local_devices() if devices is None else checked(devices)), ("runs",))
+
+
+def checked(devices: object) -> Any:
+    """Return the devices, which must be a sequence of at least one.
+
+    Raises:
+        TypeError, ValueError: it is something else, or empty.
+    """
+    if not isinstance(devices, Sequence | np.ndarray) or not all(isinstance(each, jax.Device) for each in devices):
+        raise TypeError(f"devices must be a sequence of devices, such as jax.local_devices()[:2]; got {shown(devices)}")
+    if not len(devices):
+        raise ValueError("devices must hold at least one device; got none")
+    return devices
 
 
 def describe(over: jax.sharding.Mesh) -> str:

@@ -97,3 +97,10 @@ def test_distinct_values_pass():
 def test_repeated_values_are_refused(values, message):
     with pytest.raises(ValueError, match=message):
         checks.distinct("seeds", np.array(values))
+
+
+def test_a_path_is_text_or_stands_for_one(tmp_path):
+    assert checks.path("out", str(tmp_path)) == checks.path("out", tmp_path) == tmp_path
+    for given in (3, True, None, b"results", [tmp_path]):
+        with pytest.raises(TypeError, match=r"^out must be a path, such as 'results'; got "):
+            checks.path("out", given)

@@ -134,3 +134,11 @@ def test_options_that_change_no_result_are_not_recorded(monkeypatch):
     assert devices.computed_by()["xla_flags"] == ["xla_cpu_max_isa=AVX2"]
     monkeypatch.setenv("XLA_FLAGS", "")
     assert devices.computed_by()["xla_flags"] == []
+
+
+@pytest.mark.parametrize("given", [2, "cpu", [0, 1], jax.devices], ids=["count", "name", "numbers", "function"])
+def test_a_mesh_is_made_of_devices_alone(given):
+    with pytest.raises(TypeError, match=r"^devices must be a sequence of devices, such as jax\.local_devices"):
+        devices.checked(given)
+    with pytest.raises(ValueError, match=r"^devices must hold at least one device; got none$"):
+        devices.checked([])

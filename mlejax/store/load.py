@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import models
+from .. import checks, models
 from ..models import Model
 from ..models.digest import formula_digest
 from ..models.parameters import parameter_names, with_dtype
@@ -43,7 +43,7 @@ def load(path: str | Path, model: Model | None = None) -> SweepResult[Any]:
         ...     mlejax.load(out).shape
         (2, 1)
     """
-    path = Path(path)
+    path = checks.path("path", path)
     if is_format_1(attributes_of(path)):
         return _load_format_1(path, model)
     if (path / READY).exists() and not (path / "zarr.json").exists():

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import checks
 from ..results.schema import COMPUTED_BY
 from ..status import Status
 from . import lock
@@ -97,7 +98,7 @@ def open_store(
         StoreError: the directory is in use, made by other settings, by another version or in another way, damaged, or
             not writable; nothing in it has been changed.
     """
-    path = Path(path)
+    path = checks.path("out", path)
     description = dataclasses.replace(
         description,
         settings=json.loads(json.dumps(description.settings)),

@@ -85,7 +85,7 @@ def verify(
     """
     if runs is not None:
         runs = int(checks.counts("runs", runs))
-    path = Path(path)
+    path = checks.path("path", path)
     read_root(path)  # a store of another version can be loaded, not verified
     stored = load(path)
     spec = SweepSpec.from_record(
