@@ -25,6 +25,7 @@ SLOW_DOCTESTS = {
     "README.md",
     "mlejax.ascent.optimizers.natural_gradient",
     "mlejax.ascent.train.train",
+    "mlejax.sweeps.cost.estimate_cost",
     "mlejax.sweeps.sweep.sweep",
 }
 

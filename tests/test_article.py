@@ -43,6 +43,7 @@ def reproduced(observations):
     return article.article_run(observations, progress=False)
 
 
+@pytest.mark.slow
 def test_all_eight_figures_are_the_same(reproduced):
     run, figures = reproduced
     assert figures == article.PRINTED

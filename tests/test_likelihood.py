@@ -246,6 +246,7 @@ def test_a_model_of_integers_has_a_score():
         assert float(score_of(Exponential(2), jnp.array([1.0, 2.0])).rate) == pytest.approx(-2.0, rel=1e-15)
 
 
+@pytest.mark.slow
 @representation
 def test_value_score_and_information_come_together(which, samples):
     model, sample = Normal(7.0, 8.0), samples[which]

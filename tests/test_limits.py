@@ -55,6 +55,26 @@ def test_every_module_has_a_file_of_tests():
     assert without == set()
 
 
+def quick(text):
+    """Return the tests of a file that are not marked slow."""
+    items = ast.parse(text).body
+    if any(isinstance(item, ast.Assign) and ast.unparse(item) == "pytestmark = pytest.mark.slow" for item in items):
+        return []
+    tests = [item for item in items if isinstance(item, ast.FunctionDef) and item.name.startswith("test_")]
+    return [test.name for test in tests if not any(ast.unparse(d) == "pytest.mark.slow" for d in test.decorator_list)]
+
+
+def test_the_quick_subset_has_something_of_every_module():
+    without = {name for name, path in limits.modules().items() if not quick(file_for(name, path).read_text())}
+    assert without == set()
+
+
+def test_what_is_marked_slow_is_not_quick():
+    text = "@pytest.mark.slow\ndef test_a(): ...\n\ndef test_b(): ...\n"
+    assert quick(text) == ["test_b"]
+    assert quick(f"pytestmark = pytest.mark.slow\n{text}") == []
+
+
 # The measures themselves ------------------------------------------------------------------------------------------
 
 SAMPLE = '''"""A module.

@@ -185,6 +185,7 @@ OTHERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("first", "second"), OTHERS.values(), ids=OTHERS)
 def test_a_state_of_another_optimizer_is_refused(first, second, small_normal):
     state = init_state(Normal(*START), optimizer=first)

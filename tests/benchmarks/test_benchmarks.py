@@ -78,6 +78,7 @@ def record():
     return {"benchmark": "reference", "environment": common.environment(), "problem": {}, "results": rows}
 
 
+@pytest.mark.slow
 def test_record_holds_every_program_in_the_same_terms(record):
     rows = {row["program"]: row for row in record["results"]}
     assert len(rows) == 9
@@ -92,6 +93,7 @@ def test_record_holds_every_program_in_the_same_terms(record):
     assert json.loads(json.dumps(record, allow_nan=False)) == record
 
 
+@pytest.mark.slow
 def test_record_names_no_host_and_no_folder(record):
     text = json.dumps(record)
     assert str(common.HERE.parent) not in text
@@ -101,6 +103,7 @@ def test_record_names_no_host_and_no_folder(record):
     )
 
 
+@pytest.mark.slow
 def test_report_and_chart(record):
     lines = reference.report(record).splitlines()
     assert lines[0].startswith("one run")

@@ -156,6 +156,7 @@ def make(name):
     return getattr(peers, name)(dataclasses.asdict(SMALL), plain, counts(), 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["Cpp", "NumPy", "WhileLoop", "Torch"])
 def test_peers_find_what_the_sweep_finds(swept, name):
     if name == "Torch":

@@ -79,6 +79,7 @@ def test_json_to_standard_output_is_alone_there(swept, run):
     }
 
 
+@pytest.mark.slow
 def test_sweep_with_a_rate_per_parameter_and_a_file(run, heights, tmp_path):
     file, _ = heights
     status, out, _ = run(

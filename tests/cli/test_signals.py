@@ -156,6 +156,7 @@ sys.exit(run())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("times", ["1", "3"])
 @pytest.mark.parametrize(("body", "said"), KEEPING.values(), ids=KEEPING)
 def test_a_signal_arrives_once_and_harms_nothing(body, said, times):

@@ -32,6 +32,7 @@ def test_first_fall_does_not_flatten_the_rest_and_is_said(result):
     assert ax.get_ylim()[1] > result.train_log_likelihood / 8000
 
 
+@pytest.mark.slow
 def test_one_sample_draws_one_curve(data):
     result = mlejax.train(mlejax.Normal(6.0, 5.0), data, validation_fraction=0.0, max_epochs=50, progress=False)
     ax = plotting.log_likelihood(result)

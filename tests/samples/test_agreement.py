@@ -3,6 +3,7 @@
 import equinox as eqx
 import jax
 import numpy as np
+import pytest
 
 import mlejax
 from mlejax.models.parameters import with_dtype
@@ -28,6 +29,7 @@ def test_statistics_of_the_data_agree_and_others_do_not(x64, small_normal):
     assert disagreement(START, moved, data) > AGREEMENT
 
 
+@pytest.mark.slow
 def test_many_observations_are_all_looked_at_and_at_other_points_some(x64):
     x = np.random.RandomState(0).normal(7.2, 2.8, 4 * LOOKED_AT + 3)
     summary, _ = mlejax.summarize(START, x)

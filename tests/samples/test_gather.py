@@ -54,6 +54,7 @@ def test_a_sample_has_the_same_form_and_bits_whatever_is_beside_it(name):
     assert len(forms) > 1  # otherwise nothing was tested
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SOURCES)
 def test_a_summary_is_that_of_its_own_observations(name):
     found = collected(SOURCES[name], range(12))

@@ -89,6 +89,7 @@ def closed_forms(samples):
     return mean, -2 * middle - np.log(2 * np.pi) - (mean + 3.0) ** 2
 
 
+@pytest.mark.slow
 def test_statistics_are_those_of_the_draws():
     data = drawn([4, 9])
     for i, seed in enumerate([4, 9]):

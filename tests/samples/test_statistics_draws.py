@@ -80,6 +80,7 @@ def test_they_have_the_exact_distribution(part):
     assert abs(scipy.stats.spearmanr(mean, variance).statistic) < 5 / np.sqrt(4000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", PARTS)
 def test_parts_and_seeds_are_independent(part):
     other = {"train": "validation", "validation": "train"}[part]
@@ -169,6 +170,7 @@ def test_parts_without_a_variance_are_refused(n, fraction):
         sweep(seeds=[0], learning_rates=[0.1], observations=draws(n, "statistics"), validation_fraction=fraction)
 
 
+@pytest.mark.slow
 def test_summaries_must_not_be_switched_off():
     """Without sufficient statistics there is nothing to draw."""
     result = sweep(seeds=[0], learning_rates=[0.1])

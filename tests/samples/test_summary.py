@@ -278,6 +278,7 @@ def test_a_summary_is_refused_by_a_model_that_it_was_not_made_for(made_for, used
 # Digits -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_mean_a_million_million_times_the_deviation_keeps_all_digits(x64):
     values = np.random.RandomState(0).normal(1e9, 1e-3, 2000)
     model = Normal(1e9 + 3e-5, 1.1e-6)

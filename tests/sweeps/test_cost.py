@@ -52,6 +52,7 @@ def test_batches_are_those_on_disk(small_trial, monkeypatch, tmp_path):
     assert found.batches == len([path for path in (tmp_path / "out" / "status" / "c").rglob("*") if path.is_file()])
 
 
+@pytest.mark.slow
 def test_run_epochs_are_near_those_of_the_sweep(small_trial):
     found = predicted(seeds=range(64), max_epochs=3000, **GIVEN)
     result = mlejax.sweep(START, seeds=range(64), max_epochs=3000, **GIVEN)

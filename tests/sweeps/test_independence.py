@@ -10,6 +10,8 @@ from helpers import assert_same_bits, draws
 import mlejax
 from mlejax import devices
 
+pytestmark = pytest.mark.slow
+
 sweep = functools.partial(mlejax.sweep, mlejax.Normal(0.0, 1.0), progress=False)
 SMALL = {"observations": draws(1000), "max_epochs": 700}
 
@@ -45,7 +47,6 @@ def test_a_bad_run_does_not_disturb_others(reference):
     assert np.isfinite(other.model.variance).all()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "tuning",
     [devices.CPU._replace(smallest=devices.CPU.lanes), devices.CPU._replace(chunk=16, epochs=37)],
@@ -59,7 +60,6 @@ def test_the_width_and_length_of_calls_do_not_matter(reference, tuning, monkeypa
     assert_same_bits(other, grid)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_the_width_does_not_matter_on_raw_observations(dtype, monkeypatch):
     def in_lanes(width):
@@ -77,7 +77,6 @@ def test_the_width_does_not_matter_on_raw_observations(dtype, monkeypatch):
     np.testing.assert_array_equal(one.epochs, other.epochs)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 2])
 def test_the_number_of_devices_does_not_matter(reference, count, monkeypatch):
     monkeypatch.setattr(

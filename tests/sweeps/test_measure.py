@@ -126,6 +126,7 @@ def test_two_sweeps_in_two_threads_find_what_each_finds_alone():
         assert_same_bits(one, other)
 
 
+@pytest.mark.slow
 def test_nothing_is_drawn_before_the_directory_is_known_to_be_good(tmp_path, monkeypatch):
     given = {"seeds": [0, 1], "learning_rates": [0.1], "observations": draws(500), "max_epochs": 20}
     fresh = sweep(**given, out=tmp_path / "out")

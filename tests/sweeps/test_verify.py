@@ -69,6 +69,7 @@ def next_to(directory, name, index):
     return np.nextafter(zarr.open_group(directory, mode="r")[name][index], np.inf)
 
 
+@pytest.mark.slow
 def test_nothing_differs_in_a_fresh_sweep(fresh):
     found = verify(fresh, progress=False)
     assert found.checked == SEEDS * RATES
