@@ -1,6 +1,7 @@
 """The formula of a model, traced once before anything runs: what JAX cannot follow becomes a sentence with a remedy."""
 
 import dataclasses
+from collections.abc import Hashable
 
 import jax
 import jax.numpy as jnp
@@ -8,6 +9,7 @@ import numpy as np
 from jaxtyping import DTypeLike
 
 from .base import Model
+from .digest import formula_digest
 
 
 def trace_log_prob(model: Model, observation: DTypeLike) -> None:
@@ -63,3 +65,32 @@ def _refuse_missing(model: Model) -> None:
     for field in dataclasses.fields(model):
         if not field.metadata.get("static", False) and getattr(model, field.name) is None:
             raise TypeError(f"start: {type(model).__name__}.{field.name} must be a real number; got None")
+
+
+_TRACED: dict[Hashable, str] = {}
+"""The digest of each formula that was traced in this process, by the structure of its model and its observations."""
+
+
+def refuse_changed(model: Model, observation: DTypeLike) -> None:
+    """Refuse a formula that has changed since it was first traced: compiled programs would go on with the old one.
+
+    Args:
+        model: the start.
+        observation: the type of an observation.
+
+    Raises:
+        ValueError: `log_prob` reads a value that is no field of the model and has changed.
+    """
+    key = jax.tree.structure(model), np.dtype(observation)
+    digest = formula_digest(model)
+    try:
+        known = _TRACED.setdefault(key, digest)
+    except TypeError:  # a static field that cannot be hashed: nothing compiled is kept by it either
+        return
+    if known != digest:
+        name = type(model).__name__
+        raise ValueError(
+            f"{name}.log_prob reads a value that has changed since the formula was first traced, such as a global "
+            f"variable; compiled programs would go on with the old one. Make it a static field of {name}: "
+            "equinox.field(static=True)"
+        )

@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Num
 from ..formula.jaxpr import as_formula_takes
 from ..models.base import Model
 from ..models.parameters import parameter_dict
-from ..models.tracing import trace_log_prob
+from ..models.tracing import refuse_changed, trace_log_prob
 
 SMALLEST_SQUARED, LARGEST_SQUARED = 1e-150, 1e150
 """Where squares of float64 numbers lose their digits or overflow."""
@@ -72,6 +72,7 @@ def check_support(
     with jax.enable_x64(True):
         taken = as_formula_takes(model, jnp.asarray(values))
     trace_log_prob(model, taken.dtype)
+    refuse_changed(model, taken.dtype)
     name, support = type(model).__name__, model.support
     if not np.all(contained := support.contains(values)):
         index = int(np.argmin(contained))

@@ -16,6 +16,7 @@ from .. import checks, devices
 from ..models import Model, Normal
 from ..models.digest import sample_digest
 from ..models.parameters import parameter_dict, with_dtype
+from ..models.tracing import refuse_changed
 from .observations import as_observations, check_support
 from .split import split, validation_count
 
@@ -170,6 +171,7 @@ class Draws(Source):
 
     def check(self, start: Model, starts: Sequence[Model], validation_fraction: float | int) -> None:
         held_out = validation_count(self.count, validation_fraction)
+        refuse_changed(start, np.dtype(np.float64))
         if self.by != "statistics":
             return
         if not hasattr(self.target, "draw_closed_form") or type(self.target) is not type(start):

@@ -44,3 +44,27 @@ def test_formulas_that_jax_follows_pass(dtype):
     for formula in (lambda m, x: jnp.where(x > 0, -m.a * x, -m.a), lambda m, x: -m.a * jax.lax.stop_gradient(x)):
         trace_log_prob(zoo.family(formula, a=positive)(1.0), dtype)
     trace_log_prob(Normal(0, 1), dtype)
+
+
+SCALE = 1.0
+
+
+class ReadsAGlobal(mlejax.Model):
+    """A formula with a number that is no field of the model."""
+
+    mean: float
+
+    def log_prob(self, x):
+        return -0.5 * ((x - self.mean) / SCALE) ** 2 - jnp.log(SCALE)
+
+
+def test_a_formula_that_reads_a_changed_value_is_refused(monkeypatch):
+    data = {"observations": [1.0, 2.0, 4.0], "validation_fraction": 0, "progress": False}
+    before = mlejax.train(ReadsAGlobal(0.0), **data).log_likelihood
+    assert mlejax.train(ReadsAGlobal(0.0), **data).log_likelihood == before
+    monkeypatch.setitem(globals(), "SCALE", 2.0)
+    with pytest.raises(ValueError, match=r"ReadsAGlobal.log_prob reads a value that has changed .* static field"):
+        mlejax.train(ReadsAGlobal(0.0), **data)
+    for observations in ([1.0, 2.0, 4.0, 7.0], mlejax.Draws(mlejax.Normal(0.0, 1.0), 50)):
+        with pytest.raises(ValueError, match="reads a value that has changed"):
+            mlejax.sweep(ReadsAGlobal(0.0), seeds=[0], learning_rates=[0.1], observations=observations, progress=False)
