@@ -83,7 +83,8 @@ def train(options: argparse.Namespace) -> Answer:
     )
     pictures = _draw_fit(result, column.values, out, options.format)
     lines = [
-        f"{len(column.values)} observations from {'standard input' if options.file == '-' else options.file}\n",
+        f"{len(column.values)} observations from {'standard input' if options.file == '-' else options.file}"
+        f"{'' if column.header else ', which has no header: its first line is read as data'}\n",
         text.train_report(result, text.closed_form_of(result, column.values)),
         _pictures(pictures),
     ]

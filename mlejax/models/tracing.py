@@ -81,8 +81,9 @@ def refuse_changed(model: Model, observation: DTypeLike) -> None:
     Raises:
         ValueError: `log_prob` reads a value that is no field of the model and has changed.
     """
-    key = jax.tree.structure(model), np.dtype(observation)
-    digest = formula_digest(model)
+    wide = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(np.shape(leaf), np.dtype(np.float64)), model)
+    key = jax.tree.structure(model), *map(np.shape, jax.tree.leaves(model)), np.dtype(observation)
+    digest = formula_digest(wide)
     try:
         known = _TRACED.setdefault(key, digest)
     except TypeError:  # a static field that cannot be hashed: nothing compiled is kept by it either

@@ -56,6 +56,7 @@ class Column:
     name: str  # in words, such as "column 'cm'"
     starts: tuple[int, ...] = ()  # indices from which on lines follow each other; none in an array
     lines: tuple[int, ...] = ()  # the line of each of these
+    header: bool = True  # whether its name is known; otherwise the first line was read as data
 
     def place(self, index: int) -> str:
         """Return where the value with this index stands, such as "heights.csv, line 7, column 'cm'"."""
@@ -268,7 +269,7 @@ def _column(file: str, rows: Iterator[tuple[int, list[str]]], separator: str, co
         except ValueError as error:
             raise TableError(f"{file}, line {line}, {where}: {error}") from None
         expected = line + 1
-    return Column(np.array(values, np.float64), file, where, tuple(starts), tuple(lines))
+    return Column(np.array(values, np.float64), file, where, tuple(starts), tuple(lines), header=named)
 
 
 def _mismatch(count: int, expected: int, separator: str, named: bool) -> str:

@@ -29,6 +29,14 @@ def test_fit(run, heights, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_first_line_of_numbers_is_said_to_be_data(run, tmp_path):
+    file = tmp_path / "years.csv"
+    file.write_text("2001,2002\n1,5\n2,7\n4,3\n3,4\n")
+    _, out, _ = run("train", file, "--column", "2", "--validation-fraction", "0")
+    assert out.startswith(f"5 observations from {file}, which has no header: its first line is read as data\n")
+
+
+@pytest.mark.slow
 def test_train_with_a_learning_rate_is_plain_ascent(run, heights):
     file, _ = heights
     arguments = ("--learning-rate", "0.1", "--max-epochs", "20", "--json", "-", "--start-mean", "100")
