@@ -113,7 +113,8 @@ class SufficientForm:
         """
         answer = jnp.asarray(True)
         for expected, every, some in zip(self.expected, met_by_all, met_by_any, strict=True):
-            answer &= every if expected else ~some if expected is False else some & ~every
+            none, not_all = jnp.logical_not(some), jnp.logical_not(every)
+            answer &= every if expected else none if expected is False else some & not_all
         return answer
 
     def statistic_values(self, deviations: Sequence[Any], factors: Sequence[Any]) -> list[Any]:
