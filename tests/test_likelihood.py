@@ -204,26 +204,28 @@ OF_A_SAMPLE = ["mean_log_likelihood", "log_likelihood", "score", "observed_infor
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("flag", [False, True])
 @pytest.mark.parametrize("name", OF_A_SAMPLE)
-def test_outside_jax_the_answer_is_numpy_float64_whatever_the_flag(name, samples):
-    assert not jax.config.jax_enable_x64
+def test_outside_jax_the_answer_is_numpy_float64_whatever_the_flag(name, flag, samples):
     function, model, x = getattr(mlejax, name), Normal(7.0, 8.0), samples["observations"]
-    found = jax.tree.leaves(function(model, x))
+    with jax.enable_x64(flag):
+        found = jax.tree.leaves(function(model, x))
+        assert jax.config.jax_enable_x64 == flag
     assert all(isinstance(leaf, np.ndarray | np.float64) and leaf.dtype == np.float64 for leaf in found)
     with jax.enable_x64(True):
         expected = jax.tree.leaves(jax.jit(function)(model, x))
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-13)
-    assert not jax.config.jax_enable_x64
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("flag", "dtype"), [(False, np.float32), (True, np.float64)])
 @pytest.mark.parametrize("name", OF_A_SAMPLE)
-def test_inside_jit_the_answer_has_the_type_of_the_program(name, samples):
-    function, x = getattr(mlejax, name), samples["observations"].astype(np.float32)
-    constant = jax.jit(lambda: function(Normal(7.0, 8.0), x))()
-    for found in (constant, jax.jit(function)(Normal(7.0, 8.0), x)):
-        assert {leaf.dtype for leaf in jax.tree.leaves(found)} == {np.dtype(np.float32)}
+def test_inside_jit_the_answer_has_the_type_of_the_program(name, flag, dtype, samples):
+    function, x = getattr(mlejax, name), samples["observations"].astype(dtype)
+    with jax.enable_x64(flag):
+        for found in (jax.jit(lambda: function(Normal(7.0, 8.0), x))(), jax.jit(function)(Normal(7.0, 8.0), x)):
+            assert {leaf.dtype for leaf in jax.tree.leaves(found)} == {np.dtype(dtype)}
 
 
 def test_digits_do_not_depend_on_how_an_answer_is_asked_for(samples):
