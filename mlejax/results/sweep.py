@@ -14,6 +14,7 @@ from ..models.base import M
 from ..models.parameters import parameter_dict, parameter_names
 from ..status import Status
 from .schema import ARRIVED, COMPUTED_BY, QUANTITIES, variables
+from .settings import recommend, settings
 
 RECORDS_TOGETHER = 4096
 """Runs whose records are made at a time."""
@@ -250,34 +251,19 @@ class SweepResult(Generic[M]):
         """Return which settings reach the maximum, how fast, for how many seeds; which stop short; which diverge.
 
         Returns:
-            `runs`, `statuses` (name -> count), `arrived` (runs within 0.01 standard errors), `settings`: a row for
-            every combination of the axes other than the seed, with its values, `runs`, `arrived`, `stopped_short`
-            (ended, not diverged, further than 1 standard error away), `diverged`, and the medians `epochs` and
-            `distance`; and `best`, the row that most seeds arrive with, soonest.
+            `runs`, `statuses` (name -> count), `arrived` (runs within 0.01 standard errors); `settings`, a row for
+            every combination of the axes other than the seed: see `mlejax.results.settings.settings`; `best`, the row
+            of the setting to use (None where no run arrived): the fastest of those tied for the most arrivals; and
+            `recommendation`, a sentence on it.
         """
-        names = [name for name in self.axes if name != "seed"]
-        rows = []
-        for index in np.ndindex(*(len(self.axes[name]) for name in names)):
-            part = dict(zip(names, index, strict=True))
-            where = tuple(part.get(name, slice(None)) for name in self.axes)
-            status, distance, epochs = self.status[where], self.distance[where], self.epochs[where]
-            diverged = status == Status.DIVERGED
-            rows.append(
-                {name: self.axes[name][i].item() for name, i in part.items()}
-                | {
-                    "runs": int(np.size(status)),
-                    "arrived": int(np.sum(distance <= ARRIVED)),
-                    "stopped_short": int(np.sum((status != Status.RUNNING) & ~diverged & ~(distance <= 1))),
-                    "diverged": int(np.sum(diverged)),
-                    "epochs": float(np.median(epochs)),
-                    "distance": float(np.median(distance)),
-                }
-            )
+        rows = settings(self.axes, self.status, self.distance, self.epochs)
+        found = recommend(rows, self.axes, self.status, self.distance)
         return {
-            "runs": int(np.size(self.status)),
+            "runs": self.count,
             "statuses": {s.name: int(np.sum(self.status == s)) for s in Status if np.any(self.status == s)},
             "arrived": int(np.sum(self.arrived)),
-            "best": min(rows, key=lambda row: (-row["arrived"], row["epochs"])),
+            "best": None if found is None else found.row,
+            "recommendation": None if found is None else str(found),
             "settings": rows,
         }
 

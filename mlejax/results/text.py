@@ -11,7 +11,7 @@ from ..models import Normal
 from ..models.parameters import parameter_dict
 from ..samples.observations import LARGEST_SQUARED, SMALLEST_SQUARED
 from ..status import Status
-from .schema import ARRIVED
+from .settings import FATES, fates
 from .sweep import SweepResult
 from .train import TrainResult
 
@@ -165,45 +165,78 @@ def _still_equal(result: TrainResult[Any]) -> list[tuple[str, str]]:
 
 
 def sweep_report(result: SweepResult[Any], most: int = 24) -> str:
-    """Say which settings reach the maximum, how fast, for how many seeds; show at most so many."""
+    """Say which settings reach the maximum, how fast, for how many seeds; show at most so many, the best among them."""
     summary = result.summary()
+    rows, best = summary["settings"], summary["best"]
     names = [name for name in result.axes if name != "seed"]
-    settings = summary["settings"]
-    shown = settings if len(settings) <= most else [settings[i] for i in _spread(len(settings), most)]
-    header = [*names, "arrived", "stopped short", "diverged", "median epochs", "median distance"]
-    rows = [
+    shown = _spread(len(rows), most, [i for i, row in enumerate(rows) if row is best])
+    kinds = [name for name in FATES if name in _ALWAYS_SHOWN or any(row[name] for row in rows)]
+    header = [*names, *(name.replace("_", " ") for name in ("runs", *kinds)), *_MEDIANS, *(["best"] if best else [])]
+    cells = [
         [
             *(f"{row[name]:.4g}" for name in names),
-            *(f"{row[key]}/{row['runs']}" for key in ("arrived", "stopped_short", "diverged")),
-            f"{row['epochs']:.0f}",
-            f"{row['distance']:.3g}",
+            *(f"{row[name]:,}" for name in ("runs", *kinds)),
+            *("-" if row[name] is None else form.format(row[name]) for name, form in _MEDIANS.values()),
+            *(["*" if row is best else ""] if best else []),
         ]
-        for row in shown
+        for row in (rows[i] for i in shown)
     ]
-    best = summary["best"]
-    where = ", ".join(f"{name} = {best[name]:.4g}" for name in names) or "these settings"
     lines = [
-        table(rows, header=header),
-        "" if shown is settings else f"({len(shown)} of {len(settings)} settings, evenly spread)",
-        f"{summary['runs']} runs: " + ", ".join(f"{count} {name}" for name, count in summary["statuses"].items()),
-        f"{summary['arrived']} arrived: within {ARRIVED} standard errors of the maximum.",
+        table(cells, header=header),
+        ""
+        if len(shown) == len(rows)
+        else f"({len(shown)} of {len(rows):,} settings, evenly spread, the best among them)",
+        f"{summary['runs']:,} runs: " + ", ".join(f"{count:,} {name}" for name, count in summary["statuses"].items()),
+        "Every run is one of: " + "; ".join(f"{name.replace('_', ' ')} ({FATES[name]})" for name in kinds) + ".",
+        f"{summary['arrived']:,} of {summary['runs']:,} arrived."
+        + (f" {summary['recommendation']}" if best else " So no setting can be recommended."),
     ]
-    if best["arrived"]:
-        lines[-1] += f" Best setting: {where}: {best['arrived']} of {best['runs']} seeds, "
-        lines[-1] += f"median {best['epochs']:.0f} epochs."
     lines += [
         f"Plain ascent cannot settle with {name} above {limit:.4g} (2 / curvature at the maximum)."
         for name in names
         if (limit := result.stability_limit(name)) is not None
     ]
-    stopped = sum(row["stopped_short"] for row in settings)
-    if stopped:
-        lines.append(f"{stopped} ended more than one standard error short of it, without diverging: see the heat map.")
-    return "\n".join(lines)
+    return "\n".join([*lines, *_what_stopped(result)])
 
 
-def _spread(count: int, most: int) -> list[int]:
-    return sorted({round(i * (count - 1) / (most - 1)) for i in range(most)})
+_ALWAYS_SHOWN = ("arrived", "close", "stopped_short", "diverged")
+_MEDIANS = {
+    "median epochs": ("epochs", "{:.0f}"),
+    "of arrived": ("arrived_epochs", "{:.0f}"),
+    "median distance": ("distance", "{:.3g}"),
+}
+"""The last columns of a sweep's table: which median each holds, and how it is written."""
+
+
+def _what_stopped(result: SweepResult[Any]) -> list[str]:
+    """Say what stopped the runs that did not arrive and did not diverge, and what would take them further."""
+    found = fates(result.status, result.distance)
+    status = result.status[found["close"] | found["stopped_short"]]
+    cures = {
+        Status.PATIENCE: "by patience: raise it",
+        Status.TOLERANCE: "by tolerance: lower it",
+        Status.MAX_EPOCHS: "at the epoch limit: allow more, or change the rate",
+        Status.PRECISION: "by rounding: use float64, or a larger rate",
+    }
+    counts = [(np.count_nonzero(status == fate), cure) for fate, cure in cures.items()]
+    if not any(count for count, _ in counts):
+        return []
+    said = "; ".join(f"{count:,} {cure}" for count, cure in counts if count)
+    lines = [f"{status.size:,} stopped before they arrived: {said}."]
+    if result.provenance.settings.get("validation_fraction") and np.any(status != Status.MAX_EPOCHS):
+        lines.append(
+            "Early stopping looks at the observations held out, whose own maximum lies elsewhere: for the maximum of "
+            "the likelihood hold none out (validation_fraction=0)."
+        )
+    return lines
+
+
+def _spread(count: int, most: int, also: list[int]) -> list[int]:
+    """Return at most so many indices: the first, the last, others evenly between them, and those given."""
+    if count <= most:
+        return list(range(count))
+    others = most - len(also)
+    return sorted({*also, *(round(i * (count - 1) / (others - 1)) for i in range(others))})
 
 
 def closed_form_of(result: TrainResult[Any], observations: Any) -> Normal | None:

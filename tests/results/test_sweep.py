@@ -117,16 +117,17 @@ def test_summary(made):
     assert summary["statuses"] == {"PATIENCE": 3, "TOLERANCE": 3, "MAX_EPOCHS": 2, "DIVERGED": 4}
     assert summary["arrived"] == 4
     assert summary["settings"] == [
-        row(0.1, 10, arrived=1, stopped_short=1, diverged=0, epochs=100.0, distance=0.5),
-        row(0.1, 50, arrived=3, stopped_short=0, diverged=0, epochs=400.0, distance=0.003),
-        row(2.0, 10, arrived=0, stopped_short=1, diverged=1, epochs=90.0, distance=3.0),
-        row(2.0, 50, arrived=0, stopped_short=0, diverged=3, epochs=2.0, distance=np.inf),
+        row(0.1, 10, arrived=1, close=1, stopped_short=1, epochs=100.0, distance=0.5, arrived_epochs=300.0),
+        row(0.1, 50, arrived=3, epochs=400.0, distance=0.003, arrived_epochs=400.0),
+        row(2.0, 10, close=1, stopped_short=1, diverged=1, epochs=90.0, distance=3.0),
+        row(2.0, 50, diverged=3, epochs=2.0, distance=np.inf),
     ]
     assert summary["best"] == summary["settings"][1]
 
 
 def row(rate, patience, **found):
-    return {"learning_rate": rate, "patience": patience, "runs": 3} | found
+    none = dict.fromkeys(["arrived", "close", "stopped_short", "diverged", "outside_support", "running"], 0)
+    return {"learning_rate": rate, "patience": patience, "runs": 3, "arrived_epochs": None} | none | found
 
 
 def test_its_text_is_the_table_of_its_settings(made):

@@ -1,5 +1,6 @@
 """Results as text and as JSON."""
 
+import dataclasses
 import math
 import re
 
@@ -8,6 +9,7 @@ import pytest
 
 import mlejax
 from mlejax.results import text
+from mlejax.results.sweep import Provenance
 
 
 def test_table_aligns_columns():
@@ -59,19 +61,54 @@ def test_a_sweep_without_arrivals_has_no_best_setting():
         mlejax.Normal(0.0, 1.0), seeds=range(2), learning_rates=[0.1, 0.2], observations=x, max_epochs=2, progress=False
     )
     shown = text.sweep_report(swept)
-    assert "0 arrived" in shown
+    assert "0 of 4 arrived. So no setting can be recommended." in shown
     assert "Best setting" not in shown
+    assert "4 stopped before they arrived: 4 at the epoch limit: allow more, or change the rate." in shown
+    assert "held out" not in shown  # which is not what stopped them
+
+
+def columns(shown):
+    """The rows of the table in a text, by its header."""
+    lines = shown.splitlines()
+    header, rows = re.split("  +", lines[0].strip()), [re.split("  +", line.strip()) for line in lines[2:]]
+    last = next(i for i, row in enumerate(rows) if len(row) < len(header) - 1)
+    return [dict(zip(header, row, strict=False)) for row in rows[:last]]
 
 
 def test_a_sweep_is_told_setting_by_setting(swept):
     shown = text.sweep_report(swept)
-    lines = shown.splitlines()
-    assert lines[0].split("  ")[0] == "learning_rate"
-    assert sum(line.count("/4 ") >= 2 for line in lines) == 24  # at most so many settings are shown
-    assert "(24 of 30 settings, evenly spread)" in shown
+    rows = columns(shown)
+    assert 23 <= len(rows) <= 24  # at most so many settings are shown
+    assert f"({len(rows)} of 30 settings, evenly spread, the best among them)" in shown
+    for row in rows:
+        assert sum(int(row[name]) for name in ("arrived", "close", "stopped short", "diverged")) == int(row["runs"])
     assert "120 runs: 100 PATIENCE, 20 DIVERGED" in shown
-    assert "40 arrived: within 0.01 standard errors of the maximum." in shown
-    best = np.geomspace(0.01, 10, 30)[19]
-    assert f"Best setting: learning_rate = {best:.4g}: 4 of 4 seeds, median 981 epochs." in shown
+    best = f"{np.geomspace(0.01, 10, 30)[19]:.4g}"
+    assert "40 of 120 arrived. " in shown
+    assert f"Best setting: learning_rate = {best}: 4 of 4 seeds arrive, after a median of 981 epochs." in shown
+    assert "fastest of 10 settings statistically tied for the most arrivals (McNemar" in shown
     assert "cannot settle with learning_rate above 4 (2 / curvature at the maximum)" in shown
-    assert "60 ended more than one standard error short of it, without diverging" in shown
+    assert "60 stopped before they arrived: 60 by patience: raise it." in shown
+
+
+def test_early_stopping_is_blamed_only_where_it_was(swept):
+    assert "held out" not in text.sweep_report(swept)
+    made = dataclasses.replace(swept.provenance, settings={"validation_fraction": 0.2})
+    assert "hold none out (validation_fraction=0)" in text.sweep_report(dataclasses.replace(swept, provenance=made))
+
+
+@pytest.mark.parametrize("best", [0, 7, 500, 998])
+def test_the_row_of_the_best_setting_is_always_shown(best):
+    distance = np.full((2, 1000), 2.0)
+    distance[:, best] = 0.0
+    ones = np.ones(distance.shape)
+    swept = mlejax.SweepResult(
+        {"seed": np.arange(2), "learning_rate": np.arange(1.0, 1001)},
+        mlejax.Normal(0.0, 1.0),
+        {"status": ones.astype(int), "epochs": ones.astype(int), "distance": distance},
+        Provenance({}, []),
+    )
+    rows = columns(text.sweep_report(swept))
+    assert len(rows) <= 24
+    assert [row["learning_rate"] for row in rows if row.get("best") == "*"] == [f"{best + 1:.4g}"]
+    assert (rows[0]["learning_rate"], rows[-1]["learning_rate"]) == ("1", "1000")
