@@ -119,8 +119,8 @@ def test_the_history_of_an_ascent_is_its_distance(ascents):
 
 @pytest.mark.slow
 def test_the_command_prints_and_draws_everything(reproduced, separate, ascents, capsys, tmp_path, monkeypatch):
-    monkeypatch.setattr(article, "article_run", lambda observations: reproduced)
-    monkeypatch.setattr(article, "separate_learning_rates", lambda observations: separate)
+    monkeypatch.setattr(article, "article_run", lambda observations, progress: reproduced)
+    monkeypatch.setattr(article, "separate_learning_rates", lambda observations, progress: separate)
     monkeypatch.setattr(article, "compare_ascents", lambda observations: list(ascents.values()))
     assert cli.main(["reproduce", "--out", str(tmp_path / "r"), "--json", str(tmp_path / "r.json")]) == 0
     out = capsys.readouterr().out

@@ -14,6 +14,8 @@ from helpers import ROOT
 from mlejax.status import Status
 
 KILLS = 20 if os.environ.get("CI") else 5
+AT_MOST = 200
+"""Kills; most fall into a start, of the imports or the compiler, or into the end."""
 ARGUMENTS = [
     "sweep", "--devices", "2", "--draw", "statistics", "--observations", "300", "--seeds", "0:1024",
     "--learning-rates", "0.05:0.9:16", "--patience", "1000000", "--tolerance", "0",
@@ -108,13 +110,17 @@ def test_a_sweep_that_is_killed_and_goes_on(tmp_path, nursery, kills):
     whole = opened(tmp_path / "whole")
     assert whole.sizes == {"seed": 1024, "learning_rate": 16}
     chance, killed, attempt, interrupted = random.Random(1), 0, 0, 0
-    while killed < kills:
+
+    def enough():
+        return killed >= (kills if interrupted else AT_MOST)
+
+    while not enough():
         attempt += 1
         directory = tmp_path / f"killed-{attempt}"
         status = None
         while status != 0:
             # Every other directory is one of a sweep that mostly writes.
-            delay = chance.uniform(0, life) if killed < kills else 600.0
+            delay = chance.uniform(0, life) if not enough() else 600.0
             status, _ = nursery.run(directory, busy=attempt % 2 == 1, delay=delay)
             assert status in (0, -signal.SIGKILL)
             killed += status != 0
@@ -130,5 +136,4 @@ def test_a_sweep_that_is_killed_and_goes_on(tmp_path, nursery, kills):
         assert final.identical(whole.assign_attrs(final.attrs))
         for name in whole.variables:
             assert final[name].values.tobytes() == whole[name].values.tobytes(), name
-    assert killed == kills
     assert interrupted >= 1, "no kill fell into a sweep with some runs done: make the sweep longer"
