@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 
 from .arithmetic import log, log_in_domain, reciprocal
-from .jaxpr import DATA, PARAMETERS, Graph, Node, NotApplicable
+from .jaxpr import CONSTANT, DATA, PARAMETERS, Graph, Node, NotApplicable
 
 LARGEST_POWER = 8
 LARGEST_SUM = 64
@@ -40,6 +40,7 @@ class Algebra(Graph):
         super().__init__()
         self.centred: dict[Node, int] = {}  # the data functions u_j, and which centre c_j belongs to each
         self.centres: list[Node] = []
+        self.residuals: dict[Node, Node] = {}  # by centre, what rounding took from it
 
     def apply(
         self, name: str, function: Callable[..., Any], *inputs: Node, tag: Hashable = None, **traced: Any
@@ -71,13 +72,14 @@ class Algebra(Graph):
             index = self.centred.setdefault(monomial.factor, len(self.centred))
             if index == len(self.centres):
                 self.centres.append(self.leaf(PARAMETERS, f"centre {index}"))
+                self.residuals[self.centres[index]] = self.leaf(PARAMETERS, f"residual {index}")
             self.accumulate(result, UNIT, self.multiply_nodes(coefficient, self.centres[index]))
             self.accumulate(result, Monomial(((index, 1),)), coefficient)
         return result
 
     def accumulate(self, terms: Terms, monomial: Monomial, coefficient: Node) -> None:
         if monomial in terms:
-            coefficient = self.apply("add", operator.add, terms[monomial], coefficient)
+            coefficient = self.add_nodes(terms[monomial], coefficient)
         terms[monomial] = coefficient
         if len(terms) > LARGEST_SUM:
             raise NotApplicable(f"the formula multiplies out to more than {LARGEST_SUM} terms")
@@ -96,6 +98,26 @@ class Algebra(Graph):
         for monomial, coefficient in self.centre(b).items():
             self.accumulate(result, monomial, coefficient)
         return result
+
+    def add_nodes(self, a: Node, b: Node) -> Node:
+        """Return the sum of two coefficients; what rounding took from a centre among them is added last.
+
+        A sum may cancel nearly all of a centre. Elsewhere its residual is below the rounding of what is computed.
+        """
+        total = self.apply("add", operator.add, a, b)
+        for lost in filter(None, map(self.residual, (a, b))):
+            total = self.apply("add", operator.add, total, lost)
+        return total
+
+    def residual(self, a: Node) -> Node | None:
+        """Return what rounding took from a multiple of a centre; None for any other node."""
+        if a.name == "neg" and (lost := self.residual(a.inputs[0])):
+            return self.apply("neg", operator.neg, lost)
+        if a.name == "mul":
+            for factor, rest in (a.inputs, a.inputs[::-1]):
+                if factor.kind == CONSTANT and (lost := self.residual(rest)):
+                    return self.multiply_nodes(factor, lost)
+        return self.residuals.get(a)
 
     def negate(self, a: Value) -> Value:
         if isinstance(a, Node):

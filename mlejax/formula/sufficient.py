@@ -6,8 +6,9 @@ by one term scales, the logarithm of one product splits, a function of the param
 whole. Anything else raises `NotApplicable` with the reason.
 
 Where data meet a parameter in a sum, `u(x)` is first written `c + (u(x) - c)` with `c` the sample mean of `u`; `c`
-joins the parameters, so that nothing cancels when the mean is large beside the spread. The average of `u - c`, which
-is what rounding has left of `c`, is kept beside it as its residual: the two together are the mean to twice the digits.
+joins the parameters, so that nothing cancels when the mean is large beside the spread. What rounding took from `c` is
+kept beside it as its residual, and added wherever `c` enters a sum: the two together are the mean to twice the digits,
+so that the average of `u - c` is zero.
 """
 
 import dataclasses
@@ -62,17 +63,18 @@ class Question:
 class SufficientForm:
     """A log-density as `sum_k a_k(parameters, centres) t_k(x)`; see the module's docstring.
 
-    The statistics t_k are monomials in centred functions of the data. They are closed under lowering a power, so that
-    the averages can be moved to other centres, which is how two samples are merged.
+    The statistics t_k are monomials in centred functions of the data, without the functions themselves, whose average
+    is zero. They are closed under lowering a power, so that the averages can be moved to other centres, which is how
+    two samples are merged.
     """
 
     parameters: Sequence[Node]
     data: Node  # ONE observation
-    centres: Sequence[Node]
+    centres: Sequence[Node]  # the c_j
     functions: tuple[Node, ...]  # the u_j
     constant: Node | None  # the term without data
-    linear: dict[int | None, Node]  # the coefficients of the u_j - c_j, by j
-    coefficients: dict[Monomial, Node]  # of all other monomials
+    residuals: Sequence[Node]  # what rounding took from each
+    coefficients: dict[Monomial, Node]
     conditions: tuple[Node, ...]  # on the data, that a sample decides
     expected: tuple[bool | None, ...]  # how a sample of this form decides them
     statistics: tuple[Monomial, ...]  # whose averages a sample keeps, beside the centres
@@ -81,13 +83,13 @@ class SufficientForm:
         *self.parameters, self.data = inputs
         graph, conditions = separation.graph, separation.conditions
         self.functions, self.centres = tuple(graph.centred), graph.centres
+        self.residuals = [graph.residuals[centre] for centre in graph.centres]
         self.constant = terms.pop(UNIT, None)
-        self.linear = {_single(m): node for m, node in terms.items() if _single(m) is not None}
-        self.coefficients = {m: node for m, node in terms.items() if _single(m) is None}
+        self.coefficients = {m: node for m, node in terms.items() if not _vanishes(m)}
         self.conditions = tuple(node for node, _ in conditions)
         self.expected = tuple(outcome for _, outcome in conditions)
         lowered = itertools.chain.from_iterable(map(_lower, self.coefficients))
-        self.statistics = tuple(dict.fromkeys([*self.coefficients, *(m for m in lowered if _single(m) is None)]))
+        self.statistics = tuple(dict.fromkeys([*self.coefficients, *(m for m in lowered if not _vanishes(m))]))
 
     def __repr__(self) -> str:
         return f"SufficientForm({len(self.functions)} centres, {len(self.statistics)} further statistics)"
@@ -129,15 +131,14 @@ class SufficientForm:
         """Return the mean log-density of a sample with these centres, residuals and averages of the statistics."""
         known = dict(zip(self.parameters, leaves, strict=True))
         known |= {node: centres[j] for j, node in enumerate(self.centres)}
+        known |= {node: residuals[j] for j, node in enumerate(self.residuals)}
         total = 0.0 if self.constant is None else evaluate(self.constant, known)
-        for j, coefficient in self.linear.items():
-            total = total + evaluate(coefficient, known) * residuals[j]
         for k, monomial in enumerate(self.statistics):
             if monomial in self.coefficients:
                 total = total + evaluate(self.coefficients[monomial], known) * averages[k]
         return total
 
-    def recentre(self, averages: Any, residuals: Any, shifts: Any) -> list[Any]:
+    def recentre(self, averages: Any, shifts: Any) -> list[Any]:
         """Return averages of the statistics about other centres, c_j - shift_j, by the binomial theorem."""
         known = dict(zip(self.statistics, averages, strict=True))
         moved = []
@@ -148,17 +149,15 @@ class SufficientForm:
                 for (index, power), keep in zip(powers, kept, strict=True):
                     part = part * math.comb(power, keep) * shifts[index] ** (power - keep)
                 lower = Monomial(tuple((i, k) for (i, _), k in zip(powers, kept, strict=True) if k), factor)
-                j = _single(lower)
-                total = total + part * (1.0 if lower == UNIT else known[lower] if j is None else residuals[j])
+                if not _vanishes(lower):
+                    total = total + part * (1.0 if lower == UNIT else known[lower])
             moved.append(total)
         return moved
 
 
-def _single(monomial: Monomial) -> int | None:
-    """Return j where the monomial is u_j - c_j itself, whose average is the residual of the centre."""
-    if monomial.factor is None and sum(power for _, power in monomial.powers) == 1:
-        return monomial.powers[0][0]
-    return None
+def _vanishes(monomial: Monomial) -> bool:
+    """Return whether the monomial is u_j - c_j itself, whose average is zero."""
+    return monomial.factor is None and sum(power for _, power in monomial.powers) == 1
 
 
 def _lower(monomial: Monomial) -> Iterable[Monomial]:

@@ -23,7 +23,7 @@ class Summary(eqx.Module):
     """A sample as its sufficient statistics: the cost of an epoch does not depend on its size.
 
     `centres` are the means of the functions of the data that meet a parameter in a sum, rounded; `residuals` what the
-    rounding took; `averages` those of the statistics about these centres. See `mlejax.formula.sufficient`.
+    rounding took; `averages` those of the statistics about the two together. See `mlejax.formula.sufficient`.
     """
 
     centres: Any  # (J,)
@@ -130,13 +130,14 @@ def summarize_with(form: Form, values: Any) -> tuple[Summary, Any]:
     separated = form.separated()
     values = values.astype(form.structure.observation.dtype)  # whole numbers, as the formula takes them
     u, factors = jax.vmap(separated.observe)(values)
-    centres, deviations = [], []
+    centres, residuals, deviations = [], [], []
     for function in u:
         first = accurate_mean(function)
         # The second pass recovers what the first rounded away; what is left is below one unit in the last place.
         centres.append(first + accurate_mean(function - first))
-        deviations.append(function - centres[-1])
-    residuals = [accurate_mean(deviation) for deviation in deviations]
+        rounded = function - centres[-1]
+        residuals.append(accurate_mean(rounded))
+        deviations.append(rounded - residuals[-1])
     averages = [accurate_mean(value) for value in separated.statistic_values(deviations, factors)]
     count = jnp.asarray(values.shape[0], jnp.result_type(float))
     # Behind a barrier, so that nothing of the statistics is computed otherwise because the branches are looked at.
@@ -197,15 +198,13 @@ def merge(model: Model, parts: Sequence[Summary]) -> Summary:
         # About the first part's centre: a weighted mean of nearly equal large numbers would lose their last digits.
         centre = centres[0] + weights @ (centres - centres[:1])
         separated = parts[0].separated(model)
-        shifts = [part.centres - centre for part in parts]
-        residuals = jnp.stack([part.residuals + shift for part, shift in zip(parts, shifts, strict=True)])
-        moved = jnp.stack(
-            [
-                stack(separated.recentre(part.averages, part.residuals, shift))
-                for part, shift in zip(parts, shifts, strict=True)
-            ]
-        )
-        return Summary(centre, weights @ residuals, weights @ moved, jnp.sum(counts), parts[0].form)
+        from_centre = jnp.stack([part.centres - centre + part.residuals for part in parts])
+        residual = weights @ from_centre
+        moved = [
+            stack(separated.recentre(part.averages, shift))
+            for part, shift in zip(parts, from_centre - residual[None], strict=True)
+        ]
+        return Summary(centre, residual, weights @ jnp.stack(moved), jnp.sum(counts), parts[0].form)
 
 
 def accurate_mean(values: Any) -> Any:
