@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from .ascent.optimizers import natural_gradient
     from .ascent.step import StepInfo, TrainState, init_state, train_step
     from .ascent.train import fit, train
+    from .checks import InputError
     from .likelihood import (
         covariance,
         distance,
@@ -43,6 +44,7 @@ _HOME = {
     "ascent.optimizers": ["natural_gradient"],
     "ascent.step": ["StepInfo", "TrainState", "init_state", "train_step"],
     "ascent.train": ["fit", "train"],
+    "checks": ["InputError"],
     "likelihood": [
         "covariance",
         "distance",
@@ -92,6 +94,7 @@ __all__ = [
     "Exponential",
     "Gamma",
     "History",
+    "InputError",
     "LogNormal",
     "Model",
     "Normal",

@@ -1,4 +1,7 @@
-"""Arguments are checked before anything runs; a message names the value, the place and the rule."""
+"""Arguments are checked before anything runs; a message names the value, the place and the rule.
+
+An exception that is no `InputError` is a fault, of mlejax or of a formula that it was given.
+"""
 
 import json
 import math
@@ -9,6 +12,35 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
+
+
+class InputError(Exception):
+    """A refusal: an argument, a file or a result directory cannot be used; the message names it and the rule.
+
+    Every refusal is also the `ValueError`, `TypeError` or `KeyError` that Python has for its kind.
+
+    Example:
+        >>> import mlejax
+        >>> try:
+        ...     mlejax.train(mlejax.Normal(0.0, -1.0), [1.0, 2.0])
+        ... except mlejax.InputError as refusal:
+        ...     print(refusal)
+        start: Normal.variance must be positive; got -1.0
+    """
+
+
+class InputValueError(InputError, ValueError):
+    """A refusal of a value: of the right type, but outside of what is accepted."""
+
+
+class InputTypeError(InputError, TypeError):
+    """A refusal of a type, such as of text where a number is meant."""
+
+
+class InputKeyError(InputError, KeyError):
+    """A refusal of a name or a value that is not there."""
+
+    __str__ = Exception.__str__  # KeyError would put the sentence into quotation marks
 
 
 def numbers(name: str, values: object, rule: str, holds: Callable[[np.ndarray], Any]) -> np.ndarray:
@@ -23,12 +55,12 @@ def numbers(name: str, values: object, rule: str, holds: Callable[[np.ndarray], 
         array = np.asarray(None)
     if array.dtype.kind not in "iuf":
         noun = "" if "number" in rule else " numbers"
-        raise TypeError(f"{name} must be {rule}{noun}; got {shown(values)}")
+        raise InputTypeError(f"{name} must be {rule}{noun}; got {shown(values)}")
     array = array.astype(np.float64)
     if not np.all(good := np.broadcast_to(holds(array), array.shape)):
         where = np.unravel_index(int(np.argmin(good)), array.shape)
         place = f" at index {', '.join(str(int(i)) for i in where)}" if array.ndim else ""
-        raise ValueError(f"{name} must be {rule}; got {array[where]:g}{place}")
+        raise InputValueError(f"{name} must be {rule}; got {array[where]:g}{place}")
     return array
 
 
@@ -73,19 +105,19 @@ def floating_type(dtype: DTypeLike | None) -> np.dtype:
     except TypeError:
         found = np.dtype(object)
     if dtype is None or found not in (np.dtype(np.float64), np.dtype(np.float32)):  # NumPy reads None as float64
-        raise ValueError(f"dtype must be float64 or float32; got {dtype!r}")
+        raise InputValueError(f"dtype must be float64 or float32; got {dtype!r}")
     return found
 
 
 def distinct(name: str, values: np.ndarray) -> np.ndarray:
     """Check that there is a value, in one dimension, and none twice: values name the runs along an axis."""
     if values.ndim != 1 or not len(values):
-        raise ValueError(f"{name} must be a non-empty sequence of numbers; got shape {values.shape}")
+        raise InputValueError(f"{name} must be a non-empty sequence of numbers; got shape {values.shape}")
     kept, times = np.unique(values, return_counts=True)
     if len(kept) < len(values):
         value = kept[np.argmax(times > 1)]
         index = np.flatnonzero(values == value)
-        raise ValueError(f"{name} must be distinct; got {value:g} at index {index[0]} and {index[1]}")
+        raise InputValueError(f"{name} must be distinct; got {value:g} at index {index[0]} and {index[1]}")
     return values
 
 
@@ -98,12 +130,12 @@ def attributes(values: Mapping[str, Any]) -> dict[str, Any]:
     try:
         json.dumps(dict(values), allow_nan=False)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"attributes must be plain values, as JSON has them: {error}") from error
+        raise InputValueError(f"attributes must be plain values, as JSON has them: {error}") from error
     return dict(values)
 
 
 def path(name: str, value: object) -> Path:
     """Return the path of a file or a directory, which must be text or an object that stands for a path."""
     if not isinstance(value, str | os.PathLike):
-        raise TypeError(f"{name} must be a path, such as 'results'; got {shown(value)}")
+        raise InputTypeError(f"{name} must be a path, such as 'results'; got {shown(value)}")
     return Path(value)

@@ -12,7 +12,7 @@ import jaxlib
 import numpy as np
 
 from . import __version__
-from .checks import shown
+from .checks import InputTypeError, InputValueError, shown
 
 FAST_LOOPS = "xla_cpu_use_multi_output_fusion,xla_cpu_small_while_loop_byte_threshold=100000000"
 """Options of XLA's CPU compiler that JAX's own settings do not reach: one kernel for a whole training step instead of
@@ -115,12 +115,14 @@ def join(coordinator: str | None = None, processes: int | None = None, process: 
     """
     given = [argument is not None for argument in (coordinator, processes, process)]
     if any(given) and not all(given):
-        raise ValueError("a cluster is given by coordinator, number of processes and process together, or found by JAX")
+        raise InputValueError(
+            "a cluster is given by coordinator, number of processes and process together, or found by JAX"
+        )
     jax.config.update("jax_enable_recoverability", True)
     try:
         jax.distributed.initialize(coordinator, processes, process)
     except ValueError as error:
-        raise ValueError(
+        raise InputValueError(
             "no cluster was found (SLURM, Open MPI, Kubernetes, Cloud TPU): give --coordinator HOST:PORT, "
             f"--num-processes and --process-id. JAX says: {error}"
         ) from None
@@ -157,9 +159,11 @@ def checked(devices: object) -> Any:
         TypeError, ValueError: it is something else, or empty.
     """
     if not isinstance(devices, Sequence | np.ndarray) or not all(isinstance(each, jax.Device) for each in devices):
-        raise TypeError(f"devices must be a sequence of devices, such as jax.local_devices()[:2]; got {shown(devices)}")
+        raise InputTypeError(
+            f"devices must be a sequence of devices, such as jax.local_devices()[:2]; got {shown(devices)}"
+        )
     if not len(devices):
-        raise ValueError("devices must hold at least one device; got none")
+        raise InputValueError("devices must hold at least one device; got none")
     return devices
 
 

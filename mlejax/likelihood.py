@@ -15,6 +15,7 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, ArrayLike, Float
 
+from .checks import InputTypeError
 from .formula.jaxpr import as_formula_takes
 from .models.abilities import HasTypicalObservations
 from .models.base import M, Model
@@ -200,7 +201,7 @@ def expected_information(model: Model) -> Matrix:
         [0.5   0.125]
     """
     if not isinstance(model, HasTypicalObservations):
-        raise TypeError(
+        raise InputTypeError(
             f"{type(model).__name__} has no expected information: it needs a method typical_observations(), as "
             "Normal has; observed_information serves every model"
         )
@@ -273,7 +274,7 @@ def robust_standard_errors(model: M, observations: Sample | ArrayLike) -> M:
     """
     sample = as_sample(observations)
     if isinstance(sample, Summary):
-        raise TypeError("a Summary does not keep the score of every observation; give the observations")
+        raise InputTypeError("a Summary does not keep the score of every observation; give the observations")
     table = Parameters.of(model)
     scores = jax.vmap(jax.grad(lambda v, x: table.to_model(v).log_prob(x)), (None, 0))(
         table.to_vector(model), as_formula_takes(model, sample.values)

@@ -22,7 +22,7 @@ DERIVED = {
     "robust_standard_errors", "score", "standard_errors",
 }  # fmt: skip
 DOMAINS = {"Domain", "Support", "parameter", "positive", "real", "unit_interval"}
-PUBLIC = MODELS | RUNNING | RECORDS | DERIVED | DOMAINS
+PUBLIC = MODELS | RUNNING | RECORDS | DERIVED | DOMAINS | {"InputError"}
 REQUIRED = inspect.Parameter.empty
 
 

@@ -1,8 +1,11 @@
+import ast
 import math
 
+import limits
 import numpy as np
 import pytest
 
+import mlejax
 from mlejax import checks
 
 GOOD = {
@@ -104,3 +107,57 @@ def test_a_path_is_text_or_stands_for_one(tmp_path):
     for given in (3, True, None, b"results", [tmp_path]):
         with pytest.raises(TypeError, match=r"^out must be a path, such as 'results'; got "):
             checks.path("out", given)
+
+
+# What mlejax refuses is told from what fails --------------------------------------------------------------------------
+
+PLAIN = {"ValueError", "TypeError", "KeyError"}
+CAUGHT = {"samples.cells", "store.batches", "store.layout"}
+"""Modules whose own exceptions are caught by their callers, who say more."""
+
+
+def raised(text):
+    """Return the names of the exceptions that a module raises."""
+    calls = [node.exc for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Raise)]
+    return {call.func.id for call in calls if isinstance(call, ast.Call) and isinstance(call.func, ast.Name)}
+
+
+def test_every_refusal_of_the_package_is_one():
+    plain = {name for name, path in limits.modules().items() if raised(path.read_text()) & PLAIN}
+    assert plain == CAUGHT
+    text = "def f():\n    raise ValueError('x')\n    raise InputTypeError('y')"
+    assert raised(text) == {"ValueError", "InputTypeError"}
+
+
+KINDS = {
+    "value": (lambda: mlejax.train(mlejax.Normal(0.0, -1.0), [1.0, 2.0]), ValueError),
+    "type": (lambda: mlejax.train(mlejax.Normal(0.0, 1.0), [1.0, 2.0], learning_rate="fast"), TypeError),
+    "observations": (lambda: mlejax.train(mlejax.Normal(0.0, 1.0), [1.0, np.nan]), ValueError),
+    "directory": (lambda: mlejax.load("nowhere"), ValueError),
+    "domain": (lambda: mlejax.Domain(1.0, 0.0), ValueError),
+}
+
+
+@pytest.mark.parametrize(("call", "kind"), KINDS.values(), ids=KINDS)
+def test_a_refusal_is_also_the_error_that_python_has_for_it(call, kind):
+    with pytest.raises(mlejax.InputError) as refusal:
+        call()
+    assert isinstance(refusal.value, kind)
+
+
+def test_a_name_that_is_not_there_is_said_without_quotation_marks():
+    assert str(checks.InputKeyError("no axis 'seed'")) == "no axis 'seed'"
+    assert isinstance(checks.InputKeyError(), KeyError)
+
+
+def test_a_fault_in_a_formula_is_none_and_names_the_model():
+    class Broken(mlejax.Model):
+        mean: float
+
+        def log_prob(self, x):
+            return x.no_such_thing - self.mean
+
+    with pytest.raises(AttributeError) as fault:
+        mlejax.train(Broken(0.0), [1.0, 2.0])
+    assert not isinstance(fault.value, mlejax.InputError)
+    assert "while JAX traced Broken.log_prob" in fault.value.__notes__

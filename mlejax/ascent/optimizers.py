@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import PyTree
 
+from ..checks import InputTypeError, InputValueError
 from ..likelihood import expected_information
 from ..models.abilities import HasTypicalObservations
 from ..models.base import Model
@@ -34,7 +35,7 @@ def natural_gradient() -> optax.GradientTransformation:
 
     def direction(gradient: Any, model: Any) -> Any:
         if not (isinstance(model, Model) and isinstance(model, HasTypicalObservations)):
-            raise TypeError(
+            raise InputTypeError(
                 f"natural_gradient() needs a family of which the expected information is known; "
                 f"{type(model).__name__} has no typical_observations: use another optimizer, such as optax.adam(0.1)"
             )
@@ -64,7 +65,7 @@ def checked_optimizer(optimizer: Optimizer | None, model: Model) -> Optimizer | 
     if not callable(getattr(optimizer, "init", None)) or not callable(getattr(optimizer, "update", None)):
         name = getattr(optimizer, "__name__", None)
         fix = f"; call it first, as in {name}(0.1)" if name else ""
-        raise TypeError(
+        raise InputTypeError(
             "optimizer must be an optax.GradientTransformation, such as optax.adam(0.1), or None; "
             f"got {optimizer!r}{fix}"
         )
@@ -74,12 +75,12 @@ def checked_optimizer(optimizer: Optimizer | None, model: Model) -> Optimizer | 
     except TypeError as error:
         if "required keyword-only" not in str(error):
             raise
-        raise TypeError(
+        raise InputTypeError(
             f"optimizer: {error}. Transformations that search along a line, such as optax.lbfgs(), cannot be used; "
             "take one such as optax.adam(0.1)"
         ) from None
     if sense == 0:
-        raise ValueError(f"optimizer: its first {LOOK_AHEAD} updates are zero, so that no run would move")
+        raise InputValueError(f"optimizer: its first {LOOK_AHEAD} updates are zero, so that no run would move")
     return optimizer
 
 
@@ -94,6 +95,6 @@ def check_memory(optimizer: Optimizer | None, memory: PyTree, model: Model) -> N
         (jax.tree.structure(tree), [jnp.shape(leaf) for leaf in jax.tree.leaves(tree)]) for tree in (memory, expected)
     ]
     if kinds[0] != kinds[1]:
-        raise TypeError(
+        raise InputTypeError(
             "optimizer: this state was made with another one; give init_state and train_step the same optimizer"
         )

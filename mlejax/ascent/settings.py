@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from .. import checks
+from ..checks import InputTypeError
 from ..models.base import M, Model
 from ..models.parameters import parameter_names
 
@@ -78,7 +79,7 @@ def checked_rates(model: Model, learning_rate: object, *, sequences: bool = Fals
         leaves = jax.tree.structure(model).flatten_up_to(learning_rate)
     except ValueError:
         numbers = "a sequence of numbers" if sequences else "one number"
-        raise TypeError(f"{argument} must be {numbers} or a {family} of rates; got {learning_rate!r}") from None
+        raise InputTypeError(f"{argument} must be {numbers} or a {family} of rates; got {learning_rate!r}") from None
     names = [f"learning_rate.{name}" for name in parameter_names(model)]
     return {name: _rate(name, leaf, sequences) for name, leaf in zip(names, leaves, strict=True)}
 
@@ -106,4 +107,4 @@ def _rate(name: str, value: object, sequences: bool) -> np.ndarray:
 
 def _one_number(name: str, value: Any) -> None:
     if np.ndim(value):
-        raise TypeError(f"{name} must be one number in a single run; got {value!r}")
+        raise InputTypeError(f"{name} must be one number in a single run; got {value!r}")

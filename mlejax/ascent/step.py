@@ -19,6 +19,7 @@ from jax.core import Tracer
 from jax.typing import ArrayLike
 
 from .. import checks
+from ..checks import InputValueError
 from ..likelihood import mean_log_likelihood
 from ..models.base import M, Model
 from ..models.parameters import Parameters
@@ -177,11 +178,11 @@ def check_values(name: str, sample: Sample | ArrayLike) -> None:
         return
     array = np.asarray(given)
     if not array.ndim or not len(array):
-        raise ValueError(f"{name} must hold at least one observation; got shape {array.shape}")
+        raise InputValueError(f"{name} must hold at least one observation; got shape {array.shape}")
     if array.dtype.kind == "f" and not np.all(finite := np.isfinite(array)):
         index = tuple(int(i) for i in np.unravel_index(int(np.argmin(finite)), array.shape))
         place = ", ".join(map(str, index))
-        raise ValueError(f"{name} must be finite; got {array[index]} at index {place}")
+        raise InputValueError(f"{name} must be finite; got {array[index]} at index {place}")
     if isinstance(given, Array):
         _seen_finite[id(given)] = given
 
@@ -192,7 +193,7 @@ def _check_shape(model: Model, sample: Sample) -> None:
         one = jax.ShapeDtypeStruct(sample.values.shape[1:], sample.values.dtype)
         found = jax.eval_shape(lambda model, x: model.log_prob(x), model, one)
         if found.shape != ():
-            raise ValueError(
+            raise InputValueError(
                 f"{type(model).__name__}.log_prob must return one number; for one observation, of shape {one.shape}, "
                 f"it returns an array of shape {found.shape}"
             )

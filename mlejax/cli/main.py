@@ -1,7 +1,6 @@
 """The command line: streams, signals, errors and exit statuses. Nothing heavy is imported before they are in order."""
 
 import contextlib
-import dis
 import io
 import os
 import sys
@@ -107,17 +106,10 @@ def _in_words(error: Exception) -> str:
 def _is_refusal(error: Exception) -> bool:
     """Return whether an exception tells a person what to change; any other is a fault of ours.
 
-    Refusals are `UsageError`s, what the system says of files and memory, and each `ValueError` and `TypeError` that a
-    `raise` statement of this package raised. What NumPy, JAX or an expression of ours raised is none of these.
+    What is ours to say is an `InputError` or a `UsageError`; the system speaks of files and memory, JAX of devices.
     """
-    if isinstance(error, UsageError | OSError | MemoryError):
-        return True
-    if isinstance(error, RuntimeError) and "Unable to initialize backend" in str(error):
-        return True
-    last = error.__traceback__
-    while last is not None and last.tb_next is not None:
-        last = last.tb_next
-    if last is None or not isinstance(error, ValueError | TypeError):
-        return False
-    ours = last.tb_frame.f_globals.get("__name__", "").partition(".")[0] == "mlejax"
-    return ours and last.tb_frame.f_code.co_code[last.tb_lasti] == dis.opmap["RAISE_VARARGS"]
+    from ..checks import InputError
+
+    if isinstance(error, RuntimeError):
+        return "Unable to initialize backend" in str(error)
+    return isinstance(error, InputError | UsageError | OSError | MemoryError)

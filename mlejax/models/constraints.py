@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..checks import InputValueError
+
 Number: TypeAlias = jax.Array | np.ndarray | np.number | float | int
 """A number, or an array of them; also where it is traced."""
 
@@ -22,7 +24,7 @@ class Domain:
 
     def __post_init__(self) -> None:
         if not self.lower < self.upper:
-            raise ValueError(f"a domain needs lower < upper; got lower={self.lower}, upper={self.upper}")
+            raise InputValueError(f"a domain needs lower < upper; got lower={self.lower}, upper={self.upper}")
 
     def __str__(self) -> str:
         if self == positive:

@@ -12,6 +12,7 @@ import numpy as np
 from jax.tree_util import keystr, tree_flatten_with_path
 from jaxtyping import Array, ArrayLike, Bool, DTypeLike, Num
 
+from ..checks import InputTypeError, InputValueError
 from .base import M, Model
 from .constraints import Domain, real
 
@@ -85,7 +86,7 @@ class Parameters(Generic[M]):
         """
         for name, shape in zip(self.names, self.shapes, strict=True):
             if shape:
-                raise ValueError(f"{self.family}.{name} has shape {shape}; parameters are single numbers for now")
+                raise InputValueError(f"{self.family}.{name} has shape {shape}; parameters are single numbers for now")
 
     def by_name(self, model: M) -> dict[str, Any]:
         """Return the parameters of a model with this structure by name, whatever shape their leaves have."""
@@ -152,20 +153,20 @@ def with_dtype(model: M, dtype: DTypeLike, what: str = "start") -> M:
         array(1., dtype=float32)
     """
     if not isinstance(model, Model):
-        raise TypeError(f"{what} must be an instance of a mlejax.Model, such as Normal(0.0, 1.0); got {model!r}")
+        raise InputTypeError(f"{what} must be an instance of a mlejax.Model, such as Normal(0.0, 1.0); got {model!r}")
     table = Parameters.of(model)
     if not table.names:
-        raise ValueError(f"{what}: {table.family} has no parameters to estimate")
+        raise InputValueError(f"{what}: {table.family} has no parameters to estimate")
     if hidden := [field.name for field in dataclasses.fields(model) if hasattr(Model, field.name)]:
-        raise ValueError(f"{table.family}: a parameter cannot be named {hidden[0]!r}, which every model has")
+        raise InputValueError(f"{table.family}: a parameter cannot be named {hidden[0]!r}, which every model has")
     arrays = []
     for (name, leaf), domain in zip(table.by_name(model).items(), table.domains, strict=True):
         array = np.asarray(leaf)
         if array.dtype.kind not in "iuf" and array.dtype.name != "bfloat16":
-            raise TypeError(f"{what}: {table.family}.{name} must be a real number; got {leaf!r}")
+            raise InputTypeError(f"{what}: {table.family}.{name} must be a real number; got {leaf!r}")
         array = array.astype(dtype)
         if not np.all(domain.contains(array)):
-            raise ValueError(f"{what}: {table.family}.{name} must be {domain}; got {leaf}")
+            raise InputValueError(f"{what}: {table.family}.{name} must be {domain}; got {leaf}")
         arrays.append(array)
     return table.tree.unflatten(arrays)
 

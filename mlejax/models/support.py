@@ -6,6 +6,8 @@ import math
 import numpy as np
 from jaxtyping import Array, Bool, Num
 
+from ..checks import InputValueError
+
 
 @dataclasses.dataclass(frozen=True)
 class Support:
@@ -39,7 +41,7 @@ class Support:
 
     def __post_init__(self) -> None:
         if not self.lower < self.upper:
-            raise ValueError(f"a support needs lower < upper; got lower={self.lower}, upper={self.upper}")
+            raise InputValueError(f"a support needs lower < upper; got lower={self.lower}, upper={self.upper}")
 
     @property
     def rule(self) -> str:

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import DTypeLike
 
+from ..checks import InputTypeError, InputValueError
 from .base import Model
 from .digest import formula_digest
 
@@ -22,6 +23,7 @@ def trace_log_prob(model: Model, observation: DTypeLike) -> None:
     Raises:
         TypeError: the formula decides by a value that is not known yet, leaves JAX for NumPy, SciPy or `math`, meets a
             parameter that is None, or returns something else than one real number; the message names the remedy.
+            Whatever else the formula raises comes as it is, with a note that names the model.
         ValueError: it returns an array.
     """
     name = f"{type(model).__name__}.log_prob"
@@ -33,28 +35,29 @@ def trace_log_prob(model: Model, observation: DTypeLike) -> None:
             returned = []
             jax.eval_shape(lambda model, x: returned.append(model.log_prob(x)), wide, one)
         except jax.errors.TracerBoolConversionError as error:
-            raise TypeError(
+            raise InputTypeError(
                 f"{name} decides by a value that is not known while JAX traces it, as `if x > 0` does: write "
                 "jnp.where(x > 0, ..., ...) in place of it"
             ) from error
         except (jax.errors.TracerArrayConversionError, jax.errors.ConcretizationTypeError) as error:
-            raise TypeError(
+            raise InputTypeError(
                 f"{name} hands a value to NumPy, SciPy or math, as np.log(x) or math.log(x) does: use jax.numpy and "
                 "jax.scipy in place of them, such as jnp.log(x)"
             ) from error
-        except TypeError:
+        except Exception as error:  # a fault of the formula
             _refuse_missing(model)
+            error.add_note(f"while JAX traced {name}")
             raise
     (value,) = returned
     if not isinstance(value, jax.Array | np.ndarray | np.generic | float | int | complex):
-        raise TypeError(f"{name} must return one number; got {value!r}")
+        raise InputTypeError(f"{name} must return one number; got {value!r}")
     if np.shape(value):
-        raise ValueError(f"{name} must return one number; got shape {np.shape(value)}")
+        raise InputValueError(f"{name} must return one number; got shape {np.shape(value)}")
     dtype = jnp.result_type(value)
     if not jnp.issubdtype(dtype, jnp.floating):
-        raise TypeError(f"{name} must return a real number; got one of type {dtype}")
+        raise InputTypeError(f"{name} must return a real number; got one of type {dtype}")
     if dtype != np.float64:
-        raise TypeError(
+        raise InputTypeError(
             f"{name} returns {dtype} though parameters and observations are float64: leave out what makes it so, such "
             "as .astype or jnp.float32"
         )
@@ -64,7 +67,7 @@ def _refuse_missing(model: Model) -> None:
     """Refuse a parameter that is None: it is no leaf of the pytree, so that no other check meets it."""
     for field in dataclasses.fields(model):
         if not field.metadata.get("static", False) and getattr(model, field.name) is None:
-            raise TypeError(f"start: {type(model).__name__}.{field.name} must be a real number; got None")
+            raise InputTypeError(f"start: {type(model).__name__}.{field.name} must be a real number; got None")
 
 
 _TRACED: dict[Hashable, str] = {}
@@ -90,7 +93,7 @@ def refuse_changed(model: Model, observation: DTypeLike) -> None:
         return
     if known != digest:
         name = type(model).__name__
-        raise ValueError(
+        raise InputValueError(
             f"{name}.log_prob reads a value that has changed since the formula was first traced, such as a global "
             f"variable; compiled programs would go on with the old one. Make it a static field of {name}: "
             "equinox.field(static=True)"

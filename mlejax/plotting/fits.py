@@ -14,6 +14,7 @@ from matplotlib.ticker import NullLocator
 from numpy.typing import ArrayLike
 
 from ..ascent.step import RESOLUTION
+from ..checks import InputValueError
 from ..models.base import Model
 from ..models.parameters import parameter_dict, parameter_names
 from ..results.diagnostics import density_on, grid_around, heights_over, maximum
@@ -166,7 +167,7 @@ def surface(result: TrainResult[Any], ax: Axes | None = None, parameters: tuple[
     names = parameter_names(result.model)
     chosen = tuple(parameters or names[:2])
     if len(set(chosen)) != 2 or not set(chosen) <= set(names):
-        raise ValueError(f"surface needs two of the parameters {', '.join(names)}; got {', '.join(chosen)}")
+        raise InputValueError(f"surface needs two of the parameters {', '.join(names)}; got {', '.join(chosen)}")
     ax = new_axes(ax, height=6.0)
     x, y = (grid_around(result, name) for name in chosen)
     heights = heights_over(result, chosen, x, y)

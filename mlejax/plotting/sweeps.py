@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import StrMethodFormatter
 
+from ..checks import InputValueError
 from ..results.schema import ARRIVED
 from ..results.sweep import SweepResult
 from ..status import Status
@@ -124,7 +125,7 @@ def sweep_figure(result: SweepResult[Any], axis: str = "learning_rate") -> Figur
 
 def _one_of(what: str, value: str, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
-        raise ValueError(f"{what} must be one of {', '.join(allowed)}; got {value!r}")
+        raise InputValueError(f"{what} must be one of {', '.join(allowed)}; got {value!r}")
 
 
 def _two_axes(result: SweepResult[Any], x: str | None, y: str | None) -> tuple[str, str]:
@@ -132,7 +133,7 @@ def _two_axes(result: SweepResult[Any], x: str | None, y: str | None) -> tuple[s
     for what, name in (("x", x), ("y", y)):
         _one_of(what, name or names[0], tuple(result.axes))
     if len(names) < 2 or x == y is not None:
-        raise ValueError(f"heat_map needs two different axes of {', '.join(result.axes)}; got x={x!r}, y={y!r}")
+        raise InputValueError(f"heat_map needs two different axes of {', '.join(result.axes)}; got x={x!r}, y={y!r}")
     across = x or next(name for name in names if name != y)
     return across, y or next(name for name in names if name != across)
 

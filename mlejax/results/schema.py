@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..checks import InputValueError
 from ..models import Model
 from ..models.parameters import parameter_dict
 from ..status import Status
@@ -120,7 +121,7 @@ def check_names(model: str, names: Iterable[str]) -> None:
     for name in names:
         if name in taken or name.startswith("learning_rate."):
             kind = "an axis" if name in AXES or "." in name else "a result"
-            raise ValueError(f"{model}.{name} bears the name of {kind}: give the parameter another name")
+            raise InputValueError(f"{model}.{name} bears the name of {kind}: give the parameter another name")
 
 
 def _parameter(name: str, shape: tuple[int, ...]) -> Variable:

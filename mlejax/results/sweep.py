@@ -10,6 +10,7 @@ import equinox as eqx
 import jax
 import numpy as np
 
+from ..checks import InputKeyError, InputValueError
 from ..models.base import M
 from ..models.parameters import parameter_dict, parameter_names
 from ..status import Status
@@ -200,11 +201,11 @@ class SweepResult(Generic[M]):
         names = list(self.axes)
         for name, value in values.items():
             if name not in self.axes:
-                raise KeyError(f"no axis {name!r}; the axes are {', '.join(names)}")
+                raise InputKeyError(f"no axis {name!r}; the axes are {', '.join(names)}")
             axis = self.axes[name]
             nearest = int(np.argmin(np.abs(axis - value)))
             if not np.isclose(axis[nearest], value, rtol=1e-9, atol=0):
-                raise KeyError(f"no run with {name} = {value}; the nearest is {axis[nearest]}")
+                raise InputKeyError(f"no run with {name} = {value}; the nearest is {axis[nearest]}")
             index[names.index(name)] = nearest
         return self._part(tuple(index), {name: axis for name, axis in self.axes.items() if name not in values})
 
@@ -220,7 +221,7 @@ class SweepResult(Generic[M]):
                 greatest; comparable only between runs on the same data).
         """
         if by not in ("distance", "epochs", "train_log_likelihood", "validation_log_likelihood"):
-            raise ValueError(f"best: by must be distance, epochs or a log-likelihood; got {by!r}")
+            raise InputValueError(f"best: by must be distance, epochs or a log-likelihood; got {by!r}")
         values = getattr(self, by).astype(float)
         if by == "epochs":  # only of those that arrived: a run that diverges at once is not fast
             values = np.where(self.arrived, values, np.inf)

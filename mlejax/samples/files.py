@@ -16,6 +16,7 @@ from typing import IO
 
 import numpy as np
 
+from ..checks import InputValueError
 from .cells import DELIMITERS, almost_number, is_number, listed, number, shown
 
 SNIFFED = 1 << 16
@@ -43,7 +44,7 @@ _OTHERS = (
 """Endings of the names of files that are no tables of text either."""
 
 
-class TableError(ValueError):
+class TableError(InputValueError):
     """A file that is not a table of numbers; the message names the file, the line and the column."""
 
 

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 
+from ..checks import InputValueError
 from ..devices import tuning
 from ..models.base import Model
 from .agreement import AGREEMENT, disagreement
@@ -233,7 +234,7 @@ def _drawn_directly(
     few = Draws(source.target, min(source.count, MOST_TO_LOOK_AT), base_seed=source.base_seed)
     look = represent(dataclasses.replace(request, source=few, seeds=np.zeros(1, np.int64)), 0)
     if look.forms is None:
-        raise ValueError(f"by='statistics' needs a model with sufficient statistics: {look.representation}")
+        raise InputValueError(f"by='statistics' needs a model with sufficient statistics: {look.representation}")
     drawn = _draw_all(request, source, positions, look.forms, mesh)
     progress(len(positions))
     none = np.zeros(0, np.int64)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Num
 
+from ..checks import InputTypeError, InputValueError
 from ..formula.jaxpr import as_formula_takes
 from ..models.base import Model
 from ..models.parameters import parameter_dict
@@ -27,25 +28,27 @@ def as_observations(values: Any, what: str = "observations") -> np.ndarray:
     """
     if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
         index = int(np.argmax(np.ma.getmaskarray(values).ravel()))
-        raise ValueError(f"{what} must not be masked; got a masked value at index {index}: use {what}.compressed()")
+        raise InputValueError(
+            f"{what} must not be masked; got a masked value at index {index}: use {what}.compressed()"
+        )
     try:
         array = np.asarray(values)
     except ValueError:
         shapes = ", ".join(str(np.shape(each)) for each in list(values)[:3])
-        raise ValueError(f"{what} must be one-dimensional; got parts of different shapes: {shapes}, ...") from None
+        raise InputValueError(f"{what} must be one-dimensional; got parts of different shapes: {shapes}, ...") from None
     if array.dtype.kind not in "iuf":
-        raise TypeError(f"{what} must be real numbers; got an array of {array.dtype}")
+        raise InputTypeError(f"{what} must be real numbers; got an array of {array.dtype}")
     if array.ndim != 1:
-        raise ValueError(f"{what} must be one-dimensional; got shape {array.shape}")
+        raise InputValueError(f"{what} must be one-dimensional; got shape {array.shape}")
     if len(array) < 2:
-        raise ValueError(f"{what} must hold at least two values; got {len(array)}")
+        raise InputValueError(f"{what} must hold at least two values; got {len(array)}")
     small = array.dtype.kind in "iu" and array.max() <= np.iinfo(np.int64).max  # an unsigned integer may be larger
     array = array.astype(np.int64 if small else np.float64)
     if not np.all(finite := np.isfinite(array)):
         index = int(np.argmin(finite))
-        raise ValueError(f"{what} must be finite; got {array[index]} at index {index}")
+        raise InputValueError(f"{what} must be finite; got {array[index]} at index {index}")
     if np.all(array == array[0]):
-        raise ValueError(f"{what} must not be constant; all {len(array)} values equal {array[0]}")
+        raise InputValueError(f"{what} must not be constant; all {len(array)} values equal {array[0]}")
     return array
 
 
@@ -76,7 +79,7 @@ def check_support(
     name, support = type(model).__name__, model.support
     if not np.all(contained := support.contains(values)):
         index = int(np.argmin(contained))
-        raise ValueError(f"{name} needs {support.rule}; got {values[index]} {place(index)}")
+        raise InputValueError(f"{name} needs {support.rule}; got {values[index]} {place(index)}")
     for start in (model, *starts):
         with jax.enable_x64(True):
             log_probs = np.asarray(_log_probs(start, taken))
@@ -85,7 +88,7 @@ def check_support(
             parameters = ", ".join(f"{key}={leaf}" for key, leaf in parameter_dict(start).items())
             size = abs(float(values[index]))
             fix = f"; its square overflows float64: divide the observations by {size:.0e}"
-            raise ValueError(
+            raise InputValueError(
                 f"observations must have a finite log-density at the start; got log_prob({values[index]}) = "
                 f"{log_probs[index]} {place(index)} for {name}({parameters})"
                 f"{fix if size > LARGEST_SQUARED else ''}"

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import checks, devices
+from ..checks import InputTypeError, InputValueError
 from ..models import Model, Normal
 from ..models.digest import sample_digest
 from ..models.parameters import parameter_dict, with_dtype
@@ -127,7 +128,7 @@ class Draws(Source):
 
     def __post_init__(self) -> None:
         if self.by not in WAYS:
-            raise ValueError(f"Draws: by must be one of {', '.join(WAYS)}; got {self.by!r}")
+            raise InputValueError(f"Draws: by must be one of {', '.join(WAYS)}; got {self.by!r}")
         put = functools.partial(object.__setattr__, self)
         put("target", with_dtype(self.target, np.float64, "target"))
         put("count", int(checks.counts("count", self.count, at_least=2, at_most=2**31 - 1)))
@@ -135,16 +136,18 @@ class Draws(Source):
         family = type(self.target).__name__
         if self.by == "numpy":
             if not isinstance(self.target, Normal):
-                raise ValueError(f"Draws: by='numpy' draws from a Normal target; got {family}")
+                raise InputValueError(f"Draws: by='numpy' draws from a Normal target; got {family}")
             if self.base_seed:
-                raise ValueError(f"Draws: base_seed={self.base_seed} does not apply to by='numpy'")
+                raise InputValueError(f"Draws: base_seed={self.base_seed} does not apply to by='numpy'")
             split_seed = 42 if self.split_seed is None else self.split_seed
             put("split_seed", int(checks.counts("split_seed", split_seed, at_least=0, at_most=2**32 - 1)))
         else:
             if self.split_seed is not None:
-                raise ValueError(f"Draws: split_seed={self.split_seed} applies to by='numpy' alone; got by={self.by!r}")
+                raise InputValueError(
+                    f"Draws: split_seed={self.split_seed} applies to by='numpy' alone; got by={self.by!r}"
+                )
             if not hasattr(self.target, "sample"):
-                raise TypeError(f"target: {family} cannot draw; give it a method sample(key, shape)")
+                raise InputTypeError(f"target: {family} cannot draw; give it a method sample(key, shape)")
 
     def cut(self, seed: int, validation_fraction: float | int) -> Parts:
         if self.by == "numpy":
@@ -175,12 +178,12 @@ class Draws(Source):
         if self.by != "statistics":
             return
         if not hasattr(self.target, "draw_closed_form") or type(self.target) is not type(start):
-            raise ValueError(
+            raise InputValueError(
                 "by='statistics' needs a start and a target of one family with draw_closed_form, such as Normal; "
                 f"got {type(start).__name__} and {type(self.target).__name__}"
             )
         if min(self.count - held_out, held_out or self.count) < 2:
-            raise ValueError(
+            raise InputValueError(
                 "by='statistics' needs two observations or more in each part; "
                 f"got {self.count - held_out} and {held_out}"
             )
@@ -210,9 +213,11 @@ def source_of(observations: Numbers | Source | None) -> Source:
     if isinstance(observations, Source):
         return observations
     if observations is None:
-        raise TypeError("give observations=, your data or mlejax.Draws(target, count), which draws a sample per seed")
+        raise InputTypeError(
+            "give observations=, your data or mlejax.Draws(target, count), which draws a sample per seed"
+        )
     if np.ndim(observations) == 0:
-        raise TypeError(
+        raise InputTypeError(
             f"observations must be data or a source; got {observations!r}. To draw {observations!r} observations for "
             f"each seed, give mlejax.Draws(target, {observations!r})"
         )

@@ -6,17 +6,18 @@ from typing import Any
 import numpy as np
 
 from .. import checks
+from ..checks import InputTypeError, InputValueError
 
 
 def validation_count(n: int, validation_fraction: Any) -> int:
     """Return how many of n observations are held out: ceil(fraction n), at least one and at most n - 1; 0 for 0."""
     if isinstance(validation_fraction, bool) or not isinstance(validation_fraction, int | float | np.number):
-        raise TypeError(f"validation_fraction must be a number; got {checks.shown(validation_fraction)}")
+        raise InputTypeError(f"validation_fraction must be a number; got {checks.shown(validation_fraction)}")
     if not 0 <= validation_fraction < 1:
-        raise ValueError(f"validation_fraction must be at least 0 and below 1; got {validation_fraction}")
+        raise InputValueError(f"validation_fraction must be at least 0 and below 1; got {validation_fraction}")
     count = math.ceil(validation_fraction * n)
     if count >= n:
-        raise ValueError(f"validation_fraction={validation_fraction} leaves none of {n} observations to train on")
+        raise InputValueError(f"validation_fraction={validation_fraction} leaves none of {n} observations to train on")
     return count
 
 

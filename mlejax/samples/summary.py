@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..checks import InputValueError
 from ..formula.jaxpr import NotApplicable, as_formula_takes
 from ..formula.separate import Branches
 from ..formula.sufficient import Form, Question, SufficientForm, failure, question, structure_for_statistics
@@ -52,7 +53,7 @@ class Summary(eqx.Module):
         made_for = self.form.structure
         found = structure_for_statistics(model, made_for.observation)
         if found != made_for:
-            raise ValueError(_refusal(model, made_for.tree != found.tree, made_for.tree))
+            raise InputValueError(_refusal(model, made_for.tree != found.tree, made_for.tree))
         return self.form.separated(jnp.result_type(*jax.tree.leaves(model)))
 
 

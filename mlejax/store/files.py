@@ -5,11 +5,13 @@ import os
 import stat
 from pathlib import Path
 
+from ..checks import InputValueError
+
 PART = ".{}.part"
 """What a file is called while it is written."""
 
 
-class StoreError(ValueError):
+class StoreError(InputValueError):
     """A result directory cannot be used as asked; the message says why and what to do."""
 
 

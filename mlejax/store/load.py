@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import checks, models
+from ..checks import InputTypeError, InputValueError
 from ..models import Model
 from ..models.digest import formula_digest
 from ..models.parameters import parameter_names, with_dtype
@@ -79,7 +80,9 @@ def model_like(recorded: str, names: Sequence[str], model: Model | None) -> Mode
     if model is not None:
         found = f"{type(model).__name__} {formula_digest(with_dtype(model, np.float64))}"
         if found != recorded or list(parameter_names(model)) != list(names):
-            raise ValueError(f"model: the sweep is of {recorded} with {', '.join(names)}; the one given is {found}")
+            raise InputValueError(
+                f"model: the sweep is of {recorded} with {', '.join(names)}; the one given is {found}"
+            )
         return model
     known = getattr(models, name, None)
     if isinstance(known, type) and [field.name for field in dataclasses.fields(known)] == list(names):
@@ -88,7 +91,7 @@ def model_like(recorded: str, names: Sequence[str], model: Model | None) -> Mode
             return candidate
 
     def log_prob(self: Model, x: object) -> float:
-        raise TypeError(
+        raise InputTypeError(
             f"the formula of {name} is not stored, only its digest: load(path, model=...) takes an instance of the "
             f"{name} that was swept"
         )

@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from ..ascent.outcome import Outcome
+from ..checks import InputValueError
 from ..likelihood import observed_information
 from ..models import Model
 from ..models.parameters import parameter_names
@@ -107,7 +108,7 @@ class Collector:
             ValueError: there are several processes and no directory, or a parameter bears the name of a result.
         """
         if jax.process_count() > 1 and out is None:
-            raise ValueError("a sweep over several processes needs out=, a directory that all of them reach")
+            raise InputValueError("a sweep over several processes needs out=, a directory that all of them reach")
         layout = Layout.of(axes, variables(start))
         made = Description(dict(settings), [dict(computed_by)], dict(attributes or {}), {})
         if out is None:

@@ -13,6 +13,7 @@ from .. import checks, devices, models
 from ..ascent.optimizers import checked_optimizer
 from ..ascent.sense import Optimizer
 from ..ascent.settings import Stopping, checked_rates
+from ..checks import InputKeyError, InputTypeError, InputValueError
 from ..models.base import M, Model
 from ..models.digest import digest_of, formula_digest
 from ..models.parameters import Parameters, parameter_names, with_dtype
@@ -93,7 +94,7 @@ class SweepSpec(Generic[M]):
         others = _checked_starts(start, starts)
         source.check(start, others, validation_fraction)
         if not _checked_flag("summarize", summarize) and isinstance(source, Draws) and source.by == "statistics":
-            raise ValueError("summarize=False does not apply to draws by='statistics': nothing else is drawn")
+            raise InputValueError("summarize=False does not apply to draws by='statistics': nothing else is drawn")
         stopping = Stopping.checked(max_epochs, patience, tolerance, sequences=True)
         rates = checked_rates(start, learning_rates, sequences=True)
         if "learning_rate" in rates:  # one rate for all parameters is an axis always, be it of one value
@@ -141,7 +142,7 @@ class SweepSpec(Generic[M]):
             ValueError: values are not distinct.
         """
         if unknown := [name for name in values if name not in self.axes]:
-            raise KeyError(f"no axis {unknown[0]!r}; the axes are {', '.join(self.axes)}")
+            raise InputKeyError(f"no axis {unknown[0]!r}; the axes are {', '.join(self.axes)}")
         new = {name: checks.distinct(name, np.atleast_1d(np.asarray(each))) for name, each in values.items()}
         axes = {name: new.get(name, old) for name, old in self.axes.items()}
         starts = self.starts
@@ -199,7 +200,7 @@ class SweepSpec(Generic[M]):
         """
         family = _family(settings["model"], model)
         if settings["optimizer"] != "plain ascent" and optimizer is None:
-            raise ValueError(f"optimizer: the sweep was made with one ({settings['optimizer']}): give optimizer=")
+            raise InputValueError(f"optimizer: the sweep was made with one ({settings['optimizer']}): give optimizer=")
 
         def value(name: str) -> Any:
             return np.asarray(axes[name]) if name in axes else settings[name]
@@ -228,7 +229,7 @@ class SweepSpec(Generic[M]):
         found = json.loads(json.dumps(spec.settings()))
         for name in dict.fromkeys([*found, *settings]):
             if found.get(name) != settings.get(name):
-                raise ValueError(
+                raise InputValueError(
                     f"{name}: the sweep was made with {settings.get(name)}; what is given has {found.get(name)}"
                 )
         return spec
@@ -244,7 +245,7 @@ def _plain(model: Model) -> dict[str, float]:
 
 def _checked_seeds(seeds: Any) -> np.ndarray:
     if isinstance(seeds, int | np.integer):
-        raise TypeError(
+        raise InputTypeError(
             f"seeds must be a sequence: range({seeds}) for {seeds} seeds, or [{seeds}] for one, number {seeds}"
         )
     values = checks.counts("seeds", np.asarray(seeds), at_least=0, at_most=2**32 - 1)
@@ -253,7 +254,7 @@ def _checked_seeds(seeds: Any) -> np.ndarray:
 
 def _checked_flag(name: str, value: Any) -> bool:
     if not isinstance(value, bool | np.bool_):
-        raise TypeError(f"{name} must be True or False; got {value!r}")
+        raise InputTypeError(f"{name} must be True or False; got {value!r}")
     return bool(value)
 
 
@@ -261,15 +262,17 @@ def _checked_starts(start: M, starts: Any) -> tuple[M, ...]:
     if starts is None:
         return ()
     if isinstance(starts, Model) or not isinstance(starts, Iterable):
-        raise TypeError(f"starts must be a sequence of models; got {starts!r}")
+        raise InputTypeError(f"starts must be a sequence of models; got {starts!r}")
     found = tuple(with_dtype(each, np.float64, f"starts[{i}]") for i, each in enumerate(starts))
     if not found:
-        raise ValueError("starts must be a non-empty sequence of models")
+        raise InputValueError("starts must be a non-empty sequence of models")
     for each in found:
         if type(each) is not type(start):
-            raise TypeError(f"starts: expected a {type(start).__name__}, as the start is; got a {type(each).__name__}")
+            raise InputTypeError(
+                f"starts: expected a {type(start).__name__}, as the start is; got a {type(each).__name__}"
+            )
         if jax.tree.structure(each) != jax.tree.structure(start):
-            raise ValueError(f"starts: {each!r} differs from the start {start!r} in what is not estimated")
+            raise InputValueError(f"starts: {each!r} differs from the start {start!r} in what is not estimated")
     return found
 
 
@@ -280,11 +283,11 @@ def _family(recorded: str, model: Model | None) -> Any:
         found = with_dtype(model, np.float64)
         mine = f"{type(found).__name__} {formula_digest(found)}"
         if mine != recorded:
-            raise ValueError(f"model: the sweep was made with {recorded}; this is {mine}")
+            raise InputValueError(f"model: the sweep was made with {recorded}; this is {mine}")
         return jax.tree.structure(found)
     known = _library(name)
     if known is None or f"{name} {formula_digest(known)}" != recorded:
-        raise ValueError(f"model: {recorded} is not one of the library's: give model=, an instance of {name}")
+        raise InputValueError(f"model: {recorded} is not one of the library's: give model=, an instance of {name}")
     return jax.tree.structure(known)
 
 
@@ -305,14 +308,14 @@ def _source(recorded: Mapping[str, Any], start: Model, observations: Any) -> Sou
     if observations is not None:
         return source_of(observations)
     if recorded["source"] != "draws":
-        raise ValueError(
+        raise InputValueError(
             f"observations: the sweep was made of {recorded['count']} observations, sha256 {recorded['sha256']}: give "
             "observations="
         )
     name = recorded["target"]
     target = start if type(start).__name__ == name else _library(name)
     if target is None:
-        raise ValueError(
+        raise InputValueError(
             f"observations: the sweep drew from {name}, which is not one of the library's: give "
             f"observations=mlejax.Draws({name}(...), {recorded['count']}, ...)"
         )
