@@ -251,3 +251,11 @@ def duration(seconds: float) -> str:
     unit, scale = next(((u, s) for u, s in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)) if seconds >= s), ("ns", 1e-9))
     value = seconds / scale
     return f"{value:.{0 if value >= 100 else 1 if value >= 10 else 2}f} {unit}"
+
+
+def size(count: float | int) -> str:
+    """Write a number of bytes to three digits, in bytes to TiB."""
+    units = ("bytes", "KiB", "MiB", "GiB", "TiB")
+    power = next((i for i in range(4) if count < 1000 * 1024**i), 4)
+    value = count / 1024**power
+    return f"{value:,.{0 if value >= 100 or not power else 1 if value >= 10 else 2}f} {units[power]}"

@@ -74,7 +74,9 @@ class Collector:
             self.arrays = {v.name: v.blank(layout.shape) for v in layout.variables} | {"status": self.status}
             return
         self.status, self.layout = store.status, store.layout
-        self.left = np.bincount(self.layout.within(self.waiting())[0], minlength=self.layout.batches)
+        waiting = self.waiting()
+        places = map(self.layout.place, range(self.layout.batches))
+        self.left = np.array([np.count_nonzero(waiting[place]) for place in places])
         self.writer = threading.Thread(target=self._write_now_and_then, name="mlejax-writer", daemon=True)
         self.writer.start()
 
@@ -119,18 +121,19 @@ class Collector:
         return cls(layout, start, made, store)
 
     def waiting(self) -> np.ndarray:
-        """Return the numbers of the runs that have not ended.
+        """Return which runs this process is to make, of the shape of the axes.
 
         With several processes, those whose batch number is this process's modulo their count.
         """
-        unfinished = np.flatnonzero(self.status.ravel() == Status.RUNNING)
-        if self.processes == 1:
-            return unfinished
-        return unfinished[self.layout.within(unfinished)[0] % self.processes == self.process]
+        waiting = self.status == Status.RUNNING
+        for number in range(self.layout.batches) if self.processes > 1 else ():
+            if number % self.processes != self.process:
+                waiting[self.layout.place(number)] = False
+        return waiting
 
     def stored(self) -> SweepResult[Any] | None:
         """Return the result if all of it is on disk already, so that nothing need be drawn; otherwise None."""
-        if self.store is None or not self.store.description.result.get("finished") or len(self.waiting()):
+        if self.store is None or not self.store.description.result.get("finished") or np.any(self.waiting()):
             return None
         self.store.describe(self.store.description.result, self.description.attributes)
         return self._result(self.store.description.result)
@@ -239,14 +242,13 @@ class Collector:
                     self._look_for_the_first()
                 status = self.store.statuses()
             arrays, before = self.store.arrays(status=status), self.store.description.result
-        information = self._information(arrays, samples)
+        useful, near = self._totals()
+        information = self._information(near, samples)
         result = {
             "representation": representation,
             "device": device,
             # At least what the runs took: of a process that was killed it is not known what its idle lanes cost.
-            "executed_run_epochs": max(
-                executed + before.get("executed_run_epochs", 0), int(np.sum(arrays["epochs"], dtype=np.int64))
-            ),
+            "executed_run_epochs": max(executed + before.get("executed_run_epochs", 0), useful),
             "information": [x if np.isfinite(x) else None for x in information.ravel().tolist()],  # JSON has no NaN
         }
         if self.store is not None and self.process == 0:
@@ -265,17 +267,34 @@ class Collector:
             attributes=self.description.attributes,
         )
 
-    def _information(
-        self, arrays: Mapping[str, np.ndarray], samples: Callable[[int], tuple[Sample, Sample | None]]
-    ) -> np.ndarray:
-        """Return the information per observation at the first estimate that arrived; NaN where none came near."""
-        distance, size = arrays["distance"], len(self.names)
-        # The first, not the nearest of all: which of many is nearest hangs on rounding.
-        near = next((np.argmax(distance <= limit) for limit in (ARRIVED, 1.0) if np.any(distance <= limit)), None)
-        if near is None:
-            return np.full((size, size), np.nan)
-        index = np.unravel_index(int(near), self.layout.shape)
-        leaves = [arrays[name][index] for name in self.names]
+    def _batch(self, number: int) -> dict[str, np.ndarray]:
+        if self.store is not None:
+            return self.store.read_batch(number)
+        return {name: values[self.layout.place(number)] for name, values in self.arrays.items()}
+
+    def _totals(self) -> tuple[int, int | None]:
+        """Return the epochs of all runs together, and the first that arrived, or else came within a standard error."""
+        useful, first = 0, {}
+        for number in range(self.layout.batches):
+            batch, place = self._batch(number), self.layout.place(number)
+            useful += int(np.sum(batch["epochs"], dtype=np.int64))
+            # The first, not the nearest of all: which of many is nearest hangs on rounding.
+            for limit in (ARRIVED, 1.0):
+                near = batch["distance"] <= limit
+                if np.any(near):
+                    inside = np.unravel_index(np.argmax(near), near.shape)
+                    index = [part.start + int(i) for part, i in zip(place, inside, strict=True)]
+                    run = int(np.ravel_multi_index(index, self.layout.shape))
+                    first[limit] = min(run, first.get(limit, run))
+        return useful, first.get(ARRIVED, first.get(1.0))
+
+    def _information(self, run: int | None, samples: Callable[[int], tuple[Sample, Sample | None]]) -> np.ndarray:
+        """Return the information per observation at the estimate of a run; NaN where there is none."""
+        if run is None:
+            return np.full((len(self.names), len(self.names)), np.nan)
+        numbers, within = self.layout.within(np.array([run]))
+        batch, index = self._batch(int(numbers[0])), np.unravel_index(run, self.layout.shape)
+        leaves = [batch[name][within][0] for name in self.names]
         train, _ = samples(int(index[list(self.layout.axes).index("seed")]))
         return np.asarray(_information(jax.tree.unflatten(jax.tree.structure(self.start), leaves), train))
 

@@ -17,7 +17,7 @@ from .. import devices as local
 from ..models.parameters import parameter_names
 from ..progress import Progress, Tally
 from ..results.schema import QUANTITIES
-from ..results.text import duration
+from ..results.text import duration, size
 from ..samples.gather import Samples
 from ..store.layout import batch_shape, encoded
 from .measure import Measured, Work, samples_for
@@ -34,8 +34,8 @@ CALIBRATION_SECONDS = 0.5
 GROWTH = 4
 REPEATS = 3
 
-WORKING_BYTES = 40
-"""Per run, besides its results: its place in the line and in the order, and its batch."""
+WORKING_BYTES = 4
+"""Per run, besides its results: whether it has ended, and whether it waits."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,13 +52,15 @@ class Cost:
     drawing_seconds: float
     training_seconds: float  # measuring what runs found included
     starting_seconds: float  # start-up: mostly compilation, imports excluded
-    memory_bytes: float  # of the process at most
+    memory_bytes: float  # of the process at most, where it keeps the results
+    stored_memory_bytes: float  # likewise, where results go to a directory
     disk_bytes: float
 
     def __str__(self) -> str:
         seconds = self.drawing_seconds + self.training_seconds + self.starting_seconds
+        batches = f"{self.batches:,} batches of at most {self.runs_per_batch:,}" if self.batches > 1 else "one batch"
         rows = [
-            ["runs", f"{self.runs:,} in {self.batches:,} batches of at most {self.runs_per_batch:,}"],
+            ["runs", f"{self.runs:,} in {batches}"],
             ["devices", self.devices],
             ["samples", self.representation],
             ["run-epochs", f"{self.run_epochs:.3g} useful, {self.executed_run_epochs:.3g} executed"],
@@ -66,8 +68,8 @@ class Cost:
             ["training", duration(self.training_seconds)],
             ["starting", f"{duration(self.starting_seconds)}, mostly compilation"],
             ["in all", duration(seconds)],
-            ["memory", f"{self.memory_bytes / 2**20:,.0f} MiB"],
-            ["disk", f"{self.disk_bytes / 2**20:,.1f} MiB"],
+            ["memory", f"{size(self.stored_memory_bytes)}, or {size(self.memory_bytes)} with all results in it"],
+            ["disk", size(self.disk_bytes)],
         ]
         return "\n".join(f"{name:<12}{text}" for name, text in rows)
 
@@ -102,7 +104,7 @@ def estimate_cost(
 
         def draw(count: int) -> tuple[SweepSpec, Samples]:
             part = spec.with_axes(**{axis: np.sort(some[:count])})
-            return part, samples_for(part, np.arange(part.run_count), mesh, told)
+            return part, samples_for(part, np.ones(part.shape, bool), mesh, told)
 
         drawing = _calibrate(draw, FEW_SEEDS, len(some))
         part, samples = drawing.result
@@ -117,7 +119,7 @@ def estimate_cost(
     # What lanes go through besides useful epochs: half a visit for every run, and their emptying at the end, once.
     between = local.tuning(mesh.devices.flat[0]).epochs / 2 * training.count
     ending = max(0.0, tally.executed - tally.useful - between)
-    batch = batch_shape(spec.shape)
+    batch, working = batch_shape(spec.shape), _resident() + spec.run_count * WORKING_BYTES
     return Cost(
         runs=spec.run_count,
         batches=math.prod(-(-n // size) for n, size in zip(spec.shape, batch, strict=True)),
@@ -129,7 +131,8 @@ def estimate_cost(
         drawing_seconds=drawing.predicted(len(seeds)),
         training_seconds=training.predicted(spec.run_count),
         starting_seconds=drawing.starting + training.starting,
-        memory_bytes=_resident() + spec.run_count * (_bytes_per_run(spec) + WORKING_BYTES),
+        memory_bytes=working + spec.run_count * _bytes_per_run(spec),
+        stored_memory_bytes=working,
         disk_bytes=spec.run_count * _stored_bytes_per_run(results),
     )
 
@@ -183,7 +186,9 @@ def _run(
 ) -> tuple[Tally, list[Measured]]:
     tally = Tally()
     told.train(len(ids), 0)
-    return tally, list(Work(spec, mesh, tally, told).outcomes(samples, ids))
+    wanted = np.zeros(spec.shape, bool)
+    wanted.flat[ids] = True
+    return tally, list(Work(spec, mesh, tally, told).outcomes(samples, wanted))
 
 
 def _bytes_per_run(spec: SweepSpec) -> int:

@@ -22,7 +22,7 @@ from ..samples.gather import Request, Samples, Stack, gather
 from ..samples.representation import Sample
 from ..status import Status
 from .lanes import Ended, Engine
-from .plan import Plan
+from .plan import Chosen, Plan
 from .schedule import run_all
 from .spec import SweepSpec
 
@@ -44,16 +44,17 @@ class Measured(NamedTuple):
     outcome: Outcome[Any]  # leaves (m, ...)
 
 
-def samples_for(spec: SweepSpec[Any], ids: np.ndarray, mesh: Mesh, told: Progress) -> Samples:
+def samples_for(spec: SweepSpec[Any], wanted: np.ndarray, mesh: Mesh, told: Progress) -> Samples:
     """Draw or cut the samples of the seeds that these runs need.
 
     Args:
         spec: the sweep.
-        ids: run numbers.
+        wanted: which of its runs, of its shape.
         mesh: the devices that draw.
         told: the progress bar.
     """
-    positions = np.unique(Plan.of(spec).seeds(ids))
+    others = tuple(i for i, name in enumerate(spec.axes) if name != spec.source.axis)
+    positions = np.flatnonzero(np.any(wanted, others))
     told.draw(len(positions))
     request = Request(spec.start, spec.source, spec.axes[spec.source.axis], spec.validation_fraction, spec.summarize)
     return gather(request, positions, mesh, told.seeds_done)
@@ -68,61 +69,56 @@ class Work:
     tally: Tally
     told: Progress
 
-    def outcomes(self, samples: Samples, ids: np.ndarray) -> Generator[Measured, None, None]:
+    def outcomes(self, samples: Samples, wanted: np.ndarray) -> Generator[Measured, None, None]:
         """Run these runs to their ends, those of one form together and the rest seed by seed.
 
         Args:
             samples: of the seeds of all these runs.
-            ids: run numbers.
+            wanted: which of the runs of the sweep, of its shape.
 
         Yields:
             What became of some of them, in any order; each run once. To be closed when left early.
         """
-        plan = Plan.of(self.spec)
-        seeds, starts = plan.seeds(ids), self.spec.starts or (self.spec.start,)
-        yield from self._nothing(ids[np.isin(seeds, samples.outside)])
+        plan, starts = Plan.of(self.spec), _side_by_side(self.spec.starts or (self.spec.start,))
+        yield from self._nothing(Chosen.of(plan, wanted, samples.outside))
         for stack in samples.stacks:
-            where = np.flatnonzero(np.isin(seeds, stack.positions))
-            admitted = _admitted_by_stack(_side_by_side(starts), stack.train, stack.validation)
-            good = np.asarray(admitted)[stack.place(seeds[where]), plan.starts(ids[where])]
-            yield from self._nothing(ids[where[~good]])
-            yield from self._to_the_end(Plan.of(self.spec, stack), ids[where[good]], Shared(None, None), stack)
-        for position in samples.alone.tolist():
-            part = ids[seeds == position]
-            if not len(part):
+            here = Chosen.of(Plan.of(self.spec, stack), wanted, stack.positions)
+            good = np.asarray(_admitted_by_stack(starts, stack.train, stack.validation))
+            yield from self._nothing(here.where(~good))
+            yield from self._to_the_end(here.where(good), Shared(None, None), stack)
+        for position in samples.alone:
+            here = Chosen.of(plan, wanted, position[None])
+            if not here.count:
                 continue
-            pair = samples.of(position)
+            pair = samples.of(int(position))
             shared = Shared(pair.train, pair.validation)
-            good = np.zeros(len(starts), bool)
-            if pair.contained:
-                good = np.asarray(_admitted(_side_by_side(starts), *shared))
-            good = good[plan.starts(part)]
-            yield from self._nothing(part[~good])
-            yield from self._to_the_end(plan, part[good], shared, None)
+            good = np.asarray(_admitted(starts, *shared))[None] & pair.contained
+            yield from self._nothing(here.where(~good))
+            yield from self._to_the_end(here.where(good), shared, None)
 
-    def _nothing(self, ids: np.ndarray) -> Iterator[Measured]:
+    def _nothing(self, chosen: Chosen) -> Iterator[Measured]:
         """Give up runs that have nothing to find, because their sample lies outside the support of the start."""
-        if not len(ids):
-            return
-        nan = np.full(len(ids), np.nan)
-        model = jax.tree.map(lambda _: nan, self.spec.start)
-        zeros = np.zeros(len(ids), np.int64)
-        status = np.full(len(ids), int(Status.OUTSIDE_SUPPORT))
-        self.told.runs_done(len(ids), self.tally)
-        yield Measured(ids, Outcome(model, model, status, zeros, zeros, nan, nan, nan))
+        for ids in chosen.portions():
+            nan = np.full(len(ids), np.nan)
+            model = jax.tree.map(lambda _, nan=nan: nan, self.spec.start)
+            zeros = np.zeros(len(ids), np.int64)
+            status = np.full(len(ids), int(Status.OUTSIDE_SUPPORT))
+            self.told.runs_done(len(ids), self.tally)
+            yield Measured(ids, Outcome(model, model, status, zeros, zeros, nan, nan, nan))
 
-    def _to_the_end(
-        self, plan: Plan, ids: np.ndarray, shared: Shared, stack: Stack | None
-    ) -> Generator[Measured, None, None]:
+    def _to_the_end(self, chosen: Chosen, shared: Shared, stack: Stack | None) -> Generator[Measured, None, None]:
         """Run these runs; measure what they found in float64, many at a time, while the devices go on."""
-        if not len(ids):
+        if not chosen.count:
             return
+        plan = chosen.plan
         devices, dtype = list(self.mesh.devices.flat), self.spec.dtype
         cast_shared, setting = cast((shared.train, shared.validation), dtype), tuning(devices[0])
         engine = Engine.of(plan.example(), cast_shared, self.spec.optimizer, dtype, setting.chunk, setting.unroll)
         measure = functools.partial(_measured, setting, plan, shared, stack)
         unmeasured, since = [], time.monotonic()
-        parts = run_all(engine, devices, cast_shared, plan.order(ids), plan.rows, self.tally, self.told.compiling)
+        parts = run_all(
+            engine, devices, cast_shared, chosen.count, chosen.portions(), plan.rows, self.tally, self.told.compiling
+        )
         with contextlib.closing(parts):
             try:
                 for part in parts:

@@ -1,6 +1,9 @@
 """The runs of a sweep: the product of its axes."""
 
 import dataclasses
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import jax
@@ -11,6 +14,9 @@ from ..ascent.settings import Stopping, rates_of
 from ..models.parameters import cast
 from ..samples.gather import Stack
 from .spec import SweepSpec
+
+NUMBERED_TOGETHER = 65_536
+"""Runs whose numbers are made at a time."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -70,10 +76,6 @@ class Plan:
         """Return the position of the seed of each run: (m,)."""
         return self.index(ids)[self.spec.source.axis]
 
-    def starts(self, ids: np.ndarray) -> np.ndarray:
-        """Return the position of the start point of each run: (m,)."""
-        return self.index(ids).get("start", np.zeros(len(ids), np.int64))
-
     def rows(self, ids: np.ndarray) -> np.ndarray:
         """Return the packed `Run`s of run numbers: (m, width)."""
         index = self.index(ids)
@@ -81,13 +83,80 @@ class Plan:
         parts = [column.values[first if column.axis is None else index[column.axis]] for column in self.columns]
         return np.concatenate([part.reshape(len(ids), -1) for part in parts], axis=1)
 
-    def order(self, ids: np.ndarray) -> np.ndarray:
-        """Return run numbers with slow learners first, so that they do not finish alone."""
-        index = self.index(ids)
+    def order(self) -> np.ndarray:
+        """Return all combinations of rates, numbered in C order along the axes of rates, the slowest learners first."""
         leaves = jax.tree.leaves(rates_of(self.spec.start, self.spec.rates))
         names = jax.tree.leaves(rates_of(self.spec.start, {name: name for name in self.spec.rates}))
-        logs = [np.log(rate)[index[name]] if np.ndim(rate) else np.log(rate) for name, rate in zip(names, leaves)]  # noqa: B905
-        return ids[np.argsort(np.broadcast_to(sum(logs), ids.shape), kind="stable")]
+        axes, logs = self.rate_axes, np.zeros(())
+        for name, rate in zip(names, leaves, strict=True):
+            logs = logs + np.log(rate).reshape([-1 if axis == name else 1 for axis in axes])
+        return np.argsort(logs, axis=None, kind="stable")
+
+    @cached_property
+    def rate_axes(self) -> tuple[str, ...]:
+        """The axes along which learning rates differ."""
+        return tuple(name for name in self.spec.axes if name in self.spec.rates)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Chosen:
+    """Runs of some seeds, in the order in which to start them: slow learners first, so that they do not finish alone.
+
+    Made by `Chosen.of`. It takes a byte per run, and makes run numbers a portion at a time.
+    """
+
+    plan: Plan
+    positions: np.ndarray  # (g,) of the seeds along their axis
+    wanted: np.ndarray  # which runs of these seeds: of the shape of the sweep, with g seeds
+
+    @classmethod
+    def of(cls, plan: Plan, wanted: np.ndarray, positions: np.ndarray) -> "Chosen":
+        """Choose runs.
+
+        Args:
+            plan: of the sweep.
+            wanted: which of all its runs, of the shape of the sweep.
+            positions: of the seeds along their axis; runs of others are left out.
+        """
+        return cls(plan, positions, np.take(wanted, positions, list(plan.spec.axes).index(plan.spec.source.axis)))
+
+    def where(self, chosen: np.ndarray) -> "Chosen":
+        """Choose among these runs.
+
+        Args:
+            chosen: whether those of a seed and a start point stay, (g, s).
+        """
+        if np.all(chosen):
+            return self
+        sizes = {self.plan.spec.source.axis: chosen.shape[0], "start": chosen.shape[1]}
+        table = np.reshape(chosen, [sizes.get(name, 1) for name in self.plan.spec.axes])
+        return dataclasses.replace(self, wanted=self.wanted & table)
+
+    @cached_property
+    def count(self) -> int:
+        """How many runs there are."""
+        return int(np.count_nonzero(self.wanted))
+
+    def portions(self) -> Iterator[np.ndarray]:
+        """Yield their numbers, in the order in which to start them, a portion at a time."""
+        spec, rates = self.plan.spec, self.plan.rate_axes
+        sizes = dict(zip(spec.axes, self.wanted.shape, strict=True))
+        others = tuple(name for name in sizes if name not in rates)
+        order = self.plan.order()
+        order = order[np.any(self.wanted, tuple(i for i, name in enumerate(sizes) if name in others)).ravel()[order]]
+        each = math.prod(sizes[name] for name in others)
+        for first in range(0, len(order) * each, NUMBERED_TOGETHER):
+            numbers = np.arange(first, min(first + NUMBERED_TOGETHER, len(order) * each))
+            index = _unravel(order[numbers // each], rates, sizes) | _unravel(numbers % each, others, sizes)
+            wanted = self.wanted[tuple(index[name] for name in sizes)]
+            index[spec.source.axis] = self.positions[index[spec.source.axis]]
+            if np.any(wanted):
+                yield np.ravel_multi_index([index[name] for name in sizes], spec.shape)[wanted]
+
+
+def _unravel(numbers: np.ndarray, names: Sequence[str], sizes: Mapping[str, int]) -> dict[str, np.ndarray]:
+    """Return where runs lie along some axes, by name, from their numbers in C order along those."""
+    return dict(zip(names, np.unravel_index(numbers, [sizes[name] for name in names]), strict=True)) if names else {}
 
 
 def _along(name: str, values: np.ndarray) -> AxisValues:

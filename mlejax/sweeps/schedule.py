@@ -25,7 +25,8 @@ def run_all(
     engine: Engine,
     devices: Sequence[Device],
     shared: SharedSamples,
-    waiting: np.ndarray,
+    count: int,
+    portions: Iterator[np.ndarray],
     rows_of: Callable[[np.ndarray], np.ndarray],
     tally: Tally,
     compiling: Callable[[bool], None],
@@ -36,7 +37,8 @@ def run_all(
         engine: the compiled programs.
         devices: of one kind; no more of them are used than there are runs for.
         shared: train and validation samples that all runs share, or (None, None).
-        waiting: run numbers in the order in which to start them, at least one.
+        count: how many runs wait, at least one.
+        portions: their numbers in the order in which to start them, some at a time.
         rows_of: the packed `Run`s of run numbers; called from several threads.
         tally: counts epochs.
         compiling: told when compilation begins and ends.
@@ -47,9 +49,10 @@ def run_all(
     """
     setting = tuning(devices[0])
     smallest = setting.smallest if shared[0] is None else setting.smallest_raw
-    devices = devices[: -(-len(waiting) // smallest)]
-    width = lanes_per_device(len(waiting), len(devices), setting, smallest)
-    line, mailbox = Waiting(waiting, len(devices), least=width // 8), Mailbox(len(devices), setting.reports)
+    devices = devices[: -(-count // smallest)]
+    width = lanes_per_device(count, len(devices), setting, smallest)
+    line = Waiting(count, portions, len(devices), least=width // 8)
+    mailbox = Mailbox(len(devices), setting.reports)
     new = any((width, device) not in engine.programs for device in devices)
     if new:
         compiling(True)
@@ -139,8 +142,9 @@ class _Device:
 class Waiting:
     """The runs that wait, in order. Several devices take from it, each in a thread of its own."""
 
-    waiting: np.ndarray  # run numbers
-    next: int  # how many of them have been given
+    left: int  # how many have not been given yet
+    portions: Iterator[np.ndarray]  # their numbers
+    ahead: np.ndarray  # the numbers of the next ones
     back: np.ndarray  # given, but not taken into a lane: they come first
     devices: int
     least: int  # a device is given at least so many at once, if there are
@@ -148,16 +152,25 @@ class Waiting:
     closed: bool
     changed: threading.Condition
 
-    def __init__(self, waiting: np.ndarray, devices: int, least: int):
-        self.waiting, self.next = waiting, 0
-        self.back = waiting[:0]
+    def __init__(self, count: int, portions: Iterator[np.ndarray], devices: int, least: int):
+        self.left, self.portions = count, portions
+        self.ahead = self.back = np.zeros(0, np.int64)
         self.devices, self.least = devices, least
         self.given = 0
         self.closed = False
         self.changed = threading.Condition()
 
     def _length(self) -> int:
-        return len(self.back) + len(self.waiting) - self.next
+        return len(self.back) + self.left
+
+    def _next(self, count: int) -> np.ndarray:
+        """Return the next runs, so many or as many as are left."""
+        count = min(count, self.left)
+        while len(self.ahead) < count:
+            self.ahead = np.concatenate([self.ahead, next(self.portions)])
+        found, self.ahead = self.ahead[:count], self.ahead[count:]
+        self.left -= count
+        return found
 
     def take(self, wanted: int, wait: bool) -> tuple[np.ndarray, bool]:
         """Return at most a device's share of the runs, so that at the end none has all; and whether more stand in line.
@@ -170,8 +183,7 @@ class Waiting:
             self.changed.wait_for(lambda: self.closed or not wait or self._length() or not self.given)
             count = min(wanted, max(self.least, -(-self._length() // self.devices)))
             ids, self.back = self.back[:count], self.back[count:]
-            fresh = self.waiting[self.next : self.next + count - len(ids)]
-            self.next += len(fresh)
+            fresh = self._next(count - len(ids))
             self.given += len(ids) + len(fresh)
             return np.concatenate([ids, fresh]), self._length() > 0
 

@@ -104,10 +104,10 @@ def sweep(
     ):  # fmt: skip
         if (finished := kept.stored()) is not None:
             return finished
-        ids = kept.waiting()
-        samples = samples_for(spec, ids, mesh, told)
-        told.train(spec.run_count, spec.run_count - len(ids))
-        with contextlib.closing(Work(spec, mesh, tally, told).outcomes(samples, ids)) as outcomes:
+        waiting = kept.waiting()
+        samples = samples_for(spec, waiting, mesh, told)
+        told.train(spec.run_count, spec.run_count - int(np.count_nonzero(waiting)))
+        with contextlib.closing(Work(spec, mesh, tally, told).outcomes(samples, waiting)) as outcomes:
             for part, outcome in outcomes:
                 kept.put(part, outcome)
         return kept.finish(samples.representation, local.describe(mesh), tally.executed, samples.pair, told.waiting_for)

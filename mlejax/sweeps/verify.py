@@ -103,9 +103,11 @@ def verify(
         ids = np.sort(random.choice(ids, runs, replace=False))
     different = []
     with jax.enable_x64(True), Progress(enabled=progress) as told:
-        samples = samples_for(spec, ids, mesh, told)
+        wanted = np.zeros(stored.shape, bool)
+        wanted.flat[ids] = True
+        samples = samples_for(spec, wanted, mesh, told)
         told.train(len(ids), 0)
-        for part in Work(spec, mesh, Tally(), told).outcomes(samples, ids):
+        for part in Work(spec, mesh, Tally(), told).outcomes(samples, wanted):
             different += _differences(stored, part)
     axis = list(stored.axes).index(spec.source.axis)
     checked, of = (len(np.unique(np.unravel_index(some, stored.shape)[axis])) for some in (ids, ended))

@@ -112,3 +112,14 @@ def test_the_row_of_the_best_setting_is_always_shown(best):
     assert len(rows) <= 24
     assert [row["learning_rate"] for row in rows if row.get("best") == "*"] == [f"{best + 1:.4g}"]
     assert (rows[0]["learning_rate"], rows[-1]["learning_rate"]) == ("1", "1000")
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [
+        (17, "17 bytes"), (1100, "1.07 KiB"), (2.4 * 2**20, "2.40 MiB"), (449 * 2**20, "449 MiB"),
+        (5000 * 2**20, "4.88 GiB"), (2**41, "2.00 TiB"), (5e15, "4,547 TiB"),
+    ],
+)  # fmt: skip
+def test_sizes_in_words(count, words):
+    assert text.size(count) == words

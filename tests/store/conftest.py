@@ -1,5 +1,6 @@
 """A small sweep, fresh and stored, and a count of the runs that are computed."""
 
+import numpy as np
 import pytest
 from stored import RATES, SEEDS, sweep
 
@@ -32,9 +33,10 @@ def computed(monkeypatch):
     calls = []
     run_all = measure.run_all
 
-    def counted(engine, devices, shared, waiting, *rest):
-        calls.append(sorted(waiting.tolist()))
-        return run_all(engine, devices, shared, waiting, *rest)
+    def counted(engine, devices, shared, count, portions, *rest):
+        ids = np.concatenate(list(portions))
+        calls.append(sorted(ids.tolist()))
+        return run_all(engine, devices, shared, count, iter([ids]), *rest)
 
     monkeypatch.setattr(measure, "run_all", counted)
     return calls

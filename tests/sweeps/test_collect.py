@@ -2,6 +2,7 @@
 
 import threading
 import time
+import tracemalloc
 
 import jax
 import numpy as np
@@ -10,10 +11,12 @@ import pytest
 import mlejax
 from mlejax.ascent.outcome import Outcome
 from mlejax.status import Status
+from mlejax.store import layout
 from mlejax.store.files import StoreError
 from mlejax.store.load import load
-from mlejax.sweeps import collect
+from mlejax.sweeps import collect, plan
 from mlejax.sweeps.collect import Collector
+from mlejax.sweeps.plan import Chosen, Plan
 
 START = mlejax.Normal(0.0, 1.0)
 AXES = {"seed": np.arange(64), "learning_rate": np.geomspace(0.1, 1.0, 32)}
@@ -64,7 +67,9 @@ def test_batches_that_are_complete_are_forgotten(tmp_path, monkeypatch):
     assert on_disk(tmp_path) == {*first.tolist(), *second[:3].tolist()}
     np.testing.assert_array_equal(load(tmp_path).arrays["mean"].ravel()[first], first)
     with collector(tmp_path) as again:
-        assert again.waiting().tolist() == sorted({*range(2048)} - {*first.tolist(), *second[:3].tolist()})
+        assert np.flatnonzero(again.waiting()).tolist() == sorted(
+            {*range(2048)} - {*first.tolist(), *second[:3].tolist()}
+        )
     assert not [thread for thread in threading.enumerate() if thread.name == "mlejax-writer" and thread.is_alive()]
 
 
@@ -80,9 +85,39 @@ def test_a_write_that_fails_in_the_thread_is_told(tmp_path, monkeypatch):
             time.sleep(0.01)
 
 
+def peak_of_a_sweep(path, rates):
+    """The most bytes that are allocated at once while the runs of 256 seeds are chosen, collected and gone through."""
+    model, source = START, mlejax.Draws(START, 10)
+    spec = mlejax.SweepSpec.checked(model, seeds=range(256), learning_rates=rates, observations=source)
+    tracemalloc.start()
+    try:
+        with Collector.of(spec.start, spec.axes, SETTINGS, {}, out=path) as kept:
+            for ids in Chosen.of(Plan.of(spec), kept.waiting(), np.arange(256)).portions():
+                for part in np.array_split(ids, max(1, len(ids) // 1024)):
+                    kept.put(part, outcome(part))
+            # Not `finish`: beartype looks into its mappings, and so reads a variable.
+            assert kept._totals() == (spec.run_count, 0)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(("stored", "least", "most"), [(True, 1, 5), (False, 45, 60)])
+def test_memory_per_run(tmp_path, monkeypatch, stored, least, most):
+    """With a directory a few bytes for each run, of which no more is known than whether it has ended."""
+    monkeypatch.setattr(layout, "LARGEST_BATCH", 1024)
+    monkeypatch.setattr(plan, "NUMBERED_TOGETHER", 4096)
+    monkeypatch.setattr("os.fsync", lambda _: None)
+    few, many = np.linspace(0.1, 1.0, 128), np.linspace(0.1, 1.0, 512)
+    with jax.enable_x64(True):
+        paths = [tmp_path / name if stored else None for name in ("warm", "few", "many")]
+        _, less, more = (peak_of_a_sweep(*each) for each in zip(paths, (few, few, many), strict=True))
+    assert least <= (more - less) / (256 * (512 - 128)) < most
+
+
 def test_without_a_directory_results_stay_in_memory():
     with Collector.of(START, AXES, SETTINGS, {}) as kept:
-        ids = kept.waiting()
+        ids = np.flatnonzero(kept.waiting())
         kept.put(ids, outcome(ids))
         np.testing.assert_array_equal(kept.arrays["variance"].ravel(), ids + 0.5)
         bytes_per_run = sum(array.nbytes for array in kept.arrays.values()) / len(ids)
@@ -95,7 +130,7 @@ def test_several_processes_share_the_batches(tmp_path, monkeypatch):
         shares = []
         for process in range(3):
             kept.process = process
-            shares.append(set(kept.waiting().tolist()))
+            shares.append(set(np.flatnonzero(kept.waiting()).tolist()))
     assert set.union(*shares) == set(range(2048))
     assert sum(map(len, shares)) == 2048
     with pytest.raises(ValueError, match="over several processes needs out="):

@@ -1,5 +1,6 @@
 """What a sweep will need, predicted: counts exactly, run-epochs from a trial."""
 
+import dataclasses
 import json
 
 import jax
@@ -79,8 +80,12 @@ def test_all_that_is_said(small_trial):
     assert found.representation == "2 sufficient statistics found in Normal.log_prob"
     assert found.devices == f"{jax.local_device_count()} x {jax.local_devices()[0].device_kind}"
     assert min(found.drawing_seconds, found.training_seconds, found.memory_bytes, found.disk_bytes) > 0
+    assert found.memory_bytes - found.stored_memory_bytes == 1536 * (3 * 8 + 1 + 2 * 4 + 2 * 8)
     text = str(found)
-    assert "1,536 in " in text
+    assert "1,536 in 6 batches of at most 256" in text
+    one = dataclasses.replace(found, runs=24, batches=1, disk_bytes=700.0)
+    assert str(one).startswith("runs        24 in one batch\n")
+    assert str(one).endswith("disk        700 bytes")
     names = [line.split("  ")[0] for line in text.splitlines()]
     assert names == [
         "runs", "devices", "samples", "run-epochs", "drawing", "training", "starting", "in all", "memory", "disk"

@@ -53,7 +53,9 @@ def run_all(ids, count=2, tuning=None, limits=None):
         runs = [a_run(np.float64(RATES[i]), limits[i]) for i in ids]
         return np.stack([np.asarray(made.run_layout.pack(run, np.float64)) for run in runs])
 
-    return list(schedule.run_all(made, local, shared, np.asarray(ids), rows_of, tally, told.append)), tally, told
+    ids = np.asarray(ids)
+    ended = schedule.run_all(made, local, shared, len(ids), iter([ids]), rows_of, tally, told.append)
+    return list(ended), tally, told
 
 
 @pytest.fixture(params=[devices.CPU, devices.Tuning(lanes=4, chunk=2, epochs=6, unroll=3)], ids=["wide", "narrow"])
@@ -97,7 +99,7 @@ def test_what_goes_wrong_on_a_device_is_raised_and_ends_the_others():
 
     made, shared = engine(devices.CPU)
     ended = schedule.run_all(
-        made, jax.local_devices(), shared, np.arange(37), no_rows, progress.Tally(), lambda _: None
+        made, jax.local_devices(), shared, 37, iter([np.arange(37)]), no_rows, progress.Tally(), lambda _: None
     )
     with pytest.raises(ArithmeticError, match="no rows"):
         list(ended)
@@ -117,7 +119,7 @@ def test_devices_stop_when_nobody_wants_more(tuning, count):
         return np.stack([np.asarray(made.run_layout.pack(run, np.float64)) for run in runs])
 
     devices, tally = jax.local_devices()[:count], progress.Tally()
-    ended = schedule.run_all(made, devices, shared, everything, rows_of, tally, lambda _: None)
+    ended = schedule.run_all(made, devices, shared, len(everything), iter([everything]), rows_of, tally, lambda _: None)
     first, _ = next(ended)
     assert len(at_work()) == count
     ended.close()

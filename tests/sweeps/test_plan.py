@@ -9,7 +9,8 @@ import pytest
 import mlejax
 from mlejax.samples.gather import Stack
 from mlejax.samples.representation import summarize
-from mlejax.sweeps.plan import Plan
+from mlejax.sweeps import plan as plan_module
+from mlejax.sweeps.plan import Chosen, Plan
 
 pytestmark = pytest.mark.usefixtures("x64")
 SEEDS, STARTS = [7, 3, 5], [mlejax.Normal(1.0, 2.0), mlejax.Normal(3.0, 4.0)]
@@ -70,15 +71,48 @@ def test_positions_along_the_axes():
     plan = Plan.of(SPEC)
     ids = np.array([0, 12, 35])
     assert plan.seeds(ids).tolist() == [0, 1, 2]
-    assert plan.starts(ids).tolist() == [0, 0, 1]
     assert {name: index.tolist() for name, index in plan.index(ids).items()} == {
         "seed": [0, 1, 2], "start": [0, 0, 1], "learning_rate.mean": [0, 0, 1], "patience": [0, 0, 2],
     }  # fmt: skip
 
 
-def test_slow_learners_go_first():
+def numbers(chosen):
+    return np.concatenate([*chosen.portions(), np.zeros(0, int)]).tolist()
+
+
+@pytest.mark.parametrize("together", [5, plan_module.NUMBERED_TOGETHER])
+def test_slow_learners_go_first(monkeypatch, together):
+    monkeypatch.setattr(plan_module, "NUMBERED_TOGETHER", together)
     plan = Plan.of(SPEC)
-    order = plan.order(np.arange(SPEC.run_count))
+    chosen = Chosen.of(plan, np.ones(SPEC.shape, bool), np.arange(3))
+    assert all(len(portion) <= together for portion in chosen.portions())
+    order = np.asarray(numbers(chosen))
     rates = np.asarray(MEAN_RATES)[plan.index(order)["learning_rate.mean"]]
     assert rates.tolist() == sorted(rates.tolist())
     assert sorted(order.tolist()) == list(range(SPEC.run_count))
+
+
+@pytest.mark.parametrize("together", [1, 7, 1000])
+def test_the_runs_of_some_seeds_that_are_wanted_are_chosen(monkeypatch, together):
+    monkeypatch.setattr(plan_module, "NUMBERED_TOGETHER", together)
+    plan, wanted = Plan.of(SPEC), np.random.RandomState(0).uniform(size=SPEC.shape) < 0.5
+    chosen = Chosen.of(plan, wanted, np.array([2, 0]))
+    everything = np.arange(SPEC.run_count).reshape(SPEC.shape)
+    expected = everything[wanted & (everything // everything[0].size != 1)]
+    assert sorted(numbers(chosen)) == expected.tolist()
+    assert chosen.count == len(expected)
+    good = np.array([[True, False], [False, True]])  # of the third seed the first start stays, of the first the second
+    places = zip(expected, plan.seeds(expected), plan.index(expected)["start"], strict=True)
+    some = [number for number, seed, start in places if (seed, start) in ((2, 0), (0, 1))]
+    assert 0 < len(some) < len(expected)
+    assert sorted(numbers(chosen.where(good))) == some
+    assert sorted(numbers(chosen.where(~good))) == sorted({*expected.tolist()} - {*some})
+    assert numbers(Chosen.of(plan, wanted, np.zeros(0, int))) == []
+
+
+def test_a_sweep_without_an_axis_of_rates_is_numbered_too():
+    spec = mlejax.SweepSpec.checked(
+        mlejax.Normal(0.0, 1.0), seeds=SEEDS, learning_rates=mlejax.Normal(0.5, 0.25),
+        observations=mlejax.Draws(mlejax.Normal(0.0, 1.0), 10),
+    )  # fmt: skip
+    assert numbers(Chosen.of(Plan.of(spec), np.ones(spec.shape, bool), np.array([1, 2]))) == [1, 2]

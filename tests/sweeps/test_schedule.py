@@ -10,7 +10,7 @@ from mlejax.sweeps import schedule
 
 
 def test_a_line_gives_no_more_than_a_share_and_takes_back():
-    line = schedule.Waiting(np.arange(100), devices=4, least=8)
+    line = schedule.Waiting(100, iter(np.split(np.arange(100), [3, 30, 31])), devices=4, least=8)
     first, more = line.take(50, wait=True)
     assert (first.tolist(), more) == (list(range(25)), True)
     second, _ = line.take(10, wait=True)
@@ -25,7 +25,7 @@ def test_a_line_gives_no_more_than_a_share_and_takes_back():
 
 
 def test_who_has_nothing_to_do_waits_until_nothing_can_come_back():
-    line = schedule.Waiting(np.arange(4), devices=2, least=4)
+    line = schedule.Waiting(4, iter([np.arange(4)]), devices=2, least=4)
     given, more = line.take(4, wait=True)
     assert (len(given), more) == (4, False)
     assert len(line.take(4, wait=False)[0]) == 0
