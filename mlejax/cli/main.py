@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns:
         The exit status: 0 done, 1 the estimate is not the maximum or `verify` found a difference, 2 bad usage or
-        input, 70 a fault in mlejax, 129, 130 or 143 interrupted, 141 the reader of standard output went away.
+        input, 70 a fault in mlejax, 129, 130 or 143 interrupted, 141 the answer could not be printed.
 
     Raises:
         SystemExit: after `--help`, `--version` and arguments that cannot be parsed.
@@ -49,10 +49,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from .commands import COMMANDS
 
         answer = COMMANDS[options.name](options)
-        whole = write(answer, options.json)
+        unsaid = write(answer, options.json, closed)
         if answer.complaint:
             _complain(answer.complaint)
-        return answer.status if whole else READER_GONE
+        if unsaid and options.json in (None, "-"):
+            _complain(f"{unsaid}; --json FILE takes the answer too")
+        delivered = not unsaid or (closed and options.json is not None)
+        return answer.status if delivered else READER_GONE
     except KeyboardInterrupt as interrupt:
         INTERRUPTS.acknowledge()
         _complain(f"interrupted. {interrupt}".rstrip())

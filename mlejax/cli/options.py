@@ -19,7 +19,7 @@ EPILOG = """exit status:
   2  bad usage or bad input; one line on standard error says what
   70  a fault in mlejax
   129, 130, 143  ended by SIGHUP, Ctrl-C, SIGTERM; what a sweep had finished is kept
-  141  whatever read standard output went away; the files are written
+  141  standard output was closed, so the answer could not be printed; the files are written
 
 Compiled programs are kept for the next command in mlejax/ of the cache directory (XDG_CACHE_HOME, or ~/.cache);
 JAX_COMPILATION_CACHE_DIR names another place."""

@@ -43,7 +43,8 @@ def check_json(file: str | None, closed: bool) -> None:
         raise UsageError(f"--json {file}: is a directory, not a file")
     if not path.parent.is_dir():
         raise UsageError(f"--json {file}: there is no such directory")
-    if not os.access(path if path.exists() else path.parent, os.W_OK):
+    # It is written beside and renamed, unless it is a device.
+    if not os.access(path if path.exists() and not path.is_file() else Path(os.path.realpath(path)).parent, os.W_OK):
         raise UsageError(f"--json {file}: may not be written")
 
 
@@ -64,18 +65,21 @@ def folder(name: str, make: bool = True) -> Path:
     return path
 
 
-def write(answer: Answer, json: str | None) -> bool:
+def write(answer: Answer, json: str | None, closed: bool = False) -> str:
     """Write the JSON and print the text of an answer.
 
     Args:
         answer: what to write.
         json: the file that `--json` names; `-` prints the JSON in place of the text.
+        closed: whether standard output is closed.
 
     Returns:
-        Whether whatever reads standard output took all of it.
+        Why not all of it could be printed; nothing where it was.
     """
     if json not in (None, "-"):
         _write_json(answer, json)
+    if closed and answer.text:
+        return "standard output is closed"
     try:
         if json == "-":
             _write_json(answer, json)
@@ -86,12 +90,18 @@ def write(answer: Answer, json: str | None) -> bool:
         # What is left in the buffer would be tried again when Python ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if isinstance(error, BrokenPipeError):
-            return False
+            return "standard output was closed before all was written to it"
         raise OSError(error.errno, error.strerror, "standard output") from None
-    return True
+    return ""
 
 
 def _write_json(answer: Answer, file: str) -> None:
-    from ..results.record import write_json
+    from ..results.record import json_pieces
+    from ..store.files import whole
 
-    write_json(answer.record(), file)
+    pieces = json_pieces(answer.record())
+    if file == "-":
+        sys.stdout.writelines(pieces)
+        return
+    with whole(Path(file)) as aside, open(aside, "w") as handle:
+        handle.writelines(pieces)

@@ -1,9 +1,9 @@
 """Results as JSON."""
 
 import dataclasses
+import itertools
 import json
 import math
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -45,25 +45,25 @@ def sweep_record(result: SweepResult[Any]) -> dict[str, Any]:
         result: the sweep.
 
     Returns:
-        The runs are an iterator, of which `write_json` holds one at a time; the summary says how many have ended.
+        The runs are an iterator, of which `json_pieces` holds one at a time; the summary says how many have ended.
     """
     made = {"mlejax": dataclasses.asdict(result.provenance), "attributes": dict(result.attributes)}
     summary = result.summary() | {"ended": result.ended, "finished": result.finished, "made": made}
     return {"runs": result.records(), "summary": summary}
 
 
-def write_json(record: Mapping[str, Any], file: str) -> None:
-    """Write a record to a file, or to standard output for `-`, a run at a time.
+def json_pieces(record: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the JSON of a record, a run at a time.
 
     Args:
         record: plain values, or iterators of them. Infinite and undefined numbers become null.
-        file: where to.
+
+    Yields:
+        Its text in pieces; the first of them when the first run could be read.
     """
-    if file == "-":
-        sys.stdout.writelines(_pieces(record))
-        return
-    with open(file, "w") as handle:
-        handle.writelines(_pieces(record))
+    pieces = _pieces(record)
+    yield "".join(itertools.islice(pieces, 2))
+    yield from pieces
 
 
 def _pieces(record: Mapping[str, Any]) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from ..samples.files import TableError
 from ..status import Status
-from .files import PART
+from .files import whole
 
 ROWS_TOGETHER = 65_536
 """About how many rows of a CSV are made at a time."""
@@ -33,41 +33,52 @@ def write_table(dataset: Any, kind: str, path: Path, finished_only: bool = False
     """
     if finished_only and kind == "netcdf":
         raise TableError("netcdf keeps the grid of all runs, finished or not; csv and parquet can leave runs out")
-    aside = path.with_name(PART.format(path.name))
     try:
-        if kind == "netcdf":
-            plain = {
-                key: value if isinstance(value, str) else json.dumps(value) for key, value in dataset.attrs.items()
-            }
-            dataset.assign_attrs(plain).to_netcdf(aside, engine="h5netcdf")
-            count = int(dataset.status.size)
-        elif kind == "csv":
-            count = _write_csv(dataset, aside, finished_only)
-        else:
-            rows = _rows(dataset, finished_only)
-            rows.to_parquet(aside, engine="pyarrow", index=False)
-            count = len(rows)
-        os.replace(aside, path)
+        with whole(path) as aside:
+            if kind == "netcdf":
+                plain = {
+                    key: value if isinstance(value, str) else json.dumps(value) for key, value in dataset.attrs.items()
+                }
+                dataset.assign_attrs(plain).to_netcdf(aside, engine="h5netcdf")
+                return int(dataset.status.size)
+            return (_write_csv if kind == "csv" else _write_parquet)(_blocks(dataset, finished_only), aside)
     except ImportError as error:
         raise TableError(
             f"{kind} needs a package that is not installed: pip install 'mlejax[export]' ({error})"
         ) from None
     except OSError as error:
         raise TableError(f"{path}: cannot be written: {error.strerror or error}") from None
-    finally:
-        with contextlib.suppress(OSError):
-            aside.unlink(missing_ok=True)
+
+
+def _blocks(dataset: Any, finished_only: bool) -> Iterator[Any]:
+    """Yield a block of rows at a time, so that memory does not grow with their number."""
+    first = next(iter(dataset.status.dims))
+    step = max(1, ROWS_TOGETHER * dataset.sizes[first] // dataset.status.size)
+    for start in range(0, dataset.sizes[first], step):
+        yield _rows(dataset.isel({first: slice(start, start + step)}), finished_only)
+
+
+def _write_csv(blocks: Iterator[Any], path: Path) -> int:
+    count = 0
+    with open(path, "w", newline="") as handle:
+        for i, rows in enumerate(blocks):
+            rows.to_csv(handle, index=False, float_format="%.17g", header=i == 0)
+            count += len(rows)
     return count
 
 
-def _write_csv(dataset: Any, path: Path, finished_only: bool) -> int:
-    """Write a block of rows at a time, so that memory does not grow with their number."""
-    first = next(iter(dataset.status.dims))
-    step, count = max(1, ROWS_TOGETHER * dataset.sizes[first] // dataset.status.size), 0
-    for start in range(0, dataset.sizes[first], step):
-        rows = _rows(dataset.isel({first: slice(start, start + step)}), finished_only)
-        rows.to_csv(path, index=False, float_format="%.17g", mode="a" if start else "w", header=start == 0)
-        count += len(rows)
+def _write_parquet(blocks: Iterator[Any], path: Path) -> int:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    count = 0
+    with contextlib.ExitStack() as closing:
+        writer = None
+        for rows in blocks:
+            table = pa.Table.from_pandas(rows, preserve_index=False)
+            writer = writer or closing.enter_context(parquet.ParquetWriter(path, table.schema))
+            writer.write_table(table)
+            count += len(rows)
     return count
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 from ..checks import InputValueError
@@ -45,6 +46,31 @@ def write_whole(root: Path, name: str, content: bytes) -> None:
             aside.unlink()  # room on a disk that is full
         raise
     flush_folder(folder)
+
+
+@contextlib.contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Let a file be written under another name beside it; where the block succeeds it becomes the file.
+
+    Args:
+        path: the file, which is there whole or not at all. A device or a pipe is written as it is.
+
+    Yields:
+        The name to write under.
+    """
+    path = Path(os.path.realpath(path))
+    if path.exists() and not path.is_file():
+        yield path
+        return
+    aside = path.with_name(PART.format(path.name))
+    try:
+        yield aside
+        with open(aside, "rb") as part:
+            os.fsync(part.fileno())
+        os.replace(aside, path)
+    finally:
+        with contextlib.suppress(OSError):
+            aside.unlink(missing_ok=True)
 
 
 def make_folder(root: Path, below: Path) -> Path:

@@ -1,5 +1,6 @@
 """Files first, then words; and standard streams that are closed, full, or read by nobody."""
 
+import json
 import os
 import subprocess
 import sys
@@ -61,6 +62,36 @@ def test_streams_that_take_nothing(tmp_path, line, status, said):
         pytest.skip("this system has no /dev/full")
     assert shell(line, tmp_path, 1) == (status, "", said)
     assert (tmp_path / "r.json").exists() == ("WORDS" in line)
+
+
+UNDELIVERED = {
+    "closed": ("mlejax plot x 0 >&-", "standard output is closed"),
+    "left": (
+        "mlejax plot x 0 | true; exit ${PIPESTATUS[0]}",
+        "standard output was closed before all was written to it",
+    ),
+}
+
+
+@pytest.mark.parametrize(("line", "why"), UNDELIVERED.values(), ids=UNDELIVERED)
+def test_an_answer_that_nobody_gets_is_no_success(tmp_path, line, why):
+    said = f"mlejax plot: {why}; --json FILE takes the answer too\n"
+    assert shell(line, tmp_path) == (141, "", said)
+
+
+def test_json_is_written_whole_or_not_at_all(tmp_path):
+    file = tmp_path / "r.json"
+    file.write_text("old")
+
+    def runs():
+        yield {"mean": 1.0}
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        output.write(output.Answer("", lambda: {"runs": runs()}), str(file))
+    assert [(each.name, each.read_text()) for each in tmp_path.iterdir()] == [("r.json", "old")]
+    output.write(output.Answer("", lambda: {"runs": iter([{"mean": 1.0}])}), str(file))
+    assert json.loads(file.read_text()) == {"runs": [{"mean": 1.0}]}
 
 
 def test_json_is_alone_on_standard_output(tmp_path):

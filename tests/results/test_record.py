@@ -9,10 +9,24 @@ import pytest
 from mlejax.results import record
 
 
-def test_json_of_a_fit(result, tmp_path):
+def written(values):
+    """The JSON of a record."""
+    return "".join(record.json_pieces(values))
+
+
+def test_nothing_is_written_before_the_first_run_can_be_read():
+    def unreadable():
+        raise OSError("damaged")
+        yield
+
+    with pytest.raises(OSError, match="damaged"):
+        next(record.json_pieces({"runs": unreadable(), "summary": {}}))
+    assert next(record.json_pieces({"runs": iter([{"mean": 1.0}, {}])})) == '{\n "runs": [\n  {"mean": 1.0}'
+
+
+def test_json_of_a_fit(result):
     run, _ = result
-    record.write_json(record.train_record(run), str(tmp_path / "a.json"))
-    read = json.loads((tmp_path / "a.json").read_text())
+    read = json.loads(written(record.train_record(run)))
     assert set(read) == {"runs", "summary"}
     (only,) = read["runs"]
     assert only["mean"] == run.model.mean
@@ -24,9 +38,8 @@ def test_json_of_a_fit(result, tmp_path):
     assert read["summary"]["reason"] == run.reason
 
 
-def test_json_of_a_sweep(swept, capsys):
-    record.write_json(record.sweep_record(swept), "-")
-    read = json.loads(capsys.readouterr().out)
+def test_json_of_a_sweep(swept):
+    read = json.loads(written(record.sweep_record(swept)))
     assert len(read["runs"]) == 120
     assert read["runs"][119]["status"] == "DIVERGED"
     assert read["runs"][31] == {
@@ -46,7 +59,6 @@ def test_json_of_a_sweep(swept, capsys):
     assert read["summary"]["made"]["mlejax"]["settings"] == {"optimizer": "plain ascent"}
 
 
-def test_numbers_that_json_does_not_know_become_null(tmp_path):
+def test_numbers_that_json_does_not_know_become_null():
     values = {"a": math.inf, "b": [np.float64("nan"), np.int32(3)], "c": {"d": (1.5, -math.inf)}}
-    record.write_json(values, str(tmp_path / "a.json"))
-    assert json.loads((tmp_path / "a.json").read_text()) == {"a": None, "b": [None, 3], "c": {"d": [1.5, None]}}
+    assert json.loads(written(values)) == {"a": None, "b": [None, 3], "c": {"d": [1.5, None]}}

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import xarray
 from helpers import draws
+from pyarrow import parquet
 
 import mlejax
 from mlejax.cli import main as cli
@@ -82,7 +83,7 @@ def test_the_file_is_named_after_the_directory(capsys, saved, kind, suffix):
 
 NEEDED = {
     "csv": ("pandas", xarray.Dataset, "to_dataframe"),
-    "parquet": ("pyarrow", pd.DataFrame, "to_parquet"),
+    "parquet": ("pyarrow", parquet, "ParquetWriter"),
     "netcdf": ("h5netcdf", xarray.Dataset, "to_netcdf"),
 }
 
@@ -143,3 +144,16 @@ def test_netcdf_keeps_its_grid(unfinished, tmp_path):
     with pytest.raises(TableError, match="netcdf keeps the grid"):
         write_table(unfinished.to_xarray(), "netcdf", tmp_path / "table.nc", finished_only=True)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet", "netcdf"])
+def test_a_table_that_cannot_be_finished_leaves_the_old_one(unfinished, tmp_path, monkeypatch, kind):
+    (tmp_path / "table").write_text("old")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(TableError, match="table: cannot be written: No space left on device"):
+        write_table(unfinished.to_xarray(), kind, tmp_path / "table")
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("table", "old")]

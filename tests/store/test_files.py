@@ -1,13 +1,14 @@
 """Files are whole or not there; no link leads out of a result directory, and nobody else's file is touched."""
 
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 from helpers import assert_same_bits
 from stored import RATES, SEEDS, sweep
 
-from mlejax.store.files import StoreError, read_whole, write_whole
+from mlejax.store.files import StoreError, read_whole, whole, write_whole
 from mlejax.store.load import load
 
 pytestmark = pytest.mark.usefixtures("small_batches")
@@ -109,3 +110,28 @@ def test_a_finished_sweep_in_a_directory_that_cannot_be_written(saved, fresh, co
     with pytest.raises(StoreError, match=r"Permission denied.*Change the permissions"):
         sweep(seeds=[*SEEDS, 9], learning_rates=RATES, out=saved)
     np.testing.assert_array_equal(load(saved).model.mean, fresh.model.mean)
+
+
+def test_a_file_is_there_whole_or_not_at_all(tmp_path):
+    file = tmp_path / "r.json"
+    with whole(file) as aside:
+        aside.write_text("new")
+        assert not file.exists()
+    assert file.read_text() == "new"
+    with pytest.raises(KeyError), whole(file) as aside:  # noqa: PT012 - what is written before it fails
+        aside.write_text("half")
+        raise KeyError
+    assert [(each.name, each.read_text()) for each in tmp_path.iterdir()] == [("r.json", "new")]
+
+
+def test_a_link_is_followed_and_a_device_is_written_as_it_is(tmp_path):
+    (tmp_path / "there").mkdir()
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "there" / "r.json")
+    with whole(link) as aside:
+        aside.write_text("new")
+    assert link.is_symlink()
+    assert (tmp_path / "there" / "r.json").read_text() == "new"
+    with whole(Path("/dev/null")) as aside:
+        aside.write_text("new")
+    assert not Path("/dev/null").is_file()
