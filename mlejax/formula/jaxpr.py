@@ -19,11 +19,11 @@ from jax.core import Tracer
 
 from ..models.base import Model
 from ..models.constraints import Domain
+from ..models.digest import CALLS, bare, inner_of
 from ..models.parameters import Parameters
 
 CONSTANT, PARAMETERS, DATA = 0, 1, 2
 MIXED = PARAMETERS | DATA
-CALLS = {"jit", "pjit", "closed_call", "core_call", "checkpoint", "remat2"}
 DECLARED = {"custom_jvp_call", "custom_vjp_call"}
 """Functions with a derivative of their own: nodes, while what other functions do stands among the nodes itself."""
 
@@ -220,20 +220,20 @@ def trace(structure: Structure) -> Formula:
 
 def opened(node: Node) -> Formula:
     """Return the formula of a function with a derivative of its own."""
-    inner = _inner(node.equation)
+    inner = inner_of(node.equation)
     leaves = [(MIXED, f"input {i}", 0) for i in range(len(node.inputs))]
     return _formula(inner, leaves, _readable(inner) or node.inside)
 
 
 def _formula(traced: Any, leaves: Sequence[tuple[int, str, int]], inside: str) -> Formula:
-    graph, jaxpr = Graph(), _jaxpr(traced)
+    graph, jaxpr = Graph(), bare(traced)
     inputs = [graph.leaf(*leaf, variable.aval) for leaf, variable in zip(leaves, jaxpr.invars, strict=True)]
     results = _walk(graph, traced, inputs, inside)
     return Formula(tuple(inputs), tuple(graph.nodes.values()), tuple(results), bool(jaxpr.effects))
 
 
 def _walk(graph: Graph, traced: Any, inputs: Sequence[Node], inside: str) -> list[Node]:
-    jaxpr = _jaxpr(traced)
+    jaxpr = bare(traced)
     known: dict[Any, Node] = dict(zip(jaxpr.invars, inputs, strict=True))
     for variable, constant in zip(jaxpr.constvars, getattr(traced, "consts", ()), strict=True):
         known[variable] = graph.constant(constant, variable.aval)
@@ -250,7 +250,7 @@ def _walk(graph: Graph, traced: Any, inputs: Sequence[Node], inside: str) -> lis
 def _operation(graph: Graph, equation: Any, inputs: Sequence[Node], inside: str) -> list[Node]:
     primitive, several = equation.primitive, len(equation.outvars) != 1
     if primitive.name in CALLS:
-        inner = _inner(equation)
+        inner = inner_of(equation)
         return _walk(graph, inner, inputs, _readable(inner) or inside)
 
     def apply(*values: Any) -> Any:
@@ -273,17 +273,8 @@ def _typed(value: Any, dtype: Any) -> Any:
     return jnp.asarray(value, None if getattr(value, "dtype", None) == dtype else dtype)
 
 
-def _inner(equation: Any) -> Any:
-    """Return what a call calls: a jaxpr, closed or not."""
-    return next(equation.params[key] for key in ("jaxpr", "call_jaxpr", "fun_jaxpr") if key in equation.params)
-
-
-def _jaxpr(traced: Any) -> Any:
-    return getattr(traced, "jaxpr", traced)
-
-
 def _written(traced: Any, what: str) -> str:
-    return str(getattr(getattr(_jaxpr(traced), "debug_info", None), what, ""))
+    return str(getattr(getattr(bare(traced), "debug_info", None), what, ""))
 
 
 def _readable(traced: Any) -> str:
@@ -297,14 +288,14 @@ def _readable(traced: Any) -> str:
 
 def function_name(node: Node) -> str:
     """Return the name of the function that a node of `DECLARED` calls."""
-    return _written(_inner(node.equation), "func_name") or node.name
+    return _written(inner_of(node.equation), "func_name") or node.name
 
 
 def name_in_jax(node: Node) -> str | None:
     """Return the name of a function with a derivative of its own that JAX comes with, not a namesake of the user's."""
     if node.name != "custom_jvp_call":
         return None
-    found = re.match(r"(\w+) at .*\bjax\b.\b_src\b", _written(_inner(node.equation), "func_src_info"))
+    found = re.match(r"(\w+) at .*\bjax\b.\b_src\b", _written(inner_of(node.equation), "func_src_info"))
     return found and found[1]
 
 

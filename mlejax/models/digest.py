@@ -1,22 +1,60 @@
-"""Short names for formulas: what decides results is recorded by them, and two of them are told apart."""
+"""Short names for formulas: what decides results is recorded by them, and two of them are told apart.
+
+They do not depend on the version of JAX that traces the formula, as far as it is traced into the same operations.
+"""
 
 import hashlib
+import itertools
+import re
+from collections.abc import Mapping
 from typing import Any
 
 import jax
 import numpy as np
+from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
 
 from .base import Model
+from .continuous import Beta, Exponential, Gamma, LogNormal, NormalMixture, StudentT, Weibull
+from .discrete import Poisson
+from .normal import Normal
+
+VERSIONS: Mapping[type[Model], int] = dict.fromkeys(
+    (Normal, LogNormal, Exponential, Gamma, Weibull, Beta, StudentT, NormalMixture, Poisson), 1
+)
+"""The version of each family's formula, raised whenever its `log_prob` gives other numbers.
+
+Some of these formulas call functions that JAX writes differently from version to version.
+"""
+
+CALLS = {"jit", "pjit", "closed_call", "core_call", "checkpoint", "remat2"}
+"""Operations that do nothing but call a function: what that does stands in their place."""
+
+UNSAID = {"sharding", "out_sharding", "weak_type", "jvp_jaxpr_fun", "name"}
+"""Settings of operations that do not decide what they compute; nor do those that are None, False or a function."""
 
 
 def formula_digest(model: Model) -> str:
     """Return a short name for the formula of `log_prob`: it changes when the formula does, fixed numbers included."""
+    if (version := VERSIONS.get(type(model))) is not None:
+        return hashlib.sha256(f"{type(model).__name__} {version}".encode()).hexdigest()[:16]
+    return digest_of(_traced(model))
+
+
+def printed_digest(model: Model) -> str:
+    """Return the name that mlejax 0.1 gave to a formula: of the text that JAX prints for it."""
+    formula = _traced(model)
+    digest = hashlib.sha256(str(formula).encode())
+    for constant in formula.consts:
+        digest.update(np.asarray(constant).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _traced(model: Model) -> ClosedJaxpr:
     with jax.enable_x64(True):
         try:
-            formula = jax.make_jaxpr(lambda m, x: m.log_prob(x))(model, jax.ShapeDtypeStruct((), np.float64))
+            return jax.make_jaxpr(lambda m, x: m.log_prob(x))(model, jax.ShapeDtypeStruct((), np.float64))
         except TypeError:  # a table look-up takes whole numbers
-            formula = jax.make_jaxpr(lambda m, x: m.log_prob(x))(model, jax.ShapeDtypeStruct((), np.int64))
-    return digest_of(formula)
+            return jax.make_jaxpr(lambda m, x: m.log_prob(x))(model, jax.ShapeDtypeStruct((), np.int64))
 
 
 def sample_digest(model: Any) -> str:
@@ -26,9 +64,79 @@ def sample_digest(model: Any) -> str:
         return digest_of(jax.make_jaxpr(lambda m, key: m.sample(key, (2,)))(model, key))
 
 
-def digest_of(jaxpr: Any) -> str:
-    """Return a short name for a traced function, the arrays that it holds included."""
-    digest = hashlib.sha256(str(jaxpr).encode())  # JAX writes XXXX for the addresses of functions
-    for constant in jaxpr.consts:
-        digest.update(np.asarray(constant).tobytes())
-    return digest.hexdigest()[:16]
+def digest_of(traced: ClosedJaxpr) -> str:
+    """Return a short name for a traced function, the numbers and arrays that it holds included."""
+    return hashlib.sha256(rendering(traced).encode()).hexdigest()[:16]
+
+
+def rendering(traced: ClosedJaxpr | Jaxpr) -> str:
+    """Return a traced function as text: an operation a line, numbered, those of the functions that it calls among them.
+
+    Example:
+        >>> print(rendering(jax.make_jaxpr(lambda x: 2 * x + 1)(np.float32(3.0))))
+        float32() 0
+        mul 1 <- float32():00000040 0
+        add 2 <- 1 float32():0000803f
+        -> 2
+    """
+    lines: list[str] = []
+    known: dict[Any, str] = {}
+    numbers = itertools.count()
+
+    def new(variable: Any) -> str:
+        known[variable] = str(next(numbers))  # again where a function is called again
+        return known[variable]
+
+    def read(atom: Any) -> str:
+        return _constant(atom.val, atom.aval) if isinstance(atom, Literal) else known[atom]
+
+    def walk(jaxpr: Jaxpr, constants: Any) -> None:
+        for variable, constant in zip(jaxpr.constvars, constants, strict=True):
+            known[variable] = _constant(constant, variable.aval)
+        for equation in jaxpr.eqns:
+            if equation.primitive.name in CALLS:
+                inner = inner_of(equation)
+                body = bare(inner)
+                known.update(zip(body.invars, map(read, equation.invars), strict=True))
+                walk(body, getattr(inner, "consts", ()))
+                known.update(zip(equation.outvars, map(read, body.outvars), strict=True))
+            else:
+                inputs = [read(atom) for atom in equation.invars]
+                results = map(new, equation.outvars)
+                lines.append(" ".join([equation.primitive.name, *_settings(equation), *results, "<-", *inputs]))
+
+    whole = bare(traced)
+    lines += [f"{_type(variable.aval)} {new(variable)}" for variable in whole.invars]
+    walk(whole, getattr(traced, "consts", ()))
+    return "\n".join([*lines, " ".join(["->", *map(read, whole.outvars)])])
+
+
+def inner_of(equation: JaxprEqn) -> ClosedJaxpr | Jaxpr:
+    """Return what a call calls."""
+    return next(equation.params[key] for key in ("jaxpr", "call_jaxpr", "fun_jaxpr") if key in equation.params)
+
+
+def bare(traced: ClosedJaxpr | Jaxpr) -> Jaxpr:
+    """Return a traced function without the arrays that it holds."""
+    return getattr(traced, "jaxpr", traced)  # type: ignore[return-value]
+
+
+def _settings(equation: JaxprEqn) -> list[str]:
+    said = {key: _written(value) for key, value in sorted(equation.params.items()) if key not in UNSAID}
+    return [f"{key}={text}" for key, text in said.items() if text]
+
+
+def _written(setting: Any) -> str:
+    if isinstance(setting, ClosedJaxpr | Jaxpr):
+        return f"{{{rendering(setting)}}}"
+    if type(setting) in (tuple, list):
+        return f"({', '.join(map(_written, setting))})"
+    return "" if setting is None or setting is False or callable(setting) else re.sub("0x[0-9a-f]+", "", str(setting))
+
+
+def _constant(value: Any, aval: Any) -> str:
+    return f"{_type(aval)}:{np.asarray(value, aval.dtype).tobytes().hex()}"
+
+
+def _type(aval: Any) -> str:
+    return f"{aval.dtype}{aval.shape}"

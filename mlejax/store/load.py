@@ -1,7 +1,7 @@
 """A stored sweep as a result."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 from .. import checks, models
 from ..checks import InputTypeError, InputValueError
 from ..models import Model
-from ..models.digest import formula_digest
+from ..models.digest import formula_digest, printed_digest
 from ..models.parameters import parameter_names, with_dtype
 from ..results.schema import COMPUTED_BY, QUANTITIES
 from ..results.sweep import Provenance, SweepResult
@@ -65,20 +65,23 @@ def load(path: str | Path, model: Model | None = None) -> SweepResult[Any]:
     )
 
 
-def model_like(recorded: str, names: Sequence[str], model: Model | None) -> Model:
+def model_like(
+    recorded: str, names: Sequence[str], model: Model | None, digest: Callable[[Model], str] = formula_digest
+) -> Model:
     """Return a model whose parameters have these names, and whose formula is the recorded one or raises.
 
     Args:
         recorded: the name of the class and the digest of the formula of the model that was swept.
         names: of its parameters.
         model: the one to use; None for the library's, if its formula is the recorded one.
+        digest: what made the recorded digest.
 
     Raises:
         ValueError: the model given has another formula or other parameters.
     """
     name = recorded.split()[0]
     if model is not None:
-        found = f"{type(model).__name__} {formula_digest(with_dtype(model, np.float64))}"
+        found = f"{type(model).__name__} {digest(with_dtype(model, np.float64))}"
         if found != recorded or list(parameter_names(model)) != list(names):
             raise InputValueError(
                 f"model: the sweep is of {recorded} with {', '.join(names)}; the one given is {found}"
@@ -87,7 +90,7 @@ def model_like(recorded: str, names: Sequence[str], model: Model | None) -> Mode
     known = getattr(models, name, None)
     if isinstance(known, type) and [field.name for field in dataclasses.fields(known)] == list(names):
         candidate = known(*(np.float64(0.5) for _ in names))
-        if f"{name} {formula_digest(candidate)}" == recorded:
+        if f"{name} {digest(candidate)}" == recorded:
             return candidate
 
     def log_prob(self: Model, x: object) -> float:
@@ -123,7 +126,7 @@ def _load_format_1(path: Path, model: Model | None) -> SweepResult[Any]:
     recorded |= {"format", "axes", "parameters", "settings"}
     return SweepResult(
         axes=axes,
-        template=model_like(settings["model"], names, model),
+        template=model_like(settings["model"], names, model, printed_digest),
         arrays=arrays,
         provenance=Provenance.of(settings, [{"version": settings.pop("computed_by", None)}], result),
         attributes={name: value for name, value in attributes.items() if name not in recorded},
