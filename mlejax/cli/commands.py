@@ -23,6 +23,7 @@ from ..samples.files import Column, TableError, read_column
 from ..samples.observations import check_support
 from ..samples.sources import Draws
 from .numbers import MOST_RUNS, geometric
+from .options import in_options
 from .output import Answer, UsageError, folder
 from .signals import INTERRUPTS
 
@@ -83,9 +84,9 @@ def train(options: argparse.Namespace) -> Answer:
     )
     pictures = _draw_fit(result, column.values, out, options.format)
     lines = [
-        f"{len(column.values)} observations from {'standard input' if options.file == '-' else options.file}"
+        f"{len(column.values)} observations from {column.file}"
         f"{'' if column.header else ', which has no header: its first line is read as data'}\n",
-        text.train_report(result, text.closed_form_of(result, column.values)),
+        in_options(text.train_report(result, text.closed_form_of(result, column.values)), options.name),
         _pictures(pictures),
     ]
     arrived = result.distance <= ARRIVED
@@ -126,12 +127,14 @@ def sweep(options: argparse.Namespace) -> Answer:
     if not first:  # of several processes the first speaks
         devices.leave()
         return Answer("", dict)
-    pictures = _draw_sweep(result, Path(options.out), options.format)
+    pictures = f"pictures: none, {options.out} may not be written to; mlejax plot {options.out} --out FOLDER draws them"
+    if os.access(options.out, os.W_OK | os.X_OK):
+        pictures = _pictures(_draw_sweep(result, Path(options.out), options.format))
     lines = [
-        _data(options),
-        text.sweep_report(result),
+        _data(options, column),
+        in_options(text.sweep_report(result), options.name),
         f"\nresults: {options.out} (xarray.open_zarr opens it)",
-        _pictures(pictures),
+        pictures,
     ]
     _wait_for_followers(options)
     return Answer("\n".join(lines), lambda: record.sweep_record(result))
@@ -158,6 +161,8 @@ def verify(options: argparse.Namespace) -> Answer:
     use_compilation_cache()
     made_by = load(options.directory).attributes.get("arguments")
     given = parse(made_by) if made_by and not options.file else options  # the store knows all but the data themselves
+    if given.file == "-" and not options.file:
+        raise UsageError(f"{options.directory} was made of standard input; --file says where the numbers are now")
     try:
         file = read_column(given.file, given.column, given.delimiter) if given.file else None
     except TableError as error:
@@ -248,10 +253,10 @@ def _check_density(start: Model, column: Column) -> None:
     check_support(start, column.values, place=lambda index: f"in {column.place(index)}")
 
 
-def _data(options: argparse.Namespace) -> str:
+def _data(options: argparse.Namespace, column: Column | None) -> str:
     """Return in words what the runs of a sweep were trained on."""
-    if options.file:
-        return f"data: {options.file}; seeds are splits\n"
+    if column is not None:
+        return f"data: {column.file}; seeds are splits\n"
     count = options.observations or 100_000
     return f"data: the reference problem, {count:,} draws from N(7.2, 2.8^2) per seed (--file takes your own numbers)\n"
 

@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         INTERRUPTS.watch()
         closed = _open_streams()
         arguments = sys.argv[1:]
-    from .options import parse
+    from .options import in_options, parse
 
     options = parse(arguments)
     options.arguments = list(arguments)
@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _complain("interrupted.")
             return INTERRUPTS.status
         if _is_refusal(error):
-            _complain(_in_words(error))
+            _complain(in_options(_in_words(error), options.name))
             return 2
         traceback.print_exc()
         _complain("this is a fault in mlejax; please report it, with the lines above")

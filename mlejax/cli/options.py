@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
@@ -192,6 +193,19 @@ COMMANDS = {
         ),
     ),
 }
+
+
+def in_options(text: str, command: str) -> str:
+    """Return a sentence of the library in the words of a command: `--patience` where it says `patience`."""
+    known = {option.name.lstrip("-").replace("-", "_"): option.name for option in COMMANDS[command].options}
+    known = {name: option for name, option in known.items() if option.startswith("--")}
+
+    def option(found: re.Match[str]) -> str:
+        name = found["quoted"] or found["set"] or found["first"]
+        return found[0] if name not in known else f"{known[name]} {found['value'] or ''}".rstrip()
+
+    forms = r"`(?P<quoted>[a-z_]+)`", r"`?\b(?P<set>[a-z_]+)=(?P<value>[\w.]+)`?", r"^(?P<first>[a-z_]+)(?= must )"
+    return re.sub("|".join(forms), option, text)
 
 
 class _Parser(argparse.ArgumentParser):

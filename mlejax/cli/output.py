@@ -52,13 +52,13 @@ def folder(name: str, make: bool = True) -> Path:
     """Return the directory of `--out`, made unless it is there or `make` is False.
 
     Raises:
-        UsageError: nothing can be written there.
+        UsageError: nothing can be written there, and it holds no store either, which may be finished.
     """
     path = Path(name)
     standing = next(path for path in (path, *path.absolute().parents) if path.exists())
     if not standing.is_dir():
         raise UsageError(f"--out {name}: {standing} is a file, not a directory")
-    if not os.access(standing, os.W_OK | os.X_OK):
+    if not os.access(standing, os.W_OK | os.X_OK) and (make or not (path / "zarr.json").exists()):
         raise UsageError(f"--out {name}: {standing} may not be written to")
     if make:
         path.mkdir(parents=True, exist_ok=True)

@@ -83,7 +83,9 @@ def train_reason(result: TrainResult[Any]) -> str:
         Status.MAX_EPOCHS: "The epochs ran out.",
         Status.PRECISION: f"The {deciding} log-likelihood, a sum in {result.dtype.name}, changed by no more than its "
         "own rounding, so its digits cannot show further progress.",
-        Status.DIVERGED: "A step left the domain of the parameters or was not finite.",
+        Status.DIVERGED: "A step left the domain of the parameters or was not finite."
+        if result.best_epoch > 1
+        else "The first step left the domain of the parameters or was not finite, so the estimate is the start.",
     }.get(result.status, result.status.advice)
     if result.status is Status.OUTSIDE_SUPPORT:
         return ended
@@ -124,11 +126,11 @@ def _what_to_do(result: TrainResult[Any]) -> str:
         Status.DIVERGED: "use a smaller learning rate",
     }
     if result.status is Status.PRECISION:
-        advice = "use dtype float64" if result.dtype == np.float32 else "raise the learning rate"
+        advice = "use `dtype=float64`" if result.dtype == np.float32 else "raise the learning rate"
     else:
         advice = more.get(result.status, "choose another learning rate")
     if result.validation is not None and result.status in (Status.PATIENCE, Status.TOLERANCE):
-        advice += ", or, where the maximum of the likelihood is wanted, hold nothing out (validation fraction 0)"
+        advice += ", or, where the maximum of the likelihood is wanted, hold nothing out (`validation_fraction=0`)"
     return f"To arrive, {advice}."
 
 

@@ -11,12 +11,18 @@ DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 
 _NOT_FINITE = frozenset(("nan", "inf", "+inf", "-inf", "infinity", "+infinity", "-infinity"))
 _MISSING = _NOT_FINITE | {"", "na", "n/a", "null", "none", "-", "?", "."}
+_SPREADSHEET_ERROR = re.compile(r"#(N/A|[A-Z0-9/]+[!?])")
 _MOST_NAMES, _MOST_LETTERS = 12, 40
 
 
 def is_number(text: str) -> bool:
     """Return whether this is a number, spaces around it apart; it may still be too large for float64."""
     return NUMBER.fullmatch(text.strip()) is not None
+
+
+def is_comment(text: str) -> bool:
+    """Return whether a line that begins like this is a comment; what a spreadsheet writes for an error is none."""
+    return text.startswith("#") and not _SPREADSHEET_ERROR.match(text)
 
 
 def number(text: str, separator: str = ",") -> float:
@@ -42,7 +48,7 @@ def number(text: str, separator: str = ",") -> float:
 
 def almost_number(text: str) -> bool:
     """Return whether what is no number was perhaps meant to be one, or to say that there is none."""
-    if text.lower() in _MISSING:
+    if text.lower() in _MISSING or _SPREADSHEET_ERROR.fullmatch(text):
         return True
     try:
         float(text.replace(",", "."))

@@ -17,17 +17,17 @@ from typing import IO
 import numpy as np
 
 from ..checks import InputValueError
-from .cells import DELIMITERS, almost_number, is_number, listed, number, shown
+from .cells import DELIMITERS, almost_number, is_comment, is_number, listed, number, shown
 
 SNIFFED = 1 << 16
 """Bytes at the beginning of a file from which its kind is told."""
 
 _KINDS = {
     b"PK\x03\x04": "a ZIP archive (a spreadsheet, or several arrays)",
-    b"\x1f\x8b": "compressed by gzip, which a name that ends in .gz says",
+    b"\x1f\x8b": "compressed by gzip; decompress it, or let its name end in .gz",
     b"\xff\xfe": "UTF-16 text; save it as UTF-8",
     b"\xfe\xff": "UTF-16 text; save it as UTF-8",
-    b"\x93NUMPY": "a NumPy array, which a name that ends in .npy says",
+    b"\x93NUMPY": "a NumPy array; let its name end in .npy",
     b"PAR1": "a Parquet file",
     b"ARROW1": "an Arrow file",
     b"\x89HDF": "an HDF5 file",
@@ -83,27 +83,27 @@ def read_column(file: str, column: str | None = None, delimiter: str | None = No
         TableError: the file is not such a table; the message names the file, the line and the column of the first
             thing that is malformed.
     """
-    path = Path(file)
+    path, name = Path(file), "standard input" if file == "-" else file
     try:
         if other := next((end for end in _OTHERS if file.lower().removesuffix(".gz").endswith(end)), None):
-            raise TableError(f"{file}: {other} files are not read; give a .csv, .tsv, .txt (also .gz) or .npy file")
-        found = _read_npy(path, column) if path.suffix.lower() == ".npy" else _read_text(file, column, delimiter)
+            raise TableError(f"{name}: {other} files are not read; give a .csv, .tsv, .txt (also .gz) or .npy file")
+        found = _read_npy(path, column) if path.suffix.lower() == ".npy" else _read_text(file, name, column, delimiter)
     except FileNotFoundError:
-        raise TableError(f"{file}: no such file") from None
+        raise TableError(f"{name}: no such file") from None
     except IsADirectoryError:
-        raise TableError(f"{file}: is a directory, not a file of numbers") from None
+        raise TableError(f"{name}: is a directory, not a file of numbers") from None
     except PermissionError:
-        raise TableError(f"{file}: may not be read (permission denied)") from None
+        raise TableError(f"{name}: may not be read (permission denied)") from None
     except (OSError, EOFError, zlib.error) as error:
-        raise TableError(f"{file}: cannot be read: {error}") from None
+        raise TableError(f"{name}: cannot be read: {error}") from None
     values = found.values
     if len(values) == 0:
-        raise TableError(f"{file}: no numbers in {found.name}")
+        raise TableError(f"{name}: no numbers in {found.name}")
     if len(values) == 1:
-        raise TableError(f"{file}: one number in {found.name}; an estimate needs at least two")
+        raise TableError(f"{name}: one number in {found.name}; an estimate needs at least two")
     if np.all(values == values[0]):
         raise TableError(
-            f"{file}: all {len(values)} numbers in {found.name} equal {values[0]:g}; there is nothing to estimate"
+            f"{name}: all {len(values)} numbers in {found.name} equal {values[0]:g}; there is nothing to estimate"
         )
     return found
 
@@ -135,18 +135,18 @@ def _read_npy(path: Path, column: str | None) -> Column:
 # Text -----------------------------------------------------------------------------------------------------------------
 
 
-def _read_text(file: str, column: str | None, delimiter: str | None) -> Column:
-    with _opened(file) as handle:
+def _read_text(file: str, name: str, column: str | None, delimiter: str | None) -> Column:
+    with _opened(file, name) as handle:
         # Spreadsheets begin a file with a byte order mark, which is no part of the first cell. Bytes that are not UTF-8
         # become lone surrogates, which `_Lines` finds: so the line is known.
         text = io.TextIOWrapper(handle, encoding="utf-8-sig", errors="surrogateescape", newline="")
-        lines = _Lines(file, text)
-        separator = _separator(file, lines.first(2), delimiter)
-        return _column(file, _rows(file, lines, separator), separator, column)
+        lines = _Lines(name, text)
+        separator = _separator(name, lines.first(2), delimiter)
+        return _column(name, _Rows(name, lines, separator), column)
 
 
 @contextlib.contextmanager
-def _opened(file: str) -> Iterator[io.BufferedReader]:
+def _opened(file: str, name: str) -> Iterator[io.BufferedReader]:
     """Open a file for its bytes, after a look at the first of them."""
     with contextlib.ExitStack() as closing:
         if file == "-":
@@ -161,7 +161,7 @@ def _opened(file: str) -> Iterator[io.BufferedReader]:
         if kind is None and b"\0" in head:
             kind = "UTF-16 text or a binary file; save it as UTF-8 text"
         if kind is not None:
-            raise TableError(f"{file}: not a table of text but {kind}")
+            raise TableError(f"{name}: not a table of text but {kind}")
         yield handle
 
 
@@ -172,11 +172,11 @@ class _Lines:
         self.file, self.text, self.number, self.last, self.ahead = file, text, 0, "", [""] * 0
 
     def first(self, count: int) -> list[str]:
-        """Return the first lines that are not blank; they are read again."""
+        """Return the first lines that are neither blank nor comments; they are read again."""
         found: list[str] = []
         while len(found) < count and (line := next(self.text, None)) is not None:
             self.ahead.append(line)
-            if line.strip():
+            if line.strip() and not is_comment(line):
                 found.append(line)
         return found
 
@@ -228,29 +228,64 @@ def _agree(lines: list[str], separator: str) -> bool:
     return len(counts) == 1 and counts != {1}
 
 
-def _rows(file: str, lines: _Lines, separator: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield the number of its first line and the cells of every row; lines that are blank are no rows."""
-    # Strict: a quote in the wrong place is an error, where the lenient reader would make another cell of two.
-    reader = csv.reader(iter(lines), delimiter=separator, strict=True)
-    while True:
-        line = lines.number + 1
-        try:
-            cells = next(reader, None)
-        except csv.Error as error:
-            raise TableError(f"{file}, line {line}: not a row of cells: {error}") from None
-        if cells is None:
-            return
-        if len(cells) > 1 or (cells and (cells[0].strip() or lines.last.strip())):
-            yield line, cells
+class _Rows:
+    """The rows of a table: the number of its first line and the cells of each; lines that are blank are no rows."""
+
+    def __init__(self, file: str, lines: _Lines, separator: str):
+        self.file, self.lines, self.separator = file, lines, separator
+        # Strict: a quote in the wrong place is an error, where the lenient reader would make another cell of two.
+        self.reader = csv.reader(iter(lines), delimiter=separator, strict=True)
+
+    def __iter__(self) -> Iterator[tuple[int, list[str]]]:
+        while True:
+            line = self.lines.number + 1
+            try:
+                cells = next(self.reader, None)
+            except csv.Error as error:
+                raise TableError(f"{self.file}, line {line}: not a row of cells: {error}") from None
+            if cells is None:
+                return
+            if len(cells) > 1 or (cells and (cells[0].strip() or self.lines.last.strip())):
+                yield line, cells
 
 
-def _column(file: str, rows: Iterator[tuple[int, list[str]]], separator: str, column: str | None) -> Column:
+def _beginning(
+    file: str, rows: Iterator[tuple[int, list[str]]], column: str | None
+) -> tuple[list[str] | None, int, list[str]]:
+    """Return the names of the columns where a comment holds them, and the first row; comments before it are left out.
+
+    A comment holds names where the row below it has as many cells and is of numbers, or the column is one of them.
+    """
+    comment: list[str] = []
+    for line, cells in rows:
+        if is_comment(cells[0]):
+            comment = [cells[0].lstrip("#").strip() or cells[0], *map(str.strip, cells[1:])]
+        elif len(comment) != len(cells) or not any(map(is_number, cells)):
+            return None, line, cells
+        elif all(map(is_number, cells)) or column in comment:
+            return comment, line, cells
+        else:
+            raise TableError(
+                f"{file}, line {line}: the first row, or the names of the columns? The comment above it has as many "
+                "cells. Remove the comment, or its #"
+            )
+    return None, 0, []
+
+
+def _column(file: str, rows: _Rows, column: str | None) -> Column:
     """Read the numbers of one column, and check that every row has as many cells as the first."""
-    begin, first = next(rows, (0, []))
+    separator, remaining = rows.separator, iter(rows)
+    names, begin, first = _beginning(file, remaining, column)
     if not first:
         raise TableError(f"{file}: the file is empty")
-    named = not all(map(is_number, first))
-    names = [cell.strip() for cell in first] if named else [str(i + 1) for i in range(len(first))]
+    data = names is not None or all(map(is_number, first))  # whether the first row is, and no header
+    named = names is not None or not data
+    names = [cell.strip() for cell in names or first] if named else [str(i + 1) for i in range(len(first))]
+    if not named and column is None and separator == "," and len(first) > 1:
+        raise TableError(
+            f"{file}: {len(first)} cells in a line, and no header. Where that is a decimal comma, write points; where "
+            f"these are columns, say which with --column, a number from 1 to {len(first)}"
+        )
     index = _column_index(file, names, column, named)
     where = f"column {shown(names[index])}" if named else f"column {index + 1}"
     if named:
@@ -259,7 +294,7 @@ def _column(file: str, rows: Iterator[tuple[int, list[str]]], separator: str, co
     starts: list[int] = []
     lines: list[int] = []
     expected = 0
-    for line, cells in rows if named else itertools.chain([(begin, first)], rows):
+    for line, cells in itertools.chain([(begin, first)] if data else [], remaining):
         if len(cells) != len(first):
             raise TableError(f"{file}, line {line}: {_mismatch(len(cells), len(first), separator, named)}")
         if line != expected:
@@ -276,7 +311,7 @@ def _column(file: str, rows: Iterator[tuple[int, list[str]]], separator: str, co
 def _mismatch(count: int, expected: int, separator: str, named: bool) -> str:
     """Return how a row differs from the first one."""
     found = f"{count} cell{'s' * (count != 1)} where the {'header' if named else 'first line'} has {expected}"
-    if separator == "," and count > expected:
+    if separator == "," and count == 2 * expected:
         return f"{found}; is this a decimal comma? write a point"
     return f"{found} (cells are cut at the {DELIMITERS[separator]}; --delimiter names another)"
 

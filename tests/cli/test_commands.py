@@ -1,6 +1,8 @@
 """What the commands do: what they print, the files they write, and the exit status."""
 
+import io
 import json
+import os
 from pathlib import Path
 
 import jax
@@ -108,6 +110,42 @@ def test_plot(swept, run):
     assert status == 0
     assert out.startswith("pictures: ")
     assert list(swept.glob("*.svg"))
+
+
+def test_a_finished_sweep_that_may_not_be_written_is_answered(swept, run, tmp_path, monkeypatch):
+    def read_only(*_):
+        raise OSError(30, "Read-only file system")
+
+    access = os.access
+    monkeypatch.setattr("mlejax.store.lock.Lock._take", read_only)
+    monkeypatch.setattr("os.access", lambda path, mode: Path(path) != swept and access(path, mode))
+    before = sorted(file.name for file in swept.iterdir())
+    status, out, err = run(*SWEEP, "--out", swept)
+    assert (status, err) == (0, "")
+    assert "4 runs: " in out
+    assert out.endswith(f"pictures: none, {swept} may not be written to; mlejax plot {swept} --out FOLDER draws them\n")
+    assert run("plot", swept, "--out", tmp_path / "figures")[0] == 0
+    assert list((tmp_path / "figures").glob("*.png"))
+    status, out, err = run("plot", swept)
+    assert (status, out) == (2, "")
+    assert "may not be written to" in err
+    status, out, err = run(*SWEEP[:2], "0:3", *SWEEP[3:], "--out", swept)  # this one has something to compute
+    assert (status, out) == (2, "")
+    assert "Change the permissions" in err
+    assert sorted(file.name for file in swept.iterdir()) == before
+
+
+def test_standard_input_is_not_read_to_verify(run, tmp_path, monkeypatch):
+    numbers = "\n".join(map(str, range(30)))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(numbers.encode())))
+    given = ("--seeds", "0:2", "--learning-rates", "1", "--max-epochs", "5", "--out", "s")
+    status, out, _ = run("sweep", "--file", "-", *given)
+    assert status == 0
+    assert out.startswith("data: standard input; seeds are splits\n")
+    said = "mlejax verify: s was made of standard input; --file says where the numbers are now\n"
+    assert run("verify", "s") == (2, "", said)
+    (tmp_path / "a.csv").write_text(numbers)
+    assert run("verify", "s", "--file", "a.csv")[0] == 0
 
 
 def test_an_observation_without_a_density_is_named_by_its_line(run, tmp_path):

@@ -18,3 +18,20 @@ def test_help_lists_the_commands(run):
     status, out, _ = run("--help")
     assert status == 0
     assert all(command in out for command in options.COMMANDS)
+
+
+@pytest.mark.parametrize(
+    ("command", "said", "shown"),
+    [
+        ("train", "To arrive, raise `patience` or the rate.", "To arrive, raise --patience or the rate."),
+        ("train", "hold nothing out (`validation_fraction=0`)", "hold nothing out (--validation-fraction 0)"),
+        ("sweep", "hold none out (validation_fraction=0).", "hold none out (validation_fraction=0)."),  # no such option
+        ("train", "use `dtype=float64`.", "use --dtype float64."),
+        ("sweep", "learning_rates must be positive; got -1", "--learning-rates must be positive; got -1"),
+        ("sweep", "tolerance=1e-8 and `x`: y must", "--tolerance 1e-8 and `x`: y must"),
+        ("plot", "`patience`", "`patience`"),
+        ("sweep", "the seeds must be; out of range", "the seeds must be; out of range"),
+    ],
+)
+def test_sentences_of_the_library_name_the_options(command, said, shown):
+    assert options.in_options(said, command) == shown

@@ -100,7 +100,9 @@ def test_advice_is_of_the_status_and_the_type(short):
     assert "raise `patience` or the learning rate, or, where the maximum" in advice(status=Status.PATIENCE)
     assert "lower `tolerance` or raise the learning rate" in advice(status=Status.TOLERANCE)
     assert "use a smaller learning rate" in advice(status=Status.DIVERGED)
-    assert "use dtype float64" in advice(status=Status.PRECISION, dtype=np.dtype(np.float32))
+    assert "so the estimate is the start" in advice(status=Status.DIVERGED, best_epoch=1)
+    assert "so the estimate is the start" not in advice(status=Status.DIVERGED, best_epoch=2)
+    assert "use `dtype=float64`" in advice(status=Status.PRECISION, dtype=np.dtype(np.float32))
     assert "float64" not in advice(status=Status.PRECISION).split("To arrive")[1]
     assert "a sum in float64, changed by no more than its own rounding" in advice(status=Status.PRECISION)
     assert advice(status=Status.OUTSIDE_SUPPORT) == Status.OUTSIDE_SUPPORT.advice

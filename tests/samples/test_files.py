@@ -34,6 +34,11 @@ GOOD = {
     "a line end within quotes": ("a.csv", 'name,cm\n"An\nn",1.5\nBob,2.5\n', "cm", [1.5, 2.5]),
     "a year as a name": ("a.csv", "country,1990\nA,1.5\nB,2.5\n", "1990", [1.5, 2.5]),
     "a first column without a name": ("a.csv", ",cm\n1,1.5\n2,2.5\n", "cm", [1.5, 2.5]),
+    "comments before the header": ("a.csv", '# of 2020, "raw"\n#\ncm\n1.5\n2.5\n', "cm", [1.5, 2.5]),
+    "a comment before numbers": ("a.csv", "# heights, in cm\n1.5\n2.5\n", "1", [1.5, 2.5]),
+    "names in a comment": ("a.csv", "# of 2020\n# id, cm\n1,1.5\n2,2.5\n", "cm", [1.5, 2.5]),
+    "names in a comment, text beside": ("a.csv", "#id,name,cm\n1,Ann,1.5\n2,Bob,2.5\n", "cm", [1.5, 2.5]),
+    "numbered rows": ("a.csv", "#,name,cm\n1,Ann,1.5\n2,Bob,2.5\n", "cm", [1.5, 2.5]),
     "points without digits on one side": ("a.csv", ".5\n2.\n+3\n", None, [0.5, 2.0, 3.0]),
 }
 
@@ -77,7 +82,11 @@ BAD = {
     "decimal commas, semicolons": (b"a;b\n1,5;2\n", "a", "line 2, column 'a': '1,5' is .*write a decimal point"),
     "commas or semicolons": (b"1,5;2,7\n3,1;4,2\n", "1", "may be cut at comma and semicolon; say which .*--delimiter"),
     "semicolons in one column": (b"cm\n1;2\n3;4\n", None, "'1;2' is not a number; are cells cut at the semicolon"),
-    "more cells than the header": (b"a,b\n1,2\n3,4,5\n", "a", "line 3: 3 cells where the header has 2"),
+    "more cells than the header": (
+        b"a,b\n1,2\n3,4,5\n",
+        "a",
+        r"line 3: 3 cells .* has 2 \(cells are cut",
+    ),
     "more cells than the first line": (b"1,2\n3,4,5\n", "1", "line 2: 3 cells where the first line has 2"),
     "fewer cells, in another column": (b"a,b,c\n1,2,3\n4,5\n", "a", "line 3: 2 cells where the header has 3"),
     "nothing but commas": (b"a,b\n1,2\n,\n", "a", "line 3, column 'a': no value"),
@@ -105,7 +114,18 @@ BAD = {
     "a quote that closes too early": (b'cm\n1.5\n"2"5\n', None, "line 3: not a row of cells"),
     "a quote that never closes": (b'cm\n1.5\n"2\n3\n', None, "line 3: not a row of cells"),
     "which of two": (b"a,b\n1,2\n3,4\n", None, r"2 columns \(a, b\); say which with --column"),
-    "which of two numbers": (b"1,2\n3,4\n", None, r"2 columns \(1, 2\); say which with --column"),
+    "which of two numbers": (
+        b"1,2\n3,4\n",
+        None,
+        "2 cells in a line, and no header. Where that is a decimal comma, write points; .* a number from 1 to 2",
+    ),
+    "columns cut at semicolons": (b"1;2\n3;4\n", None, r"2 columns \(1, 2\); say which with --column"),
+    "an error of a spreadsheet": (b"#N/A\n1.5\n2.5\n", None, "line 1: '#N/A' is neither"),
+    "an error that shouts": (b"#DIV/0!\n1.5\n2.5\n", None, "line 1: '#DIV/0!' is neither"),
+    "a number in a comment": (b"#1.5\n2.5\n3.5\n", None, "1.5 may be a number or the name of a column"),
+    "names or a row": (b"# rates, all\ncountry,1990\nA,1.5\nB,2.5\n", "2", "line 2: the first row, or the names"),
+    "a late comment": (b"cm\n1.5\n# high\n2.5\n", None, "line 3, column 'cm': '# high' is not a number"),
+    "comments only": (b"# a\n# b\n", None, "the file is empty"),
     "which of many": (
         b",".join(b"c%d" % i for i in range(2000)),
         None,
@@ -225,7 +245,12 @@ def test_a_delimiter_that_is_asked_for(tmp_path, asked):
 
 def test_standard_input(monkeypatch):
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"cm\n1.5\n2.5\n")))
-    assert read_column("-").values.tolist() == [1.5, 2.5]
+    found = read_column("-")
+    assert found.values.tolist() == [1.5, 2.5]
+    assert found.place(1) == "standard input, line 3, column 'cm'"
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"cm\n1.5\nx\n")))
+    with pytest.raises(TableError, match=r"^standard input, line 3, column 'cm': 'x' is not a number"):
+        read_column("-")
 
 
 def test_where_a_number_stands(tmp_path):

@@ -133,4 +133,4 @@ def test_the_command_refuses_what_a_sweep_refuses(capsys, tmp_path, monkeypatch)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(commands, "use_compilation_cache", lambda: None)
     assert cli.main(["sweep", "--explain", "--learning-rates=-0.1,0.2", "--seeds", "0:3"]) == 2
-    assert "learning_rates must be positive; got -0.1" in capsys.readouterr().err
+    assert "--learning-rates must be positive; got -0.1" in capsys.readouterr().err
