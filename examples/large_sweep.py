@@ -37,9 +37,4 @@ table = result.to_xarray()
 print((table["distance"] <= 0.01).mean(["seed", "learning_rate.variance"]).round(2).to_series().iloc[::5])
 
 # %% The picture: how far from the maximum the median sample's run ends
-drawing = plotting.heat_map(result, x=names[0], y=names[1])
-drawing.plot(rates[rates < 10], rates[rates < 10], color="white", linewidth=1)
-drawing.text(
-    0.04, 0.045, "one rate for both", color="white", rotation=45, rotation_mode="anchor", transform_rotates_text=True
-)
-plotting.save(drawing, picture)
+plotting.save(plotting.heat_map(result, x=names[0], y=names[1]), picture)

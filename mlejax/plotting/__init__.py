@@ -4,8 +4,9 @@ Nothing here touches pyplot, its backends or its settings; `save(axes, "picture.
 """
 
 from .fits import ascents, distance, distribution, fit_figure, log_likelihood, surface
+from .maps import heat_map
 from .style import save, save_all
-from .sweeps import atlas, heat_map, learning_rates, status_shares, sweep_figure, sweep_pictures
+from .sweeps import atlas, learning_rates, outcomes, status_shares, sweep_pictures
 
 __all__ = [
     "ascents",
@@ -16,10 +17,10 @@ __all__ = [
     "heat_map",
     "learning_rates",
     "log_likelihood",
+    "outcomes",
     "save",
     "save_all",
     "status_shares",
     "surface",
-    "sweep_figure",
     "sweep_pictures",
 ]

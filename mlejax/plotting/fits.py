@@ -21,7 +21,20 @@ from ..results.diagnostics import density_on, grid_around, heights_over, maximum
 from ..results.schema import ARRIVED
 from ..results.train import TrainResult
 from ..samples.observations import as_observations
-from .style import BLUE, GAP, GAP_FROM_BEST, LINES, ORANGE, RED, legend_above, new_axes, new_figure
+from .style import (
+    BESIDE_A_BAR,
+    BLUE,
+    GAP,
+    GAP_FROM_BEST,
+    LINES,
+    LOOKS,
+    ORANGE,
+    RED,
+    legend_above,
+    new_axes,
+    new_figure,
+    plain_ticks,
+)
 
 
 def log_likelihood(result: TrainResult[Any], ax: Axes | None = None) -> Axes:
@@ -43,7 +56,7 @@ def log_likelihood(result: TrainResult[Any], ax: Axes | None = None) -> Axes:
         >>> plotting.log_likelihood(run).get_xlabel()
         'epoch'
     """
-    ax, history = new_axes(ax), result.history
+    ax, history = new_axes(ax, result=result), result.history
     samples: list[tuple[str, str, Any, Any]] = [("train", BLUE, "-", result.train)]
     if result.validation is not None:
         samples.append(("validation", RED, (0, (4, 1.5)), result.validation))
@@ -56,6 +69,7 @@ def log_likelihood(result: TrainResult[Any], ax: Axes | None = None) -> Axes:
     _mark_end(ax, result)
     _keep_the_end_in_view(ax, history.epoch, np.array(curves))
     ax.set(xlabel="epoch", ylabel="log-likelihood per observation (nats)")
+    plain_ticks(ax.xaxis)
     legend_above(ax, columns=4)
     return ax
 
@@ -74,7 +88,7 @@ def distance(result: TrainResult[Any], ax: Axes | None = None) -> Axes:
     Returns:
         The axes drawn on.
     """
-    ax, history = new_axes(ax), result.history
+    ax, history = new_axes(ax, result=result), result.history
     peak, errors, top, found = maximum(result)
     rounding = RESOLUTION * np.finfo(float).eps * abs(top)
     gap = top - history.train_log_likelihood
@@ -92,16 +106,24 @@ def distance(result: TrainResult[Any], ax: Axes | None = None) -> Axes:
         at_best = math.sqrt(2 * max(top - result.train_log_likelihood, rounding))
         _ring(ax, result.best_epoch, at_best, "black")
         shown = np.append(shown, at_best)
-    shown = shown if shown.size else np.ones(1)
+    shown = np.append(shown, ARRIVED)
     _mark_end(ax, result)
+    if found:
+        ax.axhline(ARRIVED, color="0.4", linewidth=0.8, label=f"arrived: below {ARRIVED}")
     ax.set(yscale="log", ylim=(shown.min() / 3, shown.max() * 3), xlabel="epoch")
+    for axis in (ax.xaxis, ax.yaxis):
+        plain_ticks(axis)
     ax.set_ylabel(f"distance from the {'maximum' if found else 'best measured'}\n(standard errors)")
     legend_above(ax, columns=3)
     return ax
 
 
 def distribution(
-    result: TrainResult[Any], observations: ArrayLike, target: Model | None = None, ax: Axes | None = None
+    result: TrainResult[Any],
+    observations: ArrayLike,
+    target: Model | None = None,
+    ax: Axes | None = None,
+    name: str = "observation",
 ) -> Axes:
     """Draw the data, and the densities of the start, the estimate and, where known, the target.
 
@@ -110,11 +132,12 @@ def distribution(
         observations: the data, (n,). Integers within a hundred of each other are drawn as the share of each.
         target: the model that the data were drawn from.
         ax: where to draw; None for a new figure.
+        name: of the horizontal axis: what was observed, and its unit.
 
     Returns:
         The axes drawn on.
     """
-    ax, values = new_axes(ax), as_observations(observations)
+    ax, values = new_axes(ax, result=result), as_observations(observations)
     low, high = np.quantile(values, [0.0005, 0.9995])
     if low == high:
         low, high = values.min(), values.max()
@@ -134,15 +157,18 @@ def distribution(
     tallest, handles = shares.max(), [Patch(color="0.85", label=f"data, n = {len(values):,}")]
     # A start far narrower than the data may not flatten them: its legend says how high it goes.
     ceiling = 3 * tallest
-    for name, model, color, line, marker in curves:
+    for which, model, color, line, marker in curves:
         density = density_on(model, grid)
         peak = float(np.max(np.nan_to_num(density)))
-        label = f"{name}: {_values(model)}" + (f" (up to {peak:.2g})" if peak > ceiling else "")
+        label = f"{which}: {_values(model)}" + (f" (up to {peak:.2g})" if peak > ceiling else "")
+        if peak < tallest / 200:  # a line along the axis would say nothing
+            handles.append(Patch(facecolor="none", edgecolor="none", label=f"{label} (beyond these data)"))
+            continue
         tallest = max(tallest, peak)
         style: dict[str, Any] = {"linewidth": 1, "marker": marker, "markersize": 5} if few else {"linewidth": 2}
         handles += ax.plot(grid, density, color=color, linestyle=line, label=label, **style)
-    ax.set(xlabel="observation (units of the data)", ylim=(0, 1.08 * min(tallest, ceiling)))
-    ax.set_ylabel("probability" if few else "density (1 / unit of the data)")
+    ax.set(xlabel=name, ylim=(0, 1.08 * min(tallest, ceiling)))
+    ax.set_ylabel("probability" if few else f"density (per unit of {name})")
     legend_above(ax, 2, handles)
     return ax
 
@@ -168,17 +194,21 @@ def surface(result: TrainResult[Any], ax: Axes | None = None, parameters: tuple[
     chosen = tuple(parameters or names[:2])
     if len(set(chosen)) != 2 or not set(chosen) <= set(names):
         raise InputValueError(f"surface needs two of the parameters {', '.join(names)}; got {', '.join(chosen)}")
-    ax = new_axes(ax, height=6.0)
+    ax = new_axes(ax, height=6.0, result=result)
     x, y = (grid_around(result, name) for name in chosen)
     heights = heights_over(result, chosen, x, y)
     gap = np.sqrt(2 * np.maximum(max(np.nanmax(heights), maximum(result)[2]) - heights, 0))
-    levels = _levels(np.nanquantile(gap, 0.002), np.nanmax(gap))
-    gap = np.maximum(gap, levels[0] / 2)
-    filled = ax.contourf(x, y, gap, levels, norm=LogNorm(levels[0], levels[-1]), cmap="cividis", extend="min", zorder=0)
+    # Nearly all of the picture has colors of its own; a corner far below the rest would leave one color to that.
+    levels = _levels(np.nanquantile(gap, 0.002), np.nanquantile(gap, 0.98))
+    style: dict[str, Any] = {"norm": LogNorm(levels[0], levels[-1]), "cmap": "cividis", "extend": "both", "zorder": 0}
+    filled = ax.contourf(x, y, np.clip(gap, levels[0] / 2, levels[-1] * 2), levels, **style)
     ax.contour(x, y, gap, levels, colors="white", linewidths=0.5, alpha=0.5, zorder=1)
-    bar = ax.figure.colorbar(filled, ax=ax, label=f"below the maximum: {GAP} (standard errors)")
+    bar = ax.figure.colorbar(filled, ax=ax, label="below the maximum (standard errors)", pad=0.02, aspect=30)
     bar.set_ticks(levels, labels=[f"{level:,g}" for level in levels])
     bar.ax.yaxis.set_minor_locator(NullLocator())
+    for which, grid in (("x", x), ("y", y)):
+        if not np.allclose(np.diff(grid), grid[1] - grid[0]):
+            ax.set(**{f"{which}scale": "log"})
     path = [parameter_dict(result.history.model)[name] for name in chosen]
     halo = [withStroke(linewidth=2.2, foreground="black")]
     ax.plot(*path, color="white", linewidth=1, path_effects=halo, label="path of the ascent; numbers: epochs")
@@ -189,9 +219,15 @@ def surface(result: TrainResult[Any], ax: Axes | None = None, parameters: tuple[
         place = [parameter_dict(model)[key] for key in chosen]
         look = {"color": color, "marker": marker, "markersize": size, "markeredgecolor": "black", "linestyle": "none"}
         ax.plot(*place, label=f"{name}: {_values(model, chosen)}", zorder=5, **look)
+    ax.set(xlabel=chosen[0], ylabel=chosen[1], xlim=x[[0, -1]], ylim=y[[0, -1]])
+    for axis in (ax.xaxis, ax.yaxis):
+        if axis.get_scale() == "log":
+            plain_ticks(axis)
+    if others := [name for name in names if name not in chosen]:
+        held = ", ".join(f"{name} = {float(parameter_dict(result.model)[name]):.5g}" for name in others)
+        ax.plot([], [], linestyle="none", label=f"held at the estimate: {held}")
     _number_epochs(ax, result.history.epoch, np.transpose(path))
-    ax.set(xlabel=chosen[0], ylabel=chosen[1])
-    legend_above(ax, columns=2)
+    legend_above(ax, columns=2, letters=BESIDE_A_BAR)
     return ax
 
 
@@ -204,10 +240,11 @@ def fit_figure(result: TrainResult[Any]) -> Figure:
     Returns:
         A new figure of two panels.
     """
-    figure = new_figure(8.0)
+    figure = new_figure(8.0, result)
     upper, lower = figure.subplots(2, 1, sharex=True)
     log_likelihood(result, upper).label_outer()
     distance(result, lower)
+    figure.align_ylabels()
     return figure
 
 
@@ -223,7 +260,7 @@ def _ring(ax: Axes, x: Any, y: Any, color: str) -> None:
 def _mark_end(ax: Axes, result: TrainResult[Any]) -> None:
     """Mark where the estimate was measured and where the run stopped, and end the axis of epochs there."""
     first = result.history.epoch[0]
-    stop = f"stop: epoch {result.epochs:,}, {result.status.name}"
+    stop = f"stop: epoch {result.epochs:,}, {LOOKS[result.status].words}"
     if result.best_epoch == result.epochs:
         stop = f"best and {stop}"
     else:
@@ -239,8 +276,10 @@ def _keep_the_end_in_view(ax: Axes, epoch: np.ndarray, curves: np.ndarray) -> No
     low, top = np.nanquantile(curves[:, along], 0.4), np.nanmax(curves)
     if top - np.nanmin(curves) > 2 * (top - low) > 0:
         ax.set_ylim(low - 0.1 * (top - low), top + 0.1 * (top - low))
-        first = f"↙ from {curves[0, 0]:,.4g} nats at epoch {epoch[0]}".replace("-", "\N{MINUS SIGN}")
-        ax.text(0.015, 0.03, first, transform=ax.transAxes, color="0.3")
+        number = f"{curves[0, 0]:,.{0 if abs(curves[0, 0]) >= 1000 else 2}f}".replace("-", "\N{MINUS SIGN}")
+        box = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+        said = f"begins below, at {number} in epoch {epoch[0]}"
+        ax.text(0.015, 0.03, said, transform=ax.transAxes, color="0.3", fontsize="small", bbox=box, zorder=1.5)
 
 
 def _bin_edges(values: np.ndarray, low: float, high: float) -> np.ndarray:
@@ -261,12 +300,12 @@ def _levels(low: float, high: float) -> list[float]:
 
 def _number_epochs(ax: Axes, epoch: np.ndarray, path: np.ndarray) -> None:
     """Write the epochs 3, 10, 30, ... beside the path, where there is room."""
-    spans = [np.ptp(limits) for limits in (ax.get_xlim(), ax.get_ylim())]
-    taken = [path[0], path[-1]]
+    places = ax.transAxes.inverted().transform(ax.transData.transform(path))  # as shares of the axes
+    taken = [places[0], places[-1]]
     for number in (lead * 10**k for k in range(8) for lead in (1, 3)):
         row = np.searchsorted(epoch, number)
-        if row < len(epoch) and all(np.linalg.norm((path[row] - other) / spans) > 0.06 for other in taken):
-            taken.append(path[row])
+        if row < len(epoch) and all(np.linalg.norm(places[row] - other) > 0.06 for other in taken):
+            taken.append(places[row])
             ax.plot(*path[row], "o", color="white", markersize=5, markeredgecolor="black", zorder=4)
             halo = [withStroke(linewidth=2.5, foreground="black")]
             place = {"textcoords": "offset points", "xytext": (8, -11), "color": "white", "path_effects": halo}
@@ -285,12 +324,13 @@ def ascents(found: Sequence[Any], ax: Axes | None = None) -> Axes:
         The axes drawn on.
     """
     ax = new_axes(ax)
+    floor = ARRIVED / 20
     for ascent, (color, line) in zip(found, LINES, strict=False):
         reached = "never arrives" if ascent.epochs is None else f"{ascent.epochs:,} epochs"
         label = f"{ascent.name}, rate {ascent.learning_rate:.3g}: {reached}"
         ax.plot(
             np.arange(1, len(ascent.history) + 1),
-            ascent.history,
+            np.maximum(ascent.history, floor / 2),  # so that the line reaches the axis where it leaves the picture
             color=color,
             linestyle=line,
             linewidth=1.8,
@@ -301,8 +341,10 @@ def ascents(found: Sequence[Any], ax: Axes | None = None) -> Axes:
         xscale="log",
         yscale="log",
         xlabel="epoch",
-        ylabel=f"below the maximum: {GAP}\n(standard errors)",
-        ylim=(ARRIVED / 20, None),
+        ylabel="below the maximum\n(standard errors)",
+        ylim=(floor, None),
     )
+    for axis in (ax.xaxis, ax.yaxis):
+        plain_ticks(axis)
     legend_above(ax, columns=2)
     return ax

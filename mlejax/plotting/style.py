@@ -1,13 +1,20 @@
-"""What all pictures share: colors, lines, a figure that touches nothing global, files."""
+"""What all pictures share: colors, words, ticks, the small print, a figure that touches nothing global, files."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
+from ..results.sweep import SweepResult
+from ..results.text import caption
+from ..results.train import TrainResult
 from ..status import Status
 
 # Okabe and Ito's colors; line styles and markers say the same, for grayscale.
@@ -19,48 +26,99 @@ LINES: list[tuple[str, Any]] = [
     (PURPLE, (0, (5, 1, 1, 1, 1, 1))),
     (ORANGE, (0, (8, 2))),
 ]
-LOOKS: dict[Status, tuple[str, str]] = {
-    Status.RUNNING: ("#999999", "P"),
-    Status.PATIENCE: (BLUE, "o"),
-    Status.TOLERANCE: (GREEN, "s"),
-    Status.MAX_EPOCHS: (ORANGE, "^"),
-    Status.PRECISION: (PURPLE, "D"),
-    Status.DIVERGED: (RED, "X"),
-    Status.OUTSIDE_SUPPORT: ("#000000", "v"),
+
+
+class Look(NamedTuple):
+    """How a status is drawn and called."""
+
+    words: str
+    color: str
+    marker: str
+    hatch: str
+
+
+LOOKS: dict[Status, Look] = {
+    Status.OUTSIDE_SUPPORT: Look("sample outside the support", "#000000", "v", "++"),
+    Status.TOLERANCE: Look("stopped by tolerance", "#005C47", "s", ""),
+    Status.DIVERGED: Look("diverged", "#BF3F0C", "X", "xx"),
+    Status.PATIENCE: Look("stopped by patience", "#3C8FD0", "o", ""),
+    Status.PRECISION: Look("stopped by rounding", "#DDA0C4", "D", "\\\\"),
+    Status.MAX_EPOCHS: Look("epoch limit reached", "#F2C14E", "^", "//"),
+    Status.RUNNING: Look("not ended", "#E4E4E4", "P", ".."),
 }
-"""The color and the marker of every status."""
-HATCHES = ("", "", "//", "..", "xx", "\\\\", "++")
-"""How the area of every status is hatched, in the order of `LOOKS`."""
+"""The look of every status, from dark to light: no two are the same gray, and no two the same to a color-blind eye."""
+
 MEANINGS = {
     "distance": "distance from a stationary point (standard errors)",
     "epochs": "run ended after (epochs)",
     "status": "why the run ended",
+    "arrived": "share of runs that arrived",
     "train_log_likelihood": "train log-likelihood (nats)",
     "validation_log_likelihood": "validation log-likelihood (nats)",
 }
-MOST_MARKERS = 5000
 GAP = r"$\sqrt{2\,(L_{\max}-L)}$"
 GAP_FROM_BEST = r"$\sqrt{2\,(L_{\mathrm{best}}-L)}$"
 
 
-def new_figure(height: float) -> Figure:
+BESIDE_A_BAR = 78
+"""The width of axes beside a color bar, in letters of a legend; without a bar it is 88."""
+
+
+def new_figure(height: float, result: SweepResult[Any] | TrainResult[Any] | None = None) -> Figure:
+    """Return a new figure, 8 inches wide, whose small print says what result it shows."""
     figure = Figure(figsize=(8.0, height), layout="constrained")
     FigureCanvasAgg(figure)
+    if result is not None:
+        figure.supxlabel(caption(result), x=0.995, ha="right", fontsize=6.5, color="0.35")
     return figure
 
 
-def new_axes(ax: Axes | None, height: float = 4.8) -> Axes:
-    ax = new_figure(height).subplots() if ax is None else ax
+def new_axes(ax: Axes | None, height: float = 4.8, result: SweepResult[Any] | TrainResult[Any] | None = None) -> Axes:
+    """Return these axes, or those of a new figure, without a frame on the right and above."""
+    ax = new_figure(height, result).subplots() if ax is None else ax
     ax.spines[["top", "right"]].set_visible(False)
     return ax
 
 
-def legend_above(ax: Axes, columns: int, handles: Sequence[Any] | None = None) -> None:
+def legend_above(ax: Axes, columns: int, handles: Sequence[Artist] | None = None, letters: int = 88) -> None:
+    """Put a legend above the axes, in so many columns at most, as wide as so many letters at most."""
     handles = ax.get_legend_handles_labels()[0] if handles is None else handles
-    # About 95 letters are as wide as the axes of a new figure; the rows of a legend align in columns.
+    if not handles:
+        return
+    # A legend is filled column by column.
     widths = [8 + len(str(handle.get_label())) for handle in handles]
-    columns = len(handles) if sum(widths) <= 85 else min(columns, max(1, 95 // max(widths)))
+    most = len(handles) if sum(widths) <= letters - 3 else min(columns, len(handles))
+    fitting = (n for n in range(most, 1, -1) if sum(max(part) for part in np.array_split(widths, n)) <= letters)
+    columns = next(fitting, 1)
     ax.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, frameon=False, borderaxespad=0.2)
+
+
+def with_share(fate: Status, status: np.ndarray) -> str:
+    """Return the words for a status, and what share of the runs it is."""
+    return f"{LOOKS[fate].words}: {100 * np.mean(status == fate):.1f} %"
+
+
+def plain_ticks(axis: Axis) -> None:
+    """Label a logarithmic axis with plain numbers, however few decades it spans; to be called when its limits stay."""
+    low, high = sorted(axis.get_view_interval())
+    decades = np.log10(high / low)
+    if decades < 0.8:
+        axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+    else:
+        axis.set_major_locator(LogLocator(subs=(1,) if decades > 2.5 else (1, 2, 5), numticks=9))
+    if decades > 9 or decades < 0.8:
+        axis.set_minor_locator(NullLocator())
+    axis.set_minor_formatter(NullFormatter())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: plain_number(value)))
+
+
+def plain_number(value: float) -> str:
+    """Write a tick as a plain number, or as a power of ten where that would be long."""
+    if value == 0 or 0.99e-4 < abs(value) < 0.99e6:
+        return f"{value:,.4f}".rstrip("0").rstrip(".") if abs(value) < 1e4 else f"{value:,.0f}"
+    power = round(np.log10(abs(value)))
+    lead = value / 10.0**power
+    return f"$10^{{{power}}}$" if abs(lead - 1) < 1e-9 else f"{value:.3g}"
 
 
 def save(drawing: Figure | Axes, path: str | Path) -> None:

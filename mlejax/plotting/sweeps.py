@@ -1,31 +1,35 @@
-"""Pictures of a sweep."""
+"""Pictures of a sweep against its learning rates."""
 
-import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import LogNorm, Normalize, to_rgb
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
-from matplotlib.ticker import StrMethodFormatter
+from matplotlib.ticker import NullLocator
+from matplotlib.transforms import blended_transform_factory
 
-from ..checks import InputValueError
 from ..results.schema import ARRIVED
 from ..results.sweep import SweepResult
 from ..status import Status
-from .style import HATCHES, LOOKS, MEANINGS, MOST_MARKERS, legend_above, new_axes, new_figure
+from .grid import draw_limit, edges_of, label, one_of, rows_of
+from .maps import heat_map
+from .style import LOOKS, MEANINGS, legend_above, new_axes, new_figure, plain_ticks, with_share
+
+FEW_RUNS = 30
+"""Runs at one rate that are drawn one by one; of more, how densely they lie."""
+
+BINS = 80
 
 
 def learning_rates(
     result: SweepResult[Any], value: str = "epochs", axis: str = "learning_rate", ax: Axes | None = None
 ) -> Axes:
-    """Draw every run of a sweep, and their spread, against the learning rate; both axes logarithmic.
+    """Draw every run of a sweep against the learning rate; both axes logarithmic.
 
-    Line: the median run over all other axes. Band: 10 % to 90 % of them. Thin lines: the least and the most. Markers:
-    single runs, by why they ended (of very many a random choice). Infinite distances lie on a line at the top.
+    Up to 30 runs at a rate are markers. More are areas: the darker, the more of the runs at that rate ended there.
+    Colors, and the shapes of markers, say why they ended: in an area, why most of its runs did. Infinite distances lie
+    on a line at the top.
 
     Args:
         result: a `SweepResult`.
@@ -39,214 +43,22 @@ def learning_rates(
     Raises:
         ValueError: no such value, or no such axis.
     """
-    _one_of("value", value, ("epochs", "distance"))
-    _one_of("axis", axis, tuple(result.axes))
-    ax, order = new_axes(ax), np.argsort(result.axes[axis])
+    one_of("value", value, ("epochs", "distance"))
+    one_of("axis", axis, tuple(result.axes))
+    ax, order = new_axes(ax, result=result), np.argsort(result.axes[axis])
     rates = np.asarray(result.axes[axis], float)[order]
-    status = _rows(result, "status", axis)[order]
-    ax.set(xscale="log", yscale="log", xlabel=_label(axis), ylabel=MEANINGS[value])
-    runs = _with_ceiling(ax, _rows(result, value, axis)[order].astype(float))
-    least, low, median, high, most = (_quantile(runs, q) for q in (0.0, 0.1, 0.5, 0.9, 1.0))
-    ax.plot(rates, median, color="black", linewidth=1.8, label="median run", zorder=3)
-    ax.fill_between(rates, low, high, color="0.85", linewidth=0, label="10 to 90 %", zorder=1)
-    ax.plot(rates, least, color="0.6", linewidth=0.7, label="least, most", zorder=2)
-    ax.plot(rates, most, color="0.6", linewidth=0.7, zorder=2)
-    chosen = np.zeros(runs.shape, bool)
-    # At random, the same ones every time: equal steps would meet the same few seeds at every rate.
-    chosen.flat[np.random.RandomState(0).permutation(runs.size)[:MOST_MARKERS]] = True
-    for fate, (color, marker) in LOOKS.items():
-        at = np.nonzero((status == fate) & chosen)
-        if np.any(status == fate):
-            look = {"color": color, "marker": marker, "s": 24, "linewidths": 0.4, "edgecolors": "white"}
-            ax.scatter(rates[at[0]], runs[at], label=_with_share(fate, status), zorder=4, **look)
-    _limit(ax.axvline, result, axis, rates[0] / 3, rates[-1] * 3)
-    legend_above(ax, columns=4)
-    return ax
-
-
-def heat_map(
-    result: SweepResult[Any],
-    x: str | None = None,
-    y: str | None = None,
-    value: str = "distance",
-    ax: Axes | None = None,
-) -> Axes:
-    """Draw one value of a sweep over two of its axes: of the median run over all others, or the commonest status.
-
-    Args:
-        result: a `SweepResult`.
-        x: name of the horizontal axis. By default an axis with more than one value, learning rates before others.
-        y: name of the vertical axis, likewise.
-        value: "distance" and "epochs" (logarithmic colors), "status", "train_log_likelihood",
-            "validation_log_likelihood" (sums in nats).
-        ax: where to draw; None for a new figure.
-
-    Returns:
-        The axes drawn on.
-
-    Raises:
-        ValueError: no such value or axis, or the sweep has fewer than two axes.
-    """
-    _one_of("value", value, tuple(MEANINGS))
-    x, y = _two_axes(result, x, y)
-    ax, at = new_axes(ax, height=5.5), [np.sort(np.asarray(result.axes[name], float)) for name in (x, y)]
-    columns, rows = (np.argsort(result.axes[name]) for name in (x, y))
-    cells = _rows(result, value, y, x)[rows][:, columns]
-    scales = [_scale(name, places) for name, places in zip((x, y), at, strict=True)]
-    edges = [_edges(places, scale) for places, scale in zip(at, scales, strict=True)]
-    ax.set(xscale=scales[0], yscale=scales[1], xlabel=_label(x), ylabel=_label(y))
-    if value == "status":
-        handles = _status_cells(ax, at, edges, cells)
+    status = rows_of(result, "status", axis)[order]
+    ax.set(xscale="log", xlabel=label(axis))
+    runs = _against(ax, rows_of(result, value, axis)[order].astype(float), status, value)
+    if runs.shape[1] <= FEW_RUNS:
+        _markers(ax, np.broadcast_to(rates[:, None], runs.shape), runs, status)
     else:
-        handles = _number_cells(ax, edges, cells.astype(float), value)
-    for line, name, ends in ((ax.axvline, x, edges[0]), (ax.axhline, y, edges[1])):
-        handles += _limit(line, result, name, ends[0], ends[-1])
-    if handles:
-        legend_above(ax, 3 if value == "status" else 2, handles)
+        _areas(ax, rates, runs, status)
+    draw_limit(ax.axvline, result, axis, rates[0] / 3, rates[-1] * 3)
+    _name_the_lines(ax, value)
+    plain_ticks(ax.xaxis)
+    legend_above(ax, columns=3)
     return ax
-
-
-def sweep_figure(result: SweepResult[Any], axis: str = "learning_rate") -> Figure:
-    """Draw `learning_rates` twice: epochs over distance, on one axis of learning rates.
-
-    Args:
-        result: a `SweepResult`.
-        axis: the name of an axis of learning rates.
-
-    Returns:
-        A new figure of two panels.
-    """
-    figure = new_figure(8.5)
-    upper, lower = figure.subplots(2, 1, sharex=True)
-    learning_rates(result, "epochs", axis, upper).label_outer()
-    learning_rates(result, "distance", axis, lower).legend_ = None
-    return figure
-
-
-def _one_of(what: str, value: str, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise InputValueError(f"{what} must be one of {', '.join(allowed)}; got {value!r}")
-
-
-def _two_axes(result: SweepResult[Any], x: str | None, y: str | None) -> tuple[str, str]:
-    names = sorted(result.axes, key=lambda name: (len(result.axes[name]) < 2, not name.startswith("learning_rate")))
-    for what, name in (("x", x), ("y", y)):
-        _one_of(what, name or names[0], tuple(result.axes))
-    if len(names) < 2 or x == y is not None:
-        raise InputValueError(f"heat_map needs two different axes of {', '.join(result.axes)}; got x={x!r}, y={y!r}")
-    across = x or next(name for name in names if name != y)
-    return across, y or next(name for name in names if name != across)
-
-
-def _rows(result: SweepResult[Any], value: str, *names: str) -> np.ndarray:
-    """Return one value of every run: the named axes first, all others flattened into the last."""
-    values, axes = np.asarray(getattr(result, value)), list(result.axes)
-    values = np.moveaxis(values, [axes.index(name) for name in names], range(len(names)))
-    return values.reshape(*values.shape[: len(names)], -1)
-
-
-def _quantile(runs: np.ndarray, q: float) -> np.ndarray:
-    """Return a quantile along the last axis, always a run that was made: infinities never mix with numbers."""
-    return np.sort(runs, axis=-1)[..., max(math.ceil(q * runs.shape[-1]) - 1, 0)]
-
-
-def _with_ceiling(ax: Axes, runs: np.ndarray) -> np.ndarray:
-    """Return the runs with what is not finite moved to a labeled line at the top of a logarithmic axis."""
-    usual = runs[np.isfinite(runs) & (runs > 0)]
-    low, high = (usual.min(), usual.max()) if usual.size else (1.0, 1.0)
-    runs = np.where(runs < low, low, runs)
-    if np.all(np.isfinite(runs)):
-        return runs
-    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
-    decades = range(first, last + 1, max(1, (last - first) // 6))
-    ceiling = 10.0 ** (last + 1)
-    ax.set_ylim(10.0**first / 2, ceiling * 3)
-    ax.axhline(ceiling, color="0.4", linewidth=0.8, linestyle=":", zorder=1)
-    ax.set_yticks([*(10.0**k for k in decades), ceiling], labels=[*(f"$10^{{{k}}}$" for k in decades), "∞"])
-    return np.where(np.isfinite(runs), runs, ceiling)
-
-
-def _with_share(fate: Status, status: np.ndarray) -> str:
-    return f"{fate.name} {100 * np.mean(status == fate):.1f} %"
-
-
-def _label(name: str) -> str:
-    meaning = name.replace("_", " ").replace(".", " of the ")
-    return f"{meaning} (epochs)" if name == "patience" else meaning
-
-
-def _limit(line: Callable[..., Any], result: SweepResult[Any], name: str, low: float, high: float) -> list[Any]:
-    """Draw the learning rate above which ascent cannot settle, when it is in view."""
-    limit = result.stability_limit(name) if name.startswith("learning_rate") else None
-    if limit is None or not low <= limit <= high:
-        return []
-    line(limit, color="white", linewidth=3.5, zorder=2.5)  # so that the dashes stand out on dark cells too
-    style = {"color": "black", "linewidth": 1.5, "linestyle": "--" if line.__name__ == "axvline" else "-."}
-    return [line(limit, zorder=3, label=f"stability limit: {limit:.3g}", **style)]
-
-
-def _scale(name: str, at: np.ndarray) -> str:
-    """Return the scale on which coordinates are spread more evenly."""
-    if at[0] <= 0 or (len(at) < 3 and not name.startswith("learning_rate")):
-        return "linear"
-    linear, logarithmic = np.diff(at), np.diff(np.log(at))
-    if name.startswith("learning_rate") and len(at) < 3:
-        return "log"
-    return "log" if np.std(logarithmic) / np.mean(logarithmic) < np.std(linear) / np.mean(linear) else "linear"
-
-
-def _edges(at: np.ndarray, scale: str) -> np.ndarray:
-    """Return the boundaries of the cells about sorted coordinates: (k + 1,)."""
-    places = np.log(at) if scale == "log" else at
-    gaps = np.diff(places) if len(at) > 1 else np.ones(1)
-    edges = np.concatenate(
-        [[places[0] - gaps[0] / 2], places[:-1] + gaps[: len(at) - 1] / 2, [places[-1] + gaps[-1] / 2]]
-    )
-    return np.exp(edges) if scale == "log" else edges
-
-
-def _number_cells(ax: Axes, edges: list[np.ndarray], cells: np.ndarray, value: str) -> list[Any]:
-    values = _quantile(cells, 0.5)
-    usual = values[np.isfinite(values)]
-    low, high, below = (usual.min(), usual.max(), False) if usual.size else (1.0, 1.0, False)
-    if value in ("distance", "epochs"):
-        positive = usual[usual > 0]
-        low = positive.min() if positive.size else 1.0
-        values, norm = np.maximum(values, low), LogNorm(low, max(high, 1.01 * low))
-    else:
-        # A few diverged runs would leave one color to all others.
-        floor = high - 4 * (high - np.quantile(usual, 0.25)) if usual.size else low
-        below = low < floor < high
-        norm = Normalize(floor if below else low, high)
-    mesh = ax.pcolormesh(*edges, np.ma.masked_invalid(values), norm=norm, cmap="cividis", rasterized=True)
-    bar = ax.figure.colorbar(mesh, ax=ax, label=MEANINGS[value], extend="min" if below else "neither")
-    if value.endswith("likelihood"):
-        bar.formatter = StrMethodFormatter("{x:,.10g}")
-    if np.all(np.isfinite(values)):
-        return []
-    ax.patch.set(facecolor="white", edgecolor="0.6", hatch="////")
-    meaning = "∞: no maximum nearby" if value == "distance" else "no value"
-    return [Patch(facecolor="white", edgecolor="0.6", hatch="////", label=meaning)]
-
-
-def _status_cells(ax: Axes, at: list[np.ndarray], edges: list[np.ndarray], cells: np.ndarray) -> list[Any]:
-    fates = [fate for fate in LOOKS if np.any(cells == fate)]
-    shares = np.stack([np.mean(cells == fate, axis=-1) for fate in fates])
-    winner, share = np.argmax(shares, axis=0), np.max(shares, axis=0)[..., None]
-    colors = np.array([to_rgb(LOOKS[fate][0]) for fate in fates])[winner]
-    ax.pcolormesh(*edges, 1 - share * (1 - colors), rasterized=True)
-    steps = [max(1, math.ceil(len(places) / 30)) for places in at]
-    handles = []
-    for i, fate in enumerate(fates):
-        color, marker = LOOKS[fate]
-        rows, columns = np.nonzero(winner[:: steps[1], :: steps[0]] == i)
-        place = at[0][:: steps[0]][columns], at[1][:: steps[1]][rows]
-        ax.plot(*place, marker, color="white", markeredgecolor="black", markersize=6, markeredgewidth=0.7)
-        look = {"marker": marker, "markersize": 9, "markeredgecolor": "black", "linestyle": "none"}
-        handles.append(Line2D([], [], color=color, label=_with_share(fate, cells), **look))
-    return handles + (
-        [Patch(facecolor="white", edgecolor="0.6", label="paler: fewer agree")] if share.min() < 1 else []
-    )
 
 
 def status_shares(result: SweepResult[Any], axis: str = "learning_rate", ax: Axes | None = None) -> Axes:
@@ -263,21 +75,57 @@ def status_shares(result: SweepResult[Any], axis: str = "learning_rate", ax: Axe
     Raises:
         ValueError: no such axis.
     """
-    _one_of("axis", axis, tuple(result.axes))
-    ax, order = new_axes(ax), np.argsort(result.axes[axis])
+    one_of("axis", axis, tuple(result.axes))
+    ax, order = new_axes(ax, result=result), np.argsort(result.axes[axis])
     rates = np.asarray(result.axes[axis], float)[order]
-    status = _rows(result, "status", axis)[order]
-    bottom = np.zeros(len(rates))
-    for (fate, (color, _)), hatch in zip(LOOKS.items(), HATCHES, strict=True):
+    status = rows_of(result, "status", axis)[order]
+    # Every rate has a column as wide as its share of the axis, as the other panels of an atlas have.
+    edges, bottom = edges_of(rates, "log"), np.zeros(len(rates))
+    for fate, look in LOOKS.items():
         share = np.mean(status == fate, axis=1)
         if np.any(share > 0):
-            look = {"color": color, "alpha": 0.75, "hatch": hatch, "edgecolor": "white", "linewidth": 0}
-            ax.fill_between(rates, bottom, bottom + share, label=_with_share(fate, status), **look)
+            style: dict[str, Any] = {
+                "color": look.color,
+                "hatch": look.hatch,
+                "edgecolor": "white",
+                "linewidth": 0,
+                "fill": True,
+            }
+            ax.stairs(bottom + share, edges, baseline=bottom, label=with_share(fate, status), **style)
         bottom = bottom + share
-    arrived = np.mean(_rows(result, "distance", axis)[order] <= ARRIVED, axis=1)
-    ax.plot(rates, arrived, color="black", linewidth=1.8, label=f"arrived: within {ARRIVED} standard errors")
-    _limit(ax.axvline, result, axis, rates[0] / 3, rates[-1] * 3)
-    ax.set(xscale="log", xlabel=_label(axis), ylabel="share of runs", ylim=(0, 1), xlim=(rates[0], rates[-1]))
+    arrived = np.mean(rows_of(result, "arrived", axis)[order], axis=1)
+    for width, color in ((4.0, "white"), (1.8, "black")):
+        shown: dict[str, Any] = {"label": f"arrived: within {ARRIVED} standard errors"} if color == "black" else {}
+        ax.stairs(arrived, edges, baseline=None, color=color, linewidth=width, **shown)
+    ax.set(xscale="log", xlabel=label(axis), ylabel="share of runs", ylim=(0, 1), xlim=(edges[0], edges[-1]))
+    draw_limit(ax.axvline, result, axis, edges[0], edges[-1])
+    plain_ticks(ax.xaxis)
+    legend_above(ax, columns=3)
+    return ax
+
+
+def outcomes(result: SweepResult[Any], value: str = "distance", ax: Axes | None = None) -> Axes:
+    """Draw all runs of a sweep, the best first: how many of them ended within how much.
+
+    Args:
+        result: a `SweepResult`.
+        value: "epochs" or "distance".
+        ax: where to draw; None for a new figure.
+
+    Returns:
+        The axes drawn on.
+
+    Raises:
+        ValueError: no such value.
+    """
+    one_of("value", value, ("epochs", "distance"))
+    ax = new_axes(ax, result=result)
+    values, status = (np.asarray(getattr(result, name), float).ravel() for name in (value, "status"))
+    order = np.argsort(values)
+    runs = _against(ax, values[order], status[order], value)
+    _markers(ax, 100 * np.arange(1, runs.size + 1) / runs.size, runs, status[order])
+    ax.set(xlim=(0, 102), xlabel="runs with at most this (%)")
+    _name_the_lines(ax, value)
     legend_above(ax, columns=3)
     return ax
 
@@ -292,17 +140,18 @@ def atlas(result: SweepResult[Any], axis: str = "learning_rate") -> Figure:
     Returns:
         A new figure of three panels.
     """
-    figure = new_figure(11.5)
+    figure = new_figure(10.5, result)
     top, middle, bottom = figure.subplots(3, 1, sharex=True)
-    status_shares(result, axis, top).label_outer()
     learning_rates(result, "epochs", axis, middle).label_outer()
-    learning_rates(result, "distance", axis, bottom).legend_ = None
-    middle.legend_ = None
+    learning_rates(result, "distance", axis, bottom)
+    status_shares(result, axis, top).label_outer()
+    middle.legend_ = bottom.legend_ = None
+    figure.align_ylabels()
     return figure
 
 
 def sweep_pictures(result: SweepResult[Any]) -> dict[str, Figure | Axes]:
-    """Draw the pictures that fit a sweep's axes: a pair of panels for each axis of learning rates, and maps.
+    """Draw the pictures that fit a sweep's axes: an atlas for each axis of learning rates, and maps.
 
     Args:
         result: a `SweepResult`.
@@ -310,12 +159,24 @@ def sweep_pictures(result: SweepResult[Any]) -> dict[str, Figure | Axes]:
     Returns:
         The pictures by their names, which `save_all` makes into file names. Where runs have not ended each says so.
     """
-    rates = [name for name, at in result.axes.items() if name.startswith("learning_rate") and len(at) > 1]
+    several = [name for name, at in result.axes.items() if len(at) > 1]
     pictures: dict[str, Figure | Axes] = {
-        name.replace(".", "_").replace("learning_rate", "learning_rates"): sweep_figure(result, name) for name in rates
+        name.replace(".", "_").replace("learning_rate", "atlas"): atlas(result, name)
+        for name in several
+        if name.startswith("learning_rate")
     }
-    if sum(len(at) > 1 for at in result.axes.values()) > 1:
-        pictures |= {f"map_{value}": heat_map(result, value=value) for value in ("distance", "epochs", "status")}
+    if len(several) > 1:
+        shared = [] if len(several) == 2 and "seed" in several else ["arrived"]
+        pictures |= {
+            f"map_{value}": heat_map(result, value=value) for value in (*shared, "distance", "epochs", "status")
+        }
+    if not pictures:
+        figure = new_figure(7.5, result)
+        upper, lower = figure.subplots(2, 1, sharex=True)
+        outcomes(result, "epochs", upper).label_outer()
+        outcomes(result, "distance", lower).legend_ = None
+        figure.align_ylabels()
+        pictures["outcomes"] = figure
     if not result.finished:
         for picture in pictures.values():
             said = f"unfinished: {result.ended:,} of {result.count:,} runs have ended"
@@ -323,3 +184,72 @@ def sweep_pictures(result: SweepResult[Any]) -> dict[str, Figure | Axes]:
             assert figure is not None
             figure.suptitle(said, fontsize="medium")
     return pictures
+
+
+def _against(ax: Axes, runs: np.ndarray, status: np.ndarray, value: str) -> np.ndarray:
+    """Make the vertical axis that of epochs or distances; return the runs with infinity at a labeled line at its top.
+
+    Runs of which nothing is known stay NaN, which is not drawn.
+    """
+    runs = np.where((status == Status.RUNNING) | (status == Status.OUTSIDE_SUPPORT), np.nan, runs)
+    usual = runs[np.isfinite(runs) & (runs > 0)]
+    low, high = (usual.min(), usual.max()) if usual.size else (1.0, 1.0)
+    if value == "distance":
+        low, high = min(low, ARRIVED / 3), max(high, ARRIVED * 3)
+    runs = np.fmax(runs, np.where(np.isnan(runs), np.nan, low))
+    ax.set(yscale="log", ylabel=MEANINGS[value].replace(" (", "\n("))
+    infinite = np.isinf(runs)
+    ceiling = high * (high / low) ** 0.1 * 2
+    ax.set_ylim(low / 1.5, ceiling * 1.5 if infinite.any() else high * 1.5)
+    plain_ticks(ax.yaxis)
+    if infinite.any():
+        ticks = [tick for tick in ax.get_yticks() if low / 1.5 <= tick <= ceiling / 3]
+        texts = [ax.yaxis.get_major_formatter()(tick) for tick in ticks]
+        limits = ax.get_ylim()
+        ax.set_yticks([*ticks, ceiling], labels=[*texts, "∞"])
+        ax.yaxis.set_minor_locator(NullLocator())
+        ax.set_ylim(limits)
+        ax.axhline(ceiling, color="0.4", linewidth=0.8, linestyle=":", zorder=1)
+    return np.where(infinite, ceiling, runs)
+
+
+def _markers(ax: Axes, x: np.ndarray, runs: np.ndarray, status: np.ndarray) -> None:
+    size = float(np.clip(8000 / max(runs.size, 1), 5, 28))
+    for fate, look in LOOKS.items():
+        where = (status == fate) & ~np.isnan(runs)
+        if np.any(where):
+            style: dict[str, Any] = {
+                "color": look.color,
+                "marker": look.marker,
+                "s": size,
+                "linewidths": 0.4 if size > 10 else 0,
+            }
+            ax.scatter(x[where], runs[where], label=with_share(fate, status), zorder=4, edgecolors="black", **style)
+
+
+def _areas(ax: Axes, rates: np.ndarray, runs: np.ndarray, status: np.ndarray) -> None:
+    """Draw the runs at each rate as cells: the color of the commonest status, stronger where there are more."""
+    low, high = ax.get_ylim()
+    inside = np.geomspace(low, high, BINS + 1)
+    place = np.clip(np.digitize(runs, inside) - 1, 0, BINS - 1) + BINS * np.arange(len(rates))[:, None]
+    present = [fate for fate in LOOKS if np.any((status == fate) & ~np.isnan(runs))]
+    counts = np.stack(
+        [np.bincount(place[(status == f) & ~np.isnan(runs)], minlength=BINS * len(rates)) for f in present]
+    ) if present else np.zeros((1, BINS * len(rates)), int)  # fmt: skip
+    colors = np.array([to_rgb(LOOKS[fate].color) for fate in present] or [(1.0, 1.0, 1.0)])
+    share = (counts.sum(axis=0) / runs.shape[1]).reshape(len(rates), BINS).T
+    strength = np.where(share > 0, 0.45 + 0.55 * np.minimum(1, 3 * share), 0)[..., None]
+    cells = colors[np.argmax(counts, axis=0)].reshape(len(rates), BINS, 3).transpose(1, 0, 2)
+    ax.pcolormesh(edges_of(rates, "log"), inside, np.concatenate([cells, strength], axis=-1), rasterized=True, zorder=2)
+    for fate in present:
+        look = LOOKS[fate]
+        ax.plot([], [], "s", color=look.color, markersize=8, label=with_share(fate, status))
+
+
+def _name_the_lines(ax: Axes, value: str) -> None:
+    """Draw the bound below which a run has arrived."""
+    if value == "distance":
+        ax.axhline(ARRIVED, color="black", linewidth=1, zorder=3)
+        place = blended_transform_factory(ax.transAxes, ax.transData)
+        text: dict[str, Any] = {"fontsize": 8, "va": "bottom", "ha": "left", "zorder": 5}
+        ax.text(0.005, ARRIVED, f"arrived: below {ARRIVED}", transform=place, **text)

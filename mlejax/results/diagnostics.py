@@ -13,6 +13,9 @@ from ..models.parameters import Parameters, parameter_dict, parameter_names
 from ..samples.summary import Summary
 from .train import TrainResult
 
+WIDE = 30.0
+"""The factor from which on the values of a positive parameter are spread by equal factors."""
+
 
 def maximum(result: TrainResult[Any]) -> tuple[Model, Model, float, bool]:
     """Return the maximum of the train log-likelihood, near the estimate of a run.
@@ -54,18 +57,25 @@ def density_on(model: Model, grid: np.ndarray) -> np.ndarray:
 
 
 def grid_around(result: TrainResult[Any], name: str) -> np.ndarray:
-    """Return coordinates that hold the whole path and four standard errors about the estimate, inside the domain."""
+    """Return coordinates that hold the whole path and four standard errors about the estimate, inside the domain.
+
+    They are spread evenly; or, where a positive parameter goes through more than a factor of 30, by equal factors.
+    """
     table = Parameters.of(result.model)
     domain = table.domains[table.names.index(name)]
     middle, error = parameter_dict(result.model)[name], np.nan_to_num(parameter_dict(result.curvature_errors)[name])
     about = [value for value in (middle - 4 * error, middle, middle + 4 * error) if domain.contains(value)]
     path = np.append(parameter_dict(result.history.model)[name], about)
     low, high = path.min(), path.max()
+    raw = 0 if isinstance(result.train, Summary) else float(result.train.count)
+    count = int(np.clip(math.sqrt(2e8 / (raw + 1)), 40, 200))
+    if domain.lower == 0 and math.isinf(domain.upper) and high > WIDE * low:
+        pad = (high / low) ** 0.1
+        return np.geomspace(low / pad, high * pad, count)
     pad = 0.2 * (high - low) or 1e-3 * abs(low) or 1.0
     low = low - pad if domain.contains(low - pad) else (low + domain.lower) / 2
     high = high + pad if domain.contains(high + pad) else (high + domain.upper) / 2
-    raw = 0 if isinstance(result.train, Summary) else float(result.train.count)
-    return np.linspace(low, high, int(np.clip(math.sqrt(2e8 / (raw + 1)), 40, 200)))
+    return np.linspace(low, high, count)
 
 
 def heights_over(result: TrainResult[Any], chosen: tuple[str, ...], x: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -1,12 +1,16 @@
 """Results as text for a terminal."""
 
+import hashlib
 import itertools
+import json
 import math
 from collections.abc import Sequence
 from typing import Any
 
+import jax
 import numpy as np
 
+from .. import __version__
 from ..models import Normal
 from ..models.parameters import parameter_dict
 from ..samples.observations import LARGEST_SQUARED, SMALLEST_SQUARED
@@ -239,6 +243,42 @@ def _spread(count: int, most: int, also: list[int]) -> list[int]:
         return list(range(count))
     others = most - len(also)
     return sorted({*also, *(round(i * (count - 1) / (others - 1)) for i in range(others))})
+
+
+def caption(result: SweepResult[Any] | TrainResult[Any]) -> str:
+    """Return what tells a result from others, for the small print of its pictures.
+
+    Args:
+        result: of `sweep` or `train`.
+
+    Returns:
+        How many runs and observations, the version of mlejax, and a digest of what decides the result: of the settings
+        of a sweep, or of the observations, the start and the rate of one run.
+    """
+    if isinstance(result, SweepResult):
+        made = result.provenance
+        axes = " x ".join(f"{len(at):,} {_along(name, len(at))}" for name, at in result.axes.items())
+        runs = f"{result.count:,} run{'s' * (result.count > 1)}" + (f" ({axes})" if axes else "")
+        count, version = made.settings.get("count"), {way.get("mlejax", "?") for way in made.computed_by}
+        decides: Any = made.settings
+    else:
+        runs, count, version = "1 run", result.count, {__version__}
+        sample = [
+            np.asarray(leaf, float).ravel().tolist() for leaf in jax.tree.leaves((result.train, result.validation))
+        ]
+        numbers = [dict(parameter_dict(model)) for model in (result.start, result.learning_rate)]
+        decides = [type(result.model).__name__, result.dtype.name, result.count, numbers, sample]
+    digest = hashlib.sha256(json.dumps(decides, sort_keys=True, default=float).encode()).hexdigest()[:8]
+    observations = [f"n = {count:,}"] if count else []
+    return "; ".join([runs, *observations, f"mlejax {', '.join(sorted(version)) or '?'}", f"settings {digest}"])
+
+
+def _along(name: str, count: int) -> str:
+    """Return the name of an axis in words, in the plural where it has several values."""
+    first, _, parameter = name.partition(".")
+    plain = first in ("seed", "start", "learning_rate", "group", "resample")
+    words = first.replace("_", " ") if plain else f"value{'s' * (count != 1)} of {first}"
+    return words + ("s" if plain and count != 1 else "") + (f" of the {parameter}" if parameter else "")
 
 
 def closed_form_of(result: TrainResult[Any], observations: Any) -> Normal | None:

@@ -18,7 +18,7 @@ def test_log_likelihood_is_the_history_per_observation(result):
     assert [ring.get_xdata()[0] for ring in rings(ax)] == [result.best_epoch] * 2
     assert rings(ax)[0].get_ydata()[0] == result.train_log_likelihood / 8000
     assert line(ax, "stop").get_xdata()[0] == result.epochs
-    assert f"stop: epoch {result.epochs:,}, {result.status.name}" in legend(ax)
+    assert f"stop: epoch {result.epochs:,}, stopped by patience" in legend(ax)
     assert f"best: epoch {result.best_epoch:,}" in legend(ax)
     assert (ax.get_xscale(), ax.get_xlabel()) == ("log", "epoch")
     assert "nats" in ax.get_ylabel()
@@ -28,7 +28,7 @@ def test_first_fall_does_not_flatten_the_rest_and_is_said(result):
     ax = plotting.log_likelihood(result)
     first = result.history.train_log_likelihood[0] / 8000
     assert first < ax.get_ylim()[0]
-    assert any(f"{first:.4g}".lstrip("-") in text.get_text() for text in ax.texts)
+    assert [text.get_text() for text in ax.texts] == [f"begins below, at \N{MINUS SIGN}{-first:.2f} in epoch 1"]
     assert ax.get_ylim()[1] > result.train_log_likelihood / 8000
 
 
@@ -37,7 +37,7 @@ def test_one_sample_draws_one_curve(data):
     result = mlejax.train(mlejax.Normal(6.0, 5.0), data, validation_fraction=0.0, max_epochs=50, progress=False)
     ax = plotting.log_likelihood(result)
     assert not any("validation" in text for text in legend(ax))
-    assert any(text == "best and stop: epoch 50, MAX_EPOCHS" for text in legend(ax))
+    assert any(text == "best and stop: epoch 50, epoch limit reached" for text in legend(ax))
 
 
 def test_distance_is_measured_from_the_closed_form(result, data):
@@ -91,6 +91,29 @@ def test_distribution_of_integers_is_bars():
     bars = {round(bar.get_x() + bar.get_width() / 2): bar.get_height() for bar in ax.patches}
     assert bars[4] == pytest.approx(np.mean(counts == 4))
     assert ax.get_ylabel() == "probability"
+
+
+def test_a_start_far_from_the_data_is_said_and_not_drawn():
+    heights = np.random.RandomState(1).normal(171, 9, 200)
+    run = mlejax.train(mlejax.Normal(0.0, 1.0), heights, validation_fraction=0, max_epochs=3, progress=False)
+    ax = plotting.distribution(run, heights, name="height (cm)")
+    assert "start: mean = 0, variance = 1 (beyond these data)" in legend(ax)
+    assert not any(str(line.get_label()).startswith("start") for line in ax.get_lines())
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("height (cm)", "density (per unit of height (cm))")
+
+
+def test_a_path_over_decades_is_drawn_by_equal_factors():
+    heights = np.random.RandomState(1).normal(171, 9, 200)
+    run = mlejax.train(
+        mlejax.Normal(0.0, 1.0), heights, validation_fraction=0, optimizer=mlejax.natural_gradient(), progress=False
+    )
+    ax = plotting.surface(run)
+    assert (ax.get_xscale(), ax.get_yscale()) == ("linear", "log")
+    low, high = ax.get_ylim()
+    assert 0 < low < 1
+    assert high > run.history.model.variance.max()
+    y = diagnostics.grid_around(run, "variance")
+    np.testing.assert_allclose(np.diff(np.log(y)), np.log(y[1] / y[0]))
 
 
 def test_surface_has_its_top_at_the_maximum_and_the_path_on_it(result):

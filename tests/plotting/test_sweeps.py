@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from drawn import LIMIT, RATES, VARIANCE_RATES, legend, line
 from matplotlib.collections import PathCollection, QuadMesh
+from matplotlib.patches import StepPatch
 
 from mlejax import Normal, Status, SweepResult, plotting
 from mlejax.plotting import style, sweeps
@@ -14,88 +15,97 @@ from mlejax.results.schema import ARRIVED
 from mlejax.results.sweep import Provenance
 
 
-def test_learning_rates_show_every_run_median_limit_and_fate(sweep):
-    ax = plotting.learning_rates(sweep, "epochs", "learning_rate.mean")
-    rates, median = line(ax, "median run").get_data()
-    np.testing.assert_array_equal(rates, RATES)
-    np.testing.assert_array_equal(median, np.median(sweep.epochs, axis=(0, 2)))
-    drawn = [c for c in ax.collections if isinstance(c, PathCollection)]
-    assert sum(len(c.get_offsets()) for c in drawn) == sweep.epochs.size
-    assert {c.get_label().split()[0] for c in drawn} == {"PATIENCE", "MAX_EPOCHS", "DIVERGED"}
-    share = 100 * np.mean(sweep.status == Status.DIVERGED)
-    assert f"DIVERGED {share:.1f} %" in legend(ax)
-    assert line(ax, "stability limit").get_xdata()[0] == LIMIT
-    assert len({c.get_paths()[0].vertices.tobytes() for c in drawn}) == len(drawn)  # shapes, not only colours
+def markers(ax):
+    return [c for c in ax.collections if isinstance(c, PathCollection)]
+
+
+def test_few_runs_are_drawn_one_by_one(sweep):
+    part = sweep.sel(**{"learning_rate.variance": VARIANCE_RATES[3]})
+    ax = plotting.learning_rates(part, "epochs", "learning_rate.mean")
+    drawn = markers(ax)
+    places = np.concatenate([c.get_offsets() for c in drawn])
+    expected = np.stack([np.broadcast_to(RATES, part.shape).ravel(), part.epochs.ravel()], axis=1)
+    np.testing.assert_allclose(sorted(map(tuple, places)), sorted(map(tuple, expected)))
+    assert {c.get_label().split(":")[0] for c in drawn} == {"stopped by patience", "epoch limit reached", "diverged"}
+    share = 100 * np.mean(part.status == Status.DIVERGED)
+    assert f"diverged: {share:.1f} %" in legend(ax)
+    assert line(ax, "stability limit of the mean: 15.7").get_xdata()[0] == LIMIT
+    assert len({c.get_paths()[0].vertices.tobytes() for c in drawn}) == len(drawn)  # shapes, not only colors
     assert (ax.get_xscale(), ax.get_xlabel()) == ("log", "learning rate of the mean")
     assert "epochs" in ax.get_ylabel()
 
 
-def test_infinite_distances_lie_on_a_labelled_line(sweep):
-    ax = plotting.learning_rates(sweep, "distance", "learning_rate.mean")
+def test_infinite_distances_lie_on_a_labeled_line(sweep):
+    part = sweep.sel(**{"learning_rate.variance": VARIANCE_RATES[3]})
+    ax = plotting.learning_rates(part, "distance", "learning_rate.mean")
     labels = dict(zip((text.get_text() for text in ax.get_yticklabels()), ax.get_yticks(), strict=True))
-    median = line(ax, "median run").get_ydata()
-    assert np.all(median[RATES > LIMIT] == labels["∞"])
-    assert ax.get_ylim()[0] < median.min() < labels["∞"] < ax.get_ylim()[1]
+    (diverged,) = [c for c in markers(ax) if c.get_label().startswith("diverged")]
+    assert np.all(diverged.get_offsets()[:, 1] == labels["∞"])
+    finite = part.distance[np.isfinite(part.distance)]
+    assert ax.get_ylim()[0] < finite.min() < finite.max() < labels["∞"] < ax.get_ylim()[1]
     assert "standard errors" in ax.get_ylabel()
-    finite = dataclasses.replace(sweep, arrays={**sweep.arrays, "distance": np.ones(sweep.shape)})
-    ax = plotting.learning_rates(finite, "distance", "learning_rate.mean")
+    ax = plotting.learning_rates(dataclasses.replace(part, arrays={**part.arrays, "distance": np.ones(part.shape)}),
+                                 "distance", "learning_rate.mean")  # fmt: skip
     assert "∞" not in [text.get_text() for text in ax.get_yticklabels()]
 
 
-def test_many_runs_are_thinned():
-    shape = (20_000, 2)
+@pytest.mark.parametrize("value", ["distance", "epochs"])
+def test_only_distances_have_a_line_where_runs_have_arrived(value, sweep):
+    ax = plotting.learning_rates(sweep, value, "learning_rate.mean")
+    across = [line.get_ydata()[0] for line in ax.get_lines() if len(line.get_ydata()) and line.get_color() == "black"]
+    assert (ARRIVED in across) == (value == "distance")
+    assert ax.get_ylim()[0] < ARRIVED < ax.get_ylim()[1] or value == "epochs"
+
+
+def test_many_runs_are_areas_whose_strength_is_their_share():
+    """Of 400 runs at the first rate three quarters end in epoch 7 and a quarter in 700; at the second, all in 7."""
+    shape = (400, 2)
     axes = {"seed": np.arange(shape[0]), "learning_rate": np.array([0.1, 0.2])}
-    arrays = {"status": np.ones(shape, int), "epochs": np.full(shape, 7.0)}
-    many = SweepResult(axes, Normal(0.0, 1.0), arrays, Provenance({}, []))
+    late = np.zeros(shape, bool)
+    late[:100, 0] = True
+    status, epochs = np.where(late, Status.MAX_EPOCHS, Status.PATIENCE), np.where(late, 700, 7)
+    many = SweepResult(axes, Normal(0.0, 1.0), {"status": status, "epochs": epochs}, Provenance({}, []))
     ax = plotting.learning_rates(many)
-    drawn = [c for c in ax.collections if isinstance(c, PathCollection)]
-    assert 0 < sum(len(c.get_offsets()) for c in drawn) <= sweeps.MOST_MARKERS
-    assert "PATIENCE 100.0 %" in legend(ax)
+    assert not markers(ax)
+    (mesh,) = [c for c in ax.collections if isinstance(c, QuadMesh)]
+    edges = mesh.get_coordinates()[:, 0, 1]
+    cells = np.asarray(mesh.get_array()).reshape(len(edges) - 1, 2, 4)
+    rows = {epoch: np.searchsorted(edges, epoch) - 1 for epoch in (7, 700)}
+    filled = np.argwhere(cells[..., 3] > 0).tolist()
+    assert sorted(filled) == sorted([[rows[7], 0], [rows[700], 0], [rows[7], 1]])
+    np.testing.assert_allclose(cells[rows[7], 0, :3], mpl.colors.to_rgb(style.LOOKS[Status.PATIENCE].color))
+    np.testing.assert_allclose(cells[rows[700], 0, :3], mpl.colors.to_rgb(style.LOOKS[Status.MAX_EPOCHS].color))
+    assert cells[rows[700], 0, 3] < cells[rows[7], 0, 3] == cells[rows[7], 1, 3] == 1
+    assert "stopped by patience: 87.5 %" in legend(ax)
     assert not any("stability" in text for text in legend(ax))
 
 
-@pytest.mark.parametrize("value", ["distance", "epochs", "train_log_likelihood", "validation_log_likelihood"])
-def test_heat_map_is_the_median_over_all_other_axes(value, sweep):
-    ax = plotting.heat_map(sweep, value=value)
-    assert (ax.get_xlabel(), ax.get_ylabel()) == ("learning rate of the mean", "learning rate of the variance")
-    (mesh,) = [c for c in ax.collections if isinstance(c, QuadMesh)]
-    cells = np.ma.filled(mesh.get_array(), np.inf).reshape(len(VARIANCE_RATES), len(RATES))
-    np.testing.assert_array_equal(cells, np.median(getattr(sweep, value), axis=0).T)
-    corners = mesh.get_coordinates()
-    assert np.all((corners[0, :-1, 0] < RATES) & (corners[0, 1:, 0] > RATES))
-    assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
-    unit = {"distance": "standard errors", "epochs": "epochs"}.get(value, "nats")
-    assert unit in ax.figure.axes[1].get_ylabel()
-    assert ("∞: no maximum nearby" in legend(ax)) == (value == "distance")
-    assert any("stability limit: 15.7" in text for text in legend(ax))
-    assert line(ax, "stability").get_xdata()[0] == LIMIT
+@pytest.mark.parametrize("seeds", [3, 100])
+def test_runs_of_which_nothing_is_known_are_not_drawn(seeds):
+    shape = (seeds, 2)
+    axes = {"seed": np.arange(seeds), "learning_rate": np.array([0.1, 0.2])}
+    status, epochs = np.full(shape, Status.PATIENCE), np.full(shape, 50)
+    status[0], epochs[0] = (Status.RUNNING, Status.OUTSIDE_SUPPORT), 0
+    part = SweepResult(axes, Normal(0.0, 1.0), {"status": status, "epochs": epochs}, Provenance({}, []))
+    ax = plotting.learning_rates(part)
+    assert ax.get_ylim()[0] > 10
+    for text in legend(ax):
+        assert text.startswith("stopped by patience")
 
 
-def test_heat_map_of_statuses_is_the_commonest_and_paler_where_mixed(sweep):
-    ax = plotting.heat_map(sweep, "learning_rate.mean", "learning_rate.variance", "status")
-    (mesh,) = [c for c in ax.collections if isinstance(c, QuadMesh)]
-    colors = np.asarray(mesh.get_array()).reshape(len(VARIANCE_RATES), len(RATES), 3)
-    np.testing.assert_allclose(colors[0, -1], mpl.colors.to_rgb(style.RED))
-    np.testing.assert_allclose(colors[0, 0], mpl.colors.to_rgb(style.ORANGE))
-    mixed = np.ptp(sweep.status, axis=0).T > 0
-    assert mixed.any()
-    assert not any(np.allclose(c, mpl.colors.to_rgb(o)) for c in colors[mixed] for o, _ in style.LOOKS.values())
-    names = {text.split()[0] for text in legend(ax)}
-    assert {"PATIENCE", "MAX_EPOCHS", "DIVERGED", "paler:"} <= names
-    assert "TOLERANCE" not in names
-
-
-def test_heat_map_chooses_axes_and_scales(sweep):
-    ax = plotting.heat_map(sweep, y="seed")
-    assert (ax.get_xlabel(), ax.get_ylabel()) == ("learning rate of the mean", "seed")
-    assert (ax.get_xscale(), ax.get_yscale()) == ("log", "linear")
-    np.testing.assert_allclose(ax.get_ylim(), (-0.5, 2.5))
+def test_outcomes_are_all_runs_the_best_first(sweep):
+    ax = plotting.outcomes(sweep, "epochs")
+    places = np.concatenate([c.get_offsets() for c in markers(ax)])
+    places = places[np.argsort(places[:, 0])]
+    np.testing.assert_array_equal(places[:, 1], np.sort(sweep.epochs, axis=None))
+    np.testing.assert_allclose(places[:, 0], 100 * np.arange(1, sweep.count + 1) / sweep.count)
 
 
 BAD = {
     "value": (lambda s: plotting.heat_map(s, value="mean"), "value must be one of distance, .*; got 'mean'"),
     "axis": (lambda s: plotting.heat_map(s, x="rate"), "x must be one of seed, .*; got 'rate'"),
     "same axis": (lambda s: plotting.heat_map(s, x="seed", y="seed"), "two different axes"),
+    "outcomes value": (lambda s: plotting.outcomes(s, "status"), "value must be one of epochs, distance"),
     "rates value": (lambda s: plotting.learning_rates(s, "status", "seed"), "value must be one of epochs, distance"),
     "rates axis": (lambda s: plotting.learning_rates(s), "axis must be one of .*; got 'learning_rate'"),
 }
@@ -112,11 +122,17 @@ def test_shares_of_all_statuses_add_up_to_one(sweep):
     fates = np.resize(list(Status), sweep.shape)  # every status occurs
     mixed = dataclasses.replace(sweep, arrays={**sweep.arrays, "status": fates})
     ax = plotting.status_shares(mixed, "learning_rate.mean")
-    assert [text.split()[0] for text in legend(ax)][: len(Status)] == [status.name for status in Status]
-    tops = [area.get_paths()[0].vertices[:, 1].max() for area in ax.collections]
-    assert max(tops) == pytest.approx(1)
+    assert [text.split(":")[0] for text in legend(ax)][: len(Status)] == [look.words for look in style.LOOKS.values()]
+    areas = {str(p.get_label()).split(":")[0]: p.get_data() for p in ax.patches if isinstance(p, StepPatch)}
+    bottom = np.zeros(len(RATES))
+    for fate, look in style.LOOKS.items():
+        values, _, baseline = areas[look.words]
+        np.testing.assert_allclose(baseline, bottom)
+        bottom = bottom + np.mean(fates == fate, axis=(0, 2))
+        np.testing.assert_allclose(values, bottom)
+    np.testing.assert_allclose(bottom, 1)
     arrived = np.mean(sweep.distance <= ARRIVED, axis=(0, 2))
-    np.testing.assert_allclose(line(ax, "arrived").get_ydata(), arrived)
+    np.testing.assert_allclose(areas["arrived"].values, arrived)
 
 
 def test_the_atlas_shares_its_learning_rates(sweep):
@@ -126,10 +142,14 @@ def test_the_atlas_shares_its_learning_rates(sweep):
 
 
 def test_pictures_fit_the_axes(sweep):
+    maps = {"map_distance", "map_epochs", "map_status"}
     found = plotting.sweep_pictures(sweep)
-    assert set(found) == {
-        "learning_rates_mean", "learning_rates_variance", "map_distance", "map_epochs", "map_status",
-    }  # fmt: skip
+    assert set(found) == {"atlas_mean", "atlas_variance", "map_arrived", *maps}
+    one_rate = sweep.sel(**{"learning_rate.variance": VARIANCE_RATES[0]})
+    assert set(plotting.sweep_pictures(one_rate)) == {"atlas_mean", *maps}  # a share of one run is none
+    seeds = one_rate.sel(**{"learning_rate.mean": RATES[0]})
+    assert set(plotting.sweep_pictures(seeds)) == {"outcomes"}
+    assert set(plotting.sweep_pictures(seeds.sel(seed=0))) == {"outcomes"}
 
 
 def test_pictures_of_an_unfinished_sweep_say_so(sweep):
