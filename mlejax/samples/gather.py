@@ -18,8 +18,7 @@ from jax.sharding import Mesh, PartitionSpec
 from ..checks import InputValueError
 from ..devices import tuning
 from ..models.base import Model
-from .agreement import AGREEMENT, disagreement
-from .raw import Observations
+from .agreement import AGREEMENT, examine
 from .representation import Sample, summarize
 from .sources import Draws, Parts, Source, draw_with_jax, jax_randomness
 from .split import validation_count
@@ -273,15 +272,13 @@ def _drawing(count: int, held_out: int, directly: bool, forms: Forms, mesh: Mesh
         # Behind a barrier: a sample is summarized as it would be if it had been given.
         values = jax.lax.optimization_barrier(values)
         made = [summarize_with(form, part) for form, part in zip(used, values, strict=True)]
-        differ = [
-            disagreement(start, summary, Observations(part)) for (summary, _), part in zip(made, values, strict=True)
-        ]
+        found = [examine(start, summary, part) for (summary, _), part in zip(made, values, strict=True)]
         return _Drawn(
             train=made[0][0],
             validation=made[1][0] if held_out else None,
             holds=functools.reduce(jnp.logical_and, [holds for _, holds in made]),
-            agrees=functools.reduce(jnp.logical_and, [worst <= AGREEMENT for worst in differ]),
-            contained=functools.reduce(jnp.logical_and, [jnp.all(start.support.contains(part)) for part in values]),
+            agrees=functools.reduce(jnp.logical_and, [part.apart <= AGREEMENT for part in found]),
+            contained=functools.reduce(jnp.logical_and, [part.contained for part in found]),
         )
 
     def share(start: Model, target: Model, base: Any, seeds: Any) -> _Drawn:

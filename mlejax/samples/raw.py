@@ -17,6 +17,7 @@ from jax import lax
 from ..formula.divide import Division, divide
 from ..formula.jaxpr import NotApplicable, Structure, as_formula_takes, structure_of, varies_over_a_mesh
 from ..models.base import Model
+from .tiles import at_once, tiled
 
 
 class Observations(eqx.Module):
@@ -68,11 +69,6 @@ def divided(model: Model, values: Any) -> tuple[Structure, Division]:
     if varies_over_a_mesh(*jax.tree.leaves(model), values):
         raise NotApplicable("a value varies over the devices of a mesh")
     return structure, divide(structure)
-
-
-TILE = 128
-"""Observations that are added up side by side: long enough for vector instructions, and small enough that the partial
-sums of some hundred runs stay in a core's cache. Each adds up n / 128 terms, so that they also round little."""
 
 
 def mean_log_prob(division: Division, model: Model, values: Any, derived: Sequence[Any]) -> Any:
@@ -142,36 +138,9 @@ def _means(division: Division, slopes: bool, scalars: Any, held: Any, columns: A
         value, slope = jax.vmap(jax.value_and_grad(division.kernel), (None, None, 0))(scalars, held, tile)
         return [value, *slope]
 
-    def tiled(scalars: Any, held: Any, columns: Any) -> list[Any]:
-        return _tiled_sums(functools.partial(terms, scalars, held), columns)
+    def by(way: Callable[..., list[Any]], scalars: Any, held: Any, columns: Any) -> list[Any]:
+        return way(functools.partial(terms, scalars, held), columns, [jnp.add] * (1 + slopes * len(scalars)))
 
-    def whole(scalars: Any, held: Any, columns: Any) -> list[Any]:
-        return [jnp.sum(term) for term in terms(scalars, held, columns)]
-
-    sums = lax.platform_dependent(scalars, held, columns, cpu=tiled, default=whole)
+    ways = {"cpu": functools.partial(by, tiled), "default": functools.partial(by, at_once)}
+    sums = lax.platform_dependent(scalars, held, columns, **ways)
     return [total / len(columns[0]) for total in sums]
-
-
-def _tiled_sums(terms: Callable[[Any], list[Any]], columns: Sequence[Any]) -> list[Any]:
-    """Return the sums of terms over columns, each (n,), tile by tile; in an order that depends on n alone."""
-    n = len(columns[0])
-    width = min(TILE, n)
-    before = (n - 1) // width  # whole tiles before the last, which reaches back over some that they count
-
-    def tile(start: Any) -> list[Any]:
-        return terms([lax.dynamic_slice_in_dim(column, start, width) for column in columns])
-
-    def add(index: Any, sums: list[Any]) -> list[Any]:
-        return [total + term for total, term in zip(sums, tile(index * width), strict=True)]
-
-    counted = np.arange(width) < width - (n - before * width)
-    last = [jnp.where(counted, 0, term) for term in tile(n - width)]
-    return [_halved_sum(total) for total in lax.fori_loop(0, before, add, last)]
-
-
-def _halved_sum(values: Any) -> Any:
-    """Return the sum of values (n,) by halves: its bits do not depend on how a compiler orders a reduction."""
-    while (n := values.shape[0]) > 1:
-        half = n // 2
-        values = jnp.concatenate([values[:half] + values[half : 2 * half], values[2 * half :]])
-    return values[0]

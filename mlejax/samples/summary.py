@@ -15,6 +15,7 @@ from ..formula.jaxpr import NotApplicable, as_formula_takes
 from ..formula.separate import Branches
 from ..formula.sufficient import Form, Question, SufficientForm, failure, question, structure_for_statistics
 from ..models.base import Model
+from .tiles import tiled
 
 LARGE = 1 << 20
 """Observations that are summarized at once; more are cut into shares of this size."""
@@ -134,11 +135,11 @@ def summarize_with(form: Form, values: Any) -> tuple[Summary, Any]:
     centres, residuals, deviations = [], [], []
     for function in u:
         first = accurate_mean(function)
-        # The second pass recovers what the first rounded away; what is left is below one unit in the last place.
-        centres.append(first + accurate_mean(function - first))
-        rounded = function - centres[-1]
-        residuals.append(accurate_mean(rounded))
-        deviations.append(rounded - residuals[-1])
+        # The second pass recovers what the first rounded away.
+        rest = accurate_mean(function - first)
+        centres.append(first + rest)
+        residuals.append(rest - (centres[-1] - first))
+        deviations.append((function - centres[-1]) - residuals[-1])
     averages = [accurate_mean(value) for value in separated.statistic_values(deviations, factors)]
     count = jnp.asarray(values.shape[0], jnp.result_type(float))
     # Behind a barrier, so that nothing of the statistics is computed otherwise because the branches are looked at.
@@ -209,21 +210,14 @@ def merge(model: Model, parts: Sequence[Summary]) -> Summary:
 
 
 def accurate_mean(values: Any) -> Any:
-    """Return the mean of (n,) values, by sums of about sqrt(n) terms: rounding grows with n^(1/4), and they vectorize.
+    """Return the mean of (n,) values, by sums of at most n / 512 or sqrt(n) terms: they round little, and vectorize.
 
     The order of all additions is written down: a compiler's own reduction adds in another order on another number of
     threads.
     """
     n = values.shape[0]
-    width = max(1, math.isqrt(n))
-    whole = (n // width) * width
-    columns = _add_up(values[:whole].reshape(-1, width))
-    return _add_up(jnp.concatenate([columns, values[whole:]])) / n
-
-
-def _add_up(values: Any) -> Any:
-    """Return the sum over the first axis, from the first to the last."""
-    return jax.lax.scan(lambda total, each: (total + each, None), jnp.zeros_like(values[0]), values)[0]
+    (total,) = tiled(lambda columns: columns, [values], [jnp.add], width=max(512, math.isqrt(n)))
+    return total / n
 
 
 summarize_compiled = jax.jit(summarize_with, static_argnums=0)

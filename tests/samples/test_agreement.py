@@ -7,7 +7,7 @@ import pytest
 
 import mlejax
 from mlejax.models.parameters import with_dtype
-from mlejax.samples.agreement import AGREEMENT, LOOKED_AT, check_points, disagreement
+from mlejax.samples.agreement import AGREEMENT, LOOKED_AT, check_points, disagreement, examine
 
 START = with_dtype(mlejax.Normal(6.0, 7.0), np.float64)
 
@@ -64,3 +64,15 @@ def test_a_gradient_that_is_another_one_away_from_the_start_is_seen(x64):
     x = np.random.RandomState(1).normal(7.2, 2.8, 4 * LOOKED_AT)
     sample, reason = mlejax.summarize(Bent(6.0, 1.0), x)
     assert isinstance(sample, mlejax.Observations), reason
+
+
+@pytest.mark.parametrize("bad", [-1.0, np.nan, np.inf])
+@pytest.mark.parametrize("count", [50, LOOKED_AT + 50])
+def test_one_observation_outside_the_support_is_seen_wherever_it_stands(bad, count, x64):
+    start, x = mlejax.Exponential(np.float64(1.0)), np.random.RandomState(2).exponential(1.0, count)
+    summary, _ = mlejax.summarize(start, x)
+    assert examine(start, summary, jax.numpy.asarray(x)).contained
+    for at in (0, count // 2, count - 1):
+        spoilt = x.copy()
+        spoilt[at] = bad
+        assert not examine(start, summary, jax.numpy.asarray(spoilt)).contained
