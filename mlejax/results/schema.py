@@ -21,6 +21,7 @@ class Dimension(NamedTuple):
 
     name: str
     size: int
+    labels: tuple[str, ...] = ()  # of its elements, where they have names
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,13 +48,41 @@ class Variable:
             >>> QUANTITIES["status"].blank((2, 3)).tolist()
             [[0, 0, 0], [0, 0, 0]]
         """
-        return np.full((*shape, *(size for _, size in self.dims)), self.fill, self.dtype)
+        return np.full((*shape, *(dim.size for dim in self.dims)), self.fill, self.dtype)
+
+    def columns(self) -> dict[tuple[int, ...], str]:
+        """Return the names of its elements in a table, by their indices."""
+        return columns(self.name, self.dims)
 
     @property
     def attributes(self) -> dict[str, Any]:
-        """Its meaning and unit, and of the status its flags, by the CF conventions' names."""
+        """Its meaning and unit, and of the status its flags, by the CF conventions' names; and the labels it has."""
         unit = {} if self.unit is None else {"units": self.unit}
-        return {"long_name": self.meaning} | unit | (STATUS_FLAGS if self.name == "status" else {})
+        labels = {f"{dim.name}_labels": list(dim.labels) for dim in self.dims if dim.labels}
+        return {"long_name": self.meaning} | unit | labels | (STATUS_FLAGS if self.name == "status" else {})
+
+
+def columns(name: str, dims: Sequence[Dimension]) -> dict[tuple[int, ...], str]:
+    """Return what the elements of an array are called in a table: `w[0]`, or `coefficients[age]` with labels.
+
+    Args:
+        name: of the array.
+        dims: its dimensions; none of a single number, which has the name of the array.
+
+    Returns:
+        The names by the indices of the elements, in C order.
+
+    Example:
+        >>> columns("w", [Dimension("w_index", 2, ("age", "sex"))])
+        {(0,): 'w[age]', (1,): 'w[sex]'}
+    """
+    if not dims:
+        return {(): name}
+    labels = [dim.labels or tuple(map(str, range(dim.size))) for dim in dims]
+    return {
+        index: f"{name}[{','.join(each[i] for each, i in zip(labels, index, strict=True))}]"
+        for index in np.ndindex(*(dim.size for dim in dims))
+    }
 
 
 STATUS_FLAGS: dict[str, np.ndarray | str] = {

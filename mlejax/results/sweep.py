@@ -14,7 +14,7 @@ from ..checks import InputKeyError, InputValueError
 from ..models.base import M
 from ..models.parameters import parameter_dict, parameter_names
 from ..status import Status
-from .schema import ARRIVED, COMPUTED_BY, QUANTITIES, variables
+from .schema import ARRIVED, COMPUTED_BY, QUANTITIES, Variable, variables
 from .settings import recommend, settings
 
 RECORDS_TOGETHER = 4096
@@ -178,15 +178,14 @@ class SweepResult(Generic[M]):
 
     def _columns(self) -> dict[str, np.ndarray]:
         """Return what is kept of every run as columns; the elements of a vector are columns of their own."""
-        columns = {}
+        kept, columns = self._kept(), {}
         for name, values in self.arrays.items():
             flat = values.reshape(self.count, *values.shape[len(self.shape) :])
-            if flat.ndim == 1:
-                columns[name] = flat
-            else:
-                inside = np.ndindex(*flat.shape[1:])
-                columns |= {f"{name}[{','.join(map(str, index))}]": flat[(slice(None), *index)] for index in inside}
+            columns |= {column: flat[(slice(None), *index)] for index, column in kept[name].columns().items()}
         return columns
+
+    def _kept(self) -> dict[str, Variable]:
+        return {variable.name: variable for variable in (*variables(self.template), COMPUTED_BY)}
 
     def sel(self, **values: Any) -> "SweepResult[M]":
         """Return the part of the sweep with these values along the named axes, which are dropped.
@@ -272,7 +271,7 @@ class SweepResult(Generic[M]):
         """Return one `xarray.Dataset`: dimensions named by the axes, units and meanings as attributes (CF)."""
         import xarray
 
-        kept = {variable.name: variable for variable in (*variables(self.template), COMPUTED_BY)}
+        kept = self._kept()
         found = {
             name: (
                 (*self.axes, *(dimension.name for dimension in kept[name].dims)),

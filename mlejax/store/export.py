@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from ..results.schema import Dimension, columns
 from ..samples.files import TableError
 from ..status import Status
 from .files import whole
@@ -87,8 +86,8 @@ def _rows(dataset: Any, finished_only: bool) -> Any:
     axes, flat = dataset.status.dims, {}
     for name, array in dataset.data_vars.items():
         own = [dim for dim in array.dims if dim not in axes]
-        for index in np.ndindex(*(dataset.sizes[dim] for dim in own)):
-            column = f"{name}[{','.join(map(str, index))}]" if own else name
+        dims = [Dimension(dim, dataset.sizes[dim], tuple(array.attrs.get(f"{dim}_labels", ()))) for dim in own]
+        for index, column in columns(name, dims).items():
             flat[column] = array.isel(dict(zip(own, index, strict=True)))
     rows = dataset.drop_vars(list(dataset.data_vars)).assign(flat).to_dataframe(dim_order=list(axes)).reset_index()
     if finished_only:

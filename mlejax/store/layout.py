@@ -9,6 +9,7 @@ import contextlib
 import dataclasses
 import hashlib
 import json
+import math
 import re
 import warnings
 from collections.abc import Mapping
@@ -18,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from ..results.schema import Dimension, Variable
+from ..results.schema import COMPUTED_BY, Dimension, Variable
 from .files import StoreError, read_whole
 
 FORMAT = 2
@@ -29,6 +30,9 @@ COMPRESSION = 1
 ROOT = "zarr.json"
 MARK = "mlejax_sweep"
 """The attribute of every array that names the sweep it is of."""
+
+WAYS = "mlejax_ways"
+"""The attribute of the array `computed_by` that says what its numbers stand for."""
 
 _OWN = re.compile(rb'("sha256_of_this_file": ")([0-9a-f]{64})"')
 _UNKNOWN = b"0" * 64
@@ -101,7 +105,7 @@ class Layout:
         Raises:
             ValueError: they are not what was written.
         """
-        shape = (*self.batch, *(size for _, size in variable.dims))
+        shape = (*self.batch, *(dim.size for dim in variable.dims))
         return decoded(content, variable.dtype, shape)[tuple(slice(s.stop - s.start) for s in self.place(number))]
 
 
@@ -175,7 +179,9 @@ def documents(layout: Layout, description: Description) -> dict[str, bytes]:
         )  # fmt: skip
     for variable in layout.variables:
         attributes = {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in variable.attributes.items()}
-        sizes = tuple(size for _, size in variable.dims)
+        if variable.name == COMPUTED_BY.name:  # so that they are known where the group's metadata is lost
+            attributes[WAYS] = description.computed_by
+        sizes = tuple(dim.size for dim in variable.dims)
         group.create_array(
             variable.name,
             shape=(*layout.shape, *sizes),
@@ -183,7 +189,7 @@ def documents(layout: Layout, description: Description) -> dict[str, bytes]:
             dtype=variable.dtype,
             fill_value=variable.fill,
             compressors=compressors,
-            dimension_names=[*layout.axes, *(name for name, _ in variable.dims)],
+            dimension_names=[*layout.axes, *(dim.name for dim in variable.dims)],
             attributes=attributes | mark,
         )
     with warnings.catch_warnings():
@@ -264,20 +270,29 @@ def digest_of(values: np.ndarray) -> str:
 
 def marks(path: Path) -> set[str]:
     """Return the sweeps that arrays in a directory say they are of; more than one where it is in disorder."""
-    found = set()
+    return set(map(str, _of_arrays(path, MARK).values()))
+
+
+def ways(path: Path) -> list[dict[str, Any]] | None:
+    """Return the ways that a directory's array `computed_by` says its runs were computed in; None without one."""
+    return _of_arrays(path, WAYS).get(COMPUTED_BY.name)
+
+
+def _of_arrays(path: Path, name: str) -> dict[str, Any]:
+    found = {}
     for folder in path.iterdir() if path.is_dir() else ():
         with contextlib.suppress(ValueError, KeyError, TypeError):
-            found.add(str(json.loads(read_whole(folder / ROOT) or b"{}")["attributes"][MARK]))
+            found[folder.name] = json.loads(read_whole(folder / ROOT) or b"{}")["attributes"][name]
     return found
 
 
 def variable_of(plain: Mapping[str, Any]) -> Variable:
     """Return a variable from what `zarr.json` says of it."""
-    fill = 0 if np.dtype(plain["dtype"]).kind in "iub" else np.nan
-    dims = tuple(Dimension(name, size) for name, size in plain["dims"])
+    fill = 0 if np.dtype(plain["dtype"]).kind in "iub" else math.nan
+    dims = tuple(Dimension(name, size, *map(tuple, labels)) for name, size, *labels in plain["dims"])
     return Variable(plain["name"], plain["dtype"], plain["unit"], plain["meaning"], dims, fill)
 
 
 def _plain(variable: Variable) -> dict[str, Any]:
     fields = {name: getattr(variable, name) for name in ("name", "dtype", "unit", "meaning")}
-    return fields | {"dims": [[name, size] for name, size in variable.dims]}
+    return fields | {"dims": [[dim.name, dim.size, *[list(dim.labels)] * bool(dim.labels)] for dim in variable.dims]}

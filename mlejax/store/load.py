@@ -1,7 +1,7 @@
 """A stored sweep as a result."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,9 @@ from ..results.sweep import Provenance, SweepResult
 from .batches import StoredArrays, refuse_damage, scan
 from .files import StoreError
 from .reading import READY, attributes_of, is_format_1, read_layout, read_root
+
+KIND = "sweep"
+"""What a store is of, in its description."""
 
 
 def load(path: str | Path, model: Model | None = None) -> SweepResult[Any]:
@@ -53,12 +56,15 @@ def load(path: str | Path, model: Model | None = None) -> SweepResult[Any]:
     if root is None:
         raise StoreError(f"{path} holds no sweep: there is no Zarr store in it")
     layout, description = read_layout(path, root)
+    if description.kind != KIND:
+        raise StoreError(f"{path} holds a {description.kind}, not a {KIND}")
     found = scan(path, layout, bool(description.result.get("finished")))
     refuse_damage(path, layout, found.damaged)
-    names = [variable.name for variable in layout.variables if variable.name not in (*QUANTITIES, COMPUTED_BY.name)]
+    others = (*QUANTITIES, COMPUTED_BY.name)
+    shapes = {each.name: tuple(dim.size for dim in each.dims) for each in layout.variables if each.name not in others}
     return SweepResult(
         axes=layout.axes,
-        template=model_like(description.settings["model"], names, model),
+        template=model_like(description.settings["model"], shapes, model),
         arrays=StoredArrays(path, layout, {"status": found.status}),
         provenance=Provenance.of(description.settings, description.computed_by, description.result),
         attributes=description.attributes,
@@ -66,30 +72,33 @@ def load(path: str | Path, model: Model | None = None) -> SweepResult[Any]:
 
 
 def model_like(
-    recorded: str, names: Sequence[str], model: Model | None, digest: Callable[[Model], str] = formula_digest
+    recorded: str,
+    shapes: Mapping[str, tuple[int, ...]],
+    model: Model | None,
+    digest: Callable[[Model], str] = formula_digest,
 ) -> Model:
     """Return a model whose parameters have these names, and whose formula is the recorded one or raises.
 
     Args:
         recorded: the name of the class and the digest of the formula of the model that was swept.
-        names: of its parameters.
+        shapes: of its parameters, by name.
         model: the one to use; None for the library's, if its formula is the recorded one.
         digest: what made the recorded digest.
 
     Raises:
         ValueError: the model given has another formula or other parameters.
     """
-    name = recorded.split()[0]
+    name, names = recorded.split()[0], list(shapes)
     if model is not None:
         found = f"{type(model).__name__} {digest(with_dtype(model, np.float64))}"
-        if found != recorded or list(parameter_names(model)) != list(names):
+        if found != recorded or list(parameter_names(model)) != names:
             raise InputValueError(
                 f"model: the sweep is of {recorded} with {', '.join(names)}; the one given is {found}"
             )
         return model
     known = getattr(models, name, None)
-    if isinstance(known, type) and [field.name for field in dataclasses.fields(known)] == list(names):
-        candidate = known(*(np.float64(0.5) for _ in names))
+    if isinstance(known, type) and [field.name for field in dataclasses.fields(known)] == names:
+        candidate = known(*(np.full(shape, 0.5)[()] for shape in shapes.values()))
         if f"{name} {digest(candidate)}" == recorded:
             return candidate
 
@@ -100,7 +109,7 @@ def model_like(
         )
 
     fields = {"__annotations__": dict.fromkeys(names, Any), "log_prob": log_prob}
-    return type(name, (Model,), fields)(*(np.float64(0.5) for _ in names))
+    return type(name, (Model,), fields)(*(np.full(shape, 0.5)[()] for shape in shapes.values()))
 
 
 def _load_format_1(path: Path, model: Model | None) -> SweepResult[Any]:
@@ -126,7 +135,7 @@ def _load_format_1(path: Path, model: Model | None) -> SweepResult[Any]:
     recorded |= {"format", "axes", "parameters", "settings"}
     return SweepResult(
         axes=axes,
-        template=model_like(settings["model"], names, model, printed_digest),
+        template=model_like(settings["model"], dict.fromkeys(names, ()), model, printed_digest),
         arrays=arrays,
         provenance=Provenance.of(settings, [{"version": settings.pop("computed_by", None)}], result),
         attributes={name: value for name, value in attributes.items() if name not in recorded},

@@ -111,17 +111,20 @@ def _other_version(path: Path, attributes: Mapping[str, Any]) -> str:
     )
 
 
-def check_settings(path: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    """Refuse results that were made by other settings.
+def check_settings(path: Path, there: Description, here: Description) -> None:
+    """Refuse results of another kind, or that were made by other settings.
 
     Raises:
         StoreError: naming the first that differs, and both values.
     """
+    if there.kind != here.kind:
+        raise StoreError(f"{path} holds a {there.kind}, not a {here.kind}. Use another directory.")
+    found, wanted = there.settings, here.settings
     for name in dict.fromkeys([*found, *wanted]):
         old, new = found.get(name), wanted.get(name)
         if old != new:
             raise StoreError(
-                f"{path} holds a sweep with {name} = {_shown(old)}; this one has {_shown(new)}. "
+                f"{path} holds a {here.kind} with {name} = {_shown(old)}; this one has {_shown(new)}. "
                 "Use another directory, or the same settings."
             )
 

@@ -1,11 +1,13 @@
 """What takes the place of a store as a whole: a longer one; and metadata that is written again from the command."""
 
+import dataclasses
 import os
 import shutil
 from pathlib import Path
 
 import numpy as np
 
+from ..results.schema import COMPUTED_BY
 from ..status import Status
 from .batches import read_variable
 from .files import PART, StoreError, flush_folder, write_whole
@@ -21,6 +23,7 @@ from .layout import (
     read_axis,
     root_says,
     variable_of,
+    ways,
 )
 from .reading import READY, check_settings, read_root
 
@@ -187,10 +190,10 @@ def rebuild(path: Path, wanted: Layout, description: Description) -> tuple[Layou
     except DamageError:
         root = None
     if root is None:
-        layout, there = _from_the_command(path, wanted, description), description
+        layout, there = _from_the_command(path, wanted, description)
     else:
         own, there = root_says(root)
-        check_settings(path, there.settings, description.settings)
+        check_settings(path, there, description)
         axes = {}
         for name, (dtype, digest) in own["axes"].items():
             values = read_axis(path, name, dtype)
@@ -207,15 +210,24 @@ def rebuild(path: Path, wanted: Layout, description: Description) -> tuple[Layou
     return layout, there
 
 
-def _from_the_command(path: Path, wanted: Layout, description: Description) -> Layout:
-    """Return the layout that the arrays of a store without a `zarr.json` say they have."""
+def _from_the_command(path: Path, wanted: Layout, description: Description) -> tuple[Layout, Description]:
+    """Return the layout that the arrays of a store without a `zarr.json` say they have, and its description."""
     found = marks(path)
     read = {name: read_axis(path, name, values.dtype) for name, values in wanted.axes.items()}
     kept = {name: wanted.axes[name] if values is None else values for name, values in read.items()}
+    mixed = ways(path)
+    if mixed is not None:
+        wanted = dataclasses.replace(wanted, variables=(*wanted.variables, COMPUTED_BY))
+        description = dataclasses.replace(description, computed_by=mixed)
     for axes in (kept, wanted.axes):
         layout = Layout.of(axes, wanted.variables)
         if found == {identity(layout, description)}:
-            return layout
+            return layout, description
+    if mixed is None and (path / COMPUTED_BY.name).exists():
+        raise StoreError(
+            f"{path}: {ROOT} is lost, and so is {COMPUTED_BY.name}/{ROOT}, which says in which ways the runs were "
+            "computed. Bring one of them back from a copy, or use another directory."
+        )
     raise StoreError(
         f"{path}: {ROOT} is lost, and the arrays are not those of this very sweep, computed in this way. Give the "
         "sweep that wrote them, or use another directory."

@@ -146,7 +146,7 @@ def _first(
         refuse_to_overwrite(path, wanted)
         return Store(path, wanted, description, replace(path, wanted, description, None), 0, 0, hold)
     old, there = found
-    check_settings(path, there.settings, description.settings)
+    check_settings(path, there, description)
     check_extension(path, old, wanted)
     seen = scan(path, old, bool(there.result.get("finished")))
     if not repair or hold is None:

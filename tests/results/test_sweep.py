@@ -223,7 +223,7 @@ def test_a_vector_parameter_has_a_dimension_of_its_own():
             return -((x - self.w[0]) ** 2) - self.w[1] ** 2
 
     kept = {variable.name: variable for variable in variables(Pair(np.zeros(2)))}
-    assert kept["w"].dims == (("w_index", 2),)
+    assert kept["w"].dims == (("w_index", 2, ()),)
     arrays = {name: variable.blank((3,)) for name, variable in kept.items()}
     arrays["w"] = np.arange(6.0).reshape(3, 2)
     result = mlejax.SweepResult({"seed": np.arange(3)}, Pair(np.zeros(2)), arrays, Provenance({}, [{}]))

@@ -157,3 +157,18 @@ def test_a_table_that_cannot_be_finished_leaves_the_old_one(unfinished, tmp_path
     with pytest.raises(TableError, match="table: cannot be written: No space left on device"):
         write_table(unfinished.to_xarray(), kind, tmp_path / "table")
     assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("table", "old")]
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_the_elements_of_vectors_are_columns_with_names(tmp_path, kind):
+    one = np.zeros((2, 1))
+    dims = ("group", "seed")
+    arrays = {"status": (dims, one.astype(np.int8), QUANTITIES["status"].attributes)}
+    labels = {"w_index_labels": ["intercept", "age"]}
+    arrays["w"] = ((*dims, "w_index"), np.arange(4.0).reshape(2, 1, 2), labels)
+    arrays["v"] = ((*dims, "v_index"), np.arange(4.0).reshape(2, 1, 2), {})
+    dataset = xarray.Dataset(arrays, coords={"group": [10, 20], "seed": [3]})
+    assert write_table(dataset, kind, tmp_path / "table") == 2
+    table = (pd.read_csv if kind == "csv" else pd.read_parquet)(tmp_path / "table")
+    assert set(table.columns) == {"group", "seed", "status", "w[intercept]", "w[age]", "v[0]", "v[1]"}
+    assert table["w[age]"].tolist() == table["v[1]"].tolist() == [1.0, 3.0]

@@ -5,6 +5,7 @@ import pytest
 from helpers import arrays, assert_same_bits
 from stored import RATES, SEEDS, in_pieces, sweep
 
+from mlejax import devices
 from mlejax.status import Status
 from mlejax.store import batches
 from mlejax.store.files import StoreError
@@ -82,3 +83,33 @@ def test_a_chunk_that_finished_runs_should_have_is_missed(saved, fresh, computed
         load(saved)
     assert_same_bits(sweep(seeds=SEEDS, learning_rates=RATES, out=saved, repair=True), fresh)
     assert computed == [[2, 7, 12, 17]]
+
+
+@pytest.fixture
+def mixed(saved, monkeypatch):
+    """A store whose last seed was computed by another version of the compiler, which is here now."""
+    here = devices.computed_by()
+    monkeypatch.setattr(devices, "computed_by", lambda *_: here | {"jaxlib": "0.0.1"})
+    return saved, sweep(seeds=[*SEEDS, 7], learning_rates=RATES, out=saved, allow_mixed=True)
+
+
+@pytest.mark.parametrize("name", ["zarr.json", "computed_by/zarr.json"])
+def test_metadata_of_a_store_of_several_ways_is_written_again(mixed, computed, name):
+    path, whole = mixed
+    (path / name).unlink()
+    with pytest.raises(StoreError, match=r"with repair \(--repair\)"):
+        load(path)
+    computed.clear()
+    repaired = sweep(seeds=[*SEEDS, 7], learning_rates=RATES, out=path, repair=True)
+    assert_same_bits(repaired, whole)
+    assert computed == []
+    np.testing.assert_array_equal(load(path).arrays["computed_by"], whole.arrays["computed_by"])
+    assert load(path).provenance.computed_by == whole.provenance.computed_by
+
+
+def test_what_ways_there_were_cannot_be_guessed(mixed):
+    path, _ = mixed
+    (path / "zarr.json").unlink()
+    (path / "computed_by" / "zarr.json").unlink()
+    with pytest.raises(StoreError, match=r"so is computed_by/zarr.json, .* Bring one of them back from a copy"):
+        sweep(seeds=[*SEEDS, 7], learning_rates=RATES, out=path, repair=True)
