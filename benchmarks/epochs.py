@@ -336,12 +336,12 @@ class Lanes(Program):
     def _setup(self) -> None:
         runs, device = cast(lane_runs(self.runs), self.dtype), jax.local_devices()[0]
         one, setting = jax.tree.map(lambda leaf: leaf[0], runs), devices.tuning(device)
-        self.engine = lanes.Engine(one, (None, None), None, self.dtype, setting.chunk, setting.unroll)
+        self.engine = lanes.Engine(one, (None, None), None, self.dtype, setting)
         self.block = setting.epochs
         width = len(self.runs)
         rows = np.concatenate([np.reshape(leaf, (width, -1)) for leaf in jax.tree.leaves(runs)], axis=1)
         self.program = self.engine.program(width, device)
-        waiting = lanes.QUEUE * width
+        waiting = self.engine.queue * width
         queued = np.zeros((waiting, rows.shape[1]), self.dtype)
         queued[:width] = rows
         full = lanes.Queue(queued, np.arange(waiting), np.int32(width))

@@ -5,7 +5,7 @@ import platform
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jaxlib
@@ -179,6 +179,10 @@ class Tuning(NamedTuple):
     chunk: int  # lanes that are advanced together
     epochs: int  # per visit to a chunk, at most
     unroll: int  # epochs per turn of the innermost loop
+    # "loop": it makes as many turns as a call asks for; "fixed": a number of turns known to the compiler, so that a GPU
+    # need not ask the host; "registers": a kernel of its own, which needs a GPU. See `sweeps.advance`.
+    advance: Literal["loop", "fixed", "registers"] = "loop"
+    queue: int = 16  # waiting runs that a call may take, per lane
     smallest: int = 64  # lanes per device at least: enough for the vector units
     smallest_raw: int = 16  # likewise on raw observations, where an empty lane costs as much as one that is busy
     fillings: int = 8  # runs per lane: with fewer, many lanes stand empty while the last runs end
@@ -192,8 +196,8 @@ class Tuning(NamedTuple):
 # One chunk: the last runs would leave half empty ones behind, and more lanes are no faster. Two epochs a turn: the end
 # of one shares passes over the lanes with the beginning of the next, an eighth less time; four are slower again.
 CPU = Tuning(lanes=256, chunk=256, epochs=128, unroll=2)
-# On an accelerator an epoch costs its launches, whatever the width: the wider the better.
-ACCELERATOR = Tuning(lanes=65536, chunk=65536, epochs=256, unroll=2)
+# On an accelerator an epoch costs its launches, whatever the width: many lanes, and many epochs in one kernel.
+ACCELERATOR = Tuning(lanes=262_144, chunk=262_144, epochs=256, unroll=16, advance="fixed", queue=1)
 
 
 def tuning(device: Device) -> Tuning:

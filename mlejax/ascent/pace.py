@@ -9,10 +9,12 @@ SECONDS_PER_CALL = 0.25
 class Pace:
     """How much a device does in a call, so that it takes `SECONDS_PER_CALL`: cores differ, and change."""
 
-    turns: np.int32  # of a round
+    least: int  # turns of a round
+    turns: np.int32  # likewise
     rounds: np.int32  # of a call
 
-    def __init__(self, turns: int = 1) -> None:
+    def __init__(self, turns: int = 1, least: int = 1) -> None:
+        self.least = least
         self.turns: np.int32 = np.int32(turns)  # of a loop, in a round; the first call does so much
         self.rounds: np.int32 = np.int32(1)
 
@@ -25,5 +27,5 @@ class Pace:
             most: turns that a round may have.
         """
         total = min(SECONDS_PER_CALL * rounds / seconds, 8.0 * self.rounds) * self.turns
-        self.turns = np.int32(np.clip(total, 1, most))
+        self.turns = np.int32(np.clip(total, self.least, most))
         self.rounds = np.int32(max(total / self.turns, 1))

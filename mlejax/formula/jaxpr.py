@@ -215,18 +215,23 @@ def trace(structure: Structure) -> Formula:
         raise NotApplicable("log_prob must return one scalar")
     signs = [1 if domain.lower >= 0 else -1 if domain.upper <= 0 else 0 for domain in structure.domains]
     leaves = [(PARAMETERS, f"parameter {i}", sign) for i, sign in enumerate(signs)]
-    return _formula(closed, [*leaves, (DATA, "data", 0)], "")
+    return _formula(closed, "", [*leaves, (DATA, "data", 0)])
 
 
-def opened(node: Node) -> Formula:
-    """Return the formula of a function with a derivative of its own."""
-    inner = inner_of(node.equation)
-    leaves = [(MIXED, f"input {i}", 0) for i in range(len(node.inputs))]
-    return _formula(inner, leaves, _readable(inner) or node.inside)
+def traced(function: Callable[..., Any], *examples: Any) -> Formula:
+    """Trace any function of arrays, from arguments like those it will get."""
+    return _formula(jax.make_jaxpr(function)(*examples), "")
 
 
-def _formula(traced: Any, leaves: Sequence[tuple[int, str, int]], inside: str) -> Formula:
+def opened(node: Node, branch: int | None = None) -> Formula:
+    """Return the formula of a function with a derivative of its own, or of a branch of a choice."""
+    inner = inner_of(node.equation) if branch is None else node.equation.params["branches"][branch]
+    return _formula(inner, _readable(inner) or node.inside)
+
+
+def _formula(traced: Any, inside: str, leaves: Sequence[tuple[int, str, int]] = ()) -> Formula:
     graph, jaxpr = Graph(), bare(traced)
+    leaves = leaves or [(MIXED, f"input {i}", 0) for i in range(len(jaxpr.invars))]
     inputs = [graph.leaf(*leaf, variable.aval) for leaf, variable in zip(leaves, jaxpr.invars, strict=True)]
     results = _walk(graph, traced, inputs, inside)
     return Formula(tuple(inputs), tuple(graph.nodes.values()), tuple(results), bool(jaxpr.effects))
@@ -265,8 +270,8 @@ def _operation(graph: Graph, equation: Any, inputs: Sequence[Node], inside: str)
     node = graph.apply(primitive.name, apply, *inputs, tag=tag, aval=aval, equation=equation, inside=inside)
     if not several:
         return [node]
-    items = enumerate(variable.aval for variable in equation.outvars)
-    return [graph.apply("item", operator.itemgetter(i), node, tag=i, aval=of, inside=inside) for i, of in items]
+    items = enumerate(equation.outvars)
+    return [graph.apply("item", operator.itemgetter(i), node, tag=i, aval=of.aval, inside=inside) for i, of in items]
 
 
 def _typed(value: Any, dtype: Any) -> Any:
@@ -297,43 +302,3 @@ def name_in_jax(node: Node) -> str | None:
         return None
     found = re.match(r"(\w+) at .*\bjax\b.\b_src\b", _written(inner_of(node.equation), "func_src_info"))
     return found and found[1]
-
-
-RULES_AGREE = 1e-9
-"""How closely a declared derivative must agree with that of the formula, relative to the larger of 1 and its size."""
-
-
-def follows_its_formula(node: Node, signs: Sequence[int]) -> bool:
-    """Return whether a function with a derivative of its own has that of its formula.
-
-    Asked at some hundred places from 1e-3 to 1e3, of the known signs. The factored form differentiates the formula;
-    the two must not differ. Zero is left out: there a formula may be guarded, which is what a rule is declared for.
-    """
-    shapes = [atom.aval for atom in (*node.equation.invars, *node.equation.outvars)]
-    floats = [jnp.issubdtype(aval.dtype, jnp.floating) for aval in shapes]
-    if any(aval.shape for aval in shapes) or not all(floats):
-        return True  # nothing to ask here; the data are compared with the result as a whole
-    random = np.random.RandomState(0)
-    places = []
-    for sign, aval in zip(signs, shapes, strict=False):
-        size = np.exp(random.uniform(np.log(1e-3), np.log(1e3), 500))
-        places.append((size * (sign or random.choice([-1, 1], 500))).astype(aval.dtype))
-    formula, function = opened(node), node.function
-    assert function is not None
-
-    def written(*values: Any) -> Any:
-        known = dict(zip(formula.inputs, values, strict=True))
-        return sum(evaluate(result, known) for result in formula.results)
-
-    def declared(*values: Any) -> Any:
-        return sum(jax.tree.leaves(function(*values)))
-
-    with jax.ensure_compile_time_eval():
-        every = tuple(range(len(signs)))
-        one, other = (jax.vmap(jax.grad(f, every))(*places) for f in (declared, written))
-        for a, b in zip(map(np.asarray, one), map(np.asarray, other), strict=True):
-            known = np.isfinite(a) & np.isfinite(b)
-            tolerance = RULES_AGREE if a.dtype == np.float64 else 1e-3
-            if np.any(np.abs(a - b)[known] > tolerance * np.maximum(1, np.abs(b[known]))):
-                return False
-    return True

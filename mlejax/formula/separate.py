@@ -12,6 +12,7 @@ from jax import lax
 from . import jaxpr
 from .algebra import Algebra, Value
 from .jaxpr import DATA, DECLARED, Formula, Node, NotApplicable
+from .rules import follows_its_formula
 
 Branches = tuple[bool | None, ...]
 """How a sample decides the conditions on the data that a formula meets, in that order: True where all observations
@@ -63,7 +64,7 @@ class Separation:
 
     def declared(self, node: Node, inputs: list[Value]) -> Value | list[Value]:
         """Return what a function with a derivative of its own makes of data and parameters."""
-        if not jaxpr.follows_its_formula(node, [value.sign if isinstance(value, Node) else 0 for value in inputs]):
+        if not follows_its_formula(node, [value.sign if isinstance(value, Node) else 0 for value in inputs]):
             raise NotApplicable(
                 f"the derivative that `{jaxpr.function_name(node)}` declares is not that of its formula"
             )

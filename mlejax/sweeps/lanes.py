@@ -20,10 +20,11 @@ from ..ascent.packing import Layout
 from ..ascent.run import Run, advance, begin
 from ..ascent.sense import Optimizer
 from ..ascent.step import TrainState
-from ..devices import Device
+from ..devices import Device, Tuning
 from ..models.base import Model
 from ..samples.representation import Sample
 from ..status import Status
+from .advance import ADVANCES
 
 
 class Lane(eqx.Module):
@@ -55,10 +56,6 @@ class Ended(NamedTuple):
     def state(self) -> TrainState[Any]:
         """Return a state with nothing of the optimizer in it."""
         return TrainState(**self._asdict(), optimizer=())
-
-
-QUEUE = 16
-"""Waiting runs that a call may take, per lane."""
 
 
 def begin_lane(run: Run[Any], optimizer: Optimizer | None) -> Lane:
@@ -110,7 +107,7 @@ class Finished(eqx.Module):
 class Limits(NamedTuple):
     """How long a call goes on; all traced."""
 
-    turns: Any  # of `Engine.unroll` epochs, per visit to a chunk
+    turns: Any  # of `Engine.unroll` epochs, per visit to a chunk; of no use where the compiler knows `Engine.turns`
     rounds: Any  # over all chunks, at most
     few: Any  # once the queue is empty and no more lanes than this are busy, the call returns
 
@@ -122,6 +119,9 @@ class Engine:
     dtype: np.dtype  # of the ascent, and of the rows
     chunk: int  # lanes that are visited together
     unroll: int  # epochs per turn
+    turns: int  # per visit to a chunk, at most
+    queue: int  # waiting runs that a call may take, per lane
+    way: str  # in which a chunk goes on, of `ADVANCES`
     run_layout: Layout  # of a packed `Run`
     end_layout: Layout  # of a packed `Ended`
     lane: Lane  # the shapes of one
@@ -134,11 +134,12 @@ class Engine:
         shared: SharedSamples,
         optimizer: Optimizer | None,
         dtype: np.dtype,
-        chunk: int,
-        unroll: int,
+        setting: Tuning,
     ):
-        self.optimizer, self.dtype, self.chunk = optimizer, dtype, chunk
-        self.unroll = unroll if shared[0] is None else 1  # passes over raw observations would only be compiled twice
+        self.optimizer, self.dtype, self.chunk = optimizer, dtype, setting.chunk
+        # Passes over raw observations would only be compiled twice, and a call takes as long as it takes.
+        self.unroll, self.way = (setting.unroll, setting.advance) if shared[0] is None else (1, "loop")
+        self.turns, self.queue = max(1, setting.epochs // self.unroll), setting.queue
         self.run_layout = Layout(run)
         self.lane = jax.eval_shape(functools.partial(begin_lane, optimizer=optimizer), run)
         self.end_layout = Layout(Ended.of(self.lane.state))
@@ -149,12 +150,12 @@ class Engine:
 
     @staticmethod
     def of(
-        run: Run[Any], shared: SharedSamples, optimizer: Optimizer | None, dtype: np.dtype, chunk: int, unroll: int
+        run: Run[Any], shared: SharedSamples, optimizer: Optimizer | None, dtype: np.dtype, setting: Tuning
     ) -> "Engine":
         """Return the engine for runs of this kind, from an earlier sweep where there was one."""
         leaves, structure = jax.tree.flatten((run, shared))
         kinds = tuple((np.shape(leaf), jnp.result_type(leaf)) for leaf in leaves)
-        return _engine(structure, kinds, optimizer, dtype, chunk, unroll)
+        return _engine(structure, kinds, optimizer, dtype, setting)
 
     def program(self, width: int, device: Device) -> Callable[..., tuple[Lanes, Finished]]:
         """Return `advance`, compiled for this many lanes on this device. The `lanes` argument is donated."""
@@ -168,7 +169,7 @@ class Engine:
 
     def arguments(self, width: int) -> tuple[Lanes, Queue, Limits, SharedSamples]:
         """Return the shapes that a call takes."""
-        n, number = QUEUE * width, jax.ShapeDtypeStruct((), jnp.int32)
+        n, number = self.queue * width, jax.ShapeDtypeStruct((), jnp.int32)
         queue = Queue(
             rows=jax.ShapeDtypeStruct((n, self.run_layout.width), self.dtype),
             ids=jax.ShapeDtypeStruct((n,), jnp.int64),
@@ -227,14 +228,12 @@ class Engine:
         )
         busy = jnp.any(chunk.run_ids >= 0)
         run = chunk.lane.run
-        one = jax.vmap(lambda lane: advance_lane(lane, shared, self.optimizer).state)
 
-        def turn(_: Any, state: TrainState) -> TrainState:
-            for _ in range(self.unroll):
-                state = one(Lane(run, state))
-            return state
+        def one(run: Run[Any], state: TrainState[Any]) -> TrainState[Any]:
+            return advance_lane(Lane(run, state), shared, self.optimizer).state
 
-        state = jax.lax.fori_loop(0, jnp.where(busy, turns, 0), turn, chunk.lane.state)
+        turns = jnp.where(busy, turns, 0) if self.way == "loop" else self.turns
+        state = ADVANCES[self.way](one, run, chunk.lane.state, turns, self.unroll)
         over = (chunk.run_ids >= 0) & (state.status != Status.RUNNING)
         rows = jax.vmap(lambda state: Layout.pack(Ended.of(state), self.dtype))(state)
         place = jnp.where(over, finished.count + jnp.cumsum(over) - 1, len(finished.ids))  # out of bounds: dropped
@@ -264,6 +263,6 @@ class Engine:
 
 
 @functools.lru_cache(maxsize=32)
-def _engine(structure: Any, kinds: Any, optimizer: Any, dtype: np.dtype, chunk: int, unroll: int) -> Engine:
+def _engine(structure: Any, kinds: Any, optimizer: Any, dtype: np.dtype, setting: Tuning) -> Engine:
     run, shared = jax.tree.unflatten(structure, [jax.ShapeDtypeStruct(shape, kind) for shape, kind in kinds])
-    return Engine(run, shared, optimizer, dtype, chunk, unroll)
+    return Engine(run, shared, optimizer, dtype, setting)

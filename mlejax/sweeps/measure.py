@@ -113,7 +113,7 @@ class Work:
         plan = chosen.plan
         devices, dtype = list(self.mesh.devices.flat), self.spec.dtype
         cast_shared, setting = cast((shared.train, shared.validation), dtype), tuning(devices[0])
-        engine = Engine.of(plan.example(), cast_shared, self.spec.optimizer, dtype, setting.chunk, setting.unroll)
+        engine = Engine.of(plan.example(), cast_shared, self.spec.optimizer, dtype, setting)
         measure = functools.partial(_measured, setting, plan, shared, stack)
         unmeasured, since = [], time.monotonic()
         parts = run_all(

@@ -18,7 +18,7 @@ import numpy as np
 from ..ascent.pace import Pace
 from ..devices import Device, Tuning, tuning
 from ..progress import Tally
-from .lanes import QUEUE, Ended, Engine, Limits, Queue, SharedSamples
+from .lanes import Ended, Engine, Limits, Queue, SharedSamples
 
 
 def run_all(
@@ -60,7 +60,7 @@ def run_all(
     def keep_at_work(device: Any) -> None:
         try:
             with jax.enable_x64(True):  # a setting of each thread
-                at_work = _Device(engine, device, width, shared, max(1, setting.epochs // engine.unroll))
+                at_work = _Device(engine, device, width, shared)
                 while at_work.takes_from(line):
                     mailbox.put(at_work.call(rows_of, line))
             mailbox.put(None)
@@ -98,12 +98,13 @@ class _Report(NamedTuple):
 class _Device:
     """One device: its lanes, and what it has learnt about its own speed."""
 
-    def __init__(self, engine: Engine, device: Any, width: int, shared: Any, most: int):
+    def __init__(self, engine: Engine, device: Any, width: int, shared: Any):
         self.engine, self.width, self.program = engine, width, engine.program(width, device)
         self.lanes, self.shared = jax.device_put((engine.empty(width), shared), device)
         # A copy: another sweep may be at work on the same device in another thread.
-        self.pace = copy.copy(engine.paces.get((width, device), Pace()))
-        self.device, self.most = device, most  # turns per visit
+        least = 1 if engine.way == "loop" else engine.turns
+        self.pace = copy.copy(engine.paces.get((width, device), Pace(least, least)))
+        self.device = device
         self.busy, self.wanted = 0, 2 * width  # lanes, and runs from the line
         self.ids, self.more = np.zeros(0, np.int64), False
 
@@ -119,19 +120,19 @@ class _Device:
         queue, began = self._queue(rows_of), time.perf_counter()
         self.lanes, finished = self.program(self.lanes, queue, limits, self.shared)
         finished.rounds.block_until_ready()
-        self.pace.learn(time.perf_counter() - began, int(finished.rounds), self.most)
+        self.pace.learn(time.perf_counter() - began, int(finished.rounds), self.engine.turns)
         self.engine.paces[self.width, self.device] = copy.copy(self.pace)
         taken, count = int(finished.taken), int(finished.count)
         line.took(self.ids, taken)
         self.busy += taken - count
-        self.wanted = min(2 * taken + self.width, QUEUE * self.width)
+        self.wanted = min(2 * taken + self.width, self.engine.queue * self.width)
         chunk = min(self.engine.chunk, self.width)
         states = self.engine.end_layout.unpack(np.array(np.asarray(finished.rows)[:count]))
         ids = np.array(np.asarray(finished.ids)[:count])
         return _Report(ids, states, int(finished.visits) * int(limits.turns) * self.engine.unroll * chunk)
 
     def _queue(self, rows_of: Callable[[np.ndarray], np.ndarray]) -> Queue:
-        n, room = len(self.ids), QUEUE * self.width
+        n, room = len(self.ids), self.engine.queue * self.width
         rows = np.zeros((room, self.engine.run_layout.width), self.engine.dtype)
         ids = np.full(room, -1, np.int64)
         if n:

@@ -163,39 +163,6 @@ def test_any_exception_of_the_factoring_leaves_the_observations_raw(monkeypatch)
         summarize(family(lambda m, x: jnp.log(m.a) - m.a * x / 5, a=positive)(0.7), POSITIVE)
 
 
-# A derivative that is declared ----------------------------------------------------------------------------------------
-
-
-def declared(slope):
-    """Return -a x with `slope(a, x)` as its derivative by a."""
-
-    @jax.custom_jvp
-    def function(a, x):
-        return -a * x
-
-    def rule(primals, tangents):
-        return function(*primals), slope(*primals) * tangents[0] - primals[0] * tangents[1]
-
-    function.defjvp(rule)
-    return family(lambda m, x: function(m.a, x) + jnp.log(m.a), a=positive)
-
-
-@pytest.mark.parametrize("start", [1.0, 30.0])
-def test_a_declared_derivative_that_differs_only_far_from_the_start_is_the_one_that_is_used(start):
-    kind = declared(lambda a, x: jnp.where(a > 20, 0.0, -x))
-    sample, path = summarize(kind(1.0), POSITIVE)
-    assert isinstance(sample, Observations)
-    assert path == "raw observations: the derivative that `function` declares is not that of its formula"
-    assert_agrees(kind(start), sample, POSITIVE)
-
-
-def test_a_declared_derivative_that_is_the_formulas_own_factors():
-    kind = declared(lambda a, x: -x)
-    sample, path = summarize(kind(1.0), POSITIVE)
-    assert isinstance(sample, Summary), path
-    assert_agrees(kind(30.0), sample, POSITIVE)
-
-
 # Whole numbers --------------------------------------------------------------------------------------------------------
 
 

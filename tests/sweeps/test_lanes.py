@@ -40,7 +40,7 @@ def a_run(rate, max_epochs=60):
 def engine(tuning):
     shared = (Observations(jnp.asarray(X)), None)
     run, dtype = a_run(np.float64(0.1)), np.dtype(np.float64)
-    return lanes.Engine.of(run, shared, None, dtype, tuning.chunk, tuning.unroll), shared
+    return lanes.Engine.of(run, shared, None, dtype, tuning), shared
 
 
 def run_all(ids, count=2, tuning=None, limits=None):
@@ -87,7 +87,7 @@ def test_every_run_ends_once_with_what_it_finds_alone(tuning, count):
 
 def test_a_kind_of_run_has_one_engine():
     one, shared = engine(devices.CPU)
-    rest = np.dtype(np.float64), devices.CPU.chunk, devices.CPU.unroll
+    rest = np.dtype(np.float64), devices.CPU
     assert lanes.Engine.of(a_run(np.float64(0.7)), shared, None, *rest) is one
     assert lanes.Engine.of(a_run(np.float64(0.7)), shared, mlejax.natural_gradient(), *rest) is not one
 

@@ -96,7 +96,7 @@ def test_the_lane_program_can_be_compiled_for_other_devices(family, dtype, platf
         train=train,
         validation=validation,
     )
-    engine = lanes.Engine(run, shared, None, np.dtype(dtype), devices.ACCELERATOR.chunk, devices.ACCELERATOR.unroll)
+    engine = lanes.Engine(run, shared, None, np.dtype(dtype), devices.ACCELERATOR)
     width = 64
     arguments = engine.arguments(width)
     leaves, tree = jax.tree.flatten(arguments)
@@ -107,7 +107,7 @@ def test_the_lane_program_can_be_compiled_for_other_devices(family, dtype, platf
 
     made = exported(program, platform, leaves)
     finished = eqx.filter_eval_shape(engine.advance, *arguments)[1]
-    assert finished.rows.shape == ((lanes.QUEUE + 1) * width, engine.end_layout.width)
+    assert finished.rows.shape == ((engine.queue + 1) * width, engine.end_layout.width)
     assert finished.rows.dtype == dtype
     assert any(aval.shape == finished.rows.shape and aval.dtype == dtype for aval in made.out_avals)
 

@@ -1,0 +1,42 @@
+"""Functions with a derivative of their own: a formula is factored only where it is that of the formula."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from factoring import assert_agrees
+from zoo import family
+
+from mlejax import Observations, Summary, positive, summarize
+
+POSITIVE = np.random.RandomState(0).gamma(2.0, 1.0, 60)
+
+
+def declared(slope):
+    """Return -a x with `slope(a, x)` as its derivative by a."""
+
+    @jax.custom_jvp
+    def function(a, x):
+        return -a * x
+
+    def rule(primals, tangents):
+        return function(*primals), slope(*primals) * tangents[0] - primals[0] * tangents[1]
+
+    function.defjvp(rule)
+    return family(lambda m, x: function(m.a, x) + jnp.log(m.a), a=positive)
+
+
+@pytest.mark.parametrize("start", [1.0, 30.0])
+def test_a_declared_derivative_that_differs_only_far_from_the_start_is_the_one_that_is_used(start):
+    kind = declared(lambda a, x: jnp.where(a > 20, 0.0, -x))
+    sample, path = summarize(kind(1.0), POSITIVE)
+    assert isinstance(sample, Observations)
+    assert path == "raw observations: the derivative that `function` declares is not that of its formula"
+    assert_agrees(kind(start), sample, POSITIVE)
+
+
+def test_a_declared_derivative_that_is_the_formulas_own_factors():
+    kind = declared(lambda a, x: -x)
+    sample, path = summarize(kind(1.0), POSITIVE)
+    assert isinstance(sample, Summary), path
+    assert_agrees(kind(30.0), sample, POSITIVE)
