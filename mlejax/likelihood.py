@@ -20,8 +20,9 @@ from .formula.jaxpr import as_formula_takes
 from .models.abilities import HasTypicalObservations
 from .models.base import M, Model
 from .models.parameters import Parameters
+from .models.tracing import check_formula, check_unchanged
 from .samples.raw import Observations
-from .samples.representation import Sample, as_sample
+from .samples.representation import Sample, as_sample, observation_of
 from .samples.summary import Summary
 
 Nats: TypeAlias = Float[Array, ""] | np.float64
@@ -45,9 +46,12 @@ def _in_float64_outside(function: Callable[Concatenate[M, P], R]) -> Callable[Co
         traced = any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves((model, given)))
         # Under `jit` even a constant is traced: that tells where this call stands when its arguments do not.
         if traced or isinstance(jnp.zeros(()), Tracer):
-            return function(_floating(model, None), *map(as_sample, given))  # type: ignore[call-arg]
+            own = [as_sample(sample) for sample in given]
+            check_unchanged(model, *(observation_of(model, sample) for sample in own))
+            return function(_floating(model, None), *own)  # type: ignore[call-arg]
         with jax.enable_x64(True):
-            wide = [_floating(as_sample(sample), np.float64, integers=False) for sample in given]
+            wide: list[Sample] = [_floating(as_sample(sample), np.float64, integers=False) for sample in given]
+            check_formula(model, *(observation_of(model, sample) for sample in wide))
             found = jax.device_get(compiled(_floating(model, np.float64), *wide))
         return jax.tree.map(lambda leaf: np.asarray(leaf)[()], found)
 

@@ -23,6 +23,7 @@ from ..checks import InputValueError
 from ..likelihood import mean_log_likelihood
 from ..models.base import M, Model
 from ..models.parameters import Parameters
+from ..models.tracing import check_fields, explained
 from ..samples.raw import Observations
 from ..samples.representation import Sample, as_sample
 from ..samples.summary import Summary
@@ -82,6 +83,7 @@ def init_state(model: M, *, optimizer: Optimizer | None = None) -> TrainState[M]
     def copy(model: M) -> M:
         return jax.tree.map(lambda leaf: jnp.array(leaf, jnp.result_type(leaf, float)), model)
 
+    check_fields(model)
     dtype = jnp.result_type(*jax.tree.leaves(copy(model)))
     # Integers as wide as the floats: a mask over one then selects from the other without a conversion.
     integer = jnp.int64 if dtype == jnp.float64 else jnp.int32
@@ -191,7 +193,8 @@ def _check_shape(model: Model, sample: Sample) -> None:
     """Check that the formula turns one observation into one number."""
     if isinstance(sample, Observations):
         one = jax.ShapeDtypeStruct(sample.values.shape[1:], sample.values.dtype)
-        found = jax.eval_shape(lambda model, x: model.log_prob(x), model, one)
+        with explained(model):
+            found = jax.eval_shape(lambda model, x: model.log_prob(x), model, one)
         if found.shape != ():
             raise InputValueError(
                 f"{type(model).__name__}.log_prob must return one number; for one observation, of shape {one.shape}, "

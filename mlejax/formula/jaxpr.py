@@ -21,6 +21,7 @@ from ..models.base import Model
 from ..models.constraints import Domain
 from ..models.digest import CALLS, bare, inner_of
 from ..models.parameters import Parameters
+from ..models.tracing import check_fields
 
 CONSTANT, PARAMETERS, DATA = 0, 1, 2
 MIXED = PARAMETERS | DATA
@@ -64,6 +65,7 @@ def structure_of(model: Model, observation: Any, dtype: np.dtype | None = None) 
 
     With a `dtype` all parameters are of that type, whatever their own is.
     """
+    check_fields(model)
     leaves, tree = jax.tree.flatten(model)
     if not all(map(eqx.is_array_like, leaves)):
         raise NotApplicable("a parameter is not a number")
@@ -105,7 +107,7 @@ def _takes(structure: Structure) -> bool:
     """Return whether a formula can be evaluated at an observation of this type."""
     try:
         jax.eval_shape(structure.log_prob, structure.parameters, structure.observation)
-    except TypeError:
+    except Exception:  # it is said by who traces the formula in the type that is left
         return False
     return True
 

@@ -6,6 +6,8 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Array, Key, Num
 
+from .base import Model
+
 
 @runtime_checkable
 class CanSample(Protocol):
@@ -21,7 +23,7 @@ class HasClosedForm(Protocol):
     """A family whose maximum of the likelihood has a formula; reports show it beside the estimate."""
 
     @staticmethod
-    def closed_form(observations: np.ndarray | Sequence[float]) -> "HasClosedForm":
+    def closed_form(observations: np.ndarray | Sequence[float]) -> Model:
         """Return the model of highest likelihood for observations (n,)."""
         ...
 

@@ -33,9 +33,10 @@ class Model(eqx.Module):
     declares them, so that others are refused by value and place: `support = mlejax.Support(lower=0)` in the class,
     or a property of that name where static fields decide.
 
-    A global constant that `log_prob` reads is frozen when the formula is first traced, which is JAX's own rule: a later
-    change is not seen. A number that is to change belongs in a static field, since another value of it is another
-    formula.
+    A value that `log_prob` reads from elsewhere, such as a global variable or an element of a list, is frozen when the
+    formula is first traced, as everywhere in JAX. Where it has changed since, mlejax refuses the formula rather than go
+    on with the old value; inside a `jit`, your own or that of `train_step`, JAX does not ask again. A number that is to
+    change belongs in a static field, several in a tuple there: another value of it is another formula.
     """
 
     support: ClassVar[Support] = numbers

@@ -1,58 +1,54 @@
-"""The formula of a model, traced once before anything runs: what JAX cannot follow becomes a sentence with a remedy."""
+"""The formula of a model, traced before anything runs: what JAX cannot follow becomes a sentence with a remedy."""
 
+import contextlib
 import dataclasses
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
+from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import DTypeLike
+from jax.core import Tracer
 
-from ..checks import InputTypeError, InputValueError
+from ..checks import InputError, InputTypeError, InputValueError, shown
 from .base import Model
-from .digest import formula_digest
+from .digest import VERSIONS, digest_of
+
+ONE_NUMBER = jax.ShapeDtypeStruct((), np.dtype(np.float64))
+"""An observation that is a floating-point number."""
 
 
-def trace_log_prob(model: Model, observation: DTypeLike) -> None:
-    """Check that JAX can follow `log_prob`, and that it returns one real number in float64. Nothing is computed.
+def check_formula(model: Model, observation: jax.ShapeDtypeStruct = ONE_NUMBER) -> None:
+    """Check that JAX can follow `log_prob`, to one float64 number, and that it is the formula that it was before.
+
+    Nothing is computed. The families of the library pass where an observation is a number.
 
     Args:
-        model: the start.
-        observation: the type of an observation, such as `float64` or `int64`.
+        model: the start; its numbers do not matter.
+        observation: the shape and type of an observation.
 
     Raises:
-        TypeError: the formula decides by a value that is not known yet, leaves JAX for NumPy, SciPy or `math`, meets a
-            parameter that is None, or returns something else than one real number; the message names the remedy.
-            Whatever else the formula raises comes as it is, with a note that names the model.
-        ValueError: it returns an array.
+        TypeError: it is no model; a static field holds an array; or the formula decides by a value that is not known
+            yet, leaves JAX for NumPy, SciPy or `math`, meets a parameter that is None, or returns something else than
+            one real number; the message names the remedy. Whatever else the formula raises comes as it is, with a note
+            that names the model.
+        ValueError: it returns an array; or it reads a value that is no field of the model and has changed since it was
+            first traced: compiled programs would go on with the old one.
     """
+    if not isinstance(model, Model):
+        raise InputTypeError(f"a model must be an instance of mlejax.Model, such as Normal(0.0, 1.0); got {model!r}")
+    check_fields(model)
+    if type(model) in VERSIONS and not observation.shape:
+        return
     name = f"{type(model).__name__}.log_prob"
-    with jax.enable_x64(True):
-        one = jax.ShapeDtypeStruct((), np.dtype(observation))
-        wide = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(np.shape(leaf), np.dtype(np.float64)), model)
-        try:
-            # Kept aside: `eval_shape` itself refuses what is no array in words of its own.
-            returned = []
-            jax.eval_shape(lambda model, x: returned.append(model.log_prob(x)), wide, one)
-        except jax.errors.TracerBoolConversionError as error:
-            raise InputTypeError(
-                f"{name} decides by a value that is not known while JAX traces it, as `if x > 0` does: write "
-                "jnp.where(x > 0, ..., ...) in place of it"
-            ) from error
-        except (jax.errors.TracerArrayConversionError, jax.errors.ConcretizationTypeError) as error:
-            raise InputTypeError(
-                f"{name} hands a value to NumPy, SciPy or math, as np.log(x) or math.log(x) does: use jax.numpy and "
-                "jax.scipy in place of them, such as jnp.log(x)"
-            ) from error
-        except Exception as error:  # a fault of the formula
-            _refuse_missing(model)
-            error.add_note(f"while JAX traced {name}")
-            raise
-    (value,) = returned
+    with explained(model):
+        traced, value = _traced(model, observation)
     if not isinstance(value, jax.Array | np.ndarray | np.generic | float | int | complex):
         raise InputTypeError(f"{name} must return one number; got {value!r}")
     if np.shape(value):
-        raise InputValueError(f"{name} must return one number; got shape {np.shape(value)}")
+        of = f" for one observation, of shape {observation.shape}" if observation.shape else ""
+        raise InputValueError(f"{name} must return one number; got shape {np.shape(value)}{of}")
     dtype = jnp.result_type(value)
     if not jnp.issubdtype(dtype, jnp.floating):
         raise InputTypeError(f"{name} must return a real number; got one of type {dtype}")
@@ -61,40 +57,95 @@ def trace_log_prob(model: Model, observation: DTypeLike) -> None:
             f"{name} returns {dtype} though parameters and observations are float64: leave out what makes it so, such "
             "as .astype or jnp.float32"
         )
+    _refuse_changed(model, observation, digest_of(traced))
 
 
-def _refuse_missing(model: Model) -> None:
-    """Refuse a parameter that is None: it is no leaf of the pytree, so that no other check meets it."""
-    for field in dataclasses.fields(model):
-        if not field.metadata.get("static", False) and getattr(model, field.name) is None:
-            raise InputTypeError(f"start: {type(model).__name__}.{field.name} must be a real number; got None")
+def check_unchanged(model: Model, observation: jax.ShapeDtypeStruct = ONE_NUMBER) -> None:
+    """Check, while JAX traces a caller's program, that a formula is the one that it was before.
+
+    What the formula raises, or that it holds values which are being traced, is left to the caller's trace.
+
+    Raises:
+        ValueError: as `check_formula` does.
+    """
+    if type(model) in VERSIONS:
+        return
+    try:
+        traced, _ = _traced(model, observation)
+    except Exception:
+        return
+    if not any(isinstance(constant, Tracer) for constant in traced.consts):
+        _refuse_changed(model, observation, digest_of(traced))
+
+
+@contextlib.contextmanager
+def explained(model: Model) -> Iterator[None]:
+    """Make sentences of what JAX says when it cannot follow the formula of a model; see `check_formula`."""
+    name = f"{type(model).__name__}.log_prob"
+    try:
+        yield
+    except InputError:
+        raise
+    except jax.errors.TracerBoolConversionError as error:
+        raise InputTypeError(
+            f"{name} decides by a value that is not known while JAX traces it, as `if x > 0` does: write "
+            "jnp.where(x > 0, ..., ...) in place of it"
+        ) from error
+    except (jax.errors.TracerArrayConversionError, jax.errors.ConcretizationTypeError) as error:
+        raise InputTypeError(
+            f"{name} hands a value to NumPy, SciPy or math, as np.log(x) or math.log(x) does: use jax.numpy and "
+            "jax.scipy in place of them, such as jnp.log(x)"
+        ) from error
+    except Exception as error:  # a fault of the formula
+        error.add_note(f"while JAX traced {name}")
+        raise
+
+
+def _traced(model: Model, observation: jax.ShapeDtypeStruct) -> tuple[Any, Any]:
+    """Return the formula in float64, as JAX traces it, and what it returned."""
+    returned = []
+
+    def formula(model: Model, x: Any) -> Any:
+        returned.append(value := model.log_prob(x))
+        return value if isinstance(value, jax.Array | np.ndarray | np.generic | float | int | complex) else ()
+
+    with jax.enable_x64(True):
+        wide = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(np.shape(leaf), np.dtype(np.float64)), model)
+        return jax.make_jaxpr(formula)(wide, observation), returned[0]
+
+
+def check_fields(module: eqx.Module) -> None:
+    """Refuse a parameter that is None, which is no leaf of the pytree, and a static field that holds an array.
+
+    Raises:
+        TypeError: naming the field.
+    """
+    for field in dataclasses.fields(module):
+        value, name = getattr(module, field.name, None), f"{type(module).__name__}.{field.name}"
+        if isinstance(value, eqx.Module):
+            check_fields(value)
+        if not field.metadata.get("static", False):
+            if value is None:
+                raise InputTypeError(f"start: {name} must be a real number; got None")
+        elif isinstance(value, np.ndarray | jax.Array):
+            raise InputTypeError(
+                f"{name} is a static field that holds an array, and JAX cannot tell whether two are equal: give "
+                f"a tuple of numbers, and in log_prob use jnp.asarray(self.{field.name}); got {shown(value)}"
+            )
 
 
 _TRACED: dict[Hashable, str] = {}
 """The digest of each formula that was traced in this process, by the structure of its model and its observations."""
 
 
-def refuse_changed(model: Model, observation: DTypeLike) -> None:
-    """Refuse a formula that has changed since it was first traced: compiled programs would go on with the old one.
-
-    Args:
-        model: the start.
-        observation: the type of an observation.
-
-    Raises:
-        ValueError: `log_prob` reads a value that is no field of the model and has changed.
-    """
-    wide = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(np.shape(leaf), np.dtype(np.float64)), model)
-    key = jax.tree.structure(model), *map(np.shape, jax.tree.leaves(model)), np.dtype(observation)
-    digest = formula_digest(wide)
-    try:
-        known = _TRACED.setdefault(key, digest)
-    except TypeError:  # a static field that cannot be hashed: nothing compiled is kept by it either
-        return
+def _refuse_changed(model: Model, observation: jax.ShapeDtypeStruct, digest: str) -> None:
+    """Refuse a formula with another digest than it had when it was first traced."""
+    shapes = (*map(np.shape, jax.tree.leaves(model)), observation.shape)
+    known = _TRACED.setdefault((jax.tree.structure(model), shapes, np.dtype(observation.dtype)), digest)
     if known != digest:
         name = type(model).__name__
         raise InputValueError(
             f"{name}.log_prob reads a value that has changed since the formula was first traced, such as a global "
-            f"variable; compiled programs would go on with the old one. Make it a static field of {name}: "
-            "equinox.field(static=True)"
+            "variable or an element of a list; compiled programs would go on with the old one. Make it a static field "
+            f"of {name}, a number or a tuple: equinox.field(static=True)"
         )

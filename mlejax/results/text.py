@@ -11,7 +11,8 @@ import jax
 import numpy as np
 
 from .. import __version__
-from ..models import Normal
+from ..models import Model
+from ..models.abilities import HasClosedForm
 from ..models.parameters import parameter_dict
 from ..samples.observations import LARGEST_SQUARED, SMALLEST_SQUARED
 from ..status import Status
@@ -281,9 +282,9 @@ def _along(name: str, count: int) -> str:
     return words + ("s" if plain and count != 1 else "") + (f" of the {parameter}" if parameter else "")
 
 
-def closed_form_of(result: TrainResult[Any], observations: Any) -> Normal | None:
+def closed_form_of(result: TrainResult[Any], observations: Any) -> Model | None:
     """Return the closed form of the maximum over all observations, for families that know it."""
-    return type(result.model).closed_form(observations) if hasattr(type(result.model), "closed_form") else None
+    return result.model.closed_form(observations) if isinstance(result.model, HasClosedForm) else None
 
 
 def duration(seconds: float) -> str:

@@ -6,13 +6,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Num
+from jaxtyping import Array, Num
 
 from ..checks import InputTypeError, InputValueError
 from ..formula.jaxpr import as_formula_takes
 from ..models.base import Model
 from ..models.parameters import parameter_dict
-from ..models.tracing import refuse_changed, trace_log_prob
+from ..models.tracing import check_formula
 
 SMALLEST_SQUARED, LARGEST_SQUARED = 1e-150, 1e150
 """Where squares of float64 numbers lose their digits or overflow."""
@@ -69,13 +69,12 @@ def check_support(
         place: says where the observation of an index stands, such as "in line 7 of data.csv".
 
     Raises:
-        TypeError: JAX cannot follow `log_prob`, or it returns no real number; see `trace_log_prob`.
+        TypeError: JAX cannot follow `log_prob`, or it returns no real number; see `check_formula`.
         ValueError: naming the first such observation, its place and the rule.
     """
     with jax.enable_x64(True):
         taken = as_formula_takes(model, jnp.asarray(values))
-    trace_log_prob(model, taken.dtype)
-    refuse_changed(model, taken.dtype)
+    check_formula(model, jax.ShapeDtypeStruct((), taken.dtype))
     name, support = type(model).__name__, model.support
     if not np.all(contained := support.contains(values)):
         index = int(np.argmin(contained))
@@ -93,15 +92,6 @@ def check_support(
                 f"{log_probs[index]} {place(index)} for {name}({parameters})"
                 f"{fix if size > LARGEST_SQUARED else ''}"
             )
-
-
-def admits(start: Model, values: Num[Array, " n"]) -> Bool[Array, ""]:
-    """Return whether a start gives every observation a finite log-density and its model's support holds them all.
-
-    One sample and one start; for use under `jit` and `vmap`, where `check_support` cannot raise.
-    """
-    taken = as_formula_takes(start, values)
-    return jnp.all(start.support.contains(values)) & jnp.all(jnp.isfinite(jax.vmap(start.log_prob)(taken)))
 
 
 @jax.jit

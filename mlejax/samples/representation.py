@@ -8,6 +8,7 @@ import numpy as np
 
 from ..formula.jaxpr import NotApplicable, as_formula_takes
 from ..models.base import Model
+from ..models.tracing import ONE_NUMBER, check_formula
 from .agreement import AGREEMENT, disagreement
 from .raw import Observations, divided, observe
 from .summary import Summary, find_form, some_of, summarize_all, summarize_compiled
@@ -22,6 +23,16 @@ def as_sample(sample: Any) -> Sample:
     return sample if isinstance(sample, Observations) else Observations(jnp.asarray(sample))
 
 
+def observation_of(model: Model, sample: Sample) -> jax.ShapeDtypeStruct:
+    """Return the shape and the type in which the formula of `model` gets ONE observation of a sample."""
+    if isinstance(sample, Summary):
+        return sample.form.structure.observation
+    if not isinstance(model, Model) or sample.values.ndim == 0:
+        return ONE_NUMBER
+    taken = as_formula_takes(model, sample.values)
+    return jax.ShapeDtypeStruct(taken.shape[1:], taken.dtype)
+
+
 def summarize(model: Model, values: np.ndarray, factoring: bool = True) -> tuple[Sample, str]:
     """Summarize observations (n,) for `model` where its log-density factors, checked against the data.
 
@@ -31,6 +42,7 @@ def summarize(model: Model, values: np.ndarray, factoring: bool = True) -> tuple
     """
     with jax.enable_x64(True):
         taken = as_formula_takes(model, values)
+        check_formula(model, jax.ShapeDtypeStruct((), taken.dtype))
         kept = "; the observations stay whole numbers" if taken.dtype.kind in "iu" else ""
 
         def raw(reason: str) -> tuple[Observations, str]:

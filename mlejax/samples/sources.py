@@ -14,10 +14,12 @@ from numpy.typing import ArrayLike
 
 from .. import checks, devices
 from ..checks import InputTypeError, InputValueError
+from ..formula.jaxpr import as_formula_takes
 from ..models import Model, Normal
+from ..models.abilities import CanDrawClosedForm, CanSample
 from ..models.digest import sample_digest
 from ..models.parameters import parameter_dict, with_dtype
-from ..models.tracing import refuse_changed
+from ..models.tracing import ONE_NUMBER, check_formula
 from .observations import as_observations, check_support
 from .split import split, validation_count
 
@@ -146,7 +148,7 @@ class Draws(Source):
                 raise InputValueError(
                     f"Draws: split_seed={self.split_seed} applies to by='numpy' alone; got by={self.by!r}"
                 )
-            if not hasattr(self.target, "sample"):
+            if not isinstance(self.target, CanSample):
                 raise InputTypeError(f"target: {family} cannot draw; give it a method sample(key, shape)")
 
     def cut(self, seed: int, validation_fraction: float | int) -> Parts:
@@ -174,10 +176,10 @@ class Draws(Source):
 
     def check(self, start: Model, starts: Sequence[Model], validation_fraction: float | int) -> None:
         held_out = validation_count(self.count, validation_fraction)
-        refuse_changed(start, np.dtype(np.float64))
+        check_formula(start, self._observation(start))
         if self.by != "statistics":
             return
-        if not hasattr(self.target, "draw_closed_form") or type(self.target) is not type(start):
+        if not isinstance(self.target, CanDrawClosedForm) or type(self.target) is not type(start):
             raise InputValueError(
                 "by='statistics' needs a start and a target of one family with draw_closed_form, such as Normal; "
                 f"got {type(start).__name__} and {type(self.target).__name__}"
@@ -187,6 +189,14 @@ class Draws(Source):
                 "by='statistics' needs two observations or more in each part; "
                 f"got {self.count - held_out} and {held_out}"
             )
+
+    def _observation(self, start: Model) -> jax.ShapeDtypeStruct:
+        """Return the type in which the formula of `start` gets ONE observation."""
+        if self.by != "jax":
+            return ONE_NUMBER
+        with jax_randomness():
+            taken = jax.eval_shape(lambda: as_formula_takes(start, draw_with_jax(self.target, 0, 0, 2, 0)[0]))
+        return jax.ShapeDtypeStruct((), taken.dtype)
 
 
 WAYS = {

@@ -1,5 +1,6 @@
 import math
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,7 +10,7 @@ import zoo
 
 import mlejax
 from mlejax import Normal, positive
-from mlejax.models.tracing import trace_log_prob
+from mlejax.models.tracing import check_formula
 
 BRANCH = r"Family.log_prob decides by a value .* as `if x > 0` does: write jnp.where\(x > 0, ..., ...\)"
 AWAY = r"Family.log_prob hands a value to NumPy, SciPy or math, .* use jax.numpy and jax.scipy .* jnp.log\(x\)"
@@ -42,8 +43,57 @@ def test_a_parameter_that_is_none_is_named():
 @pytest.mark.parametrize("dtype", [np.float64, np.int64], ids=str)
 def test_formulas_that_jax_follows_pass(dtype):
     for formula in (lambda m, x: jnp.where(x > 0, -m.a * x, -m.a), lambda m, x: -m.a * jax.lax.stop_gradient(x)):
-        trace_log_prob(zoo.family(formula, a=positive)(1.0), dtype)
-    trace_log_prob(Normal(0, 1), dtype)
+        check_formula(zoo.family(formula, a=positive)(1.0), jax.ShapeDtypeStruct((), dtype))
+    check_formula(Normal(0, 1), jax.ShapeDtypeStruct((), dtype))
+
+
+DATA = np.array([1.0, 2.0, 4.0])
+ENTRIES = {
+    "log_likelihood": lambda model: mlejax.log_likelihood(model, DATA),
+    "whole numbers": lambda model: mlejax.log_likelihood(model, [1, 2, 4]),
+    "score": lambda model: mlejax.score(model, DATA),
+    "summarize": lambda model: mlejax.summarize(model, DATA),
+    "draws": lambda model: mlejax.SweepSpec.checked(
+        model, seeds=[0], learning_rates=[0.1], observations=mlejax.Draws(Normal(0.0, 1.0), 50)
+    ),
+    "data": lambda model: mlejax.SweepSpec.checked(model, seeds=[0], learning_rates=[0.1], observations=DATA),
+    "train_step": lambda model: mlejax.train_step(mlejax.init_state(model), DATA, None, 0.1),
+}
+
+
+@pytest.mark.parametrize("entry", ENTRIES.values(), ids=ENTRIES)
+def test_every_way_in_says_the_same_of_a_formula(entry):
+    with pytest.raises(mlejax.InputError, match=BRANCH):
+        entry(zoo.family(lambda m, x: -x * m.a if m.a > 0 else 0.0, a=positive)(1.0))
+    with pytest.raises(ZeroDivisionError) as fault:
+        entry(zoo.family(lambda m, x: x * m.a * (1 // 0), a=positive)(1.0))
+    assert "while JAX traced Family.log_prob" in fault.value.__notes__
+
+
+class HoldsAnArray(mlejax.Model):
+    """A formula with numbers that are no parameters."""
+
+    mean: float
+    shifts: object = eqx.field(static=True)
+
+    def log_prob(self, x):
+        return -0.5 * (x - self.mean - jnp.asarray(self.shifts)[1]) ** 2
+
+
+@pytest.mark.filterwarnings("ignore:A JAX array is being set as static")
+@pytest.mark.parametrize("array", [np.arange(2.0), np.arange(3)], ids=["floats", "integers"])
+def test_a_static_array_is_refused_with_a_remedy(array):
+    said = r"HoldsAnArray.shifts is a static field that holds an array, .* give a tuple of numbers, .* got array\("
+    for entry in (*ENTRIES.values(), lambda model: mlejax.train(model, DATA, progress=False)):
+        with pytest.raises(mlejax.InputError, match=said):
+            entry(HoldsAnArray(0.0, array))
+    # (1 - 1)^2 + (2 - 1)^2 + (4 - 1)^2
+    assert mlejax.log_likelihood(HoldsAnArray(0.0, (0.0, 1.0)), DATA) == -5.0
+
+
+def test_a_sample_of_another_shape_is_refused():
+    with pytest.raises(ValueError, match=r"Normal.log_prob must return one number; got shape \(2,\) for one obs"):
+        mlejax.log_likelihood(Normal(0.0, 1.0), np.ones((3, 2)))
 
 
 SCALE = 1.0
@@ -68,3 +118,33 @@ def test_a_formula_that_reads_a_changed_value_is_refused(monkeypatch):
     for observations in ([1.0, 2.0, 4.0, 7.0], mlejax.Draws(mlejax.Normal(0.0, 1.0), 50)):
         with pytest.raises(ValueError, match="reads a value that has changed"):
             mlejax.sweep(ReadsAGlobal(0.0), seeds=[0], learning_rates=[0.1], observations=observations, progress=False)
+
+
+class ReadsAList(mlejax.Model):
+    """A formula with a number in a list, which can change without another list taking its place."""
+
+    mean: float
+    shift: list = eqx.field(static=True)
+
+    def log_prob(self, x):
+        return -0.5 * (x - self.mean - self.shift[0]) ** 2
+
+
+STALE = {
+    "outside": lambda model: mlejax.log_likelihood(model, DATA),
+    "a gradient": lambda model: jax.grad(lambda m: mlejax.log_likelihood(m, DATA))(model).mean,
+    "errors": lambda model: mlejax.standard_errors(model, DATA).mean,
+}
+
+
+@pytest.mark.parametrize("function", STALE.values(), ids=STALE)
+def test_no_function_goes_on_with_an_old_value(monkeypatch, function):
+    shift = [0.0]
+    one, other = ReadsAGlobal(0.0), ReadsAList(0.0, shift)
+    before = function(one), function(other)
+    assert (function(one), function(other)) == before
+    monkeypatch.setitem(globals(), "SCALE", 3.0)
+    shift[0] = 1.0
+    for model in (one, other):
+        with pytest.raises(ValueError, match=r"log_prob reads a value that has changed .* or an element of a list"):
+            print(function(model))

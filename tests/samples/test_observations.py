@@ -8,7 +8,7 @@ import pytest
 
 import mlejax
 from mlejax import Beta, Exponential, Gamma, LogNormal, Model, Normal, Poisson, Support, Weibull, parameter, positive
-from mlejax.samples.observations import admits, as_observations, check_support
+from mlejax.samples.observations import as_observations, check_support
 from mlejax.samples.split import validation_count
 
 OUTSIDE = {
@@ -92,33 +92,6 @@ def test_a_support_may_depend_on_static_fields():
 def test_a_model_of_ones_own_need_not_declare_a_support():
     with pytest.raises(ValueError, match=r"got log_prob\(-1.0\) = -inf at index 1 for Guarded\(rate=2.0\)"):
         check_support(Guarded(2.0), np.array([1.0, -1.0]))
-
-
-ADMITTED = {
-    "all inside": (Exponential(1.0), [0.0, 2.0], True),
-    "one outside, though its density is finite": (Exponential(1.0), [0.0, -2.0], False),
-    "not whole, though its density is finite": (Poisson(1.0), [0.0, 1.5], False),
-    "no density, nothing declared": (Guarded(1.0), [1.0, -1.0], False),
-    "a density, nothing declared": (Guarded(1.0), [1.0, 1.5], True),
-    "no density at this start": (Normal(0.0, 1e-300), [1.0, 1e150], False),
-    "the same at another start": (Normal(0.0, 1e300), [1.0, 1e150], True),
-}
-
-
-@pytest.mark.parametrize(("start", "values", "expected"), ADMITTED.values(), ids=ADMITTED)
-def test_a_drawn_sample_is_judged_inside_a_compiled_program(start, values, expected, x64):
-    found = jax.jit(admits)(start, jnp.array(values))
-    assert (found.shape, found.dtype) == ((), bool)
-    assert bool(found) is expected
-
-
-@pytest.mark.slow
-def test_samples_and_starts_are_judged_one_by_one_under_vmap(x64):
-    samples = jnp.array([[1.0, 2.0], [1.0, -2.0], [3.0, 0.0]])
-    found = jax.vmap(admits, (None, 0))(Exponential(1.0), samples)
-    assert found.tolist() == [True, False, True]
-    starts = Normal(jnp.zeros(2), jnp.array([1e-300, 1e300]))
-    assert jax.vmap(admits, (0, None))(starts, jnp.array([0.0, 1e150])).tolist() == [False, True]
 
 
 def test_a_masked_value_is_not_data():
