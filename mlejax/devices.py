@@ -22,6 +22,11 @@ TRIED = ("0.10.2", "0.12.0", "0.12.0.1")
 """The jaxlib versions on which they were tried: an option that XLA does not know ends the process."""
 
 
+WIDE = {"xla_cpu_prefer_vector_width": 512}
+"""Options of XLA's CPU compiler for the loop over epochs alone: by itself it stops at 256 bits, for CPUs that slow down
+with more. Where a CPU has no more, they change nothing."""
+
+
 @runtime_checkable
 class Device(Protocol):
     """A device of JAX, which ships no types of it: what is asked of one here."""
@@ -49,6 +54,15 @@ def start(cpu_devices: int | None = None) -> None:
     flags = os.environ.get("XLA_FLAGS", "")
     if jaxlib.__version__ in TRIED and "xla_backend_extra_options" not in flags:
         os.environ["XLA_FLAGS"] = f"{flags} --xla_backend_extra_options={FAST_LOOPS}".strip()
+
+
+def compiler_options(device: Device) -> dict[str, Any]:
+    """Return what the compiler is given for the loop over epochs on this device, beside what `start` sets for all.
+
+    None for jaxlib versions on which it was not tried, or where the user has set it.
+    """
+    ours = jaxlib.__version__ in TRIED and not any(name in os.environ.get("XLA_FLAGS", "") for name in WIDE)
+    return dict(WIDE) if device.platform == "cpu" and ours else {}
 
 
 NO_MATTER = ("xla_force_host_platform_device_count", "xla_dump", "xla_hlo_profile", "xla_gpu_cuda_data_dir")
@@ -80,6 +94,7 @@ def computed_by(devices: Sequence[Device] | None = None) -> dict[str, Any]:
         "device": device.device_kind,
         "instructions": instructions() if device.platform == "cpu" else "",
         "xla_flags": sorted(flag for flag in flags if not flag.startswith(NO_MATTER)),
+        "compiler_options": [f"{name}={value}" for name, value in compiler_options(device).items()],
         "random": "threefry2x32, partitionable",
     }
 
@@ -195,7 +210,7 @@ class Tuning(NamedTuple):
 
 # One chunk: the last runs would leave half empty ones behind, and more lanes are no faster. Two epochs a turn: the end
 # of one shares passes over the lanes with the beginning of the next, an eighth less time; four are slower again.
-CPU = Tuning(lanes=256, chunk=256, epochs=128, unroll=2)
+CPU = Tuning(lanes=256, chunk=256, epochs=256, unroll=2)
 # On an accelerator an epoch costs its launches, whatever the width: many lanes, and many epochs in one kernel.
 ACCELERATOR = Tuning(lanes=262_144, chunk=262_144, epochs=256, unroll=16, advance="fixed", queue=1)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import helpers
 import jax
+import jaxlib
 import numpy as np
 import pytest
 from helpers import ROOT
@@ -134,6 +135,17 @@ def test_options_that_change_no_result_are_not_recorded(monkeypatch):
     assert devices.computed_by()["xla_flags"] == ["xla_cpu_max_isa=AVX2"]
     monkeypatch.setenv("XLA_FLAGS", "")
     assert devices.computed_by()["xla_flags"] == []
+
+
+def test_what_the_compiler_is_given_is_recorded_and_left_to_the_user_who_sets_it(monkeypatch):
+    cpu, option = jax.local_devices()[0], "xla_cpu_prefer_vector_width"
+    assert devices.compiler_options(cpu) == {option: 512}
+    assert devices.computed_by()["compiler_options"] == [f"{option}=512"]
+    monkeypatch.setenv("XLA_FLAGS", f"--{option}=256")
+    assert devices.computed_by()["compiler_options"] == []
+    monkeypatch.setenv("XLA_FLAGS", "")
+    monkeypatch.setattr(jaxlib, "__version__", "0.9.0")
+    assert devices.compiler_options(cpu) == {}
 
 
 @pytest.mark.parametrize("given", [2, "cpu", [0, 1], jax.devices], ids=["count", "name", "numbers", "function"])

@@ -20,7 +20,7 @@ from ..ascent.packing import Layout
 from ..ascent.run import Run, advance, begin
 from ..ascent.sense import Optimizer
 from ..ascent.step import TrainState
-from ..devices import Device, Tuning
+from ..devices import Device, Tuning, compiler_options
 from ..models.base import Model
 from ..samples.representation import Sample
 from ..status import Status
@@ -164,7 +164,8 @@ class Engine:
             arguments = jax.tree.map(
                 lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=here), self.arguments(width)
             )
-            self.programs[width, device] = self.jitted.lower(*arguments).compile()
+            options = compiler_options(device)
+            self.programs[width, device] = self.jitted.lower(*arguments).compile(compiler_options=options)
         return self.programs[width, device]
 
     def arguments(self, width: int) -> tuple[Lanes, Queue, Limits, SharedSamples]:
