@@ -277,3 +277,25 @@ def test_a_family_without_expected_information_says_so():
     with pytest.raises(TypeError, match=r"Weibull has no expected information: .* observed_information serves every"):
         mlejax.expected_information(Weibull(1.0, 1.0))
     assert mlejax.expected_information(Normal(3.0, 4.0)).dtype == np.float64
+
+
+NOWHERE = {
+    "a negative variance": mlejax.Normal(7.0, -1.0),
+    "no variance": mlejax.Normal(7.0, 0.0),
+    "an infinite variance": mlejax.Normal(7.0, np.inf),
+    "a variance that is no number": mlejax.Normal(7.0, np.nan),
+}
+
+
+@pytest.mark.parametrize("model", NOWHERE.values(), ids=NOWHERE)
+@pytest.mark.parametrize("traced", [False, True], ids=["called", "jit"])
+def test_outside_the_domain_there_is_no_likelihood_by_the_statistics_nor_by_the_data(model, traced, samples, x64):
+    for which in ("summary", "observations"):
+        functions = (mlejax.log_likelihood, mlejax.mean_log_likelihood)
+        for function in map(jax.jit, functions) if traced else functions:
+            assert not np.isfinite(function(model, samples[which]))
+    for function in (mlejax.log_likelihood, mlejax.score, mlejax.observed_information):
+        found = (jax.jit(function) if traced else function)(model, samples["summary"])
+        assert all(np.isnan(leaf).all() for leaf in jax.tree.leaves(found))
+    assert mlejax.distance(model, samples["summary"]) == np.inf
+    assert not np.isfinite(mlejax.covariance(model, samples["summary"])).any()

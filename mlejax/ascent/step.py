@@ -20,7 +20,6 @@ from jax.typing import ArrayLike
 
 from .. import checks
 from ..checks import InputValueError
-from ..likelihood import mean_log_likelihood
 from ..models.base import M, Model
 from ..models.parameters import Parameters
 from ..models.tracing import check_fields, explained
@@ -70,7 +69,8 @@ def init_state(model: M, *, optimizer: Optimizer | None = None) -> TrainState[M]
             gradient ascent.
 
     Returns:
-        A state of which every leaf is an array of its own, so that it may be donated.
+        A state of which every leaf is an array of its own, so that it may be donated. Its status is RUNNING; DIVERGED
+        where a parameter lies outside its domain.
 
     Example:
         >>> import mlejax
@@ -87,13 +87,15 @@ def init_state(model: M, *, optimizer: Optimizer | None = None) -> TrainState[M]
     dtype = jnp.result_type(*jax.tree.leaves(copy(model)))
     # Integers as wide as the floats: a mask over one then selects from the other without a conversion.
     integer = jnp.int64 if dtype == jnp.float64 else jnp.int32
+    # A step takes it that the parameters lie inside their domain, and a run that does not begin there has no first one.
+    status = jnp.where(Parameters.of(model).inside(model), int(Status.RUNNING), int(Status.DIVERGED))
     return TrainState(
         model=copy(model),
         best_model=copy(model),
         best_log_likelihood=jnp.array(-jnp.inf, dtype),
         best_epoch=jnp.array(0, integer),
         epoch=jnp.array(0, integer),
-        status=jnp.array(int(Status.RUNNING), integer),
+        status=status.astype(integer),
         optimizer=() if optimizer is None else optimizer.init(copy(model)),  # type: ignore[arg-type]
         sense=() if optimizer is None else jnp.array(0, dtype),
     )
@@ -220,11 +222,11 @@ def _train_step(
         if part is not None:
             _check_shape(state.model, part)
     dtype = state.best_log_likelihood.dtype
-    mean, gradient = jax.value_and_grad(mean_log_likelihood)(state.model, sample)
+    mean, gradient = jax.value_and_grad(lambda model: sample.mean_log_prob(model, inside=True))(state.model)
     train_log_likelihood = (sample.count * mean).astype(dtype)
     measured = train_log_likelihood
     if held_out is not None:
-        measured = (held_out.count * held_out.mean_log_prob(state.model)).astype(dtype)
+        measured = (held_out.count * held_out.mean_log_prob(state.model, inside=True)).astype(dtype)
     direction, sense, optimizer_state = gradient, state.sense, state.optimizer
     improved = measured > state.best_log_likelihood
     counts = True
@@ -242,10 +244,9 @@ def _train_step(
     epoch = state.epoch + 1
     waited = epoch - state.best_epoch
     healthy = jnp.isfinite(measured) & table.inside(moved)
-    status = _decide(state, measured, improved, waited, patience, tolerance)
-    if max_epochs is not None:
-        status = jnp.where((status == Status.RUNNING) & (epoch >= max_epochs), Status.MAX_EPOCHS, status)
-    status = jnp.where(healthy, status, Status.DIVERGED)
+    over = False if max_epochs is None else epoch >= max_epochs
+    status = _decide(state, measured, improved, waited, patience, tolerance, over)
+    status = jnp.where(healthy, status, _as_in(state, Status.DIVERGED))
     running = state.status == Status.RUNNING
     better = running & improved & jnp.isfinite(measured) & counts
     following = TrainState(
@@ -254,24 +255,35 @@ def _train_step(
         best_log_likelihood=select(better, measured, state.best_log_likelihood),
         best_epoch=select(better, epoch, state.best_epoch),
         epoch=select(running, epoch, state.epoch),
-        status=select(running, status.astype(state.status.dtype), state.status),
+        status=select(running, status, state.status),
         optimizer=select(running, optimizer_state, state.optimizer),
         sense=select(running, sense, state.sense),
     )
-    validation_log_likelihood = jnp.full_like(measured, jnp.nan) if held_out is None else measured
+    inside = table.inside(state.model)  # of every run but one that did not begin there
+    validation_log_likelihood = jnp.where(inside & (held_out is not None), measured, jnp.nan)
+    train_log_likelihood = jnp.where(inside, train_log_likelihood, jnp.nan)
     return following, StepInfo(state.model, train_log_likelihood, validation_log_likelihood, gradient)
 
 
-def _decide(state: TrainState, measured: Any, improved: Any, waited: Any, patience: Any, tolerance: Any) -> Any:
-    """Return whether early stopping ends the run in this epoch, and by which rule."""
+def _decide(
+    state: TrainState, measured: Any, improved: Any, waited: Any, patience: Any, tolerance: Any, over: Any
+) -> Any:
+    """Return whether the run ends in this epoch, and by which rule; `over` says whether it is the last one allowed."""
+    of = functools.partial(_as_in, state)
     shortfall = jnp.abs(measured - state.best_log_likelihood)
     # A difference that rounding alone could have made decides nothing: such a stop is PRECISION, whatever rule fired.
     resolution = RESOLUTION * jnp.finfo(measured.dtype).eps * jnp.abs(measured)
     close, impatient = shortfall < tolerance, waited >= patience
-    by_tolerance = jnp.where(tolerance > resolution, Status.TOLERANCE, Status.PRECISION)
-    by_patience = jnp.where(shortfall > resolution, Status.PATIENCE, Status.PRECISION)
-    status = jnp.where(impatient, by_patience, jnp.where(close, by_tolerance, Status.RUNNING))
-    return jnp.where(improved, Status.RUNNING, status)
+    by_tolerance = jnp.where(tolerance > resolution, of(Status.TOLERANCE), of(Status.PRECISION))
+    by_patience = jnp.where(shortfall > resolution, of(Status.PATIENCE), of(Status.PRECISION))
+    otherwise = jnp.where(over, of(Status.MAX_EPOCHS), of(Status.RUNNING))
+    status = jnp.where(impatient, by_patience, jnp.where(close, by_tolerance, otherwise))
+    return jnp.where(improved, otherwise, status)
+
+
+def _as_in(state: TrainState, status: Status) -> Array:
+    """Return a status in the type that the state has for it: a choice between others would be converted afterwards."""
+    return jnp.asarray(int(status), state.status.dtype)
 
 
 def select(condition: ArrayLike, new: T, old: T) -> T:

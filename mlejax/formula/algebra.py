@@ -104,10 +104,18 @@ class Algebra(Graph):
 
         A sum may cancel nearly all of a centre. Elsewhere its residual is below the rounding of what is computed.
         """
-        total = self.apply("add", operator.add, a, b)
+        total = self.sum(a, b)
         for lost in filter(None, map(self.residual, (a, b))):
-            total = self.apply("add", operator.add, total, lost)
+            total = self.sum(total, lost)
         return total
+
+    def sum(self, a: Node, b: Node) -> Node:
+        """Return the sum of two nodes; where one is a negation, as the difference that saves it."""
+        if a.name == "neg":
+            a, b = b, a
+        if b.name == "neg":
+            return self.apply("sub", operator.sub, a, b.inputs[0])
+        return self.apply("add", operator.add, a, b)
 
     def residual(self, a: Node) -> Node | None:
         """Return what rounding took from a multiple of a centre; None for any other node."""

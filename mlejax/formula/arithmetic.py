@@ -51,7 +51,10 @@ def log(x: ArrayLike) -> Array:
 
 @jax.custom_jvp
 def log_in_domain(x: ArrayLike) -> Array:
-    """Return `log` for a parameter that lives above zero: NaN wherever it does not, 0, infinity, subnormal included."""
+    """Return `log` of a normal number above zero; of anything else a number that means nothing.
+
+    For a parameter that is known to lie inside its domain: the guard costs a twentieth of an epoch.
+    """
     return _on_cpu(_log_in_domain, jnp.log, x)
 
 
@@ -88,8 +91,7 @@ def _log(x: Any) -> Any:
 def _log_in_domain(x: Any) -> Any:
     bits = lax.bitcast_convert_type(x, jnp.int64)
     exponent, scale_bits = _exponent(bits)
-    y = _log_near_one(exponent, lax.bitcast_convert_type(bits - scale_bits, jnp.float64) - 1)
-    return jnp.where((x > 0) & (x < jnp.inf), y, jnp.nan)
+    return _log_near_one(exponent, lax.bitcast_convert_type(bits - scale_bits, jnp.float64) - 1)
 
 
 def _log1p(x: Any) -> Any:

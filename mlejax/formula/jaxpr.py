@@ -177,6 +177,7 @@ class Graph:
 
 SIGNS: Mapping[str, Callable[..., Any]] = {
     "mul": operator.mul, "div": operator.mul, "neg": operator.neg, "add": lambda a, b: a if a == b else 0,
+    "sub": lambda a, b: a if a == -b else 0,
     "exp": lambda a: 1, "sqrt": abs, "abs": abs, "square": abs, "log1p": lambda a: max(a, 0),
     "reciprocal": operator.pos, "copy": operator.pos, "convert_element_type": operator.pos,
 }  # fmt: skip

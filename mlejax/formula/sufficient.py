@@ -23,6 +23,7 @@ import numpy as np
 
 from ..models.base import Model
 from .algebra import UNIT, Algebra, Monomial
+from .arithmetic import log_in_domain
 from .jaxpr import Node, NotApplicable, Structure, evaluate, structure_of, trace
 from .separate import Branches, Separation, Undecided
 
@@ -78,6 +79,7 @@ class SufficientForm:
     conditions: tuple[Node, ...]  # on the data, that a sample decides
     expected: tuple[bool | None, ...]  # how a sample of this form decides them
     statistics: tuple[Monomial, ...]  # whose averages a sample keeps, beside the centres
+    logged: list[Node]  # parameters whose logarithm is taken without a guard
 
     def __init__(self, inputs: Sequence[Node], separation: Separation, terms: dict[Monomial, Node]):
         *self.parameters, self.data = inputs
@@ -85,6 +87,7 @@ class SufficientForm:
         self.functions, self.centres = tuple(graph.centred), graph.centres
         self.residuals = [graph.residuals[centre] for centre in graph.centres]
         self.constant = terms.pop(UNIT, None)
+        self.logged = [node.inputs[0] for node in graph.nodes.values() if node.function is log_in_domain]
         self.coefficients = {m: node for m, node in terms.items() if not _vanishes(m)}
         self.conditions = tuple(node for node, _ in conditions)
         self.expected = tuple(outcome for _, outcome in conditions)
@@ -127,15 +130,26 @@ class SufficientForm:
             values.append(functools.reduce(jnp.multiply, parts if factor is None else [*parts, factor]))
         return values
 
-    def mean_log_prob(self, leaves: Sequence[Any], centres: Any, residuals: Any, averages: Any) -> Any:
-        """Return the mean log-density of a sample with these centres, residuals and averages of the statistics."""
+    def mean_log_prob(
+        self, leaves: Sequence[Any], centres: Any, residuals: Any, averages: Any, inside: bool = False
+    ) -> Any:
+        """Return the mean log-density of a sample with these centres, residuals and averages of the statistics.
+
+        NaN, and so is its gradient, where a parameter whose logarithm is taken has none; with `inside` that is taken
+        to be so nowhere.
+        """
         known = dict(zip(self.parameters, leaves, strict=True))
         known |= {node: centres[j] for j, node in enumerate(self.centres)}
         known |= {node: residuals[j] for j, node in enumerate(self.residuals)}
         total = 0.0 if self.constant is None else evaluate(self.constant, known)
         for k, monomial in enumerate(self.statistics):
-            if monomial in self.coefficients:
-                total = total + evaluate(self.coefficients[monomial], known) * averages[k]
+            coefficient = self.coefficients.get(monomial)
+            if coefficient is not None and coefficient.name == "neg":
+                total = total - evaluate(coefficient.inputs[0], known) * averages[k]
+            elif coefficient is not None:
+                total = total + evaluate(coefficient, known) * averages[k]
+        for x in () if inside else map(known.__getitem__, self.logged):
+            total = total * jnp.where((x > 0) & (x < jnp.inf), jnp.ones_like(x), jnp.nan)
         return total
 
     def recentre(self, averages: Any, shifts: Any) -> list[Any]:

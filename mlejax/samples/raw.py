@@ -35,8 +35,8 @@ class Observations(eqx.Module):
         """How many observations there are."""
         return self.values.shape[0]
 
-    def mean_log_prob(self, model: Model) -> Any:
-        """Return the mean log-density per observation, in nats."""
+    def mean_log_prob(self, model: Model, *, inside: bool = False) -> Any:
+        """Return the mean log-density per observation, in nats; it is the same whatever is known of the parameters."""
         values = as_formula_takes(model, self.values)
         try:
             structure, division = divided(model, values)

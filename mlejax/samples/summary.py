@@ -34,14 +34,19 @@ class Summary(eqx.Module):
     count: Any  # (), a float: the number of observations
     form: Form = eqx.field(static=True)  # what these numbers mean
 
-    def mean_log_prob(self, model: Model) -> Any:
+    def mean_log_prob(self, model: Model, *, inside: bool = False) -> Any:
         """Return the mean log-density per observation, in nats.
+
+        Args:
+            model: the parameters.
+            inside: whether they are known to lie inside their domain, as those of a run do: it saves looking.
 
         Raises:
             ValueError: the statistics are those of another formula than this model's.
         """
         separated, known = self.separated(model), self.in_jax_types()
-        return separated.mean_log_prob(jax.tree.leaves(model), known.centres, known.residuals, known.averages)
+        leaves = jax.tree.leaves(model)
+        return separated.mean_log_prob(leaves, known.centres, known.residuals, known.averages, inside)
 
     def in_jax_types(self) -> "Summary":
         """Return the same summary in the types that JAX has now: float32 where float64 is not enabled."""

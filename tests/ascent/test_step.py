@@ -145,6 +145,17 @@ def test_a_start_without_likelihood_diverges_at_once_and_stays_where_it_was(part
     assert (float(state.model.mean), float(state.best_model.mean)) == (1e200, 1e200)
 
 
+@pytest.mark.parametrize("variance", [-1.0, 0.0, np.inf, np.nan])
+def test_a_start_outside_the_domain_has_diverged_before_its_first_epoch(variance, parts, x64):
+    begun = init_state(Normal(7.0, variance))
+    state, info = scan(begun, *parts["summary"], 0.1, length=300)
+    assert Status(int(begun.status)) is Status(int(state.status)) is Status.DIVERGED
+    assert int(state.epoch) == 0
+    np.testing.assert_array_equal([state.model.mean, state.model.variance], [7.0, variance])
+    assert np.isnan(info.train_log_likelihood).all()
+    assert np.isnan(info.validation_log_likelihood).all()
+
+
 def test_a_finished_run_stays_as_it_is(parts, x64):
     state, _ = scan(init_state(Normal(*START)), *parts["summary"], 0.5, length=300, max_epochs=11)
     assert Status(int(state.status)) is Status.MAX_EPOCHS
