@@ -6,7 +6,19 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-NAMES = ("reference", "float32", "epochs", "lanes", "cores", "raw", "peers", "explain", "durability", "scale")
+NAMES = (
+    "reference",
+    "float32",
+    "epochs",
+    "lanes",
+    "cores",
+    "raw",
+    "peers",
+    "explain",
+    "durability",
+    "scale",
+    "accelerator",
+)
 """Modules of this package. Each has a docstring whose first line describes it, `add_arguments(parser)` and
 `main(arguments)`."""
 

@@ -328,14 +328,17 @@ def lane_answer(state: Any) -> dict[str, np.ndarray]:
 class Lanes(Program):
     """mlejax's lane program, as a sweep runs it on each of its devices."""
 
+    device: Any = None  # the first of this process
+    tuning: devices.Tuning | None = None  # the one for that device
+
     def setup(self) -> None:
         devices.start(1)
         self._setup()
 
     @wide
     def _setup(self) -> None:
-        runs, device = cast(lane_runs(self.runs), self.dtype), jax.local_devices()[0]
-        one, setting = jax.tree.map(lambda leaf: leaf[0], runs), devices.tuning(device)
+        runs, device = cast(lane_runs(self.runs), self.dtype), self.device or jax.local_devices()[0]
+        one, setting = jax.tree.map(lambda leaf: leaf[0], runs), self.tuning or devices.tuning(device)
         self.engine = lanes.Engine(one, (None, None), None, self.dtype, setting)
         self.block = setting.epochs
         width = len(self.runs)
