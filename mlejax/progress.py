@@ -1,10 +1,23 @@
-"""Progress bars, and what a sweep has cost so far."""
+"""What is being done now, shown on standard error, and what a sweep has cost."""
 
+import dataclasses
 import sys
 import time
 from typing import Any
 
 from tqdm import tqdm
+
+COUNTED = (
+    "{desc}: {n_fmt}/{total_fmt}{unit} |{bar:20}| {percentage:3.0f}% [{elapsed}<{remaining}, {rate_noinv_fmt}{postfix}]"
+)
+"""A stage whose parts are counted."""
+
+UNCOUNTED = "{desc} [{elapsed}]"
+"""A stage of which nobody knows how much of it is done: no share of anything is shown."""
+
+
+SECONDS_TO_A_RATE = 0.5
+"""How long runs are under way before a rate of epochs is shown."""
 
 
 class Tally:
@@ -15,16 +28,37 @@ class Tally:
         self.executed: int = 0  # epochs that lanes, busy or not, went through
 
 
-class Progress:
-    """A progress bar on standard error: what is being done, runs done, epochs per second, time left."""
+@dataclasses.dataclass(frozen=True)
+class Spent:
+    """What one call of `sweep` took."""
 
-    runs: int  # how many there are
-    began: float  # when the first of them began, in seconds
-    enabled: bool
+    runs: int  # computed by this call
+    of: int  # all of the sweep
+    run_epochs: int  # of the runs that this call computed
+    seconds: float  # from the arguments to the result
+    training_seconds: float  # of them, while runs were under way, compilation excluded
+    devices: str  # in words
+
+    def __str__(self) -> str:
+        if not self.runs:
+            return f"All {self.of:,} runs were there already; answered in {self.seconds:.1f} s."
+        stored = f" ({self.of - self.runs:,} others were there already)" if self.of > self.runs else ""
+        return (
+            f"{self.runs:,} runs{stored} in {self.seconds:.1f} s on {self.devices}: {self.run_epochs:.3g} run-epochs, "
+            f"{self.run_epochs / max(self.training_seconds, 1e-9):.3g} a second while training."
+        )
+
+
+class Progress:
+    """One line on standard error, which says what is being done now and how much of that is done."""
 
     def __init__(self, enabled: bool):
-        self.runs, self.began, self.enabled = 0, 0.0, enabled
+        self.enabled = enabled
         self.bar: Any = tqdm(disable=True)  # nothing is shown before the arguments are known to be good
+        self.opened = time.perf_counter()
+        self.runs, self.finished = 0, 0  # all, and those that were there before
+        self.began, self.waited = 0.0, 0.0  # when training began, and how long it has waited for the compiler
+        self.since = 0.0  # when the compiler began
 
     def __enter__(self) -> "Progress":
         return self
@@ -32,37 +66,83 @@ class Progress:
     def __exit__(self, *_: object) -> None:
         self.bar.close()
 
+    def say(self, words: str) -> None:
+        """Begin a stage whose parts are not counted.
+
+        Args:
+            words: what is being done.
+        """
+        self._show(words, UNCOUNTED)
+
     def draw(self, seeds: int) -> None:
-        """Count seeds."""
-        self.bar.close()
-        self.bar = tqdm(
-            total=seeds, unit=" seeds", desc="drawing", disable=not self.enabled, leave=False, file=sys.stderr
-        )
+        """Begin to count seeds; nothing is counted while their program is compiled, before the first of them."""
+        self._show("compiling, then drawing samples", UNCOUNTED, total=seeds, unit=" seeds")
 
     def seeds_done(self, count: int) -> None:
         """Count this many seeds more."""
+        if self.enabled and self.bar.bar_format == UNCOUNTED:
+            self.bar.bar_format = COUNTED
+            self.bar.set_description_str("drawing samples", refresh=False)
         self.bar.update(count)
 
     def train(self, runs: int, finished: int) -> None:
-        """Go from counting seeds to counting runs, some of which may be finished already."""
-        self.runs = runs
-        self.bar.set_description_str("training", refresh=False)
-        self.bar.unit, self.began, self.bar.initial = " runs", time.perf_counter(), finished
-        self.bar.reset(total=self.runs)
-        self.bar.update(finished)
+        """Begin to count runs, some of which may be finished already: rates and times are of the others.
+
+        Args:
+            runs: all of them.
+            finished: those there before.
+        """
+        self.runs, self.finished = runs, finished
+        self.began, self.waited = time.perf_counter(), 0.0
+        self._show("training", COUNTED, total=runs, initial=finished, unit=" runs")
 
     def compiling(self, begins: bool) -> None:
-        """Say that compilation begins, or has ended."""
-        self.bar.set_description_str("compiling" if begins else "training")
+        """Say that compilation begins, or has ended. The clock of the runs stands still between."""
+        now = time.perf_counter()
+        if begins:
+            self.since = now
+            self.bar.bar_format = UNCOUNTED
+            self.bar.set_description_str("compiling the training step")
+            return
+        self.waited += now - self.since
+        self.bar.bar_format = COUNTED
+        if self.enabled:
+            self.bar.start_t += now - self.since
+        self.bar.set_description_str("training")
 
     def waiting_for(self, runs: int) -> None:
         """Show that other processes have so many runs to finish."""
-        self.bar.set_description_str("waiting for other processes")
+        self.bar.set_description_str("waiting for other processes", refresh=False)
         self.bar.n = self.runs - runs
         self.bar.refresh()
 
     def runs_done(self, count: int, tally: Tally) -> None:
         """Count this many runs more, and show the epochs per second so far."""
-        rate = tally.executed / (time.perf_counter() - self.began)
-        self.bar.set_postfix_str(f"{rate:.2g} epochs/s", refresh=False)
+        if (seconds := self.training_seconds) > SECONDS_TO_A_RATE:
+            self.bar.set_postfix_str(f"{tally.executed / seconds:.2g} epochs/s", refresh=False)
         self.bar.update(count)
+
+    @property
+    def training_seconds(self) -> float:
+        """How long runs have been under way, compilation excluded."""
+        return time.perf_counter() - self.began - self.waited if self.began else 0.0
+
+    def spent(self, run_epochs: int, devices: str) -> Spent:
+        """Return what it took, and print it where progress is shown.
+
+        Args:
+            run_epochs: of the runs that were computed.
+            devices: in words.
+        """
+        seconds = time.perf_counter() - self.opened
+        new = self.runs - self.finished
+        spent = Spent(new, self.runs, run_epochs, seconds, self.training_seconds, devices)
+        self.bar.close()
+        if self.enabled:
+            print(spent, file=sys.stderr)
+        return spent
+
+    def _show(self, words: str, form: str, **counted: Any) -> None:
+        self.bar.close()
+        style = {"disable": not self.enabled, "leave": False, "file": sys.stderr, "bar_format": form, "smoothing": 0}
+        self.bar = tqdm(desc=words, **style, **counted)

@@ -154,7 +154,10 @@ def _ascend(
             state, rows = _advance(state, rows, run, until, record_every=record_every, optimizer=optimizer)
             before, (epochs, status) = epochs, map(int, jax.device_get((state.epoch, state.status)))
             running = status == Status.RUNNING
-            bar.update(epochs - before)
+            if before == 0:  # the first call may have compiled, which is no speed
+                bar.initial = bar.n = epochs
+                bar.unpause()
+            bar.update(epochs - before if before else 0)
             pace.learn(time.perf_counter() - began, rounds=1, most=max_epochs)
     return state, History(*layout.unpack(np.asarray(rows, np.float64)[: -(-epochs // record_every)]))
 

@@ -16,9 +16,11 @@ from .. import devices
 from ..article import ARTICLE_TARGET
 from ..models import Model, Normal
 from ..models.parameters import with_dtype
+from ..progress import Progress
 from ..results import record, text
 from ..results.schema import ARRIVED
 from ..results.sweep import SweepResult
+from ..results.train import TrainResult
 from ..samples.files import Column, TableError, read_column
 from ..samples.observations import check_support
 from ..samples.sources import Draws
@@ -39,9 +41,12 @@ def reproduce(options: argparse.Namespace) -> Answer:
     observations = article.article_observations()
     run, figures = article.article_run(observations, progress=options.progress)
     separate = article.separate_learning_rates(observations, progress=options.progress)
-    ascents = article.compare_ascents(observations)
-    found = article.Reproduction(observations, run, figures, separate, ascents)
-    pictures = article.draw(found, out, options.format)
+    with Progress(options.progress) as told:
+        told.say("comparing ways of ascending")
+        ascents = article.compare_ascents(observations)
+        found = article.Reproduction(observations, run, figures, separate, ascents)
+        told.say("drawing pictures")
+        pictures = article.draw(found, out, options.format)
     lines = [
         "The reference problem: N(7.2, 2.8^2), 100,000 draws, gradient ascent from (0, 1), learning rate 0.1.\n",
         article.figures_text(figures),
@@ -82,7 +87,7 @@ def train(options: argparse.Namespace) -> Answer:
         dtype=options.dtype,
         progress=options.progress,
     )
-    pictures = _draw_fit(result, column.values, out, options.format)
+    pictures = _draw_fit(result, column, out, options)
     lines = [
         f"{len(column.values)} observations from {column.file}"
         f"{'' if column.header else ', which has no header: its first line is read as data'}\n",
@@ -129,10 +134,13 @@ def sweep(options: argparse.Namespace) -> Answer:
         return Answer("", dict)
     pictures = f"pictures: none, {options.out} may not be written to; mlejax plot {options.out} --out FOLDER draws them"
     if os.access(options.out, os.W_OK | os.X_OK):
-        pictures = _pictures(_draw_sweep(result, Path(options.out), options.format))
+        pictures = _pictures(_draw_sweep(result, Path(options.out), options))
+    # Where progress is shown, the sweep has said it already.
+    spent = [] if options.progress or result.spent is None else [f"\n{result.spent}"]
     lines = [
         _data(options, column),
         in_options(text.sweep_report(result), options.name),
+        *spent,
         f"\nresults: {options.out} (xarray.open_zarr opens it)",
         pictures,
     ]
@@ -145,7 +153,7 @@ def plot(options: argparse.Namespace) -> Answer:
     from ..store.load import load
 
     result = load(options.directory)
-    pictures = _draw_sweep(result, folder(options.out or options.directory), options.format)
+    pictures = _draw_sweep(result, folder(options.out or options.directory), options)
     return Answer(_unfinished(result) + _pictures(pictures), lambda: record.sweep_record(result))
 
 
@@ -272,21 +280,26 @@ def _unfinished(result: SweepResult, left_out: bool = False) -> str:
 # Figures, devices, directories ----------------------------------------------------------------------------------------
 
 
-def _draw_fit(result: Any, observations: np.ndarray, folder: Path, suffix: str) -> list[Path]:
-    from .. import plotting
+def _draw_fit(result: TrainResult[Any], column: Column, folder: Path, options: argparse.Namespace) -> list[Path]:
+    with Progress(options.progress) as told:
+        told.say("drawing pictures")
+        from .. import plotting
 
-    pictures = {
-        "log_likelihood": plotting.fit_figure(result),
-        "distribution": plotting.distribution(result, observations),
-        "surface": plotting.surface(result),
-    }
-    return plotting.save_all(pictures, folder, suffix)
+        name = column.name.split("'")[1] if "'" in column.name else "observation"
+        pictures = {
+            "log_likelihood": plotting.fit_figure(result),
+            "distribution": plotting.distribution(result, column.values, name=name),
+            "surface": plotting.surface(result),
+        }
+        return plotting.save_all(pictures, folder, options.format)
 
 
-def _draw_sweep(result: Any, folder: Path, suffix: str) -> list[Path]:
-    from .. import plotting
+def _draw_sweep(result: SweepResult[Any], folder: Path, options: argparse.Namespace) -> list[Path]:
+    with Progress(options.progress) as told:
+        told.say("drawing pictures")
+        from .. import plotting
 
-    return plotting.save_all(plotting.sweep_pictures(result), folder, suffix)
+        return plotting.save_all(plotting.sweep_pictures(result), folder, options.format)
 
 
 def _pictures(paths: list[Path]) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 from ..checks import InputKeyError, InputValueError
 from ..models.base import M
 from ..models.parameters import parameter_dict, parameter_names
+from ..progress import Spent
 from ..status import Status
 from .schema import ARRIVED, COMPUTED_BY, QUANTITIES, Variable, variables
 from .settings import recommend, settings
@@ -71,6 +72,7 @@ class SweepResult(Generic[M]):
     arrays: Mapping[str, np.ndarray]  # the parameters and `QUANTITIES` by name
     provenance: Provenance
     attributes: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # the user's own
+    spent: Spent | None = None  # what the call of `sweep` took that returned it
 
     def __repr__(self) -> str:
         """Say in one line what it is of, and how much of it has ended."""

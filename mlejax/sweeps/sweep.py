@@ -1,6 +1,7 @@
 """`sweep`: a description, its samples, its runs, the result."""
 
 import contextlib
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -103,11 +104,14 @@ def sweep(
         ) as kept,
     ):  # fmt: skip
         if (finished := kept.stored()) is not None:
-            return finished
+            told.train(spec.run_count, spec.run_count)
+            return dataclasses.replace(finished, spent=told.spent(0, local.describe(mesh)))
         waiting = kept.waiting()
         samples = samples_for(spec, waiting, mesh, told)
         told.train(spec.run_count, spec.run_count - int(np.count_nonzero(waiting)))
         with contextlib.closing(Work(spec, mesh, tally, told).outcomes(samples, waiting)) as outcomes:
             for part, outcome in outcomes:
                 kept.put(part, outcome)
-        return kept.finish(samples.representation, local.describe(mesh), tally.executed, samples.pair, told.waiting_for)
+        where = local.describe(mesh)
+        result = kept.finish(samples.representation, where, tally.executed, samples.pair, told.waiting_for)
+        return dataclasses.replace(result, spent=told.spent(tally.useful, where))
