@@ -244,6 +244,12 @@ def _train_step(
     epoch = state.epoch + 1
     waited = epoch - state.best_epoch
     healthy = jnp.isfinite(measured) & table.inside(moved)
+    if optimizer is not None:
+        # An optimizer that accumulates gradients makes no update meanwhile. To measure the best parameters again says
+        # nothing of how near the maximum is, as long as there are updates to come that change them.
+        again = table.equal(state.model, state.best_model)
+        to_come = ~table.equal(moved, state.model) | (~_any_moves(direction) & _any_moves(gradient))
+        tolerance = jnp.where(again & to_come, -1.0, tolerance)
     over = False if max_epochs is None else epoch >= max_epochs
     status = _decide(state, measured, improved, waited, patience, tolerance, over)
     status = jnp.where(healthy, status, _as_in(state, Status.DIVERGED))

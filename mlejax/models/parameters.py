@@ -116,6 +116,11 @@ class Parameters(Generic[M]):
         leaves = zip(self.tree.flatten_up_to(model), self.domains, strict=True)
         return functools.reduce(jnp.logical_and, (jnp.all(domain.contains(leaf)) for leaf, domain in leaves))
 
+    def equal(self, one: M, other: M) -> Bool[Array, ""]:
+        """Return whether two models are equal in every number. May be traced."""
+        pairs = zip(self.tree.flatten_up_to(one), self.tree.flatten_up_to(other), strict=True)
+        return functools.reduce(jnp.logical_and, (jnp.all(a == b) for a, b in pairs))
+
     def one_for_each(self, value: object) -> M:
         """Return one value for every parameter, such as its learning rate: a model as it is, anything else repeated."""
         return value if isinstance(value, Model) else self.tree.unflatten([value] * self.tree.num_leaves)  # type: ignore[return-value]

@@ -214,15 +214,23 @@ class SweepResult(Generic[M]):
         taken = {name: np.asarray(self.arrays[name][index]) for name in self.arrays}
         return dataclasses.replace(self, axes=axes, arrays=taken)
 
-    def best(self, by: str = "distance") -> RunResult[M]:
+    def best(self, by: str = "distance") -> RunResult[M] | None:
         """Return the best run: the nearest to a stationary point, or by another quantity.
 
         Args:
             by: `distance` or `epochs` (the least), `train_log_likelihood` or `validation_log_likelihood` (the
                 greatest; comparable only between runs on the same data).
+
+        Returns:
+            The run; None where no run arrived: there is nothing to prefer among runs that stopped short.
+
+        Raises:
+            ValueError: `by` is none of these.
         """
         if by not in ("distance", "epochs", "train_log_likelihood", "validation_log_likelihood"):
             raise InputValueError(f"best: by must be distance, epochs or a log-likelihood; got {by!r}")
+        if not np.any(self.arrived):
+            return None
         values = getattr(self, by).astype(float)
         if by == "epochs":  # only of those that arrived: a run that diverges at once is not fast
             values = np.where(self.arrived, values, np.inf)

@@ -109,3 +109,28 @@ def test_every_other_optimizer_is_taken_as_it_is(optimizer):
 def test_the_natural_gradient_says_which_families_it_needs(small_normal):
     with pytest.raises(TypeError, match=r"natural_gradient\(\) needs .* Weibull has no typical_observations: use"):
         mlejax.train(mlejax.Weibull(1.0, 1.0), abs(small_normal), optimizer=mlejax.natural_gradient(), progress=False)
+
+
+@pytest.mark.parametrize("validation_fraction", [0, 0.2], ids=["train", "validation"])
+def test_epochs_without_an_update_are_no_arrival(validation_fraction):
+    """Accumulated over three epochs, one gradient of the same sample is an epoch of plain ascent."""
+    x = np.random.RandomState(0).normal(5.0, 2.0, 400)
+    settings = {"learning_rate": 1.0, "validation_fraction": validation_fraction, "progress": False}
+    plain = mlejax.train(mlejax.Normal(0.0, 1.0), x, **settings)
+    thrice = optax.MultiSteps(optax.scale(1.0), 3)
+    run = mlejax.train(mlejax.Normal(0.0, 1.0), x, optimizer=thrice, patience=150, **settings)
+    assert run.status is plain.status
+    # The mean of three gradients is rounded, so that the two may stop some updates apart, which are tiny near the end.
+    assert abs(run.epochs / 3 - plain.epochs) < 3
+    np.testing.assert_allclose(run.model.variance, plain.model.variance, atol=1e-4)
+    assert (run.distance < 0.01) == (plain.distance < 0.01) == (validation_fraction == 0)
+
+
+def test_an_optimizer_that_has_come_to_rest_ends():
+    """Its updates become zero for good: patience ends such a run."""
+    x = np.random.RandomState(0).normal(5.0, 2.0, 400)
+    rest = optax.scale_by_schedule(lambda epoch: jnp.where(epoch < 5, 1.0, 0.0))
+    run = mlejax.train(mlejax.Normal(0.0, 1.0), x, optimizer=rest, patience=20, validation_fraction=0, progress=False)
+    assert run.status in (mlejax.Status.PATIENCE, mlejax.Status.PRECISION)
+    assert run.epochs == 26
+    assert not run.arrived

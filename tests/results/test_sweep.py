@@ -102,6 +102,15 @@ def test_best(made, by, index):
     assert made.best(by).record() == made.run(*index).record()
 
 
+def test_where_no_run_arrived_none_is_the_best(made):
+    short = made.sel(learning_rate=2.0)
+    assert not short.arrived.any()
+    for by in ("distance", "epochs", "train_log_likelihood", "validation_log_likelihood"):
+        assert short.best(by) is None
+    assert short.summary()["best"] is None
+    assert "So no setting can be recommended." in str(short)
+
+
 def test_jax_keeps_the_order_of_the_axes(made):
     assert list(jax.tree.map(lambda leaf: leaf, made.run(0, 0, 0)).axes) == ["seed", "learning_rate", "patience"]
 
