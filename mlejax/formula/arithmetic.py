@@ -1,4 +1,4 @@
-"""Elementary functions that compilers vectorize in float64, with derivatives that share their work.
+"""Elementary functions that compilers vectorize, with derivatives that share their work; nearly all for float64.
 
 XLA's own on a CPU call the C library for every element (log, log1p, logaddexp) or take twice the time (exp). These are
 integer and floating-point arithmetic only. Other types and devices use those of `jax.numpy`.
@@ -23,6 +23,12 @@ _LG = (
 )
 _LN2_HIGH, _LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
 _SQRT_HALF_BITS = 0x3FE6A09E667F3BCD
+
+# The same of e_logf.c, within 2^-34.24.
+_LG_32 = (0.66666662693, 0.40000972152, 0.28498786688, 0.24279078841)
+_LN2_HIGH_32, _LN2_LOW_32 = 6.9313812256e-01, 9.0580006145e-06
+_SQRT_HALF_BITS_32 = 0x3F3504F3
+
 _SMALLEST_NORMAL_BITS, _INFINITY_BITS = 0x0010000000000000, 0x7FF0000000000000
 _EXPONENT_MASK = -(1 << 52)  # sign and exponent bits
 _MAGIC = 0x4330000000000000  # the bits of 2^52: its low bits read as a whole number
@@ -55,7 +61,7 @@ def log_in_domain(x: ArrayLike) -> Array:
 
     For a parameter that is known to lie inside its domain: the guard costs a twentieth of an epoch.
     """
-    return _on_cpu(_log_in_domain, jnp.log, x)
+    return _on_cpu(_log_in_domain, jnp.log, x, _log_in_domain_32)
 
 
 @jax.custom_jvp
@@ -70,10 +76,10 @@ def exp(x: ArrayLike) -> Array:
     return _on_cpu(_exp, jnp.exp, x)
 
 
-def _on_cpu(fast: Any, otherwise: Any, x: Any) -> Any:
-    if jnp.result_type(x) != jnp.float64:
-        return otherwise(x)
-    return lax.platform_dependent(x, cpu=fast, default=otherwise)
+def _on_cpu(fast: Any, otherwise: Any, x: Any, fast_32: Any = None) -> Any:
+    """Return what a function for float64 on a CPU, one for float32 there, or one for everything else makes of x."""
+    own = {jnp.dtype(jnp.float64): fast, jnp.dtype(jnp.float32): fast_32}.get(jnp.result_type(x))
+    return otherwise(x) if own is None else lax.platform_dependent(x, cpu=own, default=otherwise)
 
 
 def _log(x: Any) -> Any:
@@ -92,6 +98,14 @@ def _log_in_domain(x: Any) -> Any:
     bits = lax.bitcast_convert_type(x, jnp.int64)
     exponent, scale_bits = _exponent(bits)
     return _log_near_one(exponent, lax.bitcast_convert_type(bits - scale_bits, jnp.float64) - 1)
+
+
+def _log_in_domain_32(x: Any) -> Any:
+    bits = lax.bitcast_convert_type(x, jnp.int32)
+    from_sqrt_half = bits - _SQRT_HALF_BITS_32
+    exponent = (from_sqrt_half >> 23).astype(jnp.float32)
+    f = lax.bitcast_convert_type(bits - (from_sqrt_half & -(1 << 23)), jnp.float32) - 1
+    return _log_near_one(exponent, f, _LG_32, _LN2_HIGH_32, _LN2_LOW_32)
 
 
 def _log1p(x: Any) -> Any:
@@ -113,15 +127,17 @@ def _exponent(bits: Any) -> tuple[Any, Any]:
     return exponent, from_sqrt_half & _EXPONENT_MASK
 
 
-def _log_near_one(exponent: Any, f: Any) -> Any:
+def _log_near_one(
+    exponent: Any, f: Any, lg: tuple[float, ...] = _LG, ln2_high: float = _LN2_HIGH, ln2_low: float = _LN2_LOW
+) -> Any:
     """Return log((1 + f) 2^exponent) for 1 + f between sqrt(1/2) and sqrt(2)."""
     s = f / (2 + f)
     z = s * s
     tail = jnp.zeros_like(z)
-    for coefficient in reversed(_LG):
+    for coefficient in reversed(lg):
         tail = (tail + coefficient) * z
     half_square = 0.5 * f * f
-    return exponent * _LN2_HIGH - ((half_square - (s * (half_square + tail) + exponent * _LN2_LOW)) - f)
+    return exponent * ln2_high - ((half_square - (s * (half_square + tail) + exponent * ln2_low)) - f)
 
 
 def _log_outside(x: Any, bits: Any, y: Any) -> Any:

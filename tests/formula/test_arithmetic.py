@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from mlejax.formula import arithmetic
-from mlejax.formula.arithmetic import log, reciprocal
+from mlejax.formula.arithmetic import log, log_in_domain, reciprocal
 
 EDGES = [
     5e-324,
@@ -137,3 +137,16 @@ def test_logaddexp(pair, x64):
         point = jnp.asarray(pair)
         hessians = [jax.hessian(lambda v, f=f: f(*v))(point) for f in (arithmetic.logaddexp, jnp.logaddexp)]
         np.testing.assert_allclose(*hessians, rtol=1e-13, atol=1e-17)  # JAX's own rounds to 1e-17
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_logarithm_of_a_parameter_is_within_one_unit_of_the_last_place(dtype, x64):
+    random, tiny = np.random.RandomState(0), np.finfo(dtype).tiny
+    powers = random.uniform(np.log2(tiny), np.log2(np.finfo(dtype).max), 100_000)
+    x = np.concatenate([2.0**powers, 1 + random.normal(scale=0.2, size=100_000), [1.0, tiny]]).astype(dtype)
+    found = np.asarray(jax.jit(log_in_domain)(x))
+    assert found.dtype == dtype
+    exact = np.log(x.astype(np.longdouble))
+    spacing = np.spacing(np.abs(exact).astype(dtype)).astype(np.longdouble)
+    assert np.max(np.abs(found - exact) / spacing) < 1
+    assert found[-2] == 0
