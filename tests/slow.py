@@ -3,6 +3,7 @@
 So a sweep lasts long enough to be killed half way, on any machine, however fast.
 """
 
+import os
 import signal
 import sys
 import time
@@ -12,7 +13,7 @@ import numpy as np
 from mlejax.cli import main as cli
 from mlejax.sweeps import measure, schedule
 
-PAUSE = 0.05
+PAUSE = float(os.environ.get("PAUSE", "0.05"))
 TURNS, ROUNDS = 64, 8  # of two epochs on statistics: 1024 epochs of every lane, a fifth of a run
 
 

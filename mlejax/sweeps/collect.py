@@ -154,10 +154,7 @@ class Collector:
             if self.store is None:
                 _keep(self.arrays, np.unravel_index(ids, self.layout.shape), found, np.full(len(ids), True))
                 return
-            if self.failure is not None:
-                raise self.failure
-            if self.process > 0 and time.monotonic() - self.looked > SECONDS_BETWEEN_SAVES:
-                self._look_for_the_first()
+            self.look()
             found[COMPUTED_BY.name] = np.full(len(ids), self.store.way)
             batches, position = self.layout.within(ids)
             for batch in np.unique(batches).tolist():
@@ -170,6 +167,17 @@ class Collector:
                 if self.left[batch] == 0:
                     self._save([batch])
                     del self.open[batch]
+
+    def look(self) -> None:
+        """End the sweep where results cannot be written, or where the first process has died.
+
+        Raises:
+            StoreError: one of the two.
+        """
+        if self.failure is not None:
+            raise self.failure
+        if self.store is not None and self.process > 0 and time.monotonic() - self.looked > SECONDS_BETWEEN_SAVES:
+            self._look_for_the_first()
 
     def _look_for_the_first(self) -> None:
         """End a process that follows when the first has died, so that all can be started again."""

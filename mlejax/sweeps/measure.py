@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import functools
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -68,6 +68,7 @@ class Work:
     mesh: Mesh
     tally: Tally
     told: Progress
+    look: Callable[[], None] = lambda: None  # called again and again while runs are under way, to end it if need be
 
     def outcomes(self, samples: Samples, wanted: np.ndarray) -> Generator[Measured, None, None]:
         """Run these runs to their ends, those of one form together and the rest seed by seed.
@@ -122,6 +123,7 @@ class Work:
         with contextlib.closing(parts):
             try:
                 for part in parts:
+                    self.look()
                     unmeasured.append(part)  # before it is shown: Ctrl-C may come while the bar is drawn
                     self.told.runs_done(len(part[0]), self.tally)
                     late = time.monotonic() - since > SECONDS_BETWEEN_CONCLUSIONS

@@ -67,18 +67,22 @@ def run_all(
         except BaseException as error:
             mailbox.put(error)
 
-    with ThreadPoolExecutor(len(devices), thread_name_prefix="mlejax") as pool:
-        try:
-            pool.map(keep_at_work, devices)
-            for report in mailbox.reports():
-                if new:
-                    compiling(new := False)
-                tally.executed += report.executed
-                tally.useful += int(report.states.epoch.sum())
-                yield report.ids, report.states
-        finally:
-            line.close()
-            mailbox.close()
+    pool, waits = ThreadPoolExecutor(len(devices), thread_name_prefix="mlejax"), True
+    try:
+        pool.map(keep_at_work, devices)
+        for report in mailbox.reports():
+            if new:
+                compiling(new := False)
+            tally.executed += report.executed
+            tally.useful += int(report.states.epoch.sum())
+            yield report.ids, report.states
+    except KeyboardInterrupt:
+        waits = not new  # nothing stops a compilation
+        raise
+    finally:
+        line.close()
+        mailbox.close()
+        pool.shutdown(wait=waits)
 
 
 def lanes_per_device(runs: int, devices: int, setting: Tuning, smallest: int) -> int:

@@ -109,7 +109,7 @@ def sweep(
         waiting = kept.waiting()
         samples = samples_for(spec, waiting, mesh, told)
         told.train(spec.run_count, spec.run_count - int(np.count_nonzero(waiting)))
-        with contextlib.closing(Work(spec, mesh, tally, told).outcomes(samples, waiting)) as outcomes:
+        with contextlib.closing(Work(spec, mesh, tally, told, kept.look).outcomes(samples, waiting)) as outcomes:
             for part, outcome in outcomes:
                 kept.put(part, outcome)
         where = local.describe(mesh)

@@ -124,6 +124,19 @@ def test_without_a_directory_results_stay_in_memory():
     assert bytes_per_run < 100
 
 
+def test_the_death_of_the_first_process_is_noticed_while_no_run_ends(tmp_path, monkeypatch):
+    """A look is taken with every report of a device, also where it holds no run."""
+    assert collect.SECONDS_BETWEEN_SAVES <= 5
+    monkeypatch.setattr(collect, "SECONDS_BETWEEN_SAVES", 0.0)
+    with collector(tmp_path) as first:
+        first.look()  # it is the first itself
+        first.process = 1
+        first.look()  # which still holds the directory
+        first.store.hold.close()
+        with pytest.raises(StoreError, match="the first process of the sweep has ended before its time"):
+            first.look()
+
+
 def test_several_processes_share_the_batches(tmp_path, monkeypatch):
     monkeypatch.setattr(jax, "process_count", lambda: 3)
     with collector(tmp_path) as kept:

@@ -127,5 +127,28 @@ def test_devices_stop_when_nobody_wants_more(tuning, count):
     assert len(first) <= len(seen) < len(everything)
 
 
+def test_nobody_waits_for_a_compilation(monkeypatch):
+    """Nothing stops one; Ctrl-C meanwhile is answered before it has ended."""
+    made, shared = engine(devices.CPU)
+    compiled = threading.Event()
+    monkeypatch.setattr(made, "programs", {})
+    monkeypatch.setattr(made, "program", lambda *_: compiled.wait(60) and 1 / 0)
+
+    def interrupted(_):
+        raise KeyboardInterrupt
+        yield
+
+    monkeypatch.setattr(schedule.Mailbox, "reports", interrupted)
+    ended = schedule.run_all(
+        made, jax.local_devices()[:1], shared, 37, iter([np.arange(37)]), lambda ids: ids, progress.Tally(), lambda _: 0
+    )
+    with pytest.raises(KeyboardInterrupt):
+        next(ended)
+    (compiling,) = at_work()
+    compiled.set()
+    compiling.join(60)
+    assert not at_work()
+
+
 def at_work():
     return [thread for thread in threading.enumerate() if thread.name.startswith("mlejax")]
