@@ -18,7 +18,7 @@ TURNS, ROUNDS = 64, 8  # of two epochs on statistics: 1024 epochs of every lane,
 
 
 class Pace:
-    def __init__(self):
+    def __init__(self, *_):
         self.turns, self.rounds = np.int32(TURNS), np.int32(ROUNDS)
 
     def learn(self, *_):
