@@ -1,7 +1,7 @@
 // The yardstick of epochs.py: many runs of gradient ascent on the mean and variance of a normal distribution, every run
 // with its own sufficient statistics and settings, with early stopping as mlejax does it (mlejax/training.py).
 //
-// Written for compilers to vectorise: tiles that stay in the first-level cache, everything of one floating-point type,
+// Written for compilers to vectorize: tiles that stay in the first-level cache, everything of one floating-point type,
 // choices instead of branches, and the logarithms in a loop of their own, so that nothing is saved around their calls.
 
 #include <algorithm>

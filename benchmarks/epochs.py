@@ -192,7 +192,7 @@ class Cpp(Program):
 
 
 class NumPy(Program):
-    """Vectorised over runs. They begin together, so that one number counts the epochs of all that still run."""
+    """Vectorized over runs. They begin together, so that one number counts the epochs of all that still run."""
 
     def reset(self) -> None:
         n, dtype = len(self.runs), self.dtype
@@ -294,11 +294,11 @@ def lane_runs(runs: Runs) -> Run:
 
     def summary(mean: np.ndarray, variance: np.ndarray, count: float) -> Summary:
         found, path = representation.summarize(start, np.random.default_rng(0).normal(7.2, 2.8, 100), True)
-        if np.shape(getattr(found, "centres", None)) != (1,) or np.shape(found.averages) != (1,):
-            raise TypeError(f"expected a centre and an average squared deviation: {path}")
+        if np.shape(getattr(found, "centers", None)) != (1,) or np.shape(found.averages) != (1,):
+            raise TypeError(f"expected a center and an average squared deviation: {path}")
         return dataclasses.replace(
             found,
-            centres=mean[:, None],
+            centers=mean[:, None],
             residuals=np.zeros((n, 1)),
             averages=variance[:, None],
             count=np.full(n, count),

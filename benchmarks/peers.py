@@ -139,7 +139,7 @@ class Sweep(Peer):
         return {name: np.ravel(values) for name, values in found.items()}
 
     def apart(self) -> float:
-        """Seconds of the last call until its samples were drawn and summarised."""
+        """Seconds of the last call until its samples were drawn and summarized."""
         return self.prepared[-1]
 
     def _sweep(self) -> mlejax.SweepResult:
@@ -413,7 +413,7 @@ def table_rows(cores: int) -> list[Row]:
         Row("JAX, vmap of while_loop, optax", "WhileLoop", cores, note="waits for the slowest run"),
         Row("PyTorch, vmap(grad), compiled", "TorchCompiled", 1, ("torch",), note=crowd),
         Row("PyTorch, vmap(grad)", "Torch", 1, ("torch",), note=crowd),
-        Row("NumPy, vectorised over runs", "NumPy", 1),
+        Row("NumPy, vectorized over runs", "NumPy", 1),
         Row("SciPy, L-BFGS-B in a loop", "SciPy", 1, part=400, note=converges),
         Row(
             "NumPyro, SVI with AutoDelta",
@@ -561,7 +561,7 @@ def report(record: Mapping[str, Any]) -> str:
         f"{problem['slowest']:g} to {problem['fastest']:g}, {problem['observations']:,} observations a seed, at most "
         f"{problem['max_epochs']:,} epochs.",
         f"All work on the statistics of the samples, which took {common.duration(record['statistics_seconds'])} to "
-        "draw and summarise (once, on one core).",
+        "draw and summarize (once, on one core).",
         *(
             f"mlejax.sweep draws them in the call, which took {common.duration(row['whole_call_seconds'])} in all on "
             f"{row['cores']} cores; the rows hold what was left of the call then, until its table was there."

@@ -194,29 +194,27 @@ def start_of(problem: Problem) -> mlejax.Normal:
     return with_dtype(mlejax.Normal(*problem.start), FLOAT64)
 
 
-def jax_summarize(problem: Problem, summarise: bool) -> common.Case:
+def jax_summarize(problem: Problem, factored: bool) -> common.Case:
     """Find the statistics, average them over the data, check them against the data."""
     start = start_of(problem)
 
     def run(_: Any) -> Any:
         with jax.enable_x64(True):
-            return jax.block_until_ready(
-                [representation.summarize(start, part, summarise)[0] for part in problem.parts]
-            )
+            return jax.block_until_ready([representation.summarize(start, part, factored)[0] for part in problem.parts])
 
     return common.Case(run)
 
 
-def run_of(problem: Problem, summarise: bool) -> Run[mlejax.Normal]:
+def run_of(problem: Problem, factored: bool) -> Run[mlejax.Normal]:
     start = start_of(problem)
     rates = rates_of(start, checked_rates(start, problem.learning_rate))
     stopping = Stopping.checked(problem.max_epochs, problem.patience, problem.tolerance)
-    return Run(start, rates, stopping, *common.once(jax_summarize(problem, summarise))[1])
+    return Run(start, rates, stopping, *common.once(jax_summarize(problem, factored))[1])
 
 
-def jax_compiled(problem: Problem, summarise: bool) -> common.Case:
+def jax_compiled(problem: Problem, factored: bool) -> common.Case:
     """Return the two compiled programs of a run: the epochs, then what they found, with standard errors."""
-    made = run_of(problem, summarise)
+    made = run_of(problem, factored)
 
     def prepare() -> Any:
         with jax.enable_x64(True):
@@ -233,9 +231,9 @@ def jax_compiled(problem: Problem, summarise: bool) -> common.Case:
     return common.Case(run, prepare)
 
 
-def jax_run(problem: Problem, summarise: bool) -> common.Case:
+def jax_run(problem: Problem, factored: bool) -> common.Case:
     """Run the same as `mlejax.train` does: set up, in pieces between which it looks at Ctrl-C, history on the host."""
-    made = run_of(problem, summarise)
+    made = run_of(problem, factored)
 
     def run(_: Any) -> Any:
         with jax.enable_x64(True):
@@ -262,7 +260,7 @@ def jax_answer(raw: Any) -> Answer:
     )
 
 
-def jax_fit(problem: Problem, summarise: bool) -> common.Case:
+def jax_fit(problem: Problem, factored: bool) -> common.Case:
     """Make the whole call: checks, split, statistics, run, result."""
     return common.Case(
         lambda _: mlejax.train(
@@ -272,7 +270,7 @@ def jax_fit(problem: Problem, summarise: bool) -> common.Case:
             max_epochs=problem.max_epochs,
             patience=problem.patience,
             tolerance=problem.tolerance,
-            summarize=summarise,
+            summarize=factored,
             progress=False,
         )
     )
@@ -336,11 +334,11 @@ def cpp(problem: Problem, flags: tuple[str, ...], make: Any, summarize: Any = No
     return Program(make(library, problem), cpp_answer, statistics=statistics, compile_seconds=seconds)
 
 
-def mlejax_program(problem: Problem, summarise: bool, make: Any, answer: Any, summarize: Any = None) -> Program:
+def mlejax_program(problem: Problem, factored: bool, make: Any, answer: Any, summarize: Any = None) -> Program:
     # Two epochs compile the same programs as 10,000, and their own time does not hide the compilation's.
-    seconds = common.compile_seconds(make(dataclasses.replace(problem, max_epochs=2), summarise))
-    statistics = summarize and summarize(problem, summarise)
-    return Program(make(problem, summarise), answer, statistics=statistics, compile_seconds=seconds)
+    seconds = common.compile_seconds(make(dataclasses.replace(problem, max_epochs=2), factored))
+    statistics = summarize and summarize(problem, factored)
+    return Program(make(problem, factored), answer, statistics=statistics, compile_seconds=seconds)
 
 
 def results(problem: Problem, numpy_epochs: int, rounds: int, seconds: float = 0.2) -> list[dict[str, Any]]:

@@ -32,7 +32,7 @@ rows = [
 ]
 print(text.table(rows, header=[*names, "samples that arrive", "median epochs"]))
 
-# %% As a labelled table, xarray does the rest: for each rate of the mean, the share of all its runs that arrive
+# %% As a labeled table, xarray does the rest: for each rate of the mean, the share of all its runs that arrive
 table = result.to_xarray()
 print((table["distance"] <= 0.01).mean(["seed", "learning_rate.variance"]).round(2).to_series().iloc[::5])
 

@@ -44,8 +44,8 @@ def test_fit_is_an_alias_of_train_for_now():
 
 
 def test_an_unknown_name_is_an_attribute_error():
-    with pytest.raises(AttributeError, match="'mlejax' has no attribute 'maximise'"):
-        _ = mlejax.maximise
+    with pytest.raises(AttributeError, match="'mlejax' has no attribute 'maximize'"):
+        _ = mlejax.maximize
 
 
 @pytest.mark.parametrize("name", sorted(PUBLIC))

@@ -38,9 +38,9 @@ class Algebra(Graph):
 
     def __init__(self) -> None:
         super().__init__()
-        self.centred: dict[Node, int] = {}  # the data functions u_j, and which centre c_j belongs to each
-        self.centres: list[Node] = []
-        self.residuals: dict[Node, Node] = {}  # by centre, what rounding took from it
+        self.centered: dict[Node, int] = {}  # the data functions u_j, and which center c_j belongs to each
+        self.centers: list[Node] = []
+        self.residuals: dict[Node, Node] = {}  # by center, what rounding took from it
 
     def apply(
         self, name: str, function: Callable[..., Any], *inputs: Node, tag: Hashable = None, **traced: Any
@@ -62,18 +62,18 @@ class Algebra(Graph):
             value, sign = value.inputs[0], -sign
         return {Monomial((), value): self.constant(sign)}
 
-    def centre(self, value: Value) -> Terms:
+    def center(self, value: Value) -> Terms:
         """Write every plain function of the data, u, as c + (u - c)."""
         result: Terms = {}
         for monomial, coefficient in self.terms(value).items():
             if monomial.powers or monomial.factor is None:
                 self.accumulate(result, monomial, coefficient)
                 continue
-            index = self.centred.setdefault(monomial.factor, len(self.centred))
-            if index == len(self.centres):
-                self.centres.append(self.leaf(PARAMETERS, f"centre {index}"))
-                self.residuals[self.centres[index]] = self.leaf(PARAMETERS, f"residual {index}")
-            self.accumulate(result, UNIT, self.multiply_nodes(coefficient, self.centres[index]))
+            index = self.centered.setdefault(monomial.factor, len(self.centered))
+            if index == len(self.centers):
+                self.centers.append(self.leaf(PARAMETERS, f"center {index}"))
+                self.residuals[self.centers[index]] = self.leaf(PARAMETERS, f"residual {index}")
+            self.accumulate(result, UNIT, self.multiply_nodes(coefficient, self.centers[index]))
             self.accumulate(result, Monomial(((index, 1),)), coefficient)
         return result
 
@@ -94,15 +94,15 @@ class Algebra(Graph):
     def add(self, a: Value, b: Value) -> Value:
         if self.pure(a, b):
             return self.apply("add", operator.add, a, b)  # type: ignore[arg-type]
-        result = dict(self.centre(a))
-        for monomial, coefficient in self.centre(b).items():
+        result = dict(self.center(a))
+        for monomial, coefficient in self.center(b).items():
             self.accumulate(result, monomial, coefficient)
         return result
 
     def add_nodes(self, a: Node, b: Node) -> Node:
-        """Return the sum of two coefficients; what rounding took from a centre among them is added last.
+        """Return the sum of two coefficients; what rounding took from a center among them is added last.
 
-        A sum may cancel nearly all of a centre. Elsewhere its residual is below the rounding of what is computed.
+        A sum may cancel nearly all of a center. Elsewhere its residual is below the rounding of what is computed.
         """
         total = self.sum(a, b)
         for lost in filter(None, map(self.residual, (a, b))):
@@ -118,7 +118,7 @@ class Algebra(Graph):
         return self.apply("add", operator.add, a, b)
 
     def residual(self, a: Node) -> Node | None:
-        """Return what rounding took from a multiple of a centre; None for any other node."""
+        """Return what rounding took from a multiple of a center; None for any other node."""
         if a.name == "neg" and (lost := self.residual(a.inputs[0])):
             return self.apply("neg", operator.neg, lost)
         if a.name == "mul":
@@ -220,7 +220,7 @@ class Algebra(Graph):
 
     def select(self, condition: Node, otherwise: Value, then: Value) -> Value:
         """Choose between mixed values by a condition on the parameters alone: one choice per coefficient."""
-        a, b, zero = self.centre(otherwise), self.centre(then), self.constant(0.0)
+        a, b, zero = self.center(otherwise), self.center(then), self.constant(0.0)
         result: Terms = {}
         for monomial in dict.fromkeys([*a, *b]):
             result[monomial] = self.apply("where", jnp.where, condition, b.get(monomial, zero), a.get(monomial, zero))

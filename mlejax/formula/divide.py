@@ -125,7 +125,7 @@ def _divide(structure: Structure) -> Division | NotApplicable:
 
 
 def _faster(graph: Graph, node: Node, inputs: list[Node]) -> Node:
-    """Return a node of the formula by the arithmetic that compilers vectorise."""
+    """Return a node of the formula by the arithmetic that compilers vectorize."""
     name, aval = node.name, node.aval
     if node.literal:
         return graph.constant(node.value if np.ndim(node.value) else np.asarray(node.value, aval.dtype), aval)

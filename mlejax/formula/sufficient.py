@@ -62,30 +62,30 @@ class Question:
 
 
 class SufficientForm:
-    """A log-density as `sum_k a_k(parameters, centres) t_k(x)`; see the module's docstring.
+    """A log-density as `sum_k a_k(parameters, centers) t_k(x)`; see the module's docstring.
 
-    The statistics t_k are monomials in centred functions of the data, without the functions themselves, whose average
-    is zero. They are closed under lowering a power, so that the averages can be moved to other centres, which is how
+    The statistics t_k are monomials in centered functions of the data, without the functions themselves, whose average
+    is zero. They are closed under lowering a power, so that the averages can be moved to other centers, which is how
     two samples are merged.
     """
 
     parameters: Sequence[Node]
     data: Node  # ONE observation
-    centres: Sequence[Node]  # the c_j
+    centers: Sequence[Node]  # the c_j
     functions: tuple[Node, ...]  # the u_j
     constant: Node | None  # the term without data
     residuals: Sequence[Node]  # what rounding took from each
     coefficients: dict[Monomial, Node]
     conditions: tuple[Node, ...]  # on the data, that a sample decides
     expected: tuple[bool | None, ...]  # how a sample of this form decides them
-    statistics: tuple[Monomial, ...]  # whose averages a sample keeps, beside the centres
+    statistics: tuple[Monomial, ...]  # whose averages a sample keeps, beside the centers
     logged: list[Node]  # parameters whose logarithm is taken without a guard
 
     def __init__(self, inputs: Sequence[Node], separation: Separation, terms: dict[Monomial, Node]):
         *self.parameters, self.data = inputs
         graph, conditions = separation.graph, separation.conditions
-        self.functions, self.centres = tuple(graph.centred), graph.centres
-        self.residuals = [graph.residuals[centre] for centre in graph.centres]
+        self.functions, self.centers = tuple(graph.centered), graph.centers
+        self.residuals = [graph.residuals[center] for center in graph.centers]
         self.constant = terms.pop(UNIT, None)
         self.logged = [node.inputs[0] for node in graph.nodes.values() if node.function is log_in_domain]
         self.coefficients = {m: node for m, node in terms.items() if not _vanishes(m)}
@@ -95,7 +95,7 @@ class SufficientForm:
         self.statistics = tuple(dict.fromkeys([*self.coefficients, *(m for m in lowered if not _vanishes(m))]))
 
     def __repr__(self) -> str:
-        return f"SufficientForm({len(self.functions)} centres, {len(self.statistics)} further statistics)"
+        return f"SufficientForm({len(self.functions)} centers, {len(self.statistics)} further statistics)"
 
     def observe(self, x: Any) -> tuple[Any, Any]:
         """Return the functions u_j and the factors of the statistics at ONE observation: two tuples of scalars."""
@@ -131,15 +131,15 @@ class SufficientForm:
         return values
 
     def mean_log_prob(
-        self, leaves: Sequence[Any], centres: Any, residuals: Any, averages: Any, inside: bool = False
+        self, leaves: Sequence[Any], centers: Any, residuals: Any, averages: Any, inside: bool = False
     ) -> Any:
-        """Return the mean log-density of a sample with these centres, residuals and averages of the statistics.
+        """Return the mean log-density of a sample with these centers, residuals and averages of the statistics.
 
         NaN, and so is its gradient, where a parameter whose logarithm is taken has none; with `inside` that is taken
         to be so nowhere.
         """
         known = dict(zip(self.parameters, leaves, strict=True))
-        known |= {node: centres[j] for j, node in enumerate(self.centres)}
+        known |= {node: centers[j] for j, node in enumerate(self.centers)}
         known |= {node: residuals[j] for j, node in enumerate(self.residuals)}
         total = 0.0 if self.constant is None else evaluate(self.constant, known)
         for k, monomial in enumerate(self.statistics):
@@ -152,8 +152,8 @@ class SufficientForm:
             total = total * jnp.where((x > 0) & (x < jnp.inf), jnp.ones_like(x), jnp.nan)
         return total
 
-    def recentre(self, averages: Any, shifts: Any) -> list[Any]:
-        """Return averages of the statistics about other centres, c_j - shift_j, by the binomial theorem."""
+    def recenter(self, averages: Any, shifts: Any) -> list[Any]:
+        """Return averages of the statistics about other centers, c_j - shift_j, by the binomial theorem."""
         known = dict(zip(self.statistics, averages, strict=True))
         moved = []
         for powers, factor in self.statistics:
@@ -213,7 +213,7 @@ def separate(structure: Structure, branches: Branches, dtype: np.dtype) -> Suffi
         return _separate(structure, branches, dtype, indicators=False)
     except NotApplicable as reason:
         return reason
-    except Exception as problem:  # of whatever kind: the factoring is an optimisation, and a formula may do without
+    except Exception as problem:  # of whatever kind: the factoring is an optimization, and a formula may do without
         return failure(problem)
 
 
@@ -254,4 +254,4 @@ def _separate(structure: Structure, branches: Branches, dtype: np.dtype, indicat
         (value,) = separation.run(formula, inputs)
     except Undecided as undecided:
         return Question(undecided.condition, inputs[-1])
-    return SufficientForm(inputs, separation, graph.centre(value))
+    return SufficientForm(inputs, separation, graph.center(value))

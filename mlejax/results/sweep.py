@@ -1,4 +1,4 @@
-"""What a sweep found: labelled arrays, indexed by axis value."""
+"""What a sweep found: labeled arrays, indexed by axis value."""
 
 import dataclasses
 import functools

@@ -68,6 +68,6 @@ def summarize(model: Model, values: np.ndarray, factoring: bool = True) -> tuple
             return raw(f": {reason}")
         if not holds:
             return raw(": rounding decides which branch of the formula one of them takes")
-        count = len(summary.centres) + len(summary.averages)
+        count = len(summary.centers) + len(summary.averages)
         found = f"{count} sufficient statistic{'s' if count != 1 else ''} found in {type(model).__name__}.log_prob"
         return summary, found + kept

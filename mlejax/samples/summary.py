@@ -24,12 +24,12 @@ LARGE = 1 << 20
 class Summary(eqx.Module):
     """A sample as its sufficient statistics: the cost of an epoch does not depend on its size.
 
-    `centres` are the means of the functions of the data that meet a parameter in a sum, rounded; `residuals` what the
+    `centers` are the means of the functions of the data that meet a parameter in a sum, rounded; `residuals` what the
     rounding took; `averages` those of the statistics about the two together. See `mlejax.formula.sufficient`.
     """
 
-    centres: Any  # (J,)
-    residuals: Any  # (J,): the means less the centres
+    centers: Any  # (J,)
+    residuals: Any  # (J,): the means less the centers
     averages: Any  # (K,)
     count: Any  # (), a float: the number of observations
     form: Form = eqx.field(static=True)  # what these numbers mean
@@ -46,7 +46,7 @@ class Summary(eqx.Module):
         """
         separated, known = self.separated(model), self.in_jax_types()
         leaves = jax.tree.leaves(model)
-        return separated.mean_log_prob(leaves, known.centres, known.residuals, known.averages, inside)
+        return separated.mean_log_prob(leaves, known.centers, known.residuals, known.averages, inside)
 
     def in_jax_types(self) -> "Summary":
         """Return the same summary in the types that JAX has now: float32 where float64 is not enabled."""
@@ -104,7 +104,7 @@ def _fault(form: Form) -> NotApplicable | None:
 
     def computed(leaves: Any, values: Any) -> Any:
         summary, _ = summarize_with(form, values)
-        known = summary.centres, summary.residuals, summary.averages
+        known = summary.centers, summary.residuals, summary.averages
         return jax.value_and_grad(lambda leaves: form.separated().mean_log_prob(leaves, *known))(leaves)
 
     leaves = list(form.structure.parameters)
@@ -137,19 +137,19 @@ def summarize_with(form: Form, values: Any) -> tuple[Summary, Any]:
     separated = form.separated()
     values = values.astype(form.structure.observation.dtype)  # whole numbers, as the formula takes them
     u, factors = jax.vmap(separated.observe)(values)
-    centres, residuals, deviations = [], [], []
+    centers, residuals, deviations = [], [], []
     for function in u:
         first = accurate_mean(function)
         # The second pass recovers what the first rounded away.
         rest = accurate_mean(function - first)
-        centres.append(first + rest)
-        residuals.append(rest - (centres[-1] - first))
-        deviations.append((function - centres[-1]) - residuals[-1])
+        centers.append(first + rest)
+        residuals.append(rest - (centers[-1] - first))
+        deviations.append((function - centers[-1]) - residuals[-1])
     averages = [accurate_mean(value) for value in separated.statistic_values(deviations, factors)]
     count = jnp.asarray(values.shape[0], jnp.result_type(float))
     # Behind a barrier, so that nothing of the statistics is computed otherwise because the branches are looked at.
     holds = separated.holds(*_look(separated, jax.lax.optimization_barrier(values)))
-    return Summary(stack(centres), stack(residuals), stack(averages), count, form), holds
+    return Summary(stack(centers), stack(residuals), stack(averages), count, form), holds
 
 
 def some_of(values: np.ndarray) -> np.ndarray:
@@ -201,17 +201,17 @@ def merge(model: Model, parts: Sequence[Summary]) -> Summary:
     with jax.enable_x64(parts[0].count.dtype == np.float64):
         counts = jnp.stack([part.count for part in parts])
         weights = counts / jnp.sum(counts)
-        centres = jnp.stack([part.centres for part in parts])
-        # About the first part's centre: a weighted mean of nearly equal large numbers would lose their last digits.
-        centre = centres[0] + weights @ (centres - centres[:1])
+        centers = jnp.stack([part.centers for part in parts])
+        # About the first part's center: a weighted mean of nearly equal large numbers would lose their last digits.
+        center = centers[0] + weights @ (centers - centers[:1])
         separated = parts[0].separated(model)
-        from_centre = jnp.stack([part.centres - centre + part.residuals for part in parts])
-        residual = weights @ from_centre
+        from_center = jnp.stack([part.centers - center + part.residuals for part in parts])
+        residual = weights @ from_center
         moved = [
-            stack(separated.recentre(part.averages, shift))
-            for part, shift in zip(parts, from_centre - residual[None], strict=True)
+            stack(separated.recenter(part.averages, shift))
+            for part, shift in zip(parts, from_center - residual[None], strict=True)
         ]
-        return Summary(centre, residual, weights @ jnp.stack(moved), jnp.sum(counts), parts[0].form)
+        return Summary(center, residual, weights @ jnp.stack(moved), jnp.sum(counts), parts[0].form)
 
 
 def accurate_mean(values: Any) -> Any:

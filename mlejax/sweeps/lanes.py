@@ -146,7 +146,7 @@ class Engine:
         self.shared = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(np.shape(leaf), jnp.result_type(leaf)), shared)
         self.jitted = jax.jit(self.advance, donate_argnums=0)
         self.programs: dict[Any, Callable[..., tuple[Lanes, Finished]]] = {}
-        self.paces: dict[Any, Any] = {}  # what `schedule` has learnt about their speed
+        self.paces: dict[Any, Any] = {}  # what `schedule` has learned about their speed
 
     @staticmethod
     def of(

@@ -100,7 +100,7 @@ class _Report(NamedTuple):
 
 
 class _Device:
-    """One device: its lanes, and what it has learnt about its own speed."""
+    """One device: its lanes, and what it has learned about its own speed."""
 
     def __init__(self, engine: Engine, device: Any, width: int, shared: Any):
         self.engine, self.width, self.program = engine, width, engine.program(width, device)

@@ -47,11 +47,11 @@ def test_numpy_program_and_mlejax_agree(problem, status):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("summarise", [True, False], ids=["statistics", "raw data"])
+@pytest.mark.parametrize("factored", [True, False], ids=["statistics", "raw data"])
 @pytest.mark.parametrize("make", [reference.jax_compiled, reference.jax_run])
-def test_what_is_timed_is_what_fit_does(make, summarise):
-    answer = reference.jax_answer(common.once(make(SHORT, summarise))[1])
-    assert_same(answer, reference.fit_answer(common.once(reference.jax_fit(SHORT, summarise))[1]))
+def test_what_is_timed_is_what_fit_does(make, factored):
+    answer = reference.jax_answer(common.once(make(SHORT, factored))[1])
+    assert_same(answer, reference.fit_answer(common.once(reference.jax_fit(SHORT, factored))[1]))
 
 
 @pytest.mark.parametrize("make", [reference.cpp_observations, reference.cpp_statistics])

@@ -26,7 +26,7 @@ def test_the_formula_is_divided_by_what_it_depends_on(x64):
     np.testing.assert_allclose(column, np.log(values), rtol=1e-15)
     student = division_of(STARTS["student_t"], values)
     assert student.derived == []
-    assert len(student.scalars) == 3  # location, 1/scale, 1/nu: the normaliser and (nu + 1)/2 have left the mean
+    assert len(student.scalars) == 3  # location, 1/scale, 1/nu: the normalizer and (nu + 1)/2 have left the mean
     assert {node.name for node in student.mixed} <= {"sub", "mul", "square", "integer_pow", "log1p"}
     assert "logaddexp" in {node.name for node in division_of(STARTS["mixture"], values).mixed}
 

@@ -38,13 +38,13 @@ from mlejax.samples.summary import find_form
 # Families, written as a textbook writes them and as jax.scipy.stats does ------------------------------------------
 
 CASES = {
-    # name: model class, start, another point, data, numbers of (centres, further statistics)
+    # name: model class, start, another point, data, numbers of (centers, further statistics)
     "normal": (Normal, (0.0, 1.0), (7.0, 8.0), "normal", (1, 1)),
     "normal, stats": (
         family(lambda m, x: stats.norm.logpdf(x, m.mean, jnp.sqrt(m.v)), mean=real, v=positive),
         (0.0, 1.0), (7.0, 8.0), "normal", (1, 1),
     ),
-    "normal, standardised": (
+    "normal, standardized": (
         family(lambda m, x: -((x - m.mean) / m.sd) ** 2 / 2 - jnp.log(m.sd), mean=real, sd=positive),
         (0.0, 1.0), (7.0, 3.0), "normal", (1, 1),
     ),
@@ -127,7 +127,7 @@ def test_families_factor_and_agree_with_the_data(kind, start, elsewhere, data, n
     values = draw(data)
     sample = summary_of(kind(*start), values)
     if numbers:
-        assert (len(sample.centres), len(sample.averages)) == numbers
+        assert (len(sample.centers), len(sample.averages)) == numbers
     for point in (start, elsewhere):
         assert_agrees(kind(*point), sample, values)
 
@@ -178,8 +178,8 @@ def test_digits_survive_a_mean_of_ten_million_and_a_deviation_of_a_tenth():
     mean, variance = oracles.exact_mean_and_variance(values)
     sample, path = summarize(Normal(1e7, 0.02), values)
     assert isinstance(sample, Summary), path
-    assert abs(float(sample.centres[0]) - mean) <= np.spacing(1e7)
-    # The centre is a double near 1e7: its rounding, 1e-9, enters the variance 0.01 squared.
+    assert abs(float(sample.centers[0]) - mean) <= np.spacing(1e7)
+    # The center is a double near 1e7: its rounding, 1e-9, enters the variance 0.01 squared.
     assert math.sqrt(float(sample.averages[0])) == pytest.approx(math.sqrt(variance), rel=1e-12)
     naive = np.mean(values**2) - np.mean(values) ** 2
     assert abs(naive / variance - 1) > 1e-3  # the control: what would have been lost

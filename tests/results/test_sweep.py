@@ -1,4 +1,4 @@
-"""What a sweep found: selecting, summing up, labelling; against results made by hand."""
+"""What a sweep found: selecting, summing up, labeling; against results made by hand."""
 
 import dataclasses
 
@@ -158,7 +158,7 @@ def test_arrived_is_within_a_hundredth_of_a_standard_error(made):
     np.testing.assert_array_equal(np.argwhere(made.arrived), [[0, 0, 1], [1, 0, 0], [1, 0, 1], [2, 0, 1]])
 
 
-def test_to_xarray_is_labelled(made):
+def test_to_xarray_is_labeled(made):
     data = made.to_xarray()
     assert dict(data.sizes) == {"seed": 3, "learning_rate": 2, "patience": 2}
     assert set(data.data_vars) == {"mean", "variance", *QUANTITIES}

@@ -25,7 +25,7 @@ def test_statistics_of_the_data_agree_and_others_do_not(x64, small_normal):
     summary, _ = mlejax.summarize(START, small_normal)
     data = mlejax.Observations(jax.numpy.asarray(small_normal))
     assert disagreement(START, summary, data) < AGREEMENT
-    moved = eqx.tree_at(lambda s: s.centres, summary, summary.centres * (1 + 1e-9))
+    moved = eqx.tree_at(lambda s: s.centers, summary, summary.centers * (1 + 1e-9))
     assert disagreement(START, moved, data) > AGREEMENT
 
 

@@ -70,15 +70,15 @@ def test_statistics_that_are_drawn_directly_have_the_distribution_of_those_of_dr
     for sample, n in ((data.train, 1600), (data.validation, 400)):
         np.testing.assert_array_equal(sample.count, np.full(seeds, n))
         mean, scatter = closed_forms(sample)
-        for values, centre, variance in ((mean, -3.0, 4 / n), (scatter, 4 * (n - 1) / n, 2 * 16 * (n - 1) / n**2)):
-            z = (values - centre) / np.sqrt(variance)
+        for values, center, variance in ((mean, -3.0, 4 / n), (scatter, 4 * (n - 1) / n, 2 * 16 * (n - 1) / n**2)):
+            z = (values - center) / np.sqrt(variance)
             assert abs(z.mean()) < 5 / np.sqrt(seeds)
             assert abs(z.var() - 1) < 5 * np.sqrt(2 / seeds) * 1.1  # a chi^2 has slightly more kurtosis
         assert abs(np.corrcoef(mean, scatter)[0, 1]) < 5 / np.sqrt(seeds)
 
 
 def closed_forms(samples):
-    """Means and scatters of summarised normal samples, from the log-likelihood at three points: it is quadratic."""
+    """Means and scatters of summarized normal samples, from the log-likelihood at three points: it is quadratic."""
 
     def at(mean):
         one = jax.vmap(lambda sample: mlejax.mean_log_likelihood(mlejax.Normal(mean, 1.0), sample))
@@ -139,13 +139,13 @@ SETTINGS = ("jax_threefry_partitionable", False), ("jax_default_prng_impl", "rbg
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "value"), SETTINGS, ids=[name for name, _ in SETTINGS])
 def test_settings_of_jax_change_no_draw(name, value):
-    expected = Draws(TARGET, 50).cut(3, 0.2).train, drawn([3]).train.centres
+    expected = Draws(TARGET, 50).cut(3, 0.2).train, drawn([3]).train.centers
     before = getattr(jax.config, name)
     plain = jax.random.normal(jax.random.key(3), (50,))
     jax.config.update(name, value)
     try:
         assert not np.array_equal(jax.random.normal(jax.random.key(3), (50,)), plain)  # negative control
-        found = Draws(TARGET, 50).cut(3, 0.2).train, drawn([3]).train.centres
+        found = Draws(TARGET, 50).cut(3, 0.2).train, drawn([3]).train.centers
     finally:
         jax.config.update(name, before)
     for one, other in zip(expected, found, strict=True):

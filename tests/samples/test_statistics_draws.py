@@ -35,7 +35,7 @@ def moments(draw, seeds=SEEDS):
     found = {}
     for name, count in PARTS.items():
         summary = getattr(data, name)
-        assert (summary.centres.shape, summary.averages.shape) == ((seeds, 1), (seeds, 1))
+        assert (summary.centers.shape, summary.averages.shape) == ((seeds, 1), (seeds, 1))
         np.testing.assert_array_equal(summary.count, np.full(seeds, float(count)))
         found[name] = tuple(read(summary))
     return found

@@ -31,7 +31,7 @@ class InverseGaussian(Model):
 
 
 class Crossed(Model):
-    """A product of two centred functions."""
+    """A product of two centered functions."""
 
     a: float = parameter(real)
     b: float = parameter(real)
@@ -46,7 +46,7 @@ PARTS, SIZE = 8, 50
 KINDS = {
     # model, draw, relative accuracy of the merged averages beside the scatter of their terms
     "normal": (Normal(0.0, 1.0), lambda r, n: r.normal(7.2, 2.8, n), 1e-13),
-    # A centre near 1e7 is rounded to 1e-9; the parts' centres differ by 0.01, so 0.01 * 1e-9 beside 0.01.
+    # A center near 1e7 is rounded to 1e-9; the parts' centers differ by 0.01, so 0.01 * 1e-9 beside 0.01.
     "far away": (Normal(1e7, 0.02), lambda r, n: r.normal(1e7, 0.1, n), 1e-8),
     "exponential": (Exponential(1.0), lambda r, n: r.exponential(2.0, n), 1e-13),
     "inverse Gaussian": (InverseGaussian(1.0, 1.0), lambda r, n: r.wald(2.0, 3.0, n), 1e-13),
@@ -70,7 +70,7 @@ def summaries(kind):
 def assert_same(kind, found, expected):
     found, expected = jax.device_get((found, expected))
     assert found.averages.shape == expected.averages.shape
-    np.testing.assert_allclose(found.centres, expected.centres, rtol=1e-15, atol=1e-15)
+    np.testing.assert_allclose(found.centers, expected.centers, rtol=1e-15, atol=1e-15)
     size = np.maximum(np.abs(expected.averages), 0 if kind == "far away" else 1.0)
     np.testing.assert_array_less(np.abs(found.averages - expected.averages), KINDS[kind][2] * size)
     assert float(found.count) == float(expected.count)
@@ -83,7 +83,7 @@ def test_parts_merge_to_the_whole(kind):
     merged = mlejax.merge(model, parts)  # in float64 whatever the flag
     assert float(merged.count) == PARTS * SIZE
     assert_same(kind, merged, whole)
-    # The control: averaging the parts' numbers without moving their centres is not enough.
+    # The control: averaging the parts' numbers without moving their centers is not enough.
     naive = np.mean([np.asarray(part.averages) for part in parts], axis=0)
     assert kind == "exponential" or np.max(np.abs(naive - np.asarray(whole.averages))) > 1e-4
 
@@ -114,7 +114,7 @@ def test_parts_of_unequal_size_are_weighted_by_their_size(x64):
     x = np.random.RandomState(2).normal(3.0, 2.0, 1000)
     parts = [summarize(Normal(0.0, 1.0), part)[0] for part in (x[:10], x[10:])]
     merged = mlejax.merge(Normal(0.0, 1.0), parts)
-    assert float(merged.centres[0]) == pytest.approx(x.mean(), rel=1e-15)
+    assert float(merged.centers[0]) == pytest.approx(x.mean(), rel=1e-15)
     assert float(merged.averages[0]) == pytest.approx(x.var(), rel=1e-14)
     assert float(merged.count) == 1000
 
@@ -144,7 +144,7 @@ def test_summaries_batch_under_vmap(x64):
     form = find_form(Normal(0.0, 1.0), jnp.asarray(x[0]))
     batch, holds = jax.jit(jax.vmap(lambda values: summarize_with(form, values)))(jnp.asarray(x))
     assert holds.tolist() == [True] * 4
-    assert batch.centres.shape == (4, 1)
+    assert batch.centers.shape == (4, 1)
     found = jax.vmap(lambda s: s.mean_log_prob(Normal(1.0, 2.0)))(batch)
     expected = [oracles.Statistics.of(row).log_likelihood(1.0, 2.0) / 60 for row in x]
     np.testing.assert_allclose(found, expected, rtol=1e-14)

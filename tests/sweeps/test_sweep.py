@@ -53,7 +53,7 @@ def grid():
 # What is found ----------------------------------------------------------------------------------------------------
 
 
-def test_axes_are_labelled_and_in_order(grid):
+def test_axes_are_labeled_and_in_order(grid):
     assert list(grid.axes) == list(AXES)
     for name, values in AXES.items():
         np.testing.assert_array_equal(grid.axes[name], values)
