@@ -1,7 +1,7 @@
 """What a sweep will need, predicted from a short calibration."""
 
+import contextlib
 import dataclasses
-import functools
 import math
 import resource
 import sys
@@ -24,15 +24,18 @@ from .measure import Measured, Work, samples_for
 from .spec import SweepSpec
 
 FEW_RUNS, MANY_RUNS = 2048, 131_072
-FEW_SEEDS, MANY_SEEDS = 32, 2048
-RAW_RUNS = 64
-"""What a calibration begins with, and the most that it goes up to; on raw observations it begins with fewer runs."""
+FEW_SEEDS, MANY_SEEDS = 4, 2048
+RAW_RUNS, RAW_SEEDS = 64, 4
+"""What a trial begins with, and the most that it goes up to; on raw observations it tries this many runs and seeds."""
 
-CALIBRATION_SECONDS = 0.5
-"""How long the larger of two calibrations is to take, if there is enough to do; more where a little takes longer."""
+TRIAL_SECONDS = 0.4
+"""How long the larger trial of drawing or of training is to take, if there is enough to do."""
 
-GROWTH = 4
-REPEATS = 3
+MOST_SECONDS = 1.0
+"""After how long a trial of training is stopped, compilation excluded: some of its runs have not ended then."""
+
+TIMING_ERROR = 0.15
+"""By how much a time is uncertain, as a share of it, where two measurements of it agree."""
 
 WORKING_BYTES = 4
 """Per run, besides its results: whether it has ended, and whether it waits."""
@@ -55,6 +58,9 @@ class Cost:
     memory_bytes: float  # of the process at most, where it keeps the results
     stored_memory_bytes: float  # likewise, where results go to a directory
     disk_bytes: float
+    tried_runs: int  # what all of this is predicted from
+    tried_seeds: int
+    uncertain_seconds: float  # of drawing and training: a standard error, if the machine stays as busy as it was
 
     def __str__(self) -> str:
         seconds = self.drawing_seconds + self.training_seconds + self.starting_seconds
@@ -67,7 +73,8 @@ class Cost:
             ["drawing", duration(self.drawing_seconds)],
             ["training", duration(self.training_seconds)],
             ["starting", f"{duration(self.starting_seconds)}, mostly compilation"],
-            ["in all", duration(seconds)],
+            ["in all", f"{duration(seconds)}, give or take {duration(self.uncertain_seconds)}"],
+            ["tried", f"{self.tried_runs:,} runs on {self.tried_seeds:,} seeds"],
             ["memory", f"{size(self.stored_memory_bytes)}, or {size(self.memory_bytes)} with all results in it"],
             ["disk", size(self.disk_bytes)],
         ]
@@ -101,24 +108,34 @@ def estimate_cost(
     seeds = spec.axes[axis]
     some = random.choice(seeds, min(MANY_SEEDS, len(seeds)), replace=False)
     with Progress(enabled=progress) as told, jax.enable_x64(True):
+        told.say("trying some of the runs")
 
         def draw(count: int) -> tuple[SweepSpec, Samples]:
             part = spec.with_axes(**{axis: np.sort(some[:count])})
-            return part, samples_for(part, np.ones(part.shape, bool), mesh, told)
+            return part, samples_for(part, np.ones(part.shape, bool), mesh, Progress(enabled=False))
 
         drawing = _calibrate(draw, FEW_SEEDS, len(some))
         part, samples = drawing.result
-        ids = np.arange(part.run_count)  # seed by seed: on raw observations the runs of a seed go together
         stacked = bool(samples.stacks)
-        if stacked:
-            ids = random.choice(part.run_count, min(MANY_RUNS, part.run_count), replace=False)
-        run = functools.partial(_run, part, samples, mesh, told)
-        training = _calibrate(lambda count: run(ids[:count]), FEW_RUNS if stacked else RAW_RUNS, len(ids))
-    tally, results = training.result
-    scale = spec.run_count / training.count
+        # On raw observations seeds come one after another: of a few, not of all.
+        among = part.run_count if stacked else part.run_count // drawing.count * min(RAW_SEEDS, drawing.count)
+        ids = random.choice(among, min(MANY_RUNS if stacked else RAW_RUNS, among), replace=False)
+        setting = local.tuning(mesh.devices.flat[0])
+        # As many as fill the lanes of a large sweep, so that their program is compiled once.
+        few = max(FEW_RUNS, setting.lanes * setting.fillings * mesh.size)
+        training = _calibrate(lambda count: _try(part, samples, mesh, ids[:count]), few, len(ids))
+    trial: _Trial = training.result
+    tally, scale = trial.tally, spec.run_count / training.count
+    useful, unsure = trial.run_epochs(training.count, int(np.max(spec.stopping.max_epochs)))
     # What lanes go through besides useful epochs: half a visit for every run, and their emptying at the end, once.
-    between = local.tuning(mesh.devices.flat[0]).epochs / 2 * training.count
-    ending = max(0.0, tally.executed - tally.useful - between)
+    between = setting.epochs / 2 * training.count
+    ending = max(0.0, tally.executed - tally.useful - between) if trial.finished else 0.0
+    drawing_seconds = drawing.predicted(len(seeds))
+    # A trial that was stopped knows the speed and not the end.
+    training_seconds = training.predicted(spec.run_count)
+    if not trial.finished:
+        training_seconds = scale * useful * training.seconds / max(tally.executed, 1)
+    errors = drawing_seconds * drawing.error, training_seconds * math.hypot(training.error, unsure)
     batch, working = batch_shape(spec.shape), _resident() + spec.run_count * WORKING_BYTES
     return Cost(
         runs=spec.run_count,
@@ -126,14 +143,17 @@ def estimate_cost(
         runs_per_batch=math.prod(batch),
         devices=local.describe(mesh),
         representation=samples.representation,
-        run_epochs=scale * tally.useful,
-        executed_run_epochs=scale * (tally.useful + between) + ending,
-        drawing_seconds=drawing.predicted(len(seeds)),
-        training_seconds=training.predicted(spec.run_count),
+        run_epochs=scale * useful,
+        executed_run_epochs=scale * (useful + between) + ending,
+        drawing_seconds=drawing_seconds,
+        training_seconds=training_seconds,
         starting_seconds=drawing.starting + training.starting,
         memory_bytes=working + spec.run_count * _bytes_per_run(spec),
         stored_memory_bytes=working,
-        disk_bytes=spec.run_count * _stored_bytes_per_run(results),
+        disk_bytes=spec.run_count * (_stored_bytes_per_run(trial.results) or float(_bytes_per_run(spec))),
+        tried_runs=training.count,
+        tried_seeds=len(np.unique(np.unravel_index(ids[: training.count], part.shape)[list(part.axes).index(axis)])),
+        uncertain_seconds=math.hypot(*errors),
     )
 
 
@@ -145,6 +165,7 @@ class _Calibration:
     less: tuple[int, float]
     count: int
     seconds: float
+    error: float  # of a time predicted from it, as a share
     result: Any
 
     def predicted(self, count: int) -> float:
@@ -155,24 +176,24 @@ class _Calibration:
 
 
 def _calibrate(work: Callable[[int], Any], few: int, most: int) -> _Calibration:
-    """Do more and more of it until it takes long enough to be measured."""
-    count, less, starting = min(few, most), None, 0.0
-    while True:
-        first, _ = _timed(work, count)  # more runs may mean more lanes: a compilation of its own
-        seconds, result = _median(work, count)
-        starting = max(starting, first - seconds)
-        less = less or (count, seconds)
-        if count == most or seconds >= CALIBRATION_SECONDS:
-            return _Calibration(starting, less, count, seconds, result)
-        count = min(GROWTH * count, most)
+    """Do a little of it, and then as much as takes long enough to be measured; each once more than is timed.
 
-
-def _median(work: Callable[[int], Any], count: int) -> tuple[float, Any]:
-    """Return the middle one of a few times, or fewer where one takes long."""
+    The first time of every amount may compile: more runs may mean more lanes.
+    """
+    count = min(few, most)
+    first, _ = _timed(work, count)
     times = [_timed(work, count)]
-    while len(times) < REPEATS and sum(seconds for seconds, _ in times) < REPEATS * CALIBRATION_SECONDS:
+    starting, less = first - times[0][0], (count, times[0][0])
+    if count < most and less[1] < TRIAL_SECONDS / 2:
+        count = min(most, max(2 * count, int(count * TRIAL_SECONDS / max(less[1], 1e-3))))
+        first, _ = _timed(work, count)
+        times = [_timed(work, count)]
+        starting = max(starting, first - times[0][0])
+    if times[0][0] < MOST_SECONDS:
         times.append(_timed(work, count))
-    return sorted(times, key=lambda timed: timed[0])[len(times) // 2]
+    seconds, result = min(times, key=lambda timed: timed[0])
+    error = max(TIMING_ERROR, max(timed[0] for timed in times) / seconds - 1)
+    return _Calibration(max(0.0, starting), less, count, seconds, error, result)
 
 
 def _timed(work: Callable[[int], Any], count: int) -> tuple[float, Any]:
@@ -181,14 +202,58 @@ def _timed(work: Callable[[int], Any], count: int) -> tuple[float, Any]:
     return time.perf_counter() - began, result
 
 
-def _run(
-    spec: SweepSpec[Any], samples: Samples, mesh: Mesh, told: Progress, ids: np.ndarray
-) -> tuple[Tally, list[Measured]]:
-    tally = Tally()
-    told.train(len(ids), 0)
-    wanted = np.zeros(spec.shape, bool)
+class _Enough(Exception):
+    """A trial has taken as long as it may."""
+
+
+class _Trial(Progress):
+    """Some runs under way for a limited time, and what came of them; nothing is shown."""
+
+    def __init__(self) -> None:
+        super().__init__(enabled=False)
+        self.tally, self.ended, self.finished = Tally(), 0, False
+        self.results: list[Measured] = []
+        self.deadline = math.inf
+
+    def compiling(self, begins: bool) -> None:
+        """Let the time begin once the compiler is done."""
+        super().compiling(begins)
+        self.deadline = math.inf if begins else time.perf_counter() + MOST_SECONDS
+
+    def runs_done(self, count: int, tally: Tally) -> None:
+        """Count runs, and end the trial when it has taken long enough."""
+        self.ended += count
+        if self.deadline == math.inf:
+            self.deadline = time.perf_counter() + MOST_SECONDS
+        if time.perf_counter() > self.deadline:
+            raise _Enough
+
+    def run_epochs(self, count: int, most: int) -> tuple[float, float]:
+        """Return the epochs of so many runs tried, and how uncertain those of others are, as a share of them.
+
+        A run that has not ended takes no fewer epochs than it has had, and no more than `most`.
+        """
+        if not self.finished:
+            high = self.tally.useful + (count - self.ended) * float(most)
+            low = min(float(self.tally.executed), high)  # lanes may have been empty
+            middle = (low + high) / 2
+            return middle, (middle - low) / max(middle, 1.0)
+        epochs = np.concatenate([np.asarray(outcome.epochs, float) for _, outcome in self.results])
+        return float(epochs.sum()), float(np.std(epochs) / math.sqrt(len(epochs)) / max(np.mean(epochs), 1.0))
+
+
+def _try(spec: SweepSpec[Any], samples: Samples, mesh: Mesh, ids: np.ndarray) -> _Trial:
+    """Run some runs of a sweep to their ends, or for as long as a trial may take."""
+    trial, wanted = _Trial(), np.zeros(spec.shape, bool)
     wanted.flat[ids] = True
-    return tally, list(Work(spec, mesh, tally, told).outcomes(samples, wanted))
+    trial.train(len(ids), 0)
+    with (
+        contextlib.suppress(_Enough),
+        contextlib.closing(Work(spec, mesh, trial.tally, trial).outcomes(samples, wanted)) as made,
+    ):
+        trial.results += made
+        trial.finished = True
+    return trial
 
 
 def _bytes_per_run(spec: SweepSpec) -> int:
@@ -196,7 +261,9 @@ def _bytes_per_run(spec: SweepSpec) -> int:
 
 
 def _stored_bytes_per_run(results: list[Any]) -> float:
-    """Return what the store's compression leaves of these runs, array by array, neighbours side by side."""
+    """Return what the store's compression leaves of these runs, array by array, neighbors side by side; 0 of none."""
+    if not results:
+        return 0.0
     order = np.argsort(np.concatenate([ids for ids, _ in results]))
     outcome = jax.tree.map(lambda *leaves: np.concatenate(leaves)[order], *(outcome for _, outcome in results))
     arrays = [np.asarray(getattr(outcome, kept.name), kept.dtype) for kept in QUANTITIES.values()]

@@ -9,10 +9,12 @@ import pytest
 from helpers import draws
 
 import mlejax
+from mlejax.ascent.outcome import Outcome
 from mlejax.cli import commands
 from mlejax.cli import main as cli
 from mlejax.store import layout
 from mlejax.sweeps import cost
+from mlejax.sweeps.measure import Measured
 
 START = mlejax.Normal(0.0, 1.0)
 GIVEN = {"learning_rates": np.geomspace(0.05, 2.0, 24), "observations": draws(300, "statistics"), "progress": False}
@@ -88,8 +90,51 @@ def test_all_that_is_said(small_trial):
     assert str(one).endswith("disk        700 bytes")
     names = [line.split("  ")[0] for line in text.splitlines()]
     assert names == [
-        "runs", "devices", "samples", "run-epochs", "drawing", "training", "starting", "in all", "memory", "disk"
+        "runs", "devices", "samples", "run-epochs", "drawing", "training", "starting", "in all", "tried", "memory",
+        "disk",
     ]  # fmt: skip
+
+
+def test_one_line_is_shown(capsys, small_trial):
+    predicted(seeds=range(8), max_epochs=50, **GIVEN | {"progress": True})
+    told = capsys.readouterr().err
+    assert {line.split(" [")[0].strip() for line in told.replace("\n", "\r").split("\r")} == {
+        "",
+        "trying some of the runs",
+    }
+
+
+def test_a_trial_ends_when_it_has_taken_long_enough(small_trial, monkeypatch):
+    monkeypatch.setattr(cost, "MOST_SECONDS", -1.0)
+    most = 100_000
+    given = GIVEN | {"learning_rates": np.geomspace(1e-6, 1e-5, 4), "max_epochs": most}  # none of them arrives
+    found = predicted(seeds=range(16), **given)
+    assert 0 < found.run_epochs <= 16 * 4 * most
+    assert found.disk_bytes > 0
+    assert found.training_seconds > 0
+
+
+def test_runs_that_have_not_ended_take_what_they_have_had_at_least_and_all_at_most():
+    """Of 10 runs 3 ended with 300 epochs; the others have had 700 in all, and may have 500 each."""
+    trial = cost._Trial()
+    trial.tally.executed, trial.tally.useful, trial.ended = 1000, 300, 3
+    total, unsure = trial.run_epochs(10, 500)
+    assert total == (1000 + 3800) / 2
+    assert unsure == pytest.approx(1400 / 2400)
+    trial.tally.executed = 9000  # lanes stood empty
+    assert trial.run_epochs(10, 500) == (3800, 0)
+
+
+def test_a_trial_of_runs_that_all_end_is_as_sure_as_its_sample():
+    """Of 4 runs with 100, 200, 300, 400 epochs the mean is uncertain by its standard error, 56 of 250."""
+    trial = cost._Trial()
+    trial.finished = True
+    epochs = np.array([100, 200, 300, 400])
+    found = Outcome(START, START, *[None] * 6)
+    trial.results = [Measured(np.arange(4), dataclasses.replace(found, epochs=epochs))]
+    total, unsure = trial.run_epochs(4, 10_000)
+    assert total == 1000
+    assert unsure == pytest.approx(np.std(epochs) / 2 / 250)
 
 
 @pytest.mark.slow
