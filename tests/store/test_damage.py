@@ -7,6 +7,8 @@ import pytest
 from helpers import assert_same_bits
 from stored import RATES, SEEDS, sweep
 
+from mlejax.cli import commands as cli_commands
+from mlejax.cli import main as cli
 from mlejax.store import layout
 from mlejax.store.files import StoreError
 from mlejax.store.load import load
@@ -50,6 +52,34 @@ def test_one_bit_of_any_byte_is_found(saved, fresh):
                 load(saved)
         (saved / file).write_bytes(whole)
     assert_same_bits(load(saved), fresh)
+
+
+@pytest.mark.slow
+def test_no_command_believes_a_flipped_bit(saved, fresh, computed, tmp_path, capsys, monkeypatch):
+    """One in every file: each command refuses it in one line, writes nothing, and computes nothing."""
+    monkeypatch.setattr(cli_commands, "use_compilation_cache", lambda: None)
+    commands = [
+        ["verify", saved],
+        ["plot", saved, "--out", tmp_path / "figures"],
+        ["export", saved, "--format", "csv", "--out", tmp_path / "table.csv"],
+    ]
+    for file in files(saved):
+        whole = (saved / file).read_bytes()
+        spoilt = bytearray(whole)
+        spoilt[len(whole) // 2] ^= 2
+        (saved / file).write_bytes(spoilt)
+        for command in commands:
+            assert cli.main([str(word) for word in command]) == 2, (file, command)
+            out, err = capsys.readouterr()
+            assert (out, err.count("\n")) == ("", 1)
+            assert "--repair" in err
+        damaged(saved, computed)
+        (saved / file).write_bytes(whole)
+    assert not (tmp_path / "table.csv").exists()
+    assert not list((tmp_path / "figures").glob("*"))
+    # Negative control: the whole store is believed.
+    assert [cli.main([str(word) for word in command]) for command in commands] == [0, 0, 0]
+    assert_same_bits(again(saved), fresh)
 
 
 @pytest.mark.slow

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 import mlejax
+from mlejax.cli import commands
+from mlejax.cli import main as cli
 from mlejax.status import Status
 from mlejax.store.files import StoreError
 from mlejax.store.load import load
@@ -43,6 +45,15 @@ def test_a_store_of_version_0_1_is_neither_extended_nor_repaired(old, repair):
     with pytest.raises(StoreError, match=r"by mlejax 0\.1 \(format 1\): it can be loaded, plotted and exported"):
         mlejax.sweep(mlejax.Normal(0.0, 1.0), observations=np.arange(9.0), **ARGUMENTS, out=old, repair=repair)
     assert {file: file.read_bytes() for file in old.rglob("*") if file.is_file()} == before
+
+
+def test_a_store_of_version_0_1_is_exported_and_not_verified(old, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(commands, "use_compilation_cache", lambda: None)
+    assert cli.main(["export", str(old), "--format", "csv", "--out", str(tmp_path / "table.csv")]) == 0
+    assert len((tmp_path / "table.csv").read_text().splitlines()) == 1 + 3 * 2
+    capsys.readouterr()
+    assert cli.main(["verify", str(old)]) == 2
+    assert "it can be loaded, plotted and exported, not verified, extended or repaired" in capsys.readouterr().err
 
 
 def test_a_store_of_version_0_1_that_is_damaged_is_one_sentence(old):
