@@ -249,6 +249,7 @@ def sweep_arguments(options: argparse.Namespace, column: Column | None) -> dict[
         "seeds": options.seeds,
         "learning_rates": rates,
         "observations": column.values if column else drawn,
+        "validation_fraction": options.validation_fraction,
         "max_epochs": options.max_epochs,
         "patience": options.patience,
         "tolerance": options.tolerance,

@@ -76,6 +76,7 @@ def _output(folder: str, what: str = "directory for the figures") -> tuple[Optio
 
 JSON = Option("--json", "write the results as JSON; `-`: JSON only, on standard output", path, "FILE")
 DIRECTORY = Option("directory", "the result directory of a sweep", path, "DIR")
+HELD_OUT = Option("--validation-fraction", "fraction held out for early stopping; default 0.2", number, "FRACTION", 0.2)
 COLUMN = (
     Option("--column", "the column, by name or number from 1; needed when there are several", metavar="NAME"),
     Option("--delimiter", "comma, semicolon, tab or pipe; default what the first lines show", metavar="NAME"),
@@ -97,7 +98,7 @@ TRAIN = (
     ),
     Option("--start-mean", "default 0", number, "MEAN", 0.0),
     Option("--start-variance", "default 1", number, "VARIANCE", 1.0),
-    Option("--validation-fraction", "fraction held out for early stopping; default 0.2", number, "FRACTION", 0.2),
+    HELD_OUT,
     Option("--split-seed", "seed of the split; default 42", whole, "SEED", 42),
     *STOPPING,
 )
@@ -120,6 +121,7 @@ COMMANDS = {
                 "sufficient statistics of a sample, drawn directly; default jax",
                 choices=("jax", "numpy", "statistics"),
             ),
+            HELD_OUT,
             Option("--devices", "number of CPU devices JAX should expose; default one per core", _devices, "N"),
             Option(
                 "--distributed",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mlejax.cli import options
+from mlejax.cli import commands, options
 
 
 @pytest.mark.parametrize("command", options.COMMANDS)
@@ -25,13 +25,20 @@ def test_help_lists_the_commands(run):
     [
         ("train", "To arrive, raise `patience` or the rate.", "To arrive, raise --patience or the rate."),
         ("train", "hold nothing out (`validation_fraction=0`)", "hold nothing out (--validation-fraction 0)"),
-        ("sweep", "hold none out (validation_fraction=0).", "hold none out (validation_fraction=0)."),  # no such option
+        ("sweep", "hold none out (validation_fraction=0).", "hold none out (--validation-fraction 0)."),
         ("train", "use `dtype=float64`.", "use --dtype float64."),
         ("sweep", "learning_rates must be positive; got -1", "--learning-rates must be positive; got -1"),
         ("sweep", "tolerance=1e-8 and `x`: y must", "--tolerance 1e-8 and `x`: y must"),
-        ("plot", "`patience`", "`patience`"),
+        ("plot", "`patience`", "`patience`"),  # no such option
         ("sweep", "the seeds must be; out of range", "the seeds must be; out of range"),
     ],
 )
 def test_sentences_of_the_library_name_the_options(command, said, shown):
     assert options.in_options(said, command) == shown
+
+
+@pytest.mark.parametrize(
+    ("words", "fraction"), [([], 0.2), (["--validation-fraction", "0"], 0.0)], ids=["default", "0"]
+)
+def test_what_is_held_out_of_the_samples_of_a_sweep(words, fraction):
+    assert commands.sweep_arguments(options.parse(["sweep", *words]), None)["validation_fraction"] == fraction
