@@ -1,8 +1,10 @@
 """Cores, GPUs, hosts: start-up, and the mesh that runs are spread over."""
 
+import functools
 import os
 import platform
 import re
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
@@ -39,7 +41,7 @@ def start(cpu_devices: int | None = None) -> None:
     """Make every CPU core a device and its loops fast, unless JAX already runs or the user chose otherwise.
 
     Called by every entry point that computes, never at import. The user's own `XLA_FLAGS`, `JAX_NUM_CPU_DEVICES` and
-    `JAX_PLATFORMS` win. When JAX has already started, it stays as it is.
+    `JAX_PLATFORMS` win. When JAX has already started, it stays as it is; where that is slow, a warning says so once.
 
     Args:
         cpu_devices: the number of CPU devices; None for one per core that this process may use.
@@ -50,10 +52,30 @@ def start(cpu_devices: int | None = None) -> None:
         # Refused once the backends have started, and that is how to find out.
         jax.config.update("jax_num_cpu_devices", count or _cpu_devices())
     except RuntimeError:
+        if _loops_are_slow():
+            _warn_late()
         return
     flags = os.environ.get("XLA_FLAGS", "")
     if jaxlib.__version__ in TRIED and "xla_backend_extra_options" not in flags:
         os.environ["XLA_FLAGS"] = f"{flags} --xla_backend_extra_options={FAST_LOOPS}".strip()
+
+
+def _loops_are_slow() -> bool:
+    """Return whether JAX computes on a CPU, started before its loops could be made fast."""
+    flags = os.environ.get("XLA_FLAGS", "")
+    return jaxlib.__version__ in TRIED and "xla_backend_extra_options" not in flags and jax.default_backend() == "cpu"
+
+
+@functools.cache
+def _warn_late() -> None:
+    """Say once in a process what it costs that JAX started first, and what to do."""
+    ours, all_cores = jax.local_device_count(), cores()
+    warnings.warn(
+        "JAX was at work in this process before mlejax, which can then not set its compiler options: an epoch of a "
+        f"sweep takes about three times as long, on {ours} of {all_cores} core{'s' * (all_cores > 1)}. Begin the "
+        "program with `from mlejax import devices; devices.start()`, before anything is computed with JAX.",
+        stacklevel=4,
+    )
 
 
 def compiler_options(device: Device) -> dict[str, Any]:

@@ -60,7 +60,33 @@ def test_flags_are_set_only_for_versions_that_were_tried():
 
 @pytest.mark.slow
 def test_nothing_happens_once_jax_runs():
-    assert printed_by("jax.devices(); devices.start(3)") == (1, "")
+    assert printed_by("import warnings; warnings.simplefilter('ignore'); jax.devices(); devices.start(3)") == (1, "")
+
+
+LATE = """
+import warnings
+import jax.numpy as jnp
+%s
+with warnings.catch_warnings(record=True) as heard:
+    warnings.simplefilter("always")
+    import mlejax
+    for _ in range(2):
+        mlejax.sweep(
+            mlejax.Normal(0.0, 1.0), seeds=[0], learning_rates=[0.1],
+            observations=mlejax.Draws(mlejax.Normal(1.0, 2.0), 50), max_epochs=5, progress=False,
+        )
+print(*(f"{Path(each.filename).name}: {each.message}" for each in heard), sep=chr(10))
+"""
+
+
+@pytest.mark.slow
+def test_one_warning_says_what_it_costs_that_jax_ran_first_and_what_to_do():
+    said = helpers.printed_by("from pathlib import Path\n" + LATE % "jnp.zeros(3)", XLA_FLAGS="").strip()
+    assert said.count("JAX was at work in this process before mlejax") == 1
+    assert "about three times as long" in said
+    assert "devices.start()" in said
+    cured = LATE % "from mlejax import devices; devices.start(); jnp.zeros(3)"
+    assert helpers.printed_by("from pathlib import Path\n" + cured, XLA_FLAGS="").strip() == ""
 
 
 @pytest.mark.slow
