@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from .ascent.optimizers import natural_gradient
     from .ascent.step import StepInfo, TrainState, init_state, train_step
     from .ascent.train import fit, train
+    from .ascent.vary import vary
     from .checks import InputError
     from .likelihood import (
         covariance,
@@ -44,6 +45,7 @@ _HOME = {
     "ascent.optimizers": ["natural_gradient"],
     "ascent.step": ["StepInfo", "TrainState", "init_state", "train_step"],
     "ascent.train": ["fit", "train"],
+    "ascent.vary": ["vary"],
     "checks": ["InputError"],
     "likelihood": [
         "covariance",
@@ -136,6 +138,7 @@ __all__ = [
     "train",
     "train_step",
     "unit_interval",
+    "vary",
     "verify",
 ]
 

@@ -12,7 +12,7 @@ import mlejax
 MODELS = {
     "Beta", "Exponential", "Gamma", "LogNormal", "Model", "Normal", "NormalMixture", "Poisson", "StudentT", "Weibull",
 }  # fmt: skip
-RUNNING = {"fit", "train", "sweep", "init_state", "train_step", "natural_gradient", "summarize", "merge"}
+RUNNING = {"fit", "train", "sweep", "init_state", "train_step", "natural_gradient", "summarize", "merge", "vary"}
 RECORDS = {
     "TrainResult", "History", "Observations", "RunResult", "Status", "StepInfo", "Summary", "SweepResult", "TrainState",
     "Draws", "SweepSpec", "estimate_cost", "load", "verify", "Verification",

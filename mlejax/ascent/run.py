@@ -1,6 +1,6 @@
 """Everything that decides one run, as one record that crosses `jit`, and its two functions: begin and advance."""
 
-from typing import Generic
+from typing import Any, Generic
 
 import equinox as eqx
 
@@ -9,6 +9,7 @@ from ..samples.representation import Sample
 from .sense import Optimizer
 from .settings import Stopping
 from .step import StepInfo, TrainState, init_state, train_step
+from .vary import Making, made
 
 
 class Run(eqx.Module, Generic[M]):
@@ -19,14 +20,17 @@ class Run(eqx.Module, Generic[M]):
     stopping: Stopping
     train: Sample | None  # None where runs that are made together share one: it is put in before they advance
     validation: Sample | None  # None lets the train log-likelihood decide the stop
+    hyperparameters: dict[str, Any] = eqx.field(default_factory=dict)  # of its optimizer, where they vary
 
 
-def begin(run: Run[M], optimizer: Optimizer | None) -> TrainState[M]:
+def begin(run: Run[M], optimizer: Optimizer | Making | None) -> TrainState[M]:
     """Return the state of a run before its first epoch."""
-    return init_state(run.start, optimizer=optimizer)
+    return init_state(run.start, optimizer=made(optimizer, run.hyperparameters))
 
 
-def advance(run: Run[M], state: TrainState[M], optimizer: Optimizer | None) -> tuple[TrainState[M], StepInfo[M]]:
+def advance(
+    run: Run[M], state: TrainState[M], optimizer: Optimizer | Making | None
+) -> tuple[TrainState[M], StepInfo[M]]:
     """Return the state of a run after one more epoch, and what that epoch measured."""
     assert run.train is not None  # put in before a run advances
     return train_step(
@@ -37,5 +41,5 @@ def advance(run: Run[M], state: TrainState[M], optimizer: Optimizer | None) -> t
         patience=run.stopping.patience,
         tolerance=run.stopping.tolerance,
         max_epochs=run.stopping.max_epochs,
-        optimizer=optimizer,
+        optimizer=made(optimizer, run.hyperparameters),
     )

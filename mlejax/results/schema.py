@@ -146,11 +146,16 @@ def check_names(model: str, names: Iterable[str]) -> None:
     Raises:
         ValueError: one of them does.
     """
-    taken = {COMPUTED_BY.name, *QUANTITIES, *OF_FITS, *AXES}
+    taken = taken_names()
     for name in names:
         if name in taken or name.startswith("learning_rate."):
             kind = "an axis" if name in AXES or "." in name else "a result"
             raise InputValueError(f"{model}.{name} bears the name of {kind}: give the parameter another name")
+
+
+def taken_names() -> set[str]:
+    """Return the names that results and axes have."""
+    return {COMPUTED_BY.name, *QUANTITIES, *OF_FITS, *AXES}
 
 
 def _parameter(name: str, shape: tuple[int, ...]) -> Variable:

@@ -20,6 +20,7 @@ from ..ascent.packing import Layout
 from ..ascent.run import Run, advance, begin
 from ..ascent.sense import Optimizer
 from ..ascent.step import TrainState
+from ..ascent.vary import Making
 from ..devices import Device, Tuning, compiler_options
 from ..models.base import Model
 from ..samples.representation import Sample
@@ -58,7 +59,7 @@ class Ended(NamedTuple):
         return TrainState(**self._asdict(), optimizer=())
 
 
-def begin_lane(run: Run[Any], optimizer: Optimizer | None) -> Lane:
+def begin_lane(run: Run[Any], optimizer: Optimizer | Making | None) -> Lane:
     """Return a lane at its run's start. Its counters and status are floats like all else, exact to 2^24.
 
     Masks of one width over arrays of one type are what vector units do best.
@@ -70,7 +71,7 @@ def begin_lane(run: Run[Any], optimizer: Optimizer | None) -> Lane:
     return Lane(run, eqx.tree_at(lambda s: (s.best_epoch, s.epoch, s.status), state, floats))
 
 
-def advance_lane(lane: Lane, shared: SharedSamples, optimizer: Optimizer | None) -> Lane:
+def advance_lane(lane: Lane, shared: SharedSamples, optimizer: Optimizer | Making | None) -> Lane:
     """Return a lane after one more epoch; `shared` are the samples of all runs, where these have none of their own."""
     run = lane.run
     if run.train is None:
@@ -115,7 +116,7 @@ class Limits(NamedTuple):
 class Engine:
     """The compiled programs for runs of one kind, by width and device; kept from one sweep to the next."""
 
-    optimizer: Optimizer | None
+    optimizer: Optimizer | Making | None
     dtype: np.dtype  # of the ascent, and of the rows
     chunk: int  # lanes that are visited together
     unroll: int  # epochs per turn
@@ -132,7 +133,7 @@ class Engine:
         self,
         run: Run[Any],
         shared: SharedSamples,
-        optimizer: Optimizer | None,
+        optimizer: Optimizer | Making | None,
         dtype: np.dtype,
         setting: Tuning,
     ):
@@ -150,7 +151,7 @@ class Engine:
 
     @staticmethod
     def of(
-        run: Run[Any], shared: SharedSamples, optimizer: Optimizer | None, dtype: np.dtype, setting: Tuning
+        run: Run[Any], shared: SharedSamples, optimizer: Optimizer | Making | None, dtype: np.dtype, setting: Tuning
     ) -> "Engine":
         """Return the engine for runs of this kind, from an earlier sweep where there was one."""
         leaves, structure = jax.tree.flatten((run, shared))

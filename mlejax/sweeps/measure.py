@@ -14,6 +14,7 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Bool
 
 from ..ascent.outcome import Outcome, conclude
+from ..ascent.vary import Varied
 from ..devices import Tuning, tuning
 from ..models.base import Model
 from ..models.parameters import cast
@@ -114,7 +115,9 @@ class Work:
         plan = chosen.plan
         devices, dtype = list(self.mesh.devices.flat), self.spec.dtype
         cast_shared, setting = cast((shared.train, shared.validation), dtype), tuning(devices[0])
-        engine = Engine.of(plan.example(), cast_shared, self.spec.optimizer, dtype, setting)
+        optimizer = self.spec.optimizer
+        made = optimizer.make if isinstance(optimizer, Varied) else optimizer
+        engine = Engine.of(plan.example(), cast_shared, made, dtype, setting)
         measure = functools.partial(_measured, setting, plan, shared, stack)
         unmeasured, since = [], time.monotonic()
         parts = run_all(

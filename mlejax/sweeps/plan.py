@@ -11,6 +11,7 @@ import numpy as np
 
 from ..ascent.run import Run
 from ..ascent.settings import Stopping, rates_of
+from ..ascent.vary import axes_of
 from ..models.parameters import cast
 from ..samples.gather import Stack
 from .spec import SweepSpec
@@ -53,14 +54,23 @@ class Plan:
             place[stack.positions] = np.arange(len(stack.positions))
             samples = jax.tree.map(lambda leaf: np.asarray(leaf)[place], (stack.train, stack.validation))
         first = jax.tree.map(lambda leaf: leaf[0], samples)
+        varied = axes_of(spec.optimizer)
         limits = [field.name for field in dataclasses.fields(Stopping)]
         one = np.zeros(())
-        run = Run(spec.start, rates_of(spec.start, dict.fromkeys(spec.rates, one)), Stopping(one, one, one), *first)
+        run = Run(
+            start=spec.start,
+            learning_rate=rates_of(spec.start, dict.fromkeys(spec.rates, one)),
+            stopping=Stopping(one, one, one),
+            train=first[0],
+            validation=first[1],
+            hyperparameters=dict.fromkeys(varied, one),
+        )
         columns = [
             *_starts(spec),
             *jax.tree.leaves(rates_of(spec.start, {name: _along(name, rate) for name, rate in spec.rates.items()})),
             *(_along(name, getattr(spec.stopping, name)) for name in limits),
             *(AxisValues(leaf, spec.source.axis) for leaf in jax.tree.leaves(samples)),
+            *(AxisValues(varied[name], name) for name in sorted(varied)),  # as JAX orders a dict
         ]
         return cls(spec, jax.tree.structure(run), tuple(columns))
 

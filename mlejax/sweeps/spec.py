@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from .. import checks, devices, models
-from ..ascent.optimizers import checked_optimizer
 from ..ascent.sense import Optimizer
 from ..ascent.settings import Stopping, checked_rates
+from ..ascent.vary import Varied, axes_of, checked_for_sweep, fingerprint
 from ..checks import InputKeyError, InputTypeError, InputValueError
 from ..models.base import M, Model
-from ..models.digest import digest_of, formula_digest
+from ..models.digest import formula_digest
 from ..models.parameters import Parameters, parameter_names, with_dtype
 from ..samples.sources import Draws, Numbers, Source, source_of
 
@@ -34,7 +34,7 @@ class SweepSpec(Generic[M]):
     stopping: Stopping  # each a number, or the values of the axis of that name
     rates: Mapping[str, np.ndarray]  # by name, as `checked_rates` returns them; each a number, or the values of an axis
     validation_fraction: float | int
-    optimizer: Optimizer | None
+    optimizer: Optimizer | Varied | None
     dtype: np.dtype  # of the ascent
     summarize: bool  # whether samples are represented by sufficient statistics where the formula has them
 
@@ -51,7 +51,7 @@ class SweepSpec(Generic[M]):
         max_epochs: Numbers = 10_000,
         patience: Numbers = 50,
         tolerance: Numbers = 1e-8,
-        optimizer: Optimizer | None = None,
+        optimizer: Optimizer | Varied | None = None,
         dtype: DTypeLike = np.float64,
         summarize: bool = True,
     ) -> "SweepSpec[M]":
@@ -67,7 +67,8 @@ class SweepSpec(Generic[M]):
             max_epochs: the epoch that a run ends after; a sequence is an axis.
             patience: epochs without a better deciding log-likelihood after which it ends; a sequence is an axis.
             tolerance: how close to its best from below that may come, in nats; a sequence is an axis.
-            optimizer: an `optax.GradientTransformation`; None for plain ascent.
+            optimizer: an `optax.GradientTransformation`; None for plain ascent; `mlejax.vary(...)` makes axes of its
+                hyperparameters.
             dtype: of the ascent, `float64` or `float32`.
             summarize: whether to look for sufficient statistics.
 
@@ -100,11 +101,11 @@ class SweepSpec(Generic[M]):
         if "learning_rate" in rates:  # one rate for all parameters is an axis always, be it of one value
             rates = {"learning_rate": np.atleast_1d(rates["learning_rate"])}
         with jax.enable_x64(True):
-            optimizer = checked_optimizer(optimizer, start)
+            optimizer = checked_for_sweep(optimizer, start)
         axes = {source.axis: _checked_seeds(seeds)}
         if others:
             axes["start"] = np.arange(len(others))
-        for name, values in (*rates.items(), *_named(stopping).items()):
+        for name, values in (*rates.items(), *_named(stopping).items(), *axes_of(optimizer).items()):
             if np.ndim(values):
                 axes[name] = checks.distinct(name, values)
         return cls(
@@ -150,7 +151,8 @@ class SweepSpec(Generic[M]):
             starts = tuple(starts[np.flatnonzero(self.axes["start"] == number)[0]] for number in new["start"])
         stopping = Stopping(**{name: new.get(name, old) for name, old in _named(self.stopping).items()})
         rates = {name: new.get(name, old) for name, old in self.rates.items()}
-        return dataclasses.replace(self, axes=axes, starts=starts, stopping=stopping, rates=rates)
+        varied = self.optimizer.along(axes) if isinstance(self.optimizer, Varied) else self.optimizer
+        return dataclasses.replace(self, axes=axes, starts=starts, stopping=stopping, rates=rates, optimizer=varied)
 
     def settings(self) -> dict[str, Any]:
         """Return what decides the results besides the axes, as JSON has it: a store refuses to mix two of them."""
@@ -180,7 +182,7 @@ class SweepSpec(Generic[M]):
         *,
         model: M | None = None,
         observations: Numbers | Source | None = None,
-        optimizer: Optimizer | None = None,
+        optimizer: Optimizer | Varied | None = None,
     ) -> "SweepSpec[Any]":
         """Rebuild a sweep from what `settings` and `axes` were when it was stored.
 
@@ -220,7 +222,7 @@ class SweepSpec(Generic[M]):
             max_epochs=value("max_epochs"),
             patience=value("patience"),
             tolerance=value("tolerance"),
-            optimizer=optimizer,
+            optimizer=optimizer.along(axes) if isinstance(optimizer, Varied) else optimizer,
             dtype=settings["dtype"],
             summarize=settings["summarize"],
         )
@@ -321,12 +323,3 @@ def _source(recorded: Mapping[str, Any], start: Model, observations: Any) -> Sou
         )
     arguments = {key: recorded[key] for key in ("count", "by", "base_seed", "split_seed") if key in recorded}
     return Draws(_filled(jax.tree.structure(target), recorded["target_parameters"]), **arguments)
-
-
-def fingerprint(optimizer: Optimizer | None, model: Model) -> str:
-    """Return a short name for an optimizer, its own settings included."""
-    if optimizer is None:
-        return "plain ascent"
-    with jax.enable_x64(True):
-        memory = jax.eval_shape(optimizer.init, model)
-        return "optax " + digest_of(jax.make_jaxpr(optimizer.update)(model, memory, model))

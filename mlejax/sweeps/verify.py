@@ -7,9 +7,10 @@ from typing import Any
 
 import jax
 import numpy as np
-import optax
 
 from .. import checks, devices
+from ..ascent.sense import Optimizer
+from ..ascent.vary import Varied
 from ..models import Model
 from ..models.parameters import parameter_names
 from ..progress import Progress, Tally
@@ -47,7 +48,7 @@ def verify(
     path: str | Path,
     model: Model | None = None,
     observations: Any = None,
-    optimizer: optax.GradientTransformation | None = None,
+    optimizer: Optimizer | Varied | None = None,
     *,
     runs: int | None = 64,
     random_seed: int | None = None,

@@ -13,8 +13,8 @@ from zoo import Rayleigh as Silent
 
 import mlejax
 from mlejax import Draws, Normal, SweepSpec
+from mlejax.ascent.vary import fingerprint
 from mlejax.models.digest import formula_digest
-from mlejax.sweeps.spec import fingerprint
 
 sweep = functools.partial(mlejax.sweep, mlejax.Normal(0.0, 1.0), progress=False)
 TARGET = Normal(7.2, 7.84)
@@ -279,7 +279,7 @@ def test_formulas_and_optimizers_have_the_same_name_in_every_process():
     program = """
 import jax, numpy as np, optax, mlejax
 from mlejax.models.digest import formula_digest
-from mlejax.sweeps.spec import fingerprint
+from mlejax.ascent.vary import fingerprint
 class Hidden(mlejax.Model):
     a: float
     def log_prob(self, x):
