@@ -54,8 +54,8 @@ def numbers(name: str, values: object, rule: str, holds: Callable[[np.ndarray], 
     except ValueError:  # of NumPy: rows of different lengths
         array = np.asarray(None)
     if array.dtype.kind not in "iuf":
-        noun = "" if "number" in rule else " numbers"
-        raise InputTypeError(f"{name} must be {rule}{noun}; got {shown(values)}")
+        wanted = f"numbers {rule}" if rule.startswith("at least") else f"{rule} numbers"
+        raise InputTypeError(f"{name} must be {rule if 'number' in rule else wanted}; got {shown(values)}")
     array = array.astype(np.float64)
     if not np.all(good := np.broadcast_to(holds(array), array.shape)):
         where = np.unravel_index(int(np.argmin(good)), array.shape)

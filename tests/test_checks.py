@@ -44,6 +44,12 @@ BAD = {
     "something long": (checks.positive, "x" * 5000, TypeError, r"got 'x{59}\.\.\. \(5,002 characters\)$"),
     "a truth value": (checks.positive, True, TypeError, "rate must be positive numbers; got True"),
     "complex": (checks.positive, 1j, TypeError, "rate must be positive numbers; got 1j"),
+    "a word, at least 0": (
+        checks.non_negative,
+        "a",
+        TypeError,
+        "^rate must be numbers at least 0; got 'a'$",
+    ),
     "below zero": (checks.non_negative, -1e-9, ValueError, "rate must be at least 0; got -1e-09$"),
     "not whole": (checks.counts, 2.5, ValueError, "rate must be a whole number from 1 to 16,777,216; got 2.5$"),
     "none at all": (checks.counts, 0, ValueError, "rate must be a whole number from 1 to 16,777,216; got 0$"),

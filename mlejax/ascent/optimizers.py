@@ -75,9 +75,10 @@ def checked_optimizer(optimizer: Optimizer | None, model: Model) -> Optimizer | 
     except TypeError as error:
         if "required keyword-only" not in str(error):
             raise
+        asked = str(error).rpartition(": ")[2]
         raise InputTypeError(
-            f"optimizer: {error}. Transformations that search along a line, such as optax.lbfgs(), cannot be used; "
-            "take one such as optax.adam(0.1)"
+            f"optimizer: its update asks for more than gradient, state and parameters ({asked}), "
+            "as optax.lbfgs() and reduce_on_plateau() do; such a one cannot be used: take one such as optax.adam(0.1)"
         ) from None
     if sense == 0:
         raise InputValueError(f"optimizer: its first {LOOK_AHEAD} updates are zero, so that no run would move")

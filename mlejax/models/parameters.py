@@ -12,6 +12,7 @@ import numpy as np
 from jax.tree_util import keystr, tree_flatten_with_path
 from jaxtyping import Array, ArrayLike, Bool, DTypeLike, Num
 
+from .. import checks
 from ..checks import InputTypeError, InputValueError
 from .base import M, Model
 from .constraints import Domain, real
@@ -168,7 +169,7 @@ def with_dtype(model: M, dtype: DTypeLike, what: str = "start") -> M:
     for (name, leaf), domain in zip(table.by_name(model).items(), table.domains, strict=True):
         array = np.asarray(leaf)
         if array.dtype.kind not in "iuf" and array.dtype.name != "bfloat16":
-            raise InputTypeError(f"{what}: {table.family}.{name} must be a real number; got {leaf!r}")
+            raise InputTypeError(f"{what}: {table.family}.{name} must be a real number; got {checks.shown(leaf)}")
         array = array.astype(dtype)
         if not np.all(domain.contains(array)):
             raise InputValueError(f"{what}: {table.family}.{name} must be {domain}; got {leaf}")

@@ -28,8 +28,8 @@ def split(observations: np.ndarray, validation_fraction: float | int, seed: int)
     rest the train part. With fraction 0 the validation part is empty.
     """
     count = validation_count(len(observations), validation_fraction)
+    seed = int(checks.counts("split_seed", seed, 0, 2**32 - 1))
     if count == 0:
         return observations, observations[:0]
-    seed = int(checks.counts("split_seed", seed, 0, 2**32 - 1))
     order = np.random.RandomState(seed).permutation(len(observations))
     return observations[order[count:]], observations[order[:count]]

@@ -275,6 +275,10 @@ def _checked_starts(start: M, starts: Any) -> tuple[M, ...]:
             )
         if jax.tree.structure(each) != jax.tree.structure(start):
             raise InputValueError(f"starts: {each!r} differs from the start {start!r} in what is not estimated")
+    numbers = [tuple(map(float, jax.tree.leaves(each))) for each in found]
+    for i, values in enumerate(numbers):
+        if (first := numbers.index(values)) < i:
+            raise InputValueError(f"starts must be distinct; got {found[i]!r} at index {first} and {i}")
     return found
 
 

@@ -3,6 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 import optax
+import optax.contrib
 import oracles
 import pytest
 
@@ -76,7 +77,16 @@ BAD = {
     "a word": ("adam", TypeError, "optimizer must be an optax.GradientTransformation, .* or None; got 'adam'"),
     "not called": (optax.adam, TypeError, r"got <function adam .*>; call it first, as in adam\(0.1\)"),
     "a list": ([optax.adam(0.1)], TypeError, "optimizer must be an optax.GradientTransformation"),
-    "a line search": (optax.lbfgs(), TypeError, "missing 3 required .* search along a line"),
+    "a line search": (
+        optax.lbfgs(),
+        TypeError,
+        r"more than gradient, state and parameters \('value', 'grad', ",
+    ),
+    "a plateau": (
+        optax.contrib.reduce_on_plateau(),
+        TypeError,
+        r"asks for more than gradient, state and parameters \('value'\), .* take one such as optax.adam\(0.1\)",
+    ),
     "no movement": (optax.set_to_zero(), ValueError, "optimizer: its first 64 updates are zero"),
 }
 

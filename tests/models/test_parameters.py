@@ -70,6 +70,7 @@ BAD_STARTS = {
     ),
     "one of many": (Normal(np.zeros(2), np.array([1.0, -2.0])), ValueError, "Normal.variance must be positive"),
     "complex": (Normal(1j, 1.0), TypeError, r"start: Normal.mean must be a real number; got 1j"),
+    "a long one": (Normal("9" * 401, 1.0), TypeError, r"must be a real number; got '9{59}\.\.\. \(403 characters\)$"),
     "a truth value": (Normal(True, 1.0), TypeError, "start: Normal.mean must be a real number; got True"),
 }  # fmt: skip
 

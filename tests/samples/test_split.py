@@ -42,7 +42,8 @@ def test_a_fraction_that_leaves_nothing_is_refused():
         validation_count(10, 0.95)
 
 
+@pytest.mark.parametrize("fraction", [0, 0.2])
 @pytest.mark.parametrize("seed", [-1, 2**32])
-def test_seeds_that_numpy_does_not_have_are_refused(seed):
+def test_seeds_that_numpy_does_not_have_are_refused(seed, fraction):
     with pytest.raises(ValueError, match="split_seed must be a whole number from 0 to 4,294,967,295; got "):
-        split(np.arange(9.0), 0.2, seed)
+        split(np.arange(9.0), fraction, seed)

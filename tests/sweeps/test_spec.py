@@ -223,6 +223,11 @@ SWEEP_REFUSED = {
         ValueError,
         r"starts\[1\]: Normal.variance must be positive; got -1",
     ),
+    "a start twice": (
+        {"starts": [mlejax.Normal(0.0, 1.0), mlejax.Normal(0.0, 2.0), mlejax.Normal(0, 1)]},
+        ValueError,
+        r"starts must be distinct; got Normal\(mean=0.0, variance=1.0\) at index 0 and 2",
+    ),
     "no epochs": ({"max_epochs": 0}, ValueError, "max_epochs must be a whole number .* got 0"),
     "no patience": ({"patience": [5, 0]}, ValueError, "patience must be whole numbers .* got 0 at index 1"),
     "a negative tolerance": ({"tolerance": -1.0}, ValueError, "tolerance must be at least 0; got -1"),
