@@ -11,6 +11,7 @@ NAMES = (
     "float32",
     "epochs",
     "lanes",
+    "sweep",
     "cores",
     "raw",
     "peers",

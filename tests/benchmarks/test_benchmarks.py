@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import common, durability, float32, reference
+from benchmarks import common, durability, float32, reference, sweep
 
 SHORT = reference.Problem(observations=2_000, max_epochs=500)
 # The best validation log-likelihood, at epoch 118, exceeds its neighbours' by 3e-6 and 2e-5: rounding cannot move it.
@@ -187,3 +187,21 @@ def test_json_on_standard_output_stands_alone(capsys, tmp_path):
     common.write(record, "table", types.SimpleNamespace(json=None, out=tmp_path))
     assert capsys.readouterr().out == "table\n"
     assert json.loads((tmp_path / "reference.json").read_text()) == record
+
+
+def test_the_parts_of_a_sweep_add_up_and_are_named():
+    taken = {"seconds": 3.0, "useful": 4e8, "executed": 5e8}
+    found = sweep.parts(taken, nanoseconds=5.0)
+    assert found == pytest.approx({"loop": 2.0, "idle": 0.5, "rest": 0.5})
+    arguments = {"seeds": 4, "learning_rates": 5, "observations": 1000}
+    record = {"median": taken | found | {"nanoseconds": 5.0}, "arguments": arguments}
+    text = sweep.report(record | {"environment": common.environment()})
+    assert [line.split()[-1] for line in text.splitlines()[2:5]] == ["66.7%", "16.7%", "16.7%"]
+
+
+@pytest.mark.slow
+def test_a_sweep_is_run_and_its_loop_is_timed_alone():
+    program = sweep.Sweep(seeds=2, learning_rates=2, observations=100)
+    found = program.sweep()
+    assert 4 <= found["useful"] <= found["executed"]
+    assert program.nanoseconds(1) > 0
