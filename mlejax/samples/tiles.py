@@ -6,7 +6,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jaxtyping import Array, Float, Num
+from jaxtyping import Array, Float, Shaped
 
 TILE = 128
 """Observations that are taken side by side: long enough for vector instructions, and small enough that the partial
@@ -15,7 +15,7 @@ sums of some hundred runs stay in a core's cache. Each adds up n / 128 terms, so
 WHOLE = {jnp.add: jnp.sum, jnp.minimum: jnp.min, jnp.maximum: jnp.max}
 """What makes one number of many, by what makes one of two."""
 
-Columns = Sequence[Num[Array, " n"]]
+Columns = Sequence[Shaped[Array, " n"]]
 Terms = Callable[[Columns], Sequence[Float[Array, " m"]]]
 """A function that turns columns of any length into terms of that length."""
 
