@@ -1,4 +1,4 @@
-"""Optimizers whose hyperparameters are axes of a sweep, and short names for optimizers."""
+"""Optimizers as axes of a sweep: one whose hyperparameters vary, or several by name; and short names for them."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -19,6 +19,9 @@ from .sense import Optimizer
 
 Making: TypeAlias = Callable[..., Optimizer]
 """Returns an optimizer when it is called with its hyperparameters by name."""
+
+Several: TypeAlias = Mapping[str, Optimizer | None]
+"""Optimizers by the names of a person's own; None for plain ascent. They are numbered from 0 along an axis."""
 
 
 @final
@@ -75,12 +78,24 @@ def vary(make: Making, /, **values: ArrayLike | float | int) -> Varied:
     return Varied(make, axes)
 
 
-def checked_for_sweep(optimizer: Optimizer | Varied | None, model: Model) -> Optimizer | Varied | None:
-    """Check an optimizer of a sweep before anything runs; one that varies with its first values, and its axes' names.
+Optimizers: TypeAlias = Optimizer | Varied | Several | None
+"""What a sweep takes as its optimizer."""
+
+
+def checked_for_sweep(optimizer: Optimizers, model: Model) -> Optimizers:
+    """Check the optimizer of a sweep before anything runs; one that varies with its first values, and its axes' names.
 
     Raises:
         TypeError, ValueError: it is no optimizer, or a hyperparameter bears the name of something else.
     """
+    if isinstance(optimizer, Mapping):
+        if not optimizer:
+            raise InputValueError("optimizer: give at least one, by name, such as {'plain': None}")
+        for name, one in optimizer.items():
+            if not isinstance(name, str) or isinstance(one, Varied | Mapping):
+                raise InputTypeError(f"optimizer: several are given by names, each one optimizer or None; got {name!r}")
+            checked_optimizer(one, model)
+        return dict(optimizer)
     if not isinstance(optimizer, Varied):
         return checked_optimizer(optimizer, model)
     taken = taken_names() | set(parameter_names(model))
@@ -96,10 +111,15 @@ def made(optimizer: Any, hyperparameters: Mapping[str, Any]) -> Any:
     return optimizer(**hyperparameters) if hyperparameters else optimizer
 
 
-def fingerprint(optimizer: Optimizer | Varied | None, model: Model) -> str:
-    """Return a short name for an optimizer, its own settings included, and the names of those that vary."""
+def fingerprint(optimizer: Optimizers, model: Model) -> Any:
+    """Return a short name for an optimizer, its own settings included, and the names of those that vary.
+
+    Of several optimizers it is a list of pairs, of the name that a person gave and the short name.
+    """
     if optimizer is None:
         return "plain ascent"
+    if isinstance(optimizer, Mapping):
+        return [[name, fingerprint(one, model)] for name, one in optimizer.items()]
     make, names = (optimizer.make, list(optimizer.axes)) if isinstance(optimizer, Varied) else (optimizer, [])
 
     def update(hyperparameters: Mapping[str, Any], gradient: Any, memory: Any, model: Any) -> Any:
@@ -111,6 +131,15 @@ def fingerprint(optimizer: Optimizer | Varied | None, model: Model) -> str:
         return " ".join(["optax", digest_of(jax.make_jaxpr(update)(hyperparameters, model, memory, model)), *names])
 
 
-def axes_of(optimizer: Optimizer | Varied | None) -> Mapping[str, np.ndarray]:
+def axes_of(optimizer: Optimizers) -> Mapping[str, np.ndarray]:
     """Return the axes that an optimizer adds to a sweep, by name."""
+    if isinstance(optimizer, Mapping):
+        return {"optimizer": np.arange(len(optimizer))}
     return optimizer.axes if isinstance(optimizer, Varied) else {}
+
+
+def programs(optimizer: Optimizers) -> list[Optimizer | Making | None]:
+    """Return what the runs of a sweep are compiled with: one for each number along the axis of several optimizers."""
+    if isinstance(optimizer, Mapping):
+        return list(optimizer.values())
+    return [optimizer.make if isinstance(optimizer, Varied) else optimizer]

@@ -110,7 +110,7 @@ COMPUTED_BY = Variable("computed_by", "int8", "1", "which entry of the attribute
 OF_FITS = ("log_likelihood", "standard_error", "converged", "steps")
 """What a table of fits has besides."""
 
-AXES = ("seed", "start", "group", "resample", "learning_rate", "max_epochs", "patience", "tolerance")
+AXES = ("seed", "start", "group", "resample", "learning_rate", "max_epochs", "patience", "tolerance", "optimizer")
 """The names that axes have; a learning rate of one parameter is `learning_rate.NAME`."""
 
 

@@ -14,7 +14,8 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Bool
 
 from ..ascent.outcome import Outcome, conclude
-from ..ascent.vary import Varied
+from ..ascent.sense import Optimizer
+from ..ascent.vary import Making, programs
 from ..devices import Tuning, tuning
 from ..models.base import Model
 from ..models.parameters import cast
@@ -110,14 +111,22 @@ class Work:
 
     def _to_the_end(self, chosen: Chosen, shared: Shared, stack: Stack | None) -> Generator[Measured, None, None]:
         """Run these runs; measure what they found in float64, many at a time, while the devices go on."""
+        if "optimizer" not in self.spec.axes:
+            yield from self._by_program(chosen, programs(self.spec.optimizer)[0], shared, stack)
+            return
+        every = programs(self.spec.optimizer)
+        for place, number in enumerate(self.spec.axes["optimizer"]):
+            yield from self._by_program(chosen.at("optimizer", place), every[number], shared, stack)
+
+    def _by_program(
+        self, chosen: Chosen, optimizer: Optimizer | Making | None, shared: Shared, stack: Stack | None
+    ) -> Generator[Measured, None, None]:
         if not chosen.count:
             return
         plan = chosen.plan
         devices, dtype = list(self.mesh.devices.flat), self.spec.dtype
         cast_shared, setting = cast((shared.train, shared.validation), dtype), tuning(devices[0])
-        optimizer = self.spec.optimizer
-        made = optimizer.make if isinstance(optimizer, Varied) else optimizer
-        engine = Engine.of(plan.example(), cast_shared, made, dtype, setting)
+        engine = Engine.of(plan.example(), cast_shared, optimizer, dtype, setting)
         measure = functools.partial(_measured, setting, plan, shared, stack)
         unmeasured, since = [], time.monotonic()
         parts = run_all(

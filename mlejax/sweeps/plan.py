@@ -11,7 +11,7 @@ import numpy as np
 
 from ..ascent.run import Run
 from ..ascent.settings import Stopping, rates_of
-from ..ascent.vary import axes_of
+from ..ascent.vary import Varied
 from ..models.parameters import cast
 from ..samples.gather import Stack
 from .spec import SweepSpec
@@ -54,7 +54,7 @@ class Plan:
             place[stack.positions] = np.arange(len(stack.positions))
             samples = jax.tree.map(lambda leaf: np.asarray(leaf)[place], (stack.train, stack.validation))
         first = jax.tree.map(lambda leaf: leaf[0], samples)
-        varied = axes_of(spec.optimizer)
+        varied = spec.optimizer.axes if isinstance(spec.optimizer, Varied) else {}
         limits = [field.name for field in dataclasses.fields(Stopping)]
         one = np.zeros(())
         run = Run(
@@ -141,6 +141,12 @@ class Chosen:
         sizes = {self.plan.spec.source.axis: chosen.shape[0], "start": chosen.shape[1]}
         table = np.reshape(chosen, [sizes.get(name, 1) for name in self.plan.spec.axes])
         return dataclasses.replace(self, wanted=self.wanted & table)
+
+    def at(self, axis: str, place: int) -> "Chosen":
+        """Choose those at one place along an axis."""
+        names = list(self.plan.spec.axes)
+        here = np.arange(self.wanted.shape[names.index(axis)]) == place
+        return dataclasses.replace(self, wanted=self.wanted & np.reshape(here, [-1 if n == axis else 1 for n in names]))
 
     @cached_property
     def count(self) -> int:

@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from .. import checks, devices, models
-from ..ascent.sense import Optimizer
 from ..ascent.settings import Stopping, checked_rates
-from ..ascent.vary import Varied, axes_of, checked_for_sweep, fingerprint
+from ..ascent.vary import Optimizers, Varied, axes_of, checked_for_sweep, fingerprint
 from ..checks import InputKeyError, InputTypeError, InputValueError
 from ..models.base import M, Model
 from ..models.digest import formula_digest
@@ -34,7 +33,7 @@ class SweepSpec(Generic[M]):
     stopping: Stopping  # each a number, or the values of the axis of that name
     rates: Mapping[str, np.ndarray]  # by name, as `checked_rates` returns them; each a number, or the values of an axis
     validation_fraction: float | int
-    optimizer: Optimizer | Varied | None
+    optimizer: Optimizers
     dtype: np.dtype  # of the ascent
     summarize: bool  # whether samples are represented by sufficient statistics where the formula has them
 
@@ -51,7 +50,7 @@ class SweepSpec(Generic[M]):
         max_epochs: Numbers = 10_000,
         patience: Numbers = 50,
         tolerance: Numbers = 1e-8,
-        optimizer: Optimizer | Varied | None = None,
+        optimizer: Optimizers = None,
         dtype: DTypeLike = np.float64,
         summarize: bool = True,
     ) -> "SweepSpec[M]":
@@ -68,7 +67,7 @@ class SweepSpec(Generic[M]):
             patience: epochs without a better deciding log-likelihood after which it ends; a sequence is an axis.
             tolerance: how close to its best from below that may come, in nats; a sequence is an axis.
             optimizer: an `optax.GradientTransformation`; None for plain ascent; `mlejax.vary(...)` makes axes of its
-                hyperparameters.
+                hyperparameters; several by name, `{"plain": None, "adam": optax.scale_by_adam()}`, are an axis.
             dtype: of the ascent, `float64` or `float32`.
             summarize: whether to look for sufficient statistics.
 
@@ -182,7 +181,7 @@ class SweepSpec(Generic[M]):
         *,
         model: M | None = None,
         observations: Numbers | Source | None = None,
-        optimizer: Optimizer | Varied | None = None,
+        optimizer: Optimizers = None,
     ) -> "SweepSpec[Any]":
         """Rebuild a sweep from what `settings` and `axes` were when it was stored.
 
@@ -226,8 +225,8 @@ class SweepSpec(Generic[M]):
             dtype=settings["dtype"],
             summarize=settings["summarize"],
         )
-        if spec.starts:
-            spec = dataclasses.replace(spec, axes={**spec.axes, "start": np.asarray(axes["start"])})
+        numbered = {name: np.asarray(axes[name]) for name in ("start", "optimizer") if name in spec.axes}
+        spec = dataclasses.replace(spec, axes={**spec.axes, **numbered})
         found = json.loads(json.dumps(spec.settings()))
         for name in dict.fromkeys([*found, *settings]):
             if found.get(name) != settings.get(name):

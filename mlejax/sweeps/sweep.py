@@ -12,8 +12,7 @@ from numpy.typing import DTypeLike
 
 from .. import checks
 from .. import devices as local
-from ..ascent.sense import Optimizer
-from ..ascent.vary import Varied
+from ..ascent.vary import Optimizers
 from ..models.base import M, Model
 from ..progress import Progress, Tally
 from ..results.sweep import SweepResult
@@ -34,7 +33,7 @@ def sweep(
     max_epochs: Numbers = 10_000,
     patience: Numbers = 50,
     tolerance: Numbers = 1e-8,
-    optimizer: Optimizer | Varied | None = None,
+    optimizer: Optimizers = None,
     dtype: DTypeLike = np.float64,
     summarize: bool = True,
     devices: Sequence[local.Device] | None = None,
@@ -57,7 +56,9 @@ def sweep(
         max_epochs: as in `train`; a sequence becomes an axis.
         patience: as in `train`; a sequence becomes an axis.
         tolerance: as in `train`, in nats; a sequence becomes an axis.
-        optimizer: as in `train`; `mlejax.vary(optax.trace, decay=[0.0, 0.9])` makes axes of its hyperparameters.
+        optimizer: as in `train`; `mlejax.vary(optax.trace, decay=[0.0, 0.9])` makes axes of its hyperparameters, and
+            several by name, such as `{"plain": None, "adam": optax.scale_by_adam()}`, an axis `optimizer`, numbered
+            from 0.
         dtype: `float64` or `float32`.
         summarize: whether to look for sufficient statistics.
         devices: the devices to use; all local ones by default.

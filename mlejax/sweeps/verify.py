@@ -9,8 +9,7 @@ import jax
 import numpy as np
 
 from .. import checks, devices
-from ..ascent.sense import Optimizer
-from ..ascent.vary import Varied
+from ..ascent.vary import Optimizers
 from ..models import Model
 from ..models.parameters import parameter_names
 from ..progress import Progress, Tally
@@ -48,7 +47,7 @@ def verify(
     path: str | Path,
     model: Model | None = None,
     observations: Any = None,
-    optimizer: Optimizer | Varied | None = None,
+    optimizer: Optimizers = None,
     *,
     runs: int | None = 64,
     random_seed: int | None = None,

@@ -5,7 +5,7 @@ import functools
 import numpy as np
 import optax
 import pytest
-from helpers import assert_same_bits, draws
+from helpers import arrays, assert_same_bits, draws
 
 import mlejax
 from mlejax.ascent.vary import fingerprint
@@ -94,3 +94,36 @@ def test_the_name_of_an_optimizer_that_varies_hangs_on_what_it_makes_and_not_on_
     assert one == fingerprint(mlejax.vary(optax.trace, decay=[0.2, 0.3]), model)
     assert one.endswith(" decay")
     assert one != fingerprint(mlejax.vary(lambda decay: optax.trace(2 * decay), decay=[0.1]), model)
+
+
+SEVERAL = {"plain": None, "momentum": optax.trace(0.9), "adam": optax.scale_by_adam()}
+
+
+@pytest.mark.slow
+def test_several_optimizers_are_an_axis_and_each_run_has_the_bits_of_its_own(tmp_path):
+    result = swept(optimizer=SEVERAL, out=tmp_path)
+    assert list(result.axes) == ["seed", "learning_rate", "optimizer"]
+    assert result.axes["optimizer"].tolist() == [0, 1, 2]
+    assert [name for name, _ in result.provenance.settings["optimizer"]] == list(SEVERAL)
+    for place, optimizer in enumerate(SEVERAL.values()):
+        alone = arrays(swept(optimizer=optimizer))
+        for name, values in arrays(result).items():
+            np.testing.assert_array_equal(values[..., place], alone[name], err_msg=name)
+    assert len(np.unique(result.epochs)) > 3
+    found = mlejax.verify(tmp_path, optimizer=SEVERAL, runs=None)
+    assert (found.checked, found.different) == (12, [])
+    with pytest.raises(ValueError, match="optimizer: the sweep was made with"):
+        mlejax.verify(tmp_path, optimizer={**SEVERAL, "adam": optax.scale_by_adam(b1=0.5)})
+
+
+@pytest.mark.parametrize(
+    ("optimizers", "error", "message"),
+    [
+        ({}, ValueError, "optimizer: give at least one, by name"),
+        ({"varied": mlejax.vary(optax.trace, decay=[0.5])}, TypeError, "each one optimizer or None; got 'varied'"),
+        ({"no": optax.adam}, TypeError, r"optimizer must be an optax\.GradientTransformation"),
+    ],
+)
+def test_what_is_not_several_optimizers_is_refused(optimizers, error, message):
+    with pytest.raises(error, match=message):
+        swept(optimizer=optimizers)
