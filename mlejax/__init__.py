@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .ascent.optimizers import natural_gradient
+    from .ascent.rates import suggest_learning_rate
     from .ascent.step import StepInfo, TrainState, init_state, train_step
     from .ascent.train import fit, train
     from .ascent.vary import vary
@@ -43,6 +44,7 @@ __version__ = "0.2.0.dev0"
 
 _HOME = {
     "ascent.optimizers": ["natural_gradient"],
+    "ascent.rates": ["suggest_learning_rate"],
     "ascent.step": ["StepInfo", "TrainState", "init_state", "train_step"],
     "ascent.train": ["fit", "train"],
     "ascent.vary": ["vary"],
@@ -133,6 +135,7 @@ __all__ = [
     "robust_standard_errors",
     "score",
     "standard_errors",
+    "suggest_learning_rate",
     "summarize",
     "sweep",
     "train",

@@ -33,7 +33,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def _in_float64_outside(function: Callable[Concatenate[M, P], R]) -> Callable[Concatenate[M, P], R]:
+def in_float64_outside(function: Callable[Concatenate[M, P], R]) -> Callable[Concatenate[M, P], R]:
     """Compile a function of a model and perhaps a sample, in float64, for calls outside any JAX transformation."""
 
     @jax.jit
@@ -70,7 +70,7 @@ def _floating(tree: R, dtype: Any, integers: bool = True) -> R:
     return jax.tree.map(one, tree)
 
 
-@_in_float64_outside
+@in_float64_outside
 def mean_log_likelihood(model: Model, sample: Sample | ArrayLike) -> Nats:
     """Return the mean log-density of a sample, per observation.
 
@@ -89,7 +89,7 @@ def mean_log_likelihood(model: Model, sample: Sample | ArrayLike) -> Nats:
     return as_sample(sample).mean_log_prob(model)
 
 
-@_in_float64_outside
+@in_float64_outside
 def log_likelihood(model: Model, sample: Sample | ArrayLike) -> Nats:
     """Return the log-likelihood: the sum of the log-densities of a sample.
 
@@ -109,7 +109,7 @@ def log_likelihood(model: Model, sample: Sample | ArrayLike) -> Nats:
     return sample.count * sample.mean_log_prob(model)
 
 
-@_in_float64_outside
+@in_float64_outside
 def score(model: M, sample: Sample | ArrayLike) -> M:
     """Return the score: the gradient of the log-likelihood by the parameters.
 
@@ -137,7 +137,7 @@ class LocalQuadratic(eqx.Module):
     information: Matrix  # minus its second derivatives
 
 
-@_in_float64_outside
+@in_float64_outside
 def local_quadratic(model: Model, sample: Sample | ArrayLike) -> LocalQuadratic:
     """Return the log-likelihood, its score and the observed information at one point, from one pass over the sample.
 
@@ -164,7 +164,7 @@ def local_quadratic(model: Model, sample: Sample | ArrayLike) -> LocalQuadratic:
     return LocalQuadratic(sample.count * mean, sample.count * gradient, -sample.count * hessian)
 
 
-@_in_float64_outside
+@in_float64_outside
 def observed_information(model: Model, sample: Sample | ArrayLike) -> Matrix:
     """Return the observed information: minus the matrix of second derivatives of the log-likelihood.
 
@@ -183,7 +183,7 @@ def observed_information(model: Model, sample: Sample | ArrayLike) -> Matrix:
     return local_quadratic(model, sample).information
 
 
-@_in_float64_outside
+@in_float64_outside
 def expected_information(model: Model) -> Matrix:
     """Return the Fisher information of ONE observation, for a model with `typical_observations`.
 
@@ -213,7 +213,7 @@ def expected_information(model: Model) -> Matrix:
     return observed_information(model, points) / points.count
 
 
-@_in_float64_outside
+@in_float64_outside
 def covariance(model: Model, sample: Sample | ArrayLike) -> Matrix:
     """Return the inverse of the observed information: the covariance of the estimate when `model` is the maximum.
 
@@ -234,7 +234,7 @@ def covariance(model: Model, sample: Sample | ArrayLike) -> Matrix:
     return jnp.linalg.inv(information) * scale[:, None] * scale[None, :]
 
 
-@_in_float64_outside
+@in_float64_outside
 def standard_errors(model: M, sample: Sample | ArrayLike) -> M:
     """Return the standard errors of an estimate: square roots of the diagonal of `covariance`.
 
@@ -253,7 +253,7 @@ def standard_errors(model: M, sample: Sample | ArrayLike) -> M:
     return Parameters.of(model).to_model(jnp.sqrt(jnp.diagonal(covariance(model, sample))))
 
 
-@_in_float64_outside
+@in_float64_outside
 def robust_standard_errors(model: M, observations: Sample | ArrayLike) -> M:
     """Return standard errors that hold when the family is wrong: the sandwich of covariance and squared scores.
 
@@ -287,7 +287,7 @@ def robust_standard_errors(model: M, observations: Sample | ArrayLike) -> M:
     return table.to_model(jnp.sqrt(jnp.diagonal(bread @ (scores.T @ scores) @ bread)))
 
 
-@_in_float64_outside
+@in_float64_outside
 def distance(model: Model, sample: Sample | ArrayLike) -> Nats:
     """Return how far a model is from a stationary point of the log-likelihood, in standard errors.
 

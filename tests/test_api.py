@@ -12,7 +12,18 @@ import mlejax
 MODELS = {
     "Beta", "Exponential", "Gamma", "LogNormal", "Model", "Normal", "NormalMixture", "Poisson", "StudentT", "Weibull",
 }  # fmt: skip
-RUNNING = {"fit", "train", "sweep", "init_state", "train_step", "natural_gradient", "summarize", "merge", "vary"}
+RUNNING = {
+    "fit",
+    "train",
+    "sweep",
+    "init_state",
+    "train_step",
+    "natural_gradient",
+    "summarize",
+    "merge",
+    "suggest_learning_rate",
+    "vary",
+}
 RECORDS = {
     "TrainResult", "History", "Observations", "RunResult", "Status", "StepInfo", "Summary", "SweepResult", "TrainState",
     "Draws", "SweepSpec", "estimate_cost", "load", "verify", "Verification",

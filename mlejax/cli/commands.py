@@ -14,19 +14,20 @@ import numpy as np
 
 from .. import devices
 from ..article import ARTICLE_TARGET
+from ..checks import InputValueError
 from ..models import Model, Normal
 from ..models.parameters import with_dtype
 from ..progress import Progress
 from ..results import record, text
 from ..results.schema import ARRIVED
 from ..results.sweep import SweepResult
-from ..results.train import TrainResult
 from ..samples.files import Column, TableError, read_column
 from ..samples.observations import check_support
 from ..samples.sources import Draws
 from .numbers import MOST_RUNS, geometric
 from .options import in_options
 from .output import Answer, UsageError, folder
+from .pictures import draw_fit, draw_sweep, pictures_text
 from .signals import INTERRUPTS
 
 # Commands -------------------------------------------------------------------------------------------------------------
@@ -57,7 +58,7 @@ def reproduce(options: argparse.Namespace) -> Answer:
         article.separate_rates_text(separate),
         "\nAdaptive learning rates, all observations, each at its best rate\n",
         article.ascents_text(ascents),
-        _pictures(pictures),
+        pictures_text(pictures),
     ]
     return Answer("\n".join(lines), lambda: article.record(found))
 
@@ -74,12 +75,13 @@ def train(options: argparse.Namespace) -> Answer:
     devices.start()
     _check_density(start, column)
     natural = options.learning_rate is None
+    rate = _suggested_rate(column.values) if natural else options.learning_rate
     result = run_train(
         start,
         column.values,
         validation_fraction=options.validation_fraction,
         split_seed=options.split_seed,
-        learning_rate=0.1 if natural else options.learning_rate,
+        learning_rate=rate,
         max_epochs=options.max_epochs,
         patience=options.patience,
         tolerance=options.tolerance,
@@ -87,12 +89,13 @@ def train(options: argparse.Namespace) -> Answer:
         dtype=options.dtype,
         progress=options.progress,
     )
-    pictures = _draw_fit(result, column, out, options)
+    pictures = draw_fit(result, column, out, options)
     lines = [
         f"{len(column.values)} observations from {column.file}"
         f"{'' if column.header else ', which has no header: its first line is read as data'}\n",
         in_options(text.train_report(result, text.closed_form_of(result, column.values)), options.name),
-        _pictures(pictures),
+        *([f"Ascent by the natural gradient, at a learning rate of {rate:.4g} from the curvature."] if natural else []),
+        pictures_text(pictures),
     ]
     arrived = result.distance <= ARRIVED
     complaint = "" if arrived else f"the estimate has not arrived: {text.how_far(result.distance)}"
@@ -134,7 +137,7 @@ def sweep(options: argparse.Namespace) -> Answer:
         return Answer("", dict)
     pictures = f"pictures: none, {options.out} may not be written to; mlejax plot {options.out} --out FOLDER draws them"
     if os.access(options.out, os.W_OK | os.X_OK):
-        pictures = _pictures(_draw_sweep(result, Path(options.out), options))
+        pictures = pictures_text(draw_sweep(result, Path(options.out), options))
     # Where progress is shown, the sweep has said it already.
     spent = [] if options.progress or result.spent is None else [f"\n{result.spent}"]
     lines = [
@@ -153,8 +156,8 @@ def plot(options: argparse.Namespace) -> Answer:
     from ..store.load import load
 
     result = load(options.directory)
-    pictures = _draw_sweep(result, folder(options.out or options.directory), options)
-    return Answer(_unfinished(result) + _pictures(pictures), lambda: record.sweep_record(result))
+    pictures = draw_sweep(result, folder(options.out or options.directory), options)
+    return Answer(_unfinished(result) + pictures_text(pictures), lambda: record.sweep_record(result))
 
 
 def verify(options: argparse.Namespace) -> Answer:
@@ -281,30 +284,14 @@ def _unfinished(result: SweepResult, left_out: bool = False) -> str:
 # Figures, devices, directories ----------------------------------------------------------------------------------------
 
 
-def _draw_fit(result: TrainResult[Any], column: Column, folder: Path, options: argparse.Namespace) -> list[Path]:
-    with Progress(options.progress) as told:
-        told.say("drawing pictures")
-        from .. import plotting
+def _suggested_rate(values: np.ndarray) -> float:
+    """Return a rate of the natural gradient for these data; without spread they have no curvature that suggests one."""
+    from ..ascent.rates import suggest_learning_rate
 
-        name = column.name.split("'")[1] if "'" in column.name else "observation"
-        pictures = {
-            "log_likelihood": plotting.fit_figure(result),
-            "distribution": plotting.distribution(result, column.values, name=name),
-            "surface": plotting.surface(result),
-        }
-        return plotting.save_all(pictures, folder, options.format)
-
-
-def _draw_sweep(result: SweepResult[Any], folder: Path, options: argparse.Namespace) -> list[Path]:
-    with Progress(options.progress) as told:
-        told.say("drawing pictures")
-        from .. import plotting
-
-        return plotting.save_all(plotting.sweep_pictures(result), folder, options.format)
-
-
-def _pictures(paths: list[Path]) -> str:
-    return "pictures: " + ", ".join(str(path) for path in paths)
+    try:
+        return float(suggest_learning_rate(Normal.closed_form(values), values, natural=True))
+    except InputValueError:
+        return 0.1
 
 
 def _start_devices(options: argparse.Namespace) -> bool:

@@ -92,7 +92,7 @@ TRAIN = (
     *COLUMN,
     Option(
         "--learning-rate",
-        "plain gradient ascent with this rate; default the natural gradient, which is unaffected by units",
+        "plain gradient ascent with this rate; default the natural gradient, unaffected by units, at a suggested rate",
         number,
         "RATE",
     ),

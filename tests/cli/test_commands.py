@@ -25,6 +25,7 @@ def test_fit(run, heights, tmp_path):
     assert out.startswith(f"120 observations from {file}")
     mean = next(line.split() for line in out.splitlines() if line.startswith("mean"))
     assert mean[1] == mean[3] == f"{np.mean(x):.6f}"  # the natural gradient arrives, whatever the unit
+    assert "Ascent by the natural gradient, at a learning rate of 1 from the curvature." in out
     pictures = out.splitlines()[-1].removeprefix("pictures: ").split(", ")
     assert len(pictures) == 3
     assert all(Path(picture).read_bytes().startswith(b"\x89PNG") for picture in pictures)

@@ -181,7 +181,7 @@ def test_summaries_must_not_be_switched_off():
 
 def test_the_command(capsys, tmp_path, monkeypatch):
     monkeypatch.setattr(commands, "use_compilation_cache", lambda: None)
-    monkeypatch.setattr(commands, "_draw_sweep", lambda *_: [])
+    monkeypatch.setattr(commands, "draw_sweep", lambda *_: [])
     given = ["--seeds", "0:2", "--learning-rates", "0.1,0.5", "--observations", "300", "--max-epochs", "20"]
     assert cli.main(["sweep", *given, "--draw", "statistics", "--out", str(tmp_path / "out")]) == 0
     capsys.readouterr()

@@ -140,7 +140,7 @@ from mlejax.cli import commands
 from mlejax.cli import main as cli
 seen = []
 jax.monitoring.register_event_listener(lambda event, **_: seen.append(event))
-commands._draw_sweep = lambda *_: []
+commands.draw_sweep = lambda *_: []
 status = cli.main(sys.argv[1:])
 hits, misses = (seen.count(f"/jax/compilation_cache/cache_{kind}") for kind in ("hits", "misses"))
 print("counted", status, hits, misses)

@@ -39,7 +39,7 @@ def fresh(tmp_path_factory):
     """What `mlejax sweep` has written; made once."""
     directory = tmp_path_factory.mktemp("verify") / "fresh"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(commands, "_draw_sweep", lambda *_: [])
+        patch.setattr(commands, "draw_sweep", lambda *_: [])
         patch.setattr(commands, "use_compilation_cache", lambda: None)
         assert cli.main([*ARGUMENTS, "--out", str(directory)]) == 0
     return directory

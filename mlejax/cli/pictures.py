@@ -1,0 +1,40 @@
+"""The pictures that commands draw."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..progress import Progress
+from ..results.sweep import SweepResult
+from ..results.train import TrainResult
+from ..samples.files import Column
+
+
+def draw_fit(result: TrainResult[Any], column: Column, folder: Path, options: argparse.Namespace) -> list[Path]:
+    """Draw a run trained on a column of a file; return the files written."""
+    with Progress(options.progress) as told:
+        told.say("drawing pictures")
+        from .. import plotting
+
+        name = column.name.split("'")[1] if "'" in column.name else "observation"
+        pictures = {
+            "log_likelihood": plotting.fit_figure(result),
+            "distribution": plotting.distribution(result, column.values, name=name),
+            "surface": plotting.surface(result),
+        }
+        return plotting.save_all(pictures, folder, options.format)
+
+
+def draw_sweep(result: SweepResult[Any], folder: Path, options: argparse.Namespace) -> list[Path]:
+    """Draw a sweep; return the files written."""
+    with Progress(options.progress) as told:
+        told.say("drawing pictures")
+        from .. import plotting
+
+        return plotting.save_all(plotting.sweep_pictures(result), folder, options.format)
+
+
+def pictures_text(paths: Sequence[Path]) -> str:
+    """Return a line that names the files."""
+    return "pictures: " + ", ".join(str(path) for path in paths)
