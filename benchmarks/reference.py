@@ -17,7 +17,7 @@ from mlejax.ascent import step
 from mlejax.ascent import train as train_loop
 from mlejax.ascent.run import Run
 from mlejax.ascent.settings import Stopping, checked_rates, rates_of
-from mlejax.models.parameters import with_dtype
+from mlejax.models.parameters import Parameters, with_dtype
 from mlejax.samples import representation, split
 
 from . import common
@@ -226,7 +226,9 @@ def jax_compiled(problem: Problem, factored: bool) -> common.Case:
             run, state, rows = prepared
             programs: Any = {"optimizer": None, "record_every": 1}
             state, rows = train_loop._advance(state, rows, run, problem.max_epochs, **programs)
-            return jax.block_until_ready((train_loop._conclude(state, made.train, made.validation)[0], rows))
+            found = np.asarray(train_loop._conclude(state, made.train, made.validation))
+            outcome, _ = train_loop._layouts(Parameters.of(made.start))[1].unpack(found)
+            return jax.block_until_ready((outcome, rows))
 
     return common.Case(run, prepare)
 
@@ -237,8 +239,8 @@ def jax_run(problem: Problem, factored: bool) -> common.Case:
 
     def run(_: Any) -> Any:
         with jax.enable_x64(True):
-            state, rows = train_loop._ascend(made, FLOAT64, None, 1, False)
-            return jax.block_until_ready((train_loop._conclude(state, made.train, made.validation)[0], rows))
+            outcome, _, history = train_loop._ascend(made, FLOAT64, None, 1, False)
+            return outcome, history
 
     return common.Case(run)
 

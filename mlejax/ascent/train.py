@@ -15,11 +15,9 @@ from ..models.base import M, Model
 from ..models.parameters import Parameters, cast, parameter_names, with_dtype
 from ..results.schema import check_names
 from ..results.train import History, TrainResult
-from ..samples.observations import as_observations, check_support
+from ..samples.prepared import prepare
 from ..samples.raw import Observations
 from ..samples.representation import Sample
-from ..samples.representation import summarize as represented
-from ..samples.split import split
 from ..status import Status
 from .optimizers import checked_optimizer
 from .outcome import Outcome, Outlook, conclude, look_around
@@ -93,16 +91,10 @@ def train(
     with jax.enable_x64(True):
         checked_optimizer(optimizer, start)
     record_every = int(checks.counts("record_every", record_every))
-    values = as_observations(observations)
-    check_support(start, values)
-    train_values, held_out = split(values, validation_fraction, split_seed)
+    data = prepare(start, observations, validation_fraction, split_seed, summarize)
     with jax.enable_x64(True):
-        train, representation = represented(start, train_values, summarize)
-        validation = represented(start, held_out, summarize)[0] if len(held_out) else None
-        run = Run(start, rates, stopping, train, validation)
-        state, history = _ascend(run, dtype, optimizer, record_every, progress)
-        outcome, around = jax.device_get(_conclude(cast(state, np.float64), train, validation))
-        train, validation = jax.device_get((train, validation))
+        run = Run(start, rates, stopping, data.train, data.validation)
+        outcome, around, history = _ascend(run, dtype, optimizer, record_every, progress)
     names = np.array(parameter_names(start), object)
     return TrainResult(
         model=_numbers(outcome.model),
@@ -119,13 +111,13 @@ def train(
         rises_doubled=tuple(names[np.array(around.doubled)]),
         rises_halved=tuple(names[np.array(around.halved)]),
         learning_rate=_numbers(rates),
-        count=len(values),
-        spread=float(np.ptp(values)),
+        count=data.count,
+        spread=data.spread,
         dtype=dtype,
-        representation=representation,
+        representation=data.representation,
         history=history,
-        train=train,
-        validation=validation,
+        train=data.on_host[0],
+        validation=data.on_host[1],
     )
 
 
@@ -135,42 +127,57 @@ fit = train
 
 def _ascend(
     run: Run[M], dtype: np.dtype, optimizer: Any, record_every: int, progress: bool
-) -> tuple[TrainState[M], History[M]]:
-    """Run to the end in pieces of compiled code; its last state and its history."""
+) -> tuple[Outcome[M], Outlook[M], History[M]]:
+    """Run to the end; what it found, the look around, and its history."""
     max_epochs = int(run.stopping.max_epochs)
     # A power of two: another `max_epochs` seldom compiles again.
     capacity = 1 << (-(-max_epochs // record_every) - 1).bit_length()
     samples = run.train
-    layout = Layout(_first_row(run.start))
-    run, state, rows = _begin(run, capacity=capacity, dtype=dtype, optimizer=optimizer)
     # A guess for the first call: an observation costs about 10 ns and a whole epoch on statistics not much more.
     guess = FIRST_CALL // (len(samples.values) if isinstance(samples, Observations) else 10)
-    pace = Pace(turns=max(1, min(guess, max_epochs)))
-    epochs, running = 0, True
-    with tqdm(total=max_epochs, unit=" epochs", delay=1, leave=False, disable=not progress) as bar:
-        while running:
-            began = time.perf_counter()
-            until = min(epochs + int(pace.turns), max_epochs)
-            state, rows = _advance(state, rows, run, until, record_every=record_every, optimizer=optimizer)
-            before, (epochs, status) = epochs, map(int, jax.device_get((state.epoch, state.status)))
-            running = status == Status.RUNNING
-            if before == 0:  # the first call may have compiled, which is no speed
-                bar.initial = bar.n = epochs
-                bar.unpause()
-            bar.update(epochs - before if before else 0)
-            pace.learn(time.perf_counter() - began, rounds=1, most=max_epochs)
-    return state, History(*layout.unpack(np.asarray(rows, np.float64)[: -(-epochs // record_every)]))
+    how = {"record_every": record_every, "optimizer": optimizer}
+    if max_epochs <= guess and not isinstance(samples, Observations):
+        rows, found = _at_once(run, capacity=capacity, dtype=dtype, **how)
+    else:
+        begun, state, rows = _begin(run, capacity=capacity, dtype=dtype, optimizer=optimizer)
+        pace = Pace(turns=max(1, min(guess, max_epochs)))
+        epochs, running = 0, True
+        with tqdm(total=max_epochs, unit=" epochs", delay=1, leave=False, disable=not progress) as bar:
+            while running:
+                began = time.perf_counter()
+                until = min(epochs + int(pace.turns), max_epochs)
+                state, rows = _advance(state, rows, begun, until, **how)
+                before, (epochs, status) = epochs, map(int, jax.device_get((state.epoch, state.status)))
+                running = status == Status.RUNNING
+                if before == 0:  # the first call may have compiled, which is no speed
+                    bar.initial = bar.n = epochs
+                    bar.unpause()
+                bar.update(epochs - before if before else 0)
+                pace.learn(time.perf_counter() - began, rounds=1, most=max_epochs)
+        found = _conclude(state, run.train, run.validation)
+    row, ending = _layouts(Parameters.of(run.start))
+    outcome, around = ending.unpack(np.asarray(found))
+    kept = np.asarray(rows, np.float64)[: -(-int(outcome.epochs) // record_every)]
+    return outcome, around, History(*row.unpack(kept))
+
+
+@functools.partial(jax.jit, static_argnames=("capacity", "dtype", "record_every", "optimizer"))
+def _at_once(run: Run[M], *, capacity: int, dtype: np.dtype, record_every: int, optimizer: Any) -> tuple[Any, Any]:
+    """Return the history of a short run as rows, and what `_conclude` returns: one program, since each call costs."""
+    begun, state, rows = _begin(run, capacity=capacity, dtype=dtype, optimizer=optimizer)
+    until = run.stopping.max_epochs
+    state, rows = _recorded(state, rows, begun, until, record_every=record_every, optimizer=optimizer)
+    return rows, _conclude(state, run.train, run.validation)
 
 
 @functools.partial(jax.jit, static_argnames=("capacity", "dtype", "optimizer"))
 def _begin(run: Run[M], *, capacity: int, dtype: np.dtype, optimizer: Any) -> tuple[Run[M], TrainState[M], Any]:
     """Return the run in its own type, its first state, and an empty history."""
     run = cast(run, dtype)
-    return run, begin(run, optimizer), jnp.zeros((capacity, Layout(_first_row(run.start)).width), dtype)
+    return run, begin(run, optimizer), jnp.zeros((capacity, _layouts(Parameters.of(run.start))[0].width), dtype)
 
 
-@functools.partial(jax.jit, static_argnames=("record_every", "optimizer"), donate_argnums=(0, 1))
-def _advance(
+def _recorded(
     state: TrainState[M], rows: Any, run: Run[M], until: Any, *, record_every: int, optimizer: Any
 ) -> tuple[TrainState[M], Any]:
     """Advance one run up to `until`, or to its end, writing a row of the history every `record_every` epochs."""
@@ -191,15 +198,22 @@ def _advance(
     return jax.lax.while_loop(unfinished, recorded, (state, rows))
 
 
-def _first_row(start: M) -> tuple[int, float, float, M]:
-    """Return an example of a row of the history, which lays it out."""
-    return 0, 0.0, 0.0, start
+_advance = jax.jit(_recorded, static_argnames=("record_every", "optimizer"), donate_argnums=(0, 1))
+
+
+@functools.lru_cache(maxsize=64)
+def _layouts(table: Parameters[M]) -> tuple[Layout, Layout]:
+    """Return how a row of the history is laid out, and what `_conclude` returns."""
+    model, flags = table.to_model(np.zeros(table.size)), [False] * len(table.names)
+    ending = Outcome(model, model, 0, 0, 0, 0.0, 0.0, 0.0), Outlook(model, flags, flags, flags)
+    return Layout((0, 0.0, 0.0, model)), Layout(ending)
 
 
 @jax.jit
-def _conclude(state: TrainState[M], train: Sample, validation: Sample | None) -> tuple[Outcome[M], Outlook[M]]:
-    outcome = conclude(state, train, validation)
-    return outcome, look_around(outcome.model, train)
+def _conclude(state: TrainState[M], train: Sample, validation: Sample | None) -> Any:
+    """Return an `Outcome` and an `Outlook`, packed, in float64."""
+    outcome = conclude(cast(state, np.float64), train, validation)
+    return Layout.pack((outcome, look_around(outcome.model, train)), np.float64)
 
 
 def _numbers(model: M) -> M:

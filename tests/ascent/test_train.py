@@ -121,12 +121,22 @@ def test_an_interrupted_run_leaves_things_as_they_were(small_normal, monkeypatch
 
     before, handler = jax.config.jax_enable_x64, signal.getsignal(signal.SIGINT)
     with monkeypatch.context() as patch:
-        patch.setattr(module, "_advance", interrupted)
+        patch.setattr(module, "_at_once", interrupted)
         with pytest.raises(KeyboardInterrupt):
             quick(small_normal)
     assert jax.config.jax_enable_x64 == before
     assert signal.getsignal(signal.SIGINT) is handler
     assert quick(small_normal).epochs == 60
+
+
+def test_a_run_too_long_for_one_program_is_the_same_in_pieces(small_normal, monkeypatch):
+    whole = quick(small_normal)
+    monkeypatch.setattr(importlib.import_module("mlejax.ascent.train"), "FIRST_CALL", 70)  # 7 epochs in the first call
+    pieces = quick(small_normal)
+    for one, other in zip(jax.tree.leaves(whole.history), jax.tree.leaves(pieces.history), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert (whole.status, whole.epochs, leaves(whole)) == (pieces.status, pieces.epochs, leaves(pieces))
+    assert whole.distance == pytest.approx(pieces.distance, rel=1e-9)
 
 
 def test_what_was_asked_is_kept(result):
