@@ -1,17 +1,21 @@
 """Optimizers: what can be used as one, what fits a state, and directions of ascent that Optax does not have."""
 
 import functools
+from collections.abc import Hashable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
+from jax.core import Tracer
 from jaxtyping import PyTree
 
 from ..checks import InputTypeError, InputValueError
 from ..likelihood import expected_information
 from ..models.abilities import HasTypicalObservations
 from ..models.base import Model
+from ..models.digest import rendering
 from ..models.parameters import Parameters
 from .sense import LOOK_AHEAD, Optimizer, sense_of
 
@@ -54,7 +58,8 @@ def checked_optimizer(optimizer: Optimizer | None, model: Model) -> Optimizer | 
         model: the start of the run, with numbers for parameters.
 
     Returns:
-        The optimizer as it is.
+        The optimizer, or the first one that was checked of those that compute the same: what is compiled for one of
+        them serves all.
 
     Raises:
         TypeError: it is not one, or its `update` asks for more than gradient, state and parameters.
@@ -69,6 +74,9 @@ def checked_optimizer(optimizer: Optimizer | None, model: Model) -> Optimizer | 
             "optimizer must be an optax.GradientTransformation, such as optax.adam(0.1), or None; "
             f"got {optimizer!r}{fix}"
         )
+    content = _content(optimizer, model)
+    if content in _checked:
+        return _checked[content]
     ones = jax.tree.map(lambda leaf: jnp.ones(jnp.shape(leaf), jnp.result_type(leaf, float)), model)
     try:
         sense = jax.jit(functools.partial(sense_of, optimizer))(0.0, optimizer.init(ones), ones, model)
@@ -82,7 +90,41 @@ def checked_optimizer(optimizer: Optimizer | None, model: Model) -> Optimizer | 
         ) from None
     if sense == 0:
         raise InputValueError(f"optimizer: its first {LOOK_AHEAD} updates are zero, so that no run would move")
+    if content is not None:
+        while len(_checked) >= MOST_KEPT:
+            del _checked[next(iter(_checked))]
+        _checked[content] = optimizer
     return optimizer
+
+
+MOST_KEPT = 128
+"""Optimizers that are remembered."""
+
+_checked: dict[Hashable, Optimizer] = {}
+"""Optimizers by what they compute, the latest last."""
+
+
+def _content(optimizer: Optimizer, model: Model) -> Hashable:
+    """Return what an optimizer computes for models like one, in float64 and in float32; None where it cannot be told.
+
+    It cannot where hyperparameters are being traced by JAX, or a function of Python is called back.
+    """
+    found: list[Hashable] = []
+    try:
+        for dtype in (np.float64, np.float32):
+            one = jax.tree.map(lambda leaf, dtype=dtype: jax.ShapeDtypeStruct(np.shape(leaf), dtype), model)
+            begun, memory = jax.make_jaxpr(optimizer.init, return_shape=True)(one)
+            moved = jax.make_jaxpr(lambda g, s, p: optimizer.update(g, s, p))(one, memory, one)
+            for traced in (begun, moved):
+                if traced.effects or any(isinstance(constant, Tracer) for constant in traced.consts):
+                    return None
+                if "callback" in (text := rendering(traced)):
+                    return None
+                found.append(text)
+            found.append(jax.tree.structure(memory))
+        return jax.tree.structure(model), tuple(found)
+    except Exception:  # what it raises is said where it is used
+        return None
 
 
 def check_memory(optimizer: Optimizer | None, memory: PyTree, model: Model) -> None:

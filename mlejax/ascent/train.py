@@ -89,7 +89,7 @@ def train(
     stopping = Stopping.checked(max_epochs, patience, tolerance)
     dtype = checks.floating_type(dtype)
     with jax.enable_x64(True):
-        checked_optimizer(optimizer, start)
+        optimizer = checked_optimizer(optimizer, start)
     record_every = int(checks.counts("record_every", record_every))
     data = prepare(start, observations, validation_fraction, split_seed, summarize)
     with jax.enable_x64(True):

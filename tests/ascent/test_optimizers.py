@@ -1,5 +1,6 @@
 """Directions of ascent beyond Optax's."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -144,3 +145,48 @@ def test_an_optimizer_that_has_come_to_rest_ends():
     assert run.status in (mlejax.Status.PATIENCE, mlejax.Status.PRECISION)
     assert run.epochs == 26
     assert not run.arrived
+
+
+def scaled(factor):
+    """An optimizer that does not exist, made anew by every call."""
+    return optax.stateless(lambda gradient, _: jax.tree.map(lambda g: factor * g, gradient))
+
+
+def called_back(factor):
+    def one(g):
+        return jax.pure_callback(lambda g: factor * np.asarray(g), jax.ShapeDtypeStruct(g.shape, g.dtype), g)
+
+    return optax.stateless(lambda gradient, _: jax.tree.map(one, gradient))
+
+
+START = mlejax.Normal(np.float64(0.0), np.float64(1.0))
+MADE = {
+    "adam": (lambda rate: optax.adam(rate), 0.1, 0.2),
+    "a schedule": (lambda steps: optax.adam(optax.linear_schedule(0.1, 1.0, steps)), 10, 20),
+    "of one's own": (scaled, 2.0, 3.0),
+    "every other step": (lambda rate: optax.MultiSteps(optax.sgd(rate), 2), 0.1, 0.2),
+}
+
+
+@pytest.mark.parametrize(("make", "one", "other"), MADE.values(), ids=MADE)
+def test_optimizers_that_compute_the_same_are_taken_for_one_and_others_are_not(make, one, other):
+    first = checked_optimizer(make(one), START)
+    assert checked_optimizer(make(one), START) is first
+    assert checked_optimizer(make(other), START) is not first
+    exponential = mlejax.Exponential(np.float64(1.0))
+    assert checked_optimizer(make(one), exponential) is checked_optimizer(make(one), exponential)
+
+
+def test_optimizers_that_call_python_back_are_told_apart():
+    assert checked_optimizer(called_back(2.0), START) is not checked_optimizer(called_back(3.0), START)
+
+
+@pytest.mark.slow
+def test_an_optimizer_made_anew_compiles_nothing_and_another_one_is_followed(small_normal, compilations):
+    settings = {"learning_rate": 0.5, "max_epochs": 20, "progress": False}
+    first = mlejax.train(mlejax.Normal(6.0, 7.0), small_normal, optimizer=optax.adam(0.1), **settings)
+    before = len(compilations)
+    again = mlejax.train(mlejax.Normal(6.0, 7.0), small_normal, optimizer=optax.adam(0.1), **settings)
+    assert len(compilations) == before
+    other = mlejax.train(mlejax.Normal(6.0, 7.0), small_normal, optimizer=optax.adam(0.2), **settings)
+    assert float(first.model.mean) == float(again.model.mean) != float(other.model.mean)
