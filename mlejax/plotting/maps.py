@@ -11,7 +11,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, PercentFormatter, StrMethodFormatter
 
 from ..results.schema import ARRIVED
-from ..results.settings import median
+from ..results.settings import in_words, median
 from ..results.sweep import SweepResult
 from .grid import draw_limit, edges_of, label, one_of, rows_of, scale_of, two_axes
 from .style import BESIDE_A_BAR, LOOKS, MEANINGS, legend_above, new_axes, plain_ticks, with_share
@@ -74,6 +74,9 @@ def heat_map(
     for axis, scale, name in ((ax.xaxis, scales[0], names[0]), (ax.yaxis, scales[1], names[1])):
         if scale == "log":
             plain_ticks(axis)
+        elif name == "optimizer":
+            numbers = result.axes[name]
+            axis.set_ticks(numbers, labels=[in_words(result.provenance.settings, name, n) for n in numbers.tolist()])
         elif name in ("seed", "start"):
             axis.set_major_locator(MaxNLocator(6, integer=True))
     if handles:

@@ -39,11 +39,16 @@ class Recommendation:
     most: Mapping[str, Any]  # of the setting that most seeds arrive with
     tied: int  # settings whose arrivals cannot be told from the most, both of these among them
 
-    def __str__(self) -> str:
+    def sentence(self, made: Mapping[str, Any]) -> str:
+        """Return it as a sentence.
+
+        Args:
+            made: the settings of the sweep, which name its optimizers.
+        """
         names = [name for name in self.row if name not in _FOUND]
 
         def at(row: Mapping[str, Any]) -> str:
-            return ", ".join(f"{name} = {row[name]:.4g}" for name in names) or "this setting"
+            return ", ".join(f"{name} = {in_words(made, name, row[name])}" for name in names) or "this setting"
 
         said = f"Best setting: {at(self.row)}: {self.row['arrived']} of {self.row['runs']} seeds arrive, after a "
         said += f"median of {self.row['arrived_epochs']:,.0f} epochs."
@@ -54,6 +59,23 @@ class Recommendation:
             f"{said} It is the fastest of {self.tied} settings statistically tied for the most arrivals{other} "
             f"(McNemar's exact test on the same seeds, level {SIGNIFICANCE:g})."
         )
+
+
+def in_words(made: Mapping[str, Any], axis: str, value: float | int) -> str:
+    """Return a value along an axis as it is written for a person: an optimizer by its name, other values as numbers.
+
+    Args:
+        made: the settings of the sweep.
+        axis: the name of the axis.
+        value: along it.
+
+    Example:
+        >>> in_words({"optimizer": [["adam", "optax 12ab"], ["plain", "plain ascent"]]}, "optimizer", 1)
+        'plain'
+    """
+    if axis == "optimizer" and not isinstance(several := made.get("optimizer"), str | None):
+        return str(several[int(value)][0])
+    return f"{value:.4g}"
 
 
 def fates(status: Num[np.ndarray, "..."], distance: Float[np.ndarray, "..."]) -> dict[str, Bool[np.ndarray, "..."]]:

@@ -273,7 +273,7 @@ class SweepResult(Generic[M]):
             "statuses": {s.name: int(np.sum(self.status == s)) for s in Status if np.any(self.status == s)},
             "arrived": int(np.sum(self.arrived)),
             "best": None if found is None else found.row,
-            "recommendation": None if found is None else str(found),
+            "recommendation": None if found is None else found.sentence(self.provenance.settings),
             "settings": rows,
         }
 

@@ -16,7 +16,7 @@ from ..models.abilities import HasClosedForm
 from ..models.parameters import parameter_dict
 from ..samples.observations import LARGEST_SQUARED, SMALLEST_SQUARED
 from ..status import Status
-from .settings import FATES, fates
+from .settings import FATES, fates, in_words
 from .sweep import SweepResult
 from .train import TrainResult
 
@@ -181,7 +181,7 @@ def sweep_report(result: SweepResult[Any], most: int = 24) -> str:
     header = [*names, *(name.replace("_", " ") for name in ("runs", *kinds)), *_MEDIANS, *(["best"] if best else [])]
     cells = [
         [
-            *(f"{row[name]:.4g}" for name in names),
+            *(in_words(result.provenance.settings, name, row[name]) for name in names),
             *(f"{row[name]:,}" for name in ("runs", *kinds)),
             *("-" if row[name] is None else form.format(row[name]) for name, form in _MEDIANS.values()),
             *(["*" if row is best else ""] if best else []),
@@ -277,7 +277,7 @@ def caption(result: SweepResult[Any] | TrainResult[Any]) -> str:
 def _along(name: str, count: int) -> str:
     """Return the name of an axis in words, in the plural where it has several values."""
     first, _, parameter = name.partition(".")
-    plain = first in ("seed", "start", "learning_rate", "group", "resample")
+    plain = first in ("seed", "start", "learning_rate", "optimizer", "group", "resample")
     words = first.replace("_", " ") if plain else f"value{'s' * (count != 1)} of {first}"
     return words + ("s" if plain and count != 1 else "") + (f" of the {parameter}" if parameter else "")
 

@@ -98,3 +98,11 @@ def test_heat_map_chooses_axes_and_scales(sweep):
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("learning rate of the mean", "seed")
     assert (ax.get_xscale(), ax.get_yscale()) == ("log", "linear")
     np.testing.assert_allclose(ax.get_ylim(), (-0.5, 2.5))
+
+
+def test_optimizers_are_drawn_under_their_names():
+    axes = {"learning_rate": np.array([0.1, 1.0]), "optimizer": np.arange(2)}
+    made = Provenance({"optimizer": [["adam", "optax 12ab"], ["plain", "plain ascent"]]}, [])
+    result = SweepResult(axes, Normal(0.0, 1.0), {"distance": np.ones((2, 2))}, made)
+    ax = plotting.heat_map(result)
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["adam", "plain"]

@@ -79,9 +79,10 @@ def test_the_fastest_of_those_tied_for_the_most_is_recommended():
     arrived = [random.permutation(first(count)) for count in (515, 492, 400)]
     found = compared(arrived, [10_000, 2373, 100])
     assert (found.row["arrived"], found.most["arrived"], found.tied) == (492, 515, 2)
-    assert "learning_rate = 2: 492 of 1000 seeds arrive, after a median of 2,373 epochs" in str(found)
-    assert "fastest of 2 settings statistically tied for the most arrivals, 515 at learning_rate = 1 (McNemar" in str(
-        found
+    assert "learning_rate = 2: 492 of 1000 seeds arrive, after a median of 2,373 epochs" in found.sentence({})
+    assert (
+        "fastest of 2 settings statistically tied for the most arrivals, 515 at learning_rate = 1 (McNemar"
+        in found.sentence({})
     )
 
 
@@ -89,7 +90,7 @@ def test_seeds_are_paired():
     """The same counts are no tie where every seed that arrives with the one arrives with the other too."""
     found = compared([first(515), first(492)], [10_000, 2373])
     assert (found.row["arrived"], found.tied) == (515, 1)
-    assert str(found).endswith("No other is tied with it.")
+    assert found.sentence({}).endswith("No other is tied with it.")
 
 
 @pytest.mark.parametrize(("more", "fewer"), [(5, 0), (6, 0), (12, 3), (12, 4), (30, 15), (30, 17)])
@@ -119,3 +120,13 @@ def test_only_epochs_of_arrivals_make_a_setting_fast():
 
 def test_where_nothing_arrived_nothing_is_recommended():
     assert compared([first(0, 5), first(0, 5)], [10, 20]) is None
+
+
+def test_optimizers_are_called_by_their_names():
+    found = compared([first(3, 3), first(3, 3)], [100, 50])
+    row = {name.replace("learning_rate", "optimizer"): value for name, value in found.row.items()}
+    made = {"optimizer": [["adam", "optax 12ab"], ["plain", "plain ascent"], ["momentum", "optax 34cd"]]}
+    said = settings.Recommendation(row, row, 2).sentence(made)
+    assert row["optimizer"] == 2
+    assert said.startswith("Best setting: optimizer = momentum: 3 of 3 seeds arrive, after a median of 50 epochs.")
+    assert settings.in_words({"optimizer": "plain ascent"}, "optimizer", 0) == "0"

@@ -123,3 +123,32 @@ def test_the_row_of_the_best_setting_is_always_shown(best):
 )  # fmt: skip
 def test_sizes_in_words(count, words):
     assert text.size(count) == words
+
+
+def test_the_small_print_tells_results_apart(swept, result):
+    run, x = result
+    assert re.fullmatch(r"1 run; n = 200; mlejax [\d.a-z]+; settings [0-9a-f]{8}", text.caption(run))
+    other = mlejax.train(mlejax.Normal(0.0, 1.0), x, max_epochs=100, learning_rate=0.2, progress=False)
+    assert text.caption(other) != text.caption(run)
+    settings = {"optimizer": "plain ascent", "count": 1000}
+    made = dataclasses.replace(swept.provenance, settings=settings, computed_by=[{"mlejax": "0.2"}, {"mlejax": "0.3"}])
+    sweep = dataclasses.replace(swept, provenance=made)
+    said = text.caption(sweep)
+    assert said.startswith("120 runs (4 seeds x 30 learning rates); n = 1,000; mlejax 0.2, 0.3; settings ")
+    assert text.caption(sweep.sel(seed=0)).split("; ")[-1] == said.split("; ")[-1]
+    changed = dataclasses.replace(made, settings=settings | {"count": 2000})
+    assert text.caption(dataclasses.replace(swept, provenance=changed)).split("; ")[-1] != said.split("; ")[-1]
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "words"),
+    [
+        ("seed", 1, "1 seed"),
+        ("learning_rate.mean", 31, "31 learning rates of the mean"),
+        ("patience", 4, "4 values of patience"),
+        ("decay", 1, "1 value of decay"),
+    ],
+)
+def test_axes_are_counted_in_words(name, count, words):
+    result = mlejax.SweepResult({name: np.arange(count)}, mlejax.Normal(0.0, 1.0), {}, Provenance({}, []))
+    assert f"({words})" in text.caption(result)
