@@ -33,7 +33,7 @@ class Variable:
     unit: str | None
     meaning: str
     dims: tuple[Dimension, ...] = ()  # after those of the axes
-    fill: int | float = math.nan  # of a run that has not ended
+    fill: int | float = dataclasses.field(default=math.nan, compare=False)  # of a run that has not ended
 
     def blank(self, shape: Sequence[int]) -> np.ndarray:
         """Return this variable of so many runs that have not ended.
