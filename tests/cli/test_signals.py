@@ -20,7 +20,7 @@ del sys.argv[1:4]
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background is born deaf to it
 def send(*_, **__):
     global when
-    if when in ("compile", "collect") and not os.path.exists("out/zarr.json"):  # JAX also compiles before there is a store
+    if when in ("compile", "collect") and not os.path.exists("out/zarr.json"):  # JAX compiles before, too
         return
     if when:
         when = ""
