@@ -131,10 +131,8 @@ def estimate_cost(
     between = setting.epochs / 2 * training.count
     ending = max(0.0, tally.executed - tally.useful - between) if trial.finished else 0.0
     drawing_seconds = drawing.predicted(len(seeds))
-    # A trial that was stopped knows the speed and not the end.
-    training_seconds = training.predicted(spec.run_count)
-    if not trial.finished:
-        training_seconds = scale * useful * training.seconds / max(tally.executed, 1)
+    executed = scale * (useful + between) + ending
+    training_seconds = executed * training.seconds / max(tally.executed, 1)
     errors = drawing_seconds * drawing.error, training_seconds * math.hypot(training.error, unsure)
     batch, working = batch_shape(spec.shape), _resident() + spec.run_count * WORKING_BYTES
     return Cost(
@@ -144,7 +142,7 @@ def estimate_cost(
         devices=local.describe(mesh),
         representation=samples.representation,
         run_epochs=scale * useful,
-        executed_run_epochs=scale * (useful + between) + ending,
+        executed_run_epochs=executed,
         drawing_seconds=drawing_seconds,
         training_seconds=training_seconds,
         starting_seconds=drawing.starting + training.starting,
@@ -180,20 +178,24 @@ def _calibrate(work: Callable[[int], Any], few: int, most: int) -> _Calibration:
 
     The first time of every amount may compile: more runs may mean more lanes.
     """
-    count = min(few, most)
-    first, _ = _timed(work, count)
-    times = [_timed(work, count)]
-    starting, less = first - times[0][0], (count, times[0][0])
-    if count < most and less[1] < TRIAL_SECONDS / 2:
-        count = min(most, max(2 * count, int(count * TRIAL_SECONDS / max(less[1], 1e-3))))
+    count, starting, times = min(few, most), 0.0, []
+    less: tuple[int, float] | None = None
+    while True:
         first, _ = _timed(work, count)
         times = [_timed(work, count)]
-        starting = max(starting, first - times[0][0])
-    if times[0][0] < MOST_SECONDS:
+        seconds = times[0][0]
+        starting = max(starting, first - seconds)
+        less = less or (count, seconds)
+        if count == most or seconds >= TRIAL_SECONDS / 2:
+            break
+        # No more than 16 times as much at once: most of a short time may be what every call costs.
+        count = min(most, int(count * np.clip(TRIAL_SECONDS / max(seconds, 1e-3), 2, 16)))
+    if seconds < MOST_SECONDS / 2:
         times.append(_timed(work, count))
-    seconds, result = min(times, key=lambda timed: timed[0])
-    error = max(TIMING_ERROR, max(timed[0] for timed in times) / seconds - 1)
-    return _Calibration(max(0.0, starting), less, count, seconds, error, result)
+    times.sort(key=lambda timed: timed[0])
+    seconds, result = times[0]
+    error = max(TIMING_ERROR, times[-1][0] / seconds - 1)
+    return _Calibration(starting, less, count, seconds, error, result)
 
 
 def _timed(work: Callable[[int], Any], count: int) -> tuple[float, Any]:
