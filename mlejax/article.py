@@ -8,6 +8,7 @@ import jax
 import numpy as np
 import optax
 
+from . import __version__
 from .ascent.optimizers import natural_gradient
 from .ascent.train import train
 from .likelihood import distance, expected_information, log_likelihood
@@ -15,7 +16,7 @@ from .models import Normal
 from .results.record import train_record
 from .results.schema import ARRIVED
 from .results.sweep import SweepResult
-from .results.text import table
+from .results.text import settings_digest, table
 from .results.train import TrainResult
 from .sweeps.sweep import sweep
 
@@ -220,6 +221,13 @@ def draw(found: Reproduction, folder: Path, suffix: str) -> list[Path]:
         "separate_learning_rates": plotting.heat_map(
             found.separate_rates, x="learning_rate.mean", y="learning_rate.variance"
         ),
-        "ascents": plotting.ascents(found.ascents),
+        "ascents": plotting.ascents(found.ascents, about=_about(found)),
     }
     return plotting.save_all(pictures, folder, suffix)
+
+
+def _about(found: Reproduction) -> str:
+    """Return the small print of the picture of several ways of ascending."""
+    digest = settings_digest([[ascent.name, ascent.learning_rate] for ascent in found.ascents])
+    count = len(found.observations)
+    return f"{len(found.ascents)} runs; n = {count:,}; mlejax {__version__}; settings {digest}"

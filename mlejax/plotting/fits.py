@@ -312,38 +312,28 @@ def _number_epochs(ax: Axes, epoch: np.ndarray, path: np.ndarray) -> None:
             ax.annotate(f"{epoch[row]:,}", tuple(path[row]), **place)
 
 
-def ascents(found: Sequence[Any], ax: Axes | None = None) -> Axes:
+def ascents(found: Sequence[Any], ax: Axes | None = None, about: str = "") -> Axes:
     r"""Draw several ways of ascending: $\sqrt{2 (L_{max} - L)}$ before every epoch, in standard errors.
 
     Args:
         found: each with its `name`, `learning_rate`, `epochs` to the maximum (None: never) and `history`, the
             distances.
         ax: where to draw; None for a new figure.
+        about: the small print of a new figure.
 
     Returns:
         The axes drawn on.
     """
-    ax = new_axes(ax)
-    floor = ARRIVED / 20
+    ax, floor = new_axes(ax, result=about), ARRIVED / 20
     for ascent, (color, line) in zip(found, LINES, strict=False):
         reached = "never arrives" if ascent.epochs is None else f"{ascent.epochs:,} epochs"
         label = f"{ascent.name}, rate {ascent.learning_rate:.3g}: {reached}"
-        ax.plot(
-            np.arange(1, len(ascent.history) + 1),
-            np.maximum(ascent.history, floor / 2),  # so that the line reaches the axis where it leaves the picture
-            color=color,
-            linestyle=line,
-            linewidth=1.8,
-            label=label,
-        )
+        epochs = np.arange(1, len(ascent.history) + 1)
+        below = np.maximum(ascent.history, floor / 2)  # so that the line reaches the edge where it leaves the picture
+        ax.plot(epochs, below, color=color, linestyle=line, linewidth=1.8, label=label)
     ax.axhline(ARRIVED, color="0.4", linewidth=1, label=f"{ARRIVED} standard errors: arrived")
-    ax.set(
-        xscale="log",
-        yscale="log",
-        xlabel="epoch",
-        ylabel="below the maximum\n(standard errors)",
-        ylim=(floor, None),
-    )
+    ax.set(xscale="log", yscale="log", xlabel="epoch", ylim=(floor, None))
+    ax.set_ylabel("below the maximum\n(standard errors)")
     for axis in (ax.xaxis, ax.yaxis):
         plain_ticks(axis)
     legend_above(ax, columns=2)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -56,6 +56,7 @@ MEANINGS = {
     "train_log_likelihood": "train log-likelihood (nats)",
     "validation_log_likelihood": "validation log-likelihood (nats)",
 }
+Shown: TypeAlias = SweepResult[Any] | TrainResult[Any] | str
 GAP = r"$\sqrt{2\,(L_{\max}-L)}$"
 GAP_FROM_BEST = r"$\sqrt{2\,(L_{\mathrm{best}}-L)}$"
 
@@ -64,16 +65,17 @@ BESIDE_A_BAR = 78
 """The width of axes beside a color bar, in letters of a legend; without a bar it is 88."""
 
 
-def new_figure(height: float, result: SweepResult[Any] | TrainResult[Any] | None = None) -> Figure:
-    """Return a new figure, 8 inches wide, whose small print says what result it shows."""
+def new_figure(height: float, result: Shown = "") -> Figure:
+    """Return a new figure, 8 inches wide, whose small print says what result it shows; a text is that print itself."""
     figure = Figure(figsize=(8.0, height), layout="constrained")
     FigureCanvasAgg(figure)
-    if result is not None:
-        figure.supxlabel(caption(result), x=0.995, ha="right", fontsize=6.5, color="0.35")
+    if result != "":
+        said = result if isinstance(result, str) else caption(result)
+        figure.supxlabel(said, x=0.995, ha="right", fontsize=6.5, color="0.35")
     return figure
 
 
-def new_axes(ax: Axes | None, height: float = 4.8, result: SweepResult[Any] | TrainResult[Any] | None = None) -> Axes:
+def new_axes(ax: Axes | None, height: float = 4.8, result: Shown = "") -> Axes:
     """Return these axes, or those of a new figure, without a frame on the right and above."""
     ax = new_figure(height, result).subplots() if ax is None else ax
     ax.spines[["top", "right"]].set_visible(False)

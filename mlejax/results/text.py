@@ -269,9 +269,14 @@ def caption(result: SweepResult[Any] | TrainResult[Any]) -> str:
         ]
         numbers = [dict(parameter_dict(model)) for model in (result.start, result.learning_rate)]
         decides = [type(result.model).__name__, result.dtype.name, result.count, numbers, sample]
-    digest = hashlib.sha256(json.dumps(decides, sort_keys=True, default=float).encode()).hexdigest()[:8]
     observations = [f"n = {count:,}"] if count else []
-    return "; ".join([runs, *observations, f"mlejax {', '.join(sorted(version)) or '?'}", f"settings {digest}"])
+    versions = ", ".join(sorted(version)) or "?"
+    return "; ".join([runs, *observations, f"mlejax {versions}", f"settings {settings_digest(decides)}"])
+
+
+def settings_digest(decides: Any) -> str:
+    """Return eight letters that change when one of these plain values does."""
+    return hashlib.sha256(json.dumps(decides, sort_keys=True, default=float).encode()).hexdigest()[:8]
 
 
 def _along(name: str, count: int) -> str:

@@ -5,8 +5,9 @@ import pytest
 from drawn import legend, line, rings
 
 import mlejax
-from mlejax import plotting
+from mlejax import article, plotting
 from mlejax.results import diagnostics
+from mlejax.results.schema import ARRIVED
 
 
 def test_log_likelihood_is_the_history_per_observation(result):
@@ -147,3 +148,15 @@ def test_surface_of_raw_observations_and_of_chosen_parameters():
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("scale", "shape")
     with pytest.raises(ValueError, match="surface needs two of the parameters shape, scale; got shape, mean"):
         plotting.surface(result, parameters=("shape", "mean"))
+
+
+def test_ascents_reach_the_edge_where_they_leave_the_picture():
+    """An ascent that lies at the maximum in epoch 3 is drawn until there, not until epoch 2."""
+    arrives = article.Ascent("newton", 1.0, 3, np.array([1000.0, 300.0, 0.0]))
+    never = article.Ascent("slow", 0.01, None, np.array([1000.0, 900.0, 800.0, 700.0]))
+    ax = plotting.ascents([arrives, never], about="2 runs; n = 10")
+    epochs, below = line(ax, "newton").get_data()
+    np.testing.assert_array_equal(epochs, [1, 2, 3])
+    assert 0 < below[2] < ax.get_ylim()[0] < ARRIVED
+    assert legend(ax)[:2] == ["newton, rate 1: 3 epochs", "slow, rate 0.01: never arrives"]
+    assert ax.figure.get_supxlabel() == "2 runs; n = 10"
