@@ -65,6 +65,7 @@ def examine(model: Model, summary: Summary, values: Any) -> Examined:
     few, of_few = values, summary
     if len(values) > LOOKED_AT:
         few = jnp.concatenate([values[:: -(-len(values) // LOOKED_AT)], jnp.stack([found.lowest, found.highest])])
+        few = lax.optimization_barrier(few)  # an array, not something that each of its uses computes
         of_few, _ = summarize_with(summary.form, few)
     elsewhere = lax.map(lambda point: _Pass.over(point, few).apart(point, of_few), others)
     return Examined(jnp.maximum(found.apart(start, summary), jnp.max(elsewhere)), found.contained)

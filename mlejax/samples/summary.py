@@ -15,7 +15,7 @@ from ..formula.jaxpr import NotApplicable, as_formula_takes
 from ..formula.separate import Branches
 from ..formula.sufficient import Form, Question, SufficientForm, failure, question, structure_for_statistics
 from ..models.base import Model
-from .tiles import tiled
+from .tiles import TILE, tiled
 
 LARGE = 1 << 20
 """Observations that are summarized at once; more are cut into shares of this size."""
@@ -215,13 +215,13 @@ def merge(model: Model, parts: Sequence[Summary]) -> Summary:
 
 
 def accurate_mean(values: Any) -> Any:
-    """Return the mean of (n,) values, by sums of at most n / 512 or sqrt(n) terms: they round little, and vectorize.
+    """Return the mean of (n,) values, by sums of n / 512 or sqrt(n) terms: they round little, and vectorize.
 
     The order of all additions is written down: a compiler's own reduction adds in another order on another number of
     threads.
     """
     n = values.shape[0]
-    (total,) = tiled(lambda columns: columns, [values], [jnp.add], width=max(512, math.isqrt(n)))
+    (total,) = tiled(lambda columns: columns, [values], [jnp.add], width=TILE * max(4, math.isqrt(n) // TILE))
     return total / n
 
 

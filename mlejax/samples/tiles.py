@@ -43,7 +43,14 @@ def tiled(terms: Terms, columns: Columns, combine: Sequence[Any], width: int = T
     last = [
         jnp.where(counted, 0, term) if f is jnp.add else term for f, term in zip(combine, tile(n - width), strict=True)
     ]
-    return [_by_halves(f, total) for f, total in zip(combine, lax.fori_loop(0, before, step, last), strict=True)]
+    totals = lax.fori_loop(0, before, step, last)
+    # Those that are combined alike together, behind a barrier: fused with each other they take seconds to compile.
+    numbers: dict[int, Any] = {}
+    for f in dict.fromkeys(combine):
+        alike = [i for i, each in enumerate(combine) if each is f]
+        found = _as_numbers(f, lax.optimization_barrier(jnp.stack([totals[i] for i in alike])))
+        numbers |= {i: found[place] for place, i in enumerate(alike)}
+    return [numbers[i] for i in range(len(totals))]
 
 
 def at_once(terms: Terms, columns: Columns, combine: Sequence[Any]) -> list[Any]:
@@ -51,9 +58,18 @@ def at_once(terms: Terms, columns: Columns, combine: Sequence[Any]) -> list[Any]
     return [WHOLE[f](term) for f, term in zip(combine, terms(columns), strict=True)]
 
 
-def _by_halves(combine: Any, values: Any) -> Any:
-    """Return values (n,) as one number, by halves: its bits do not depend on how a compiler orders a reduction."""
-    while (n := values.shape[0]) > 1:
+def _as_numbers(combine: Any, values: Any) -> Any:
+    """Return rows (k, n) as numbers (k,), in a written order: no bits depend on how a compiler orders a reduction.
+
+    By halves; a row of several tiles tile by tile and then number by number, of which a compiler makes two short loops.
+    """
+    if (n := values.shape[1]) > TILE and n % TILE == 0:
+
+        def add_up(columns: Any) -> Any:
+            return lax.scan(lambda total, each: (combine(total, each), None), columns[0], columns[1:])[0]
+
+        return add_up(add_up(values.reshape(len(values), -1, TILE).swapaxes(0, 1)).T)
+    while (n := values.shape[1]) > 1:
         half = n // 2
-        values = jnp.concatenate([combine(values[:half], values[half : 2 * half]), values[2 * half :]])
-    return values[0]
+        values = jnp.concatenate([combine(values[:, :half], values[:, half : 2 * half]), values[:, 2 * half :]], axis=1)
+    return values[:, 0]
