@@ -263,11 +263,13 @@ class SweepResult(Generic[M]):
         Returns:
             `runs`, `statuses` (name -> count), `arrived` (runs within 0.01 standard errors); `settings`, a row for
             every combination of the axes other than the seed: see `mlejax.results.settings.settings`; `best`, the row
-            of the setting to use (None where no run arrived): the fastest of those tied for the most arrivals; and
-            `recommendation`, a sentence on it.
+            of the setting to use: the fastest of those tied for the most arrivals; and `recommendation`, a sentence on
+            it. Both are None where no run arrived, and while runs have not ended: slow learners are started first, so
+            that those that have ended stand for no others.
         """
         rows = settings(self.axes, self.status, self.distance, self.epochs)
-        found = recommend(rows, self.axes, self.status, self.distance)
+        whole = not np.any(self.status == Status.RUNNING)
+        found = recommend(rows, self.axes, self.status, self.distance) if whole else None
         return {
             "runs": self.count,
             "statuses": {s.name: int(np.sum(self.status == s)) for s in Status if np.any(self.status == s)},

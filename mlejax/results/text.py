@@ -196,7 +196,7 @@ def sweep_report(result: SweepResult[Any], most: int = 24) -> str:
         f"{summary['runs']:,} runs: " + ", ".join(f"{count:,} {name}" for name, count in summary["statuses"].items()),
         "Every run is one of: " + "; ".join(f"{name.replace('_', ' ')} ({FATES[name]})" for name in kinds) + ".",
         f"{summary['arrived']:,} of {summary['runs']:,} arrived."
-        + (f" {summary['recommendation']}" if best else " So no setting can be recommended."),
+        + f" {summary['recommendation'] or _NO_SETTING['RUNNING' in summary['statuses']]}",
     ]
     lines += [
         f"Plain ascent cannot settle with {name} above {limit:.4g} (2 / curvature at the maximum)."
@@ -206,6 +206,7 @@ def sweep_report(result: SweepResult[Any], most: int = 24) -> str:
     return "\n".join([*lines, *_what_stopped(result)])
 
 
+_NO_SETTING = ("So no setting can be recommended.", "None is recommended before all runs have ended.")
 _ALWAYS_SHOWN = ("arrived", "close", "stopped_short", "diverged")
 _MEDIANS = {
     "median epochs": ("epochs", "{:.0f}"),

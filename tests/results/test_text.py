@@ -10,6 +10,7 @@ import pytest
 import mlejax
 from mlejax.results import text
 from mlejax.results.sweep import Provenance
+from mlejax.status import Status
 
 
 def test_table_aligns_columns():
@@ -65,6 +66,15 @@ def test_a_sweep_without_arrivals_has_no_best_setting():
     assert "Best setting" not in shown
     assert "4 stopped before they arrived: 4 at the epoch limit: allow more, or change the rate." in shown
     assert "held out" not in shown  # which is not what stopped them
+
+
+def test_nothing_is_recommended_before_all_runs_have_ended(swept):
+    status = swept.status.copy()
+    status[:, -1] = Status.RUNNING  # of the largest rate, which is started last
+    shown = text.sweep_report(dataclasses.replace(swept, arrays={**swept.arrays, "status": status}))
+    assert "None is recommended before all runs have ended." in shown
+    assert "Best setting" not in shown
+    assert swept.summary()["best"] is not None
 
 
 def columns(shown):
