@@ -37,7 +37,7 @@ class Device(Protocol):
     device_kind: str
 
 
-def start(cpu_devices: int | None = None) -> None:
+def start(cpu_devices: int | None = None, *, warn: bool = True) -> None:
     """Make every CPU core a device and its loops fast, unless JAX already runs or the user chose otherwise.
 
     Called by every entry point that computes, never at import. The user's own `XLA_FLAGS`, `JAX_NUM_CPU_DEVICES` and
@@ -45,6 +45,7 @@ def start(cpu_devices: int | None = None) -> None:
 
     Args:
         cpu_devices: the number of CPU devices; None for one per core that this process may use.
+        warn: whether to warn where JAX started first; not where no loop over epochs is to come.
     """
     chosen = _cpu_devices() > 0 or "host_platform_device_count" in os.environ.get("XLA_FLAGS", "")
     count = cpu_devices or (None if chosen else cores())
@@ -52,7 +53,7 @@ def start(cpu_devices: int | None = None) -> None:
         # Refused once the backends have started, and that is how to find out.
         jax.config.update("jax_num_cpu_devices", count or _cpu_devices())
     except RuntimeError:
-        if _loops_are_slow():
+        if warn and _loops_are_slow():
             _warn_late()
         return
     flags = os.environ.get("XLA_FLAGS", "")

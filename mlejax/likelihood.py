@@ -15,6 +15,7 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, ArrayLike, Float
 
+from . import devices
 from .checks import InputTypeError
 from .formula.jaxpr import as_formula_takes
 from .models.abilities import HasTypicalObservations
@@ -44,6 +45,8 @@ def in_float64_outside(function: Callable[Concatenate[M, P], R]) -> Callable[Con
     def called(model: M, *samples: P.args, **named: P.kwargs) -> R:
         given = (*samples, *named.values())
         traced = any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves((model, given)))
+        if not traced:
+            devices.start(warn=False)  # before JAX starts, which could not be made fast later
         # Under `jit` even a constant is traced: that tells where this call stands when its arguments do not.
         if traced or isinstance(jnp.zeros(()), Tracer):
             own = [as_sample(sample) for sample in given]

@@ -90,6 +90,13 @@ def test_one_warning_says_what_it_costs_that_jax_ran_first_and_what_to_do():
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("first", ["log_likelihood", "summarize"])
+def test_what_mlejax_computes_before_a_run_starts_jax_as_a_run_does(first):
+    cured = LATE % f"import mlejax; mlejax.{first}(mlejax.Normal(3.0, 2.0), np.arange(9.0))"
+    assert helpers.printed_by("from pathlib import Path\nimport numpy as np\n" + cured, XLA_FLAGS="").strip() == ""
+
+
+@pytest.mark.slow
 def test_importing_starts_nothing():
     program = """
 import mlejax

@@ -5,7 +5,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
+from .. import devices
 from ..formula.jaxpr import NotApplicable, as_formula_takes
 from ..models.base import Model
 from ..models.tracing import ONE_NUMBER, check_formula
@@ -40,6 +42,8 @@ def summarize(model: Model, values: np.ndarray, factoring: bool = True) -> tuple
         The sample (a `Summary`, or `Observations` when the model does not factor or the factored form does not agree
         with the data to rounding) and a sentence that says which, and why.
     """
+    if not isinstance(values, Tracer):
+        devices.start(warn=False)  # before JAX starts, which could not be made fast later
     with jax.enable_x64(True):
         taken = as_formula_takes(model, values)
         check_formula(model, jax.ShapeDtypeStruct((), taken.dtype))
