@@ -14,6 +14,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
 from jax.sharding import SingleDeviceSharding
 
 from ..ascent.packing import Layout
@@ -144,6 +145,8 @@ class Engine:
         self.run_layout = Layout(run)
         self.lane = jax.eval_shape(functools.partial(begin_lane, optimizer=optimizer), run)
         self.end_layout = Layout(Ended.of(self.lane.state))
+        if any(jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) for leaf in jax.tree.leaves(self.lane)):
+            self.lane = self._with_keys(run)
         self.shared = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(np.shape(leaf), jnp.result_type(leaf)), shared)
         self.jitted = jax.jit(self.advance, donate_argnums=0)
         self.programs: dict[Any, Callable[..., tuple[Lanes, Finished]]] = {}
@@ -169,6 +172,16 @@ class Engine:
             self.programs[width, device] = self.jitted.lower(*arguments).compile(compiler_options=options)
         return self.programs[width, device]
 
+    def _with_keys(self, run: Run[Any]) -> Lane:
+        """Return the shapes of a lane, and a key of the optimizer's kind wherever it holds one."""
+        zeros = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), run)
+        made = jax.jit(functools.partial(begin_lane, optimizer=self.optimizer))(zeros)
+
+        def keys(shape: Any, value: Any) -> Any:
+            return value if jnp.issubdtype(shape.dtype, jax.dtypes.prng_key) else shape
+
+        return jax.tree.map(keys, self.lane, made)
+
     def arguments(self, width: int) -> tuple[Lanes, Queue, Limits, SharedSamples]:
         """Return the shapes that a call takes."""
         n, number = self.queue * width, jax.ShapeDtypeStruct((), jnp.int32)
@@ -182,7 +195,13 @@ class Engine:
 
     def empty(self, width: int) -> Lanes:
         """Return lanes without runs."""
-        lane = jax.tree.map(lambda leaf: np.zeros((width, *leaf.shape), leaf.dtype), self.lane)
+
+        def blank(leaf: Any) -> Any:
+            if isinstance(leaf, Array):  # the key of an optimizer that draws, which no zeros can stand for
+                return jnp.broadcast_to(leaf, (width, *leaf.shape))
+            return np.zeros((width, *leaf.shape), leaf.dtype)
+
+        lane = jax.tree.map(blank, self.lane)
         lane.state.status[:] = int(Status.MAX_EPOCHS)
         return Lanes(lane, np.full(width, -1, np.int64))
 

@@ -6,6 +6,7 @@ import threading
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import oracles
 import pytest
 
@@ -90,6 +91,16 @@ def test_a_kind_of_run_has_one_engine():
     rest = np.dtype(np.float64), devices.CPU
     assert lanes.Engine.of(a_run(np.float64(0.7)), shared, None, *rest) is one
     assert lanes.Engine.of(a_run(np.float64(0.7)), shared, mlejax.natural_gradient(), *rest) is not one
+
+
+@pytest.mark.slow
+def test_an_optimizer_that_draws_keeps_a_key_in_every_lane():
+    noisy = optax.add_noise(0.01, 0.55, 42)
+    given = {"optimizer": noisy, "max_epochs": 50, "progress": False}
+    result = mlejax.sweep(mlejax.Normal(0.0, 1.0), seeds=[0, 1], learning_rates=[0.1, 0.2], observations=X, **given)
+    alone = mlejax.train(mlejax.Normal(0.0, 1.0), X, learning_rate=0.2, split_seed=1, **given)
+    assert result.model.mean[1, 1] == pytest.approx(alone.model.mean, rel=1e-12)
+    assert len(np.unique(result.model.mean)) == 4
 
 
 @pytest.mark.slow
