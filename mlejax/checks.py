@@ -60,8 +60,13 @@ def numbers(name: str, values: object, rule: str, holds: Callable[[np.ndarray], 
     if not np.all(good := np.broadcast_to(holds(array), array.shape)):
         where = np.unravel_index(int(np.argmin(good)), array.shape)
         place = f" at index {', '.join(str(int(i)) for i in where)}" if array.ndim else ""
-        raise InputValueError(f"{name} must be {rule}; got {array[where]:g}{place}")
+        raise InputValueError(f"{name} must be {rule}; got {plainly(array[where])}{place}")
     return array
+
+
+def plainly(value: float) -> str:
+    """Return a number as a message shows it: a whole one in full."""
+    return f"{int(value):,}" if np.isfinite(value) and value == np.floor(value) and abs(value) < 1e18 else f"{value:g}"
 
 
 def shown(value: object) -> str:

@@ -26,15 +26,19 @@ def number(text: str) -> float:
 def whole(text: str) -> int:
     """Read a whole number, of at most 18 digits."""
     if not re.fullmatch("[+-]?[0-9]{1,18}", text):
-        raise argparse.ArgumentTypeError(f"expected a whole number; got {shown(text)}")
+        raise argparse.ArgumentTypeError(f"expected a whole number{_short(text)}; got {shown(text)}")
     return int(text)
 
 
 def at_least_one(text: str) -> int:
     """Read a whole number above zero."""
     if not (re.fullmatch("[0-9]{1,18}", text) and int(text) > 0):
-        raise argparse.ArgumentTypeError(f"expected a whole number above 0; got {shown(text)}")
+        raise argparse.ArgumentTypeError(f"expected a whole number above 0{_short(text)}; got {shown(text)}")
     return int(text)
+
+
+def _short(text: str) -> str:
+    return ", of at most 18 digits" if re.fullmatch("[+-]?[0-9]{19,}", text) else ""
 
 
 def at_least_one_or_all(text: str) -> int | str:
@@ -48,7 +52,9 @@ def whole_numbers(text: str) -> "np.ndarray":
 
     parts = text.split(":" if ":" in text else ",")
     if not all(re.fullmatch("[+-]?[0-9]{1,18}", part) for part in parts) or (":" in text and len(parts) != 2):
-        raise argparse.ArgumentTypeError(f"expected FIRST:LAST or whole numbers with commas; got {shown(text)}")
+        raise argparse.ArgumentTypeError(
+            f"expected FIRST:LAST or whole numbers with commas, of at most 18 digits; got {shown(text)}"
+        )
     if ":" not in text:
         return np.array([int(part) for part in parts])
     first, last = map(int, parts)
@@ -77,6 +83,8 @@ def geometric(text: str) -> "np.ndarray":
         raise argparse.ArgumentTypeError(
             f"{shown(text)} asks for {count:,} values; at most {MOST_RATES:,} are possible"
         )
+    if count == 1 and high != low:
+        raise argparse.ArgumentTypeError(f"one value cannot be both LOW and HIGH; got {shown(text)}")
     if not math.isfinite(high / low) or not high / low:
         raise argparse.ArgumentTypeError(f"LOW and HIGH are too far apart; got {shown(text)}")
     return np.geomspace(low, high, count)

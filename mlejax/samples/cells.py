@@ -81,7 +81,8 @@ def _why_not(text: str, separator: str) -> str:
     if text.lower() in _NOT_FINITE:
         return f"{shown(text)} is not a finite number"
     if re.fullmatch(r"[+-]?\d+,\d+", text, re.ASCII):
-        return f"{shown(text)} is not a number; write a decimal point in place of the comma"
+        remedy = "write a decimal point in place of the comma, or nothing where it marks thousands"
+        return f"{shown(text)} is not a number; {remedy}"
     if other := next((other for other in ";\t|" if other in text and other != separator), None):
         return f"{shown(text)} is not a number; are cells cut at the {DELIMITERS[other]}? --delimiter says so"
     return f"{shown(text)} is not a number" + ("; write digits 0 to 9 alone" if almost_number(text) else "")

@@ -50,7 +50,7 @@ def read_root(path: Path) -> bytes | None:
     if marks(path):
         raise DamageError(
             f"{path}: {ROOT} is {'missing' if root is None else 'damaged'}; the same sweep with repair (--repair) "
-            "writes it again. No result is lost."
+            "writes it again."
         )
     if root is None:
         return None
@@ -75,7 +75,7 @@ def read_layout(path: Path, root: bytes) -> tuple[Layout, Description]:
     if lost:
         raise DamageError(
             f"{path}: {', '.join(lost[:3])}{' and others' if lost[3:] else ''} {'is' if len(lost) == 1 else 'are'} "
-            "damaged or missing; the same sweep with repair (--repair) writes that again. No result is lost."
+            "damaged or missing; the same sweep with repair (--repair) writes that again."
         )
     found = {name: values for name, values in axes.items() if values is not None}
     return Layout(found, tuple(map(variable_of, own["variables"])), tuple(own["batch"])), description

@@ -215,7 +215,9 @@ def readable_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        advice = "Make room" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "Change the permissions"
+        room, permitted = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG), (errno.EACCES, errno.EPERM, errno.EROFS)
+        advice = "Make room" if error.errno in room else "Mend that"
+        advice = "Change the permissions" if error.errno in permitted else advice
         raise StoreError(
             f"{path}: {error.strerror or error}. What is on disk is whole, and what could not be written is computed "
             f"again. {advice}, and give the same command again."

@@ -292,7 +292,7 @@ def test_a_file_is_refused(tmp_path):
 def test_a_spoilt_description_is_refused(saved):
     (saved / "zarr.json").write_text('{"zarr_format": 3, "node')
     for use in (load, lambda path: sweep(seeds=SEEDS, learning_rates=RATES, out=path)):
-        with pytest.raises(StoreError, match=r"zarr.json is damaged; the same sweep with repair .* No result is lost"):
+        with pytest.raises(StoreError, match=r"zarr.json is damaged; the same sweep with repair"):
             use(saved)
 
 
