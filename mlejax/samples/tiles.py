@@ -6,7 +6,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jaxtyping import Array, Float, Shaped
+from jaxtyping import Array, Shaped
 
 TILE = 128
 """Observations that are taken side by side: long enough for vector instructions, and small enough that the partial
@@ -16,7 +16,7 @@ WHOLE = {jnp.add: jnp.sum, jnp.minimum: jnp.min, jnp.maximum: jnp.max}
 """What makes one number of many, by what makes one of two."""
 
 Columns = Sequence[Shaped[Array, " n"]]
-Terms = Callable[[Columns], Sequence[Float[Array, " m"]]]
+Terms = Callable[[Columns], Sequence[Shaped[Array, " m"]]]
 """A function that turns columns of any length into terms of that length."""
 
 
@@ -30,7 +30,7 @@ def tiled(terms: Terms, columns: Columns, combine: Sequence[Any], width: int = T
         width: of a tile.
     """
     n = len(columns[0])
-    width = min(width, n)
+    width = min(width, n // TILE * TILE) if n > TILE else n  # rows of other lengths take seconds to compile
     before = (n - 1) // width  # whole tiles before the last, which reaches back over some that they count
 
     def tile(start: Any) -> Sequence[Any]:
@@ -46,9 +46,10 @@ def tiled(terms: Terms, columns: Columns, combine: Sequence[Any], width: int = T
     totals = lax.fori_loop(0, before, step, last)
     # Those that are combined alike together, behind a barrier: fused with each other they take seconds to compile.
     numbers: dict[int, Any] = {}
-    for f in dict.fromkeys(combine):
-        alike = [i for i, each in enumerate(combine) if each is f]
-        found = _as_numbers(f, lax.optimization_barrier(jnp.stack([totals[i] for i in alike])))
+    kinds = [(f, total.dtype) for f, total in zip(combine, totals, strict=True)]  # whole numbers stay what they are
+    for kind in dict.fromkeys(kinds):
+        alike = [i for i, each in enumerate(kinds) if each == kind]
+        found = _as_numbers(kind[0], lax.optimization_barrier(jnp.stack([totals[i] for i in alike])))
         numbers |= {i: found[place] for place, i in enumerate(alike)}
     return [numbers[i] for i in range(len(totals))]
 
@@ -61,7 +62,8 @@ def at_once(terms: Terms, columns: Columns, combine: Sequence[Any]) -> list[Any]
 def _as_numbers(combine: Any, values: Any) -> Any:
     """Return rows (k, n) as numbers (k,), in a written order: no bits depend on how a compiler orders a reduction.
 
-    By halves; a row of several tiles tile by tile and then number by number, of which a compiler makes two short loops.
+    By halves, filled up with what changes nothing. A row of several tiles tile by tile and then number by number, of
+    which a compiler makes two short loops.
     """
     if (n := values.shape[1]) > TILE and n % TILE == 0:
 
@@ -69,7 +71,10 @@ def _as_numbers(combine: Any, values: Any) -> Any:
             return lax.scan(lambda total, each: (combine(total, each), None), columns[0], columns[1:])[0]
 
         return add_up(add_up(values.reshape(len(values), -1, TILE).swapaxes(0, 1)).T)
+    more = (1 << (n - 1).bit_length()) - n  # to a power of two: halves of other lengths take long to compile
+    first = values[:, :1]
+    neutral = jnp.zeros_like(first) if combine is jnp.add else first
+    values = jnp.concatenate([values, jnp.broadcast_to(neutral, (len(values), more))], axis=1)
     while (n := values.shape[1]) > 1:
-        half = n // 2
-        values = jnp.concatenate([combine(values[:, :half], values[:, half : 2 * half]), values[:, 2 * half :]], axis=1)
+        values = combine(values[:, : n // 2], values[:, n // 2 :])
     return values[:, 0]
