@@ -45,6 +45,7 @@ def test_a_fit_is_told_beside_the_closed_form(result):
     assert str(run) == text.train_report(run)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", [1e-3, 1e-6, 1e3])
 def test_small_numbers_keep_their_digits(unit):
     x = np.random.RandomState(3).normal(7.2 * unit, 2.8 * unit, 50)
@@ -56,6 +57,7 @@ def test_small_numbers_keep_their_digits(unit):
         np.testing.assert_allclose(shown, [value, error, value], rtol=1e-5)  # six digits are written
 
 
+@pytest.mark.slow
 def test_a_sweep_without_arrivals_has_no_best_setting():
     x = np.random.RandomState(3).normal(7.2, 2.8, 50)
     swept = mlejax.sweep(
