@@ -120,6 +120,7 @@ def test_what_a_sweep_took_is_one_line(spent, words):
     assert "\n" not in str(spent)
 
 
+@pytest.mark.slow
 def test_a_sweep_says_what_it_took(capsys, tmp_path):
     def run(seeds):
         return mlejax.sweep(

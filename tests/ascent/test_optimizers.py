@@ -122,6 +122,7 @@ def test_the_natural_gradient_says_which_families_it_needs(small_normal):
         mlejax.train(mlejax.Weibull(1.0, 1.0), abs(small_normal), optimizer=mlejax.natural_gradient(), progress=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("validation_fraction", [0, 0.2], ids=["train", "validation"])
 def test_epochs_without_an_update_are_no_arrival(validation_fraction):
     """Accumulated over three epochs, one gradient of the same sample is an epoch of plain ascent."""
@@ -137,6 +138,7 @@ def test_epochs_without_an_update_are_no_arrival(validation_fraction):
     assert (run.distance < 0.01) == (plain.distance < 0.01) == (validation_fraction == 0)
 
 
+@pytest.mark.slow
 def test_an_optimizer_that_has_come_to_rest_ends():
     """Its updates become zero for good: patience ends such a run."""
     x = np.random.RandomState(0).normal(5.0, 2.0, 400)

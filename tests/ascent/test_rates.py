@@ -31,6 +31,7 @@ def ascend(start, x, rate, epochs):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_quarter_of_the_limit_halves_the_error_along_the_steepest_direction():
     rate = mlejax.suggest_learning_rate(Bowl(0.3, -2.0), ANY)
     assert rate == pytest.approx(1 / 12, rel=1e-12)
@@ -46,6 +47,7 @@ def test_four_times_the_suggested_rate_is_where_ascent_no_longer_settles():
         assert (abs(last.a) < 1) == settles
 
 
+@pytest.mark.slow
 def test_a_maximum_that_curves_more_than_the_start_is_reached(small_normal):
     """A Rayleigh log-likelihood curves 3.4 times as much at its maximum as at 1.25 times that."""
     waves = np.abs(small_normal)
@@ -67,6 +69,7 @@ def test_separate_rates_of_a_quadratic_have_the_same_limit():
     )  # own curvature 4, of the scaled one 1.5
 
 
+@pytest.mark.slow
 def test_the_reference_problem_arrives_with_it():
     x = article.article_observations()
     near = mlejax.Normal(np.median(x), np.var(x[:1000]))
@@ -82,6 +85,7 @@ def test_the_reference_problem_arrives_with_it():
     assert run.arrived
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", [1e-6, 1.0, 1e3], ids=["tonnes", "grams", "milligrams"])
 def test_rates_follow_the_unit(unit, small_normal):
     x = small_normal * unit
@@ -97,6 +101,7 @@ def test_rates_follow_the_unit(unit, small_normal):
     assert mlejax.suggest_learning_rate(mlejax.Normal.closed_form(x), x, natural=True) == pytest.approx(1, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_where_the_likelihood_curves_upward_the_size_of_the_curvature_counts():
     """Far from the center a Cauchy log-density curves upward: at 3 scales by 2 (9 - 1) / (9 + 1)^2 = 0.16."""
     here = Cauchy(3.0, 1.0)
@@ -119,6 +124,7 @@ def test_it_is_the_same_side_by_side(per_parameter, small_normal):
     np.testing.assert_allclose(together, alone, rtol=1e-4)  # float32 inside
 
 
+@pytest.mark.slow
 def test_a_summary_serves_as_well(small_normal):
     near = mlejax.Normal(7.0, 8.0)
     rate = mlejax.suggest_learning_rate(near, mlejax.summarize(near, small_normal)[0])

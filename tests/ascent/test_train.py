@@ -172,6 +172,7 @@ def test_raw_observations_give_the_same_run(result, small_normal):
     np.testing.assert_allclose(leaves(raw), leaves(result), rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_without_validation_everything_is_trained_on(small_normal):
     result = quick(small_normal, validation_fraction=0.0)
     expected = oracles.ascend_normal(small_normal, small_normal, 0.5, (6.0, 7.0), max_epochs=60)

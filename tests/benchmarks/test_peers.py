@@ -198,6 +198,7 @@ def test_optimisers_arrive_at_the_maximum(name, tolerance):
     assert peers.differ(found, {"mean": peer.runs.train_mean, "variance": peer.runs.train_variance}) < tolerance
 
 
+@pytest.mark.slow
 def test_peers_record_report_and_chart(inside, monkeypatch):
     rows = [
         peers.Row("mlejax.sweep", "Sweep", 1, note="draws"),

@@ -113,6 +113,7 @@ def test_plot(swept, run):
     assert list(swept.glob("*.svg"))
 
 
+@pytest.mark.slow
 def test_a_finished_sweep_that_may_not_be_written_is_answered(swept, run, tmp_path, monkeypatch):
     def read_only(*_):
         raise OSError(30, "Read-only file system")
@@ -136,6 +137,7 @@ def test_a_finished_sweep_that_may_not_be_written_is_answered(swept, run, tmp_pa
     assert sorted(file.name for file in swept.iterdir()) == before
 
 
+@pytest.mark.slow
 def test_standard_input_is_not_read_to_verify(run, tmp_path, monkeypatch):
     numbers = "\n".join(map(str, range(30)))
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(numbers.encode())))

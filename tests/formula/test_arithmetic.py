@@ -57,6 +57,7 @@ def test_log_in_float32_is_that_of_jax():
     np.testing.assert_array_equal(np.asarray(log(x)), np.asarray(jnp.log(x)))
 
 
+@pytest.mark.slow
 def test_derivatives():
     with jax.enable_x64(True):
         x = jnp.asarray([0.3, 1.0, 7.84])

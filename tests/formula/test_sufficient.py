@@ -165,6 +165,7 @@ def test_the_gradient_by_the_shape_survives_a_gamma_start_at_one():
     assert by_shape == pytest.approx(math.fsum(np.log(values)) / N + euler, rel=1e-13)  # log(rate) - digamma(1) + ...
 
 
+@pytest.mark.slow
 def test_xlogy_keeps_its_derivative_where_the_data_are_zero():
     kind = family(lambda m, x: xlogy(x, m.rate) - m.rate, rate=positive)
     values = np.array([0.0, 0, 3, 1, 0, 2])
@@ -196,6 +197,7 @@ def test_digits_survive_a_mean_of_ten_million_and_a_deviation_of_a_tenth():
         assert abs(value - exact[name]) <= abs(slope) * place + 1e-12 * abs(exact[name]), name
 
 
+@pytest.mark.slow
 def test_integers_stay_integers_and_divide_as_integers():
     kind = family(lambda m, x: (x // 49) * jnp.log(m.a) + (x % 3) * jnp.log(m.b) - m.a - m.b, a=positive, b=positive)
     values = np.arange(200)
@@ -232,6 +234,7 @@ def test_constants_in_the_formula_and_a_jit_inside_it():
     )
 
 
+@pytest.mark.slow
 def test_a_branch_on_the_data_is_taken_when_all_observations_agree():
     kind = family(lambda m, x: jnp.where(x > 0, jnp.log(m.b) - m.b * x, -jnp.inf), b=positive)
     sample, path = summarize(kind(1.0), draw("positive"))
@@ -250,6 +253,7 @@ def test_a_branch_in_which_observations_differ_becomes_an_indicator():
     assert_agrees(kind(0.5, 0.2), sample, values)
 
 
+@pytest.mark.slow
 def test_a_branch_in_which_one_side_has_no_value_is_not_trusted():
     # 0 * log(negative): the indicator does not save the product from NaN.
     kind = family(lambda m, x: jnp.where(x > 7, m.a * jnp.log(x - 7), -m.a), a=real)
@@ -341,6 +345,7 @@ def test_what_does_not_factor_trains_on_raw_observations_and_says_why(model, dat
     assert sample.values.dtype == np.float64
 
 
+@pytest.mark.slow
 def test_a_proven_sign_lets_a_logarithm_split():
     kind = family(lambda m, x: jnp.log(jnp.exp(m.a) * m.b**2 / x), a=real, b=positive)
     sample, path = summarize(kind(-1.0, 0.5), draw("positive"))

@@ -103,6 +103,7 @@ def test_a_start_far_from_the_data_is_said_and_not_drawn():
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("height (cm)", "density (per unit of height (cm))")
 
 
+@pytest.mark.slow
 def test_a_path_over_decades_is_drawn_by_equal_factors():
     heights = np.random.RandomState(1).normal(171, 9, 200)
     run = mlejax.train(

@@ -91,6 +91,7 @@ def test_ticks_are_plain_numbers(limits, ticks):
     assert not any("times" in text for text in [*shown, *(t.get_text() for t in ax.get_xticklabels(minor=True))])
 
 
+@pytest.mark.slow
 def test_every_picture_says_in_small_print_what_it_shows(result, data, sweep):
     for name, picture in PICTURES.items():
         of = sweep if any(word in name for word in ("heat", "rates", "shares", "outcomes")) else result

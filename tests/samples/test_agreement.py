@@ -66,6 +66,7 @@ def test_a_gradient_that_is_another_one_away_from_the_start_is_seen(x64):
     assert isinstance(sample, mlejax.Observations), reason
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bad", [-1.0, np.nan, np.inf])
 @pytest.mark.parametrize("count", [50, LOOKED_AT + 50])
 def test_one_observation_outside_the_support_is_seen_wherever_it_stands(bad, count, x64):

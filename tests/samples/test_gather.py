@@ -75,6 +75,7 @@ def test_a_sample_outside_the_support_is_set_apart():
     assert sorted([*found.outside.tolist(), *found.alone.tolist(), *found.stacks[0].positions.tolist()]) == [*range(12)]
 
 
+@pytest.mark.slow
 def test_only_what_is_asked_for_is_drawn():
     request = Request(START, SOURCES["draws"], np.arange(100), 0.2, True)
     found = gather(request, np.array([98, 3]), devices.mesh(), lambda _: None)

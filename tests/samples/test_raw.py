@@ -61,6 +61,7 @@ def test_parameters_and_data_move_together(x64):
     np.testing.assert_allclose(found, expected, rtol=1e-13)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bad", [np.nan, np.inf], ids=str)
 @pytest.mark.parametrize("where", [0, 100, 150, 199])
 def test_one_bad_observation_spoils_the_mean(bad, where, x64):

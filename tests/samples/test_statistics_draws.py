@@ -91,6 +91,7 @@ def test_parts_and_seeds_are_independent(part):
         assert abs(scipy.stats.spearmanr(mine[1:], mine[:-1]).statistic) < 5 / np.sqrt(4000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("degrees", "divisor"), [(HELD_OUT, HELD_OUT), (HELD_OUT - 1, HELD_OUT - 1)], ids=["n degrees", "divisor n - 1"]
 )

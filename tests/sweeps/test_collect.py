@@ -102,6 +102,7 @@ def peak_of_a_sweep(path, rates):
         tracemalloc.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("stored", "least", "most"), [(True, 1, 5), (False, 45, 60)])
 def test_memory_per_run(tmp_path, monkeypatch, stored, least, most):
     """With a directory a few bytes for each run, of which no more is known than whether it has ended."""

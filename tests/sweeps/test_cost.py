@@ -69,6 +69,7 @@ def test_run_epochs_are_near_those_of_the_sweep(small_trial):
     assert found.run_epochs * 256 / found.runs != pytest.approx(useful, rel=0.3)
 
 
+@pytest.mark.slow
 def test_a_sweep_of_which_the_trial_is_all():
     """Nothing is left to predict: useful epochs are exact."""
     given = GIVEN | {"learning_rates": [0.2, 1.0]}
@@ -77,6 +78,7 @@ def test_a_sweep_of_which_the_trial_is_all():
     assert found.run_epochs == result.epochs.sum()
 
 
+@pytest.mark.slow
 def test_all_that_is_said(small_trial):
     found = predicted(seeds=range(64), max_epochs=200, **GIVEN)
     assert found.representation == "2 sufficient statistics found in Normal.log_prob"

@@ -97,6 +97,7 @@ def test_what_is_no_operation_on_numbers_is_refused(function, name):
         )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_an_optimizer_whose_sense_is_asked_for_is_refused():
     run, _ = runs("normal", np.float64)
     momentum = optax.trace(0.5)

@@ -143,6 +143,7 @@ def test_nothing_is_drawn_before_the_directory_is_known_to_be_good(tmp_path, mon
     assert_same_bits(sweep(**given, out=tmp_path / "out"), fresh)  # finished: answered without drawing
 
 
+@pytest.mark.slow
 def test_only_seeds_with_new_runs_are_drawn(tmp_path, monkeypatch):
     given = {"learning_rates": [0.1], "observations": draws(500), "max_epochs": 20, "out": tmp_path / "out"}
     sweep(seeds=[5, 6], **given)

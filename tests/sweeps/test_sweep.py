@@ -288,6 +288,7 @@ def test_a_second_sweep_of_the_same_shape_compiles_nothing():
         jax.monitoring.unregister_event_duration_listener(listen)
 
 
+@pytest.mark.slow
 def test_the_callers_float64_flag_is_left_alone():
     before = jax.config.jax_enable_x64
     sweep(seeds=[0], learning_rates=[0.1], observations=draws(N), max_epochs=10)
