@@ -60,13 +60,19 @@ def examine(model: Model, summary: Summary, values: Any) -> Examined:
         A record; `apart` is infinite where the formula has a finite value and the factored form has none.
     """
     points = check_points(model)
+    if len(values) <= LOOKED_AT:  # one pass, compiled once, for all points
+
+        def look(point: Model) -> tuple[Any, Any]:
+            found = _Pass.over(point, values)
+            return found.apart(point, summary), found.contained
+
+        apart, contained = lax.map(look, points)
+        return Examined(jnp.max(apart), contained[0])
     start, others = (jax.tree.map(lambda leaf, of=of: leaf[of], points) for of in (0, slice(1, None)))
     found = _Pass.over(start, values)
-    few, of_few = values, summary
-    if len(values) > LOOKED_AT:
-        few = jnp.concatenate([values[:: -(-len(values) // LOOKED_AT)], jnp.stack([found.lowest, found.highest])])
-        few = lax.optimization_barrier(few)  # an array, not something that each of its uses computes
-        of_few, _ = summarize_with(summary.form, few)
+    few = jnp.concatenate([values[:: -(-len(values) // LOOKED_AT)], jnp.stack([found.lowest, found.highest])])
+    few = lax.optimization_barrier(few)  # an array, not something that each of its uses computes
+    of_few, _ = summarize_with(summary.form, few)
     elsewhere = lax.map(lambda point: _Pass.over(point, few).apart(point, of_few), others)
     return Examined(jnp.maximum(found.apart(start, summary), jnp.max(elsewhere)), found.contained)
 
