@@ -87,7 +87,8 @@ def some_written_by(directory, process):
 @pytest.mark.slow
 def test_three_processes_of_which_one_is_killed_and_started_again(tmp_path, cluster):
     finished(tmp_path, "alone", start(tmp_path, "alone", "--devices", 2, "--out", tmp_path / "alone"))
-    members = {f"process {i}": cluster(i, f"process {i}") for i in range(PROCESSES)}
+    # The victim pauses for longer, so that it is not done before it is killed, however slow the looking is.
+    members = {f"process {i}": cluster(i, f"process {i}", PAUSE="1" if i == 1 else "0.05") for i in range(PROCESSES)}
     victim = members.pop("process 1")
     deadline = time.monotonic() + SECONDS
     while not some_written_by(tmp_path / "shared", 1):
