@@ -94,8 +94,8 @@ def checked_for_sweep(optimizer: Optimizers, model: Model) -> Optimizers:
         for name, one in optimizer.items():
             if not isinstance(name, str) or isinstance(one, Varied | Mapping):
                 raise InputTypeError(f"optimizer: several are given by names, each one optimizer or None; got {name!r}")
-            checked_optimizer(one, model)
-        return dict(optimizer)
+        # Of those that compute the same, the one that is compiled already.
+        return {name: checked_optimizer(one, model) for name, one in optimizer.items()}
     if not isinstance(optimizer, Varied):
         return checked_optimizer(optimizer, model)
     taken = taken_names() | set(parameter_names(model))
