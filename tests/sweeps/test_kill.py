@@ -14,10 +14,8 @@ from helpers import ROOT
 from mlejax.status import Status
 
 KILLS = 20 if os.environ.get("CI") else 5
-AT_MOST = 200
-"""Kills; most fall into a start, of the imports or the compiler, or into the end."""
 ARGUMENTS = [
-    "sweep", "--devices", "2", "--draw", "statistics", "--observations", "300", "--seeds", "0:1024",
+    "sweep", "--devices", "2", "--draw", "statistics", "--observations", "300", "--seeds", "0:256",
     "--learning-rates", "0.05:0.9:16", "--patience", "1000000", "--tolerance", "0",
 ]  # fmt: skip
 
@@ -25,21 +23,31 @@ EPOCHS = 20_000
 
 # A process that has imported everything and started nothing. For each line it forks a child that is the command
 # `mlejax sweep`: what is killed is a process of its own, without the seconds that imports and pictures take. A busy
-# child writes as often as it can, so that many kills fall between two files of a batch.
+# child writes as often as it can and pauses after each call of a device, so that kills fall between two files of a
+# batch on a machine of any speed; its delay counts from the first batch that it writes.
 NURSERY = """
-import os, signal, sys, time
+import os, select, signal, sys, time
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 import matplotlib.pyplot, optax, xarray, zarr
 from mlejax import plotting
-from mlejax.ascent import pace
 from mlejax.cli import main as cli
 from mlejax.store import store
-from mlejax.sweeps import collect, cost, measure, sweep
+from mlejax.sweeps import collect, cost, measure, schedule, sweep
+import slow
+
+written_to, told_by = os.pipe()
+os.set_blocking(written_to, False)
+write_batch = store.Store.write_batch
+
+def told(*arguments):
+    os.write(told_by, b".")
+    write_batch(*arguments)
 
 def command(directory, epochs, busy):
     if busy:
         collect.SECONDS_BETWEEN_SAVES = measure.SECONDS_BETWEEN_CONCLUSIONS = 0.0
-        pace.SECONDS_PER_CALL = 0.02
+        slow.PAUSE, slow.TURNS = 0.01, 128
+        schedule.Pace, store.Store.write_batch = slow.Pace, told
     plotting.save_all = lambda *_: []
     quiet = os.open(os.devnull, os.O_WRONLY)
     os.dup2(quiet, 1)
@@ -48,12 +56,16 @@ def command(directory, epochs, busy):
 
 for line in sys.stdin:
     directory, epochs, busy, delay = line.split()
+    while select.select([written_to], [], [], 0)[0]:
+        os.read(written_to, 4096)
     began = time.monotonic()
     child = os.fork()
     if child == 0:
         os._exit(command(directory, epochs, busy == "True"))
-    ended = 0
-    while not ended and time.monotonic() - began < float(delay):
+    ended, since = 0, None if busy == "True" else began
+    while not ended and (since is None or time.monotonic() - since < float(delay)):
+        if since is None and select.select([written_to], [], [], 0)[0]:
+            since = time.monotonic()
         ended, status = os.waitpid(child, os.WNOHANG)
         time.sleep(0.001)
     if not ended:
@@ -69,7 +81,7 @@ class Nursery:
     def __init__(self, cache):
         self.process = subprocess.Popen(
             [sys.executable, "-c", NURSERY, *ARGUMENTS],
-            env=os.environ | {"XDG_CACHE_HOME": str(cache), "JAX_PLATFORMS": "cpu"},
+            env=os.environ | {"XDG_CACHE_HOME": str(cache), "JAX_PLATFORMS": "cpu", "PYTHONPATH": str(ROOT / "tests")},
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -108,20 +120,15 @@ def test_a_sweep_that_is_killed_and_goes_on(tmp_path, nursery, kills):
     status, life = nursery.run(tmp_path / "whole")
     assert status == 0
     whole = opened(tmp_path / "whole")
-    assert whole.sizes == {"seed": 1024, "learning_rate": 16}
+    assert whole.sizes == {"seed": 256, "learning_rate": 16}
     chance, killed, attempt, interrupted = random.Random(1), 0, 0, 0
-
-    def enough():
-        return killed >= (kills if interrupted else AT_MOST)
-
-    while not enough():
+    while killed < kills:
         attempt += 1
-        directory = tmp_path / f"killed-{attempt}"
+        directory, busy = tmp_path / f"killed-{attempt}", attempt % 2 == 1  # every other writes most of its time
         status = None
         while status != 0:
-            # Every other directory is one of a sweep that mostly writes.
-            delay = chance.uniform(0, life) if not enough() else 600.0
-            status, _ = nursery.run(directory, busy=attempt % 2 == 1, delay=delay)
+            delay = chance.uniform(0, 0.5 if busy else life) if killed < kills else 600.0
+            status, _ = nursery.run(directory, busy=busy, delay=delay)
             assert status in (0, -signal.SIGKILL)
             killed += status != 0
             if (directory / "zarr.json").exists():
@@ -136,4 +143,4 @@ def test_a_sweep_that_is_killed_and_goes_on(tmp_path, nursery, kills):
         assert final.identical(whole.assign_attrs(final.attrs))
         for name in whole.variables:
             assert final[name].values.tobytes() == whole[name].values.tobytes(), name
-    assert interrupted >= 1, "no kill fell into a sweep with some runs done: make the sweep longer"
+    assert interrupted >= 1, "no kill fell into a sweep with some runs done"
