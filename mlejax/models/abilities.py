@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Array, Key, Num
 
 from .base import Model
+from .moments import Weights
 
 
 @runtime_checkable
@@ -19,12 +20,33 @@ class CanSample(Protocol):
 
 
 @runtime_checkable
+class HasStart(Protocol):
+    """A family that finds a start for the ascent in the observations."""
+
+    @classmethod
+    def start(cls, observations: np.ndarray | Sequence[float], weights: Weights = None) -> Model:
+        """Return a model of floats inside its domain, near enough to the maximum for damped Newton steps to reach it.
+
+        Args:
+            observations: (n,), inside the support.
+            weights: (n,), non-negative, how many times each observation counts; None: once.
+
+        Returns:
+            A model, from moments, logarithmic moments or quantiles, found in time proportional to n.
+        """
+        ...
+
+
+@runtime_checkable
 class HasClosedForm(Protocol):
     """A family whose maximum of the likelihood has a formula; reports show it beside the estimate."""
 
     @staticmethod
-    def closed_form(observations: np.ndarray | Sequence[float]) -> Model:
-        """Return the model of highest likelihood for observations (n,)."""
+    def closed_form(observations: np.ndarray | Sequence[float], weights: Weights = None) -> Model:
+        """Return the model of highest likelihood for observations (n,), each counted `weights` times.
+
+        Where the maximum lies on the border of the domain, so do the parameters.
+        """
         ...
 
 

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from .base import Model, Parameter
 from .constraints import Number, parameter, positive, real
+from .moments import Weights, as_values, inside, moments
 
 
 class Normal(Model):
@@ -50,8 +51,14 @@ class Normal(Model):
         """Return observations (2,) over which the average of any quadratic in x is its expectation under this model."""
         return self.mean + jnp.sqrt(self.variance) * jnp.array([-1.0, 1.0])
 
+    @classmethod
+    def start(cls, observations: ArrayLike, weights: Weights = None) -> "Normal":
+        """Return the closed form, with a variance above zero."""
+        found = cls.closed_form(observations, weights)
+        return cls(mean=float(found.mean), variance=inside(found.variance))
+
     @staticmethod
-    def closed_form(observations: ArrayLike) -> "Normal":
+    def closed_form(observations: ArrayLike, weights: Weights = None) -> "Normal":
         """Return the maximum of the likelihood: the sample's mean and its variance with divisor n."""
-        observations = np.asarray(observations, np.float64)
-        return Normal(mean=np.mean(observations), variance=np.var(observations))
+        found = moments(as_values(observations), weights)
+        return Normal(mean=np.float64(found.mean), variance=np.float64(found.variance))

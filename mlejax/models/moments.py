@@ -1,0 +1,105 @@
+"""Means, deviations and quantiles of weighted samples, from which families start.
+
+Everything is of NumPy in float64, in time proportional to the sample, and neither overflows nor cancels where the
+answer itself is a number: observations of 1e160 and 1e15 + {0, 1, 2} among them.
+"""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import ArrayLike
+
+Values: TypeAlias = Float[np.ndarray, " n"]
+"""Observations, or something computed of each."""
+
+Weights: TypeAlias = Float[np.ndarray, " n"] | None
+"""How many times each observation counts, a non-negative number; None: once."""
+
+SMALLEST, LARGEST = float(np.finfo(np.float64).tiny), float(np.finfo(np.float64).max)
+
+
+@dataclasses.dataclass(frozen=True)
+class Moments:
+    """A sample's mean, its mean squared deviation from it, with divisor n, and the root of that.
+
+    The variance of observations beyond 1e154 is infinite, their deviation is not.
+    """
+
+    mean: float
+    variance: float
+    deviation: float
+
+
+def mean(values: Values, weights: Weights = None) -> float:
+    """Return the weighted mean, within an ulp or two of the largest of |mean| and the mean deviation."""
+    unit = _unit(values)
+    scaled = values / unit
+    first = np.average(scaled, weights=weights)
+    return float(unit * (first + np.average(scaled - first, weights=weights)))
+
+
+def moments(values: Values, weights: Weights = None) -> Moments:
+    """Return the mean and the standard deviation of a weighted sample."""
+    center = mean(values, weights)
+    deviations = values - center
+    unit = _unit(deviations)
+    deviations /= unit
+    # the center is rounded: beside deviations of a few ulps that is not small
+    lost = np.average(deviations, weights=weights)
+    square = max(float(np.average(deviations * deviations, weights=weights) - lost * lost), 0.0)
+    return Moments(center, square * unit * unit, math.sqrt(square) * unit)
+
+
+def _unit(values: Values) -> float:
+    """Return a power of two near the largest size, so that squares and sums of values over it do not overflow."""
+    largest = float(np.max(np.abs(values), initial=0.0))
+    return math.ldexp(1.0, max(min(math.frexp(largest)[1], 1023), -1021)) if largest else 1.0
+
+
+def quantiles(values: Values, weights: Weights, probabilities: Sequence[float]) -> list[float]:
+    """Return the values below which these shares of a sample lie."""
+    if weights is None:
+        return [float(value) for value in np.quantile(values, probabilities)]
+    return [_weighted_quantile(values, weights, probability) for probability in probabilities]
+
+
+def median(values: Values, weights: Weights = None) -> float:
+    """Return the middle of a sample, a value that minimizes the mean absolute deviation from it."""
+    return quantiles(values, weights, [0.5])[0]
+
+
+def _weighted_quantile(values: Values, weights: Float[np.ndarray, " n"], probability: float) -> float:
+    """Return the smallest value at which the weights up to it reach a share of their sum, without sorting."""
+    values, weights = values[weights > 0], weights[weights > 0]
+    wanted = probability * float(np.sum(weights))
+    while len(values) > 1:
+        half = len(values) // 2
+        order = np.argpartition(values, half - 1)
+        below, above = order[:half], order[half:]
+        if (reached := float(np.sum(weights[below]))) >= wanted:
+            values, weights = values[below], weights[below]
+        else:
+            wanted -= reached
+            values, weights = values[above], weights[above]
+    return float(values[0])
+
+
+def inside(value: float, lower: float = 0.0, upper: float = math.inf) -> float:
+    """Return the normal number nearest to a value that lies strictly between two ends; NaN goes to the lower one.
+
+    Example:
+        >>> inside(0.0), inside(1.0, 0.0, 1.0), inside(3.5)
+        (2.2250738585072014e-308, 0.9999999999999999, 3.5)
+    """
+    least = max(float(np.nextafter(lower, math.inf)), SMALLEST) if lower == 0 else float(np.nextafter(lower, math.inf))
+    most = min(float(np.nextafter(upper, -math.inf)), LARGEST)
+    return float(min(max(least, value), most))
+
+
+def as_values(observations: ArrayLike) -> Values:
+    """Return observations (n,) as float64."""
+    return np.asarray(observations, np.float64)
