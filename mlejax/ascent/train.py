@@ -19,14 +19,15 @@ from ..samples.prepared import prepare
 from ..samples.raw import Observations
 from ..samples.representation import Sample
 from ..status import Status
+from .epochs import ascend
 from .optimizers import checked_optimizer
 from .outcome import Outcome, Outlook, conclude, look_around
 from .pace import Pace
 from .packing import Layout
-from .run import Run, advance, begin
+from .run import Run, begin
 from .sense import Optimizer
 from .settings import Stopping, checked_rates, rates_of
-from .step import TrainState
+from .step import StepInfo, TrainState
 
 FIRST_CALL = 10_000_000
 """Work in the first call of compiled code, in observations or steps of similar cost."""
@@ -182,20 +183,11 @@ def _recorded(
 ) -> tuple[TrainState[M], Any]:
     """Advance one run up to `until`, or to its end, writing a row of the history every `record_every` epochs."""
 
-    def unfinished(carry: Any) -> Any:
-        state, _ = carry
-        return (state.status == Status.RUNNING) & (state.epoch < until)
-
-    def recorded(carry: Any) -> Any:
-        state, rows = carry
-        following, info = advance(run, state, optimizer)
+    def keep(rows: Any, before: TrainState[M], following: TrainState[M], info: StepInfo[M]) -> Any:
         measured = info.train_log_likelihood, info.validation_log_likelihood, info.model
-        row = Layout.pack((following.epoch, *measured), rows.dtype)
-        rows = rows.at[state.epoch // record_every].set(row)
-        # A run that ends on the way stays as it is.
-        return jax.lax.fori_loop(1, record_every, lambda _, state: advance(run, state, optimizer)[0], following), rows
+        return rows.at[before.epoch // record_every].set(Layout.pack((following.epoch, *measured), rows.dtype))
 
-    return jax.lax.while_loop(unfinished, recorded, (state, rows))
+    return ascend(state, rows, run, until, keep=keep, optimizer=optimizer, every=record_every)
 
 
 _advance = jax.jit(_recorded, static_argnames=("record_every", "optimizer"), donate_argnums=(0, 1))
