@@ -1,5 +1,6 @@
 """The factored form of a log-density against the data themselves."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import equinox as eqx
@@ -10,9 +11,7 @@ from jax import lax
 
 from ..models.base import M, Model
 from ..models.parameters import Parameters
-from .raw import Observations
-from .summary import Summary, summarize_with
-from .tiles import at_once, tiled
+from .summary import Form, Summary, summarize_with
 
 LOOKED_AT = 4096
 """Observations on which points other than the start are looked at: enough to tell one formula from another."""
@@ -20,108 +19,138 @@ LOOKED_AT = 4096
 AGREEMENT = 1e-11
 """How closely a factored log-likelihood and its gradient must agree with the raw data, relative to their terms."""
 
-TILE = 512
-"""Observations that a pass takes side by side: there are few partial sums, and no more than one run."""
+TILE, WIDE_TILE = 512, 1 << 16
+"""Observations that a pass takes side by side, on a CPU and on other backends: there are few partial sums."""
+
+
+POINTS = 4
+"""The start, and others of the domain around it."""
 
 
 def check_points(model: M) -> M:
     """Return the start and a few other points of the domain around it, the same ones every time: leaves (4, ...)."""
     random = np.random.RandomState(0)
     table = Parameters.of(model)
+
+    def steps(shape: tuple[int, ...]) -> np.ndarray:
+        return np.stack([np.zeros(shape), *random.normal(size=(POINTS - 1, *shape))])
+
     moved = [
-        domain.from_real(
-            domain.to_real(leaf) + np.stack([np.zeros(np.shape(leaf)), *random.normal(size=(3, *np.shape(leaf)))])
-        )
+        domain.from_real(domain.to_real(leaf) + steps(np.shape(leaf)))
         for leaf, domain in zip(jax.tree.leaves(model), table.domains, strict=True)
     ]
     return table.tree.unflatten(moved)
 
 
 class Examined(eqx.Module):
-    """What looking through a sample found."""
+    """What looking through samples found, of each."""
 
-    apart: Any  # the largest difference in value and gradient, relative to the mean size of their terms
-    contained: Any  # whether the model's support holds all observations
+    apart: Any  # (p,): the largest difference in value and gradient, relative to the mean size of their terms
+    contained: Any  # (p,): whether the model's support holds all observations
 
 
 @jax.jit
-def examine(model: Model, summary: Summary, values: Any) -> Examined:
-    """Hold the factored form against observations (n,) at a few points, and look whether the support holds them all.
+def examine(model: Model, summaries: Sequence[Summary], samples: Sequence[Any]) -> Examined:
+    """Hold factored forms against observations at a few points, and look whether the support holds them all.
 
     All observations are passed over once, at `model`; the other points are looked at on at most `LOOKED_AT` of them,
     evenly spread, the extremes among them. May be traced.
 
     Args:
         model: the start.
-        summary: of the observations.
-        values: the observations.
+        summaries: of each sample.
+        samples: p of them, observations (n,) each.
 
     Returns:
         A record; `apart` is infinite where the formula has a finite value and the factored form has none.
     """
+    taken = [values.astype(s.form.structure.observation.dtype) for s, values in zip(summaries, samples, strict=True)]
+    if len({values.dtype for values in taken}) > 1:  # they cannot lie in one array
+        each = [examine(model, [summary], [values]) for summary, values in zip(summaries, samples, strict=True)]
+        return jax.tree.map(lambda *found: jnp.concatenate(found), *each)
     points = check_points(model)
-    if len(values) <= LOOKED_AT:  # one pass, compiled once, for all points
-
-        def look(point: Model) -> tuple[Any, Any]:
-            found = _Pass.over(point, values)
-            return found.apart(point, summary), found.contained
-
-        apart, contained = lax.map(look, points)
-        return Examined(jnp.max(apart), contained[0])
-    start, others = (jax.tree.map(lambda leaf, of=of: leaf[of], points) for of in (0, slice(1, None)))
-    found = _Pass.over(start, values)
-    few = jnp.concatenate([values[:: -(-len(values) // LOOKED_AT)], jnp.stack([found.lowest, found.highest])])
-    few = lax.optimization_barrier(few)  # an array, not something that each of its uses computes
-    of_few, _ = summarize_with(summary.form, few)
-    elsewhere = lax.map(lambda point: _Pass.over(point, few).apart(point, of_few), others)
-    return Examined(jnp.maximum(found.apart(start, summary), jnp.max(elsewhere)), found.contained)
+    known, arrays, elsewhere = list(summaries), list(taken), list(range(len(taken)))
+    many = [i for i, values in enumerate(taken) if len(values) > LOOKED_AT]
+    few = [_few(taken[i]) for i in many]
+    for i, values, summary in zip(many, few, _summarized([summaries[i].form for i in many], few), strict=True):
+        elsewhere[i] = len(arrays)
+        arrays.append(values)
+        known.append(summary)
+    looks = [(point, elsewhere[i] if point else i) for i in range(len(taken)) for point in range(POINTS)]
+    means, sizes, outside = _passes(points, arrays, looks)
+    apart = _relative(means, sizes, _factored(points, known, looks)).max(axis=1).reshape(-1, POINTS)
+    return Examined(apart.max(axis=1), outside.reshape(-1, POINTS)[:, 0] == 0)
 
 
-def disagreement(model: Model, summary: Summary, observations: Observations) -> Any:
-    """Return how far the factored form and the observations are apart; see `examine`."""
-    return examine(model, summary, observations.values).apart
+def _few(values: Any) -> Any:
+    """Return `LOOKED_AT` observations, evenly spread, and the extremes."""
+    spread = values[jnp.arange(LOOKED_AT) * len(values) // LOOKED_AT]
+    # Behind a barrier: an array, not something that each of its uses computes.
+    return lax.optimization_barrier(jnp.concatenate([spread, jnp.stack([jnp.min(values), jnp.max(values)])]))
 
 
-class _Pass(eqx.Module):
-    """What one pass over observations finds, of the log-density and its gradient at one point and of themselves."""
+def _summarized(forms: Sequence[Form], samples: Sequence[Any]) -> list[Summary]:
+    """Return the summaries of samples of one length; those of one form by one loop, which is compiled once."""
+    found: dict[int, Summary] = {}
+    for form in dict.fromkeys(forms):
+        of = [i for i, each in enumerate(forms) if each == form]
+        made = lax.map(lambda values, form=form: summarize_with(form, values)[0], jnp.stack([samples[i] for i in of]))
+        found |= {i: jax.tree.map(lambda leaf, at=at: leaf[at], made) for at, i in enumerate(of)}
+    return [found[i] for i in range(len(forms))]
 
-    means: list[Any]
-    sizes: list[Any]  # means of the absolute values
-    lowest: Any
-    highest: Any
-    contained: Any
 
-    @classmethod
-    def over(cls, point: Model, values: Any) -> "_Pass":
-        """Pass over observations (n,)."""
-        count = 1 + len(jax.tree.leaves(point))
-        combine = [*[jnp.add] * (2 * count), jnp.minimum, jnp.maximum, jnp.minimum]
+def _passes(points: Model, arrays: Sequence[Any], looks: Sequence[tuple[int, int]]) -> tuple[Any, Any, Any]:
+    """Pass over an array of observations for each look, a point and an array by their numbers.
 
-        def by(way: Any, **options: Any) -> Any:
-            def found(point: Model, values: Any) -> list[Any]:
-                def terms(columns: Any) -> list[Any]:
-                    (x,) = columns
-                    each = jax.vmap(jax.value_and_grad(lambda m, x: m.log_prob(x)), (None, 0))(point, x)
+    Returns:
+        The means of the log-density and of its gradient, (looks, 1 + k), those of their absolute values, and how many
+        observations the support does not hold, (looks,). One loop is compiled for all.
+    """
+    lengths = np.array([len(values) for values in arrays])
+    first = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+    point, array = np.array(looks).T
+
+    def by(width: int) -> Any:
+        def found(points: Model, values: Any) -> Any:
+            values = jnp.concatenate([values, jnp.broadcast_to(values[-1:], (width,))])
+
+            def look(which: tuple[Any, Any, Any]) -> Any:
+                number, begin, count = which
+                at = jax.tree.map(lambda leaf: leaf[number], points)
+
+                def tile(index: Any, totals: Any) -> Any:
+                    x = lax.dynamic_slice_in_dim(values, begin + index * width, width)
+                    each = jax.vmap(jax.value_and_grad(lambda m, x: m.log_prob(x)), (None, 0))(at, x)
                     each = jax.tree.leaves(each)
-                    return [*each, *map(jnp.abs, each), x, x, point.support.contains(x).astype(float)]
+                    terms = [*each, *map(jnp.abs, each), 1.0 - at.support.contains(x)]
+                    counted = index * width + jnp.arange(width) < count
+                    return [total + jnp.where(counted, term, 0.0) for total, term in zip(totals, terms, strict=True)]
 
-                return way(terms, [values], combine, **options)
+                totals = [jnp.zeros(width)] * (2 * (1 + len(jax.tree.leaves(points))) + 1)
+                return jnp.stack([jnp.sum(total) for total in lax.fori_loop(0, -(-count // width), tile, totals)])
 
-            return found
+            return lax.map(look, (jnp.asarray(point), jnp.asarray(first[array]), jnp.asarray(lengths[array])))
 
-        *sums, lowest, highest, contained = lax.platform_dependent(
-            point, values, cpu=by(tiled, width=TILE), default=by(at_once)
-        )
-        means = [total / len(values) for total in sums]
-        return cls(means[:count], means[count:], lowest, highest, contained == 1)
+        return found
 
-    def apart(self, point: Model, summary: Summary) -> Any:
-        """Return the largest difference from the factored form in value and gradient, relative to their terms."""
-        found = jax.tree.leaves(jax.value_and_grad(summary.mean_log_prob)(point))
-        return jnp.max(jnp.stack([_relative(*three) for three in zip(self.means, self.sizes, found, strict=True)]))
+    totals = lax.platform_dependent(points, jnp.concatenate(arrays), cpu=by(TILE), default=by(WIDE_TILE))
+    means = totals[:, :-1] / lengths[array][:, None]
+    return means[:, : means.shape[1] // 2], means[:, means.shape[1] // 2 :], totals[:, -1]
 
 
-def _relative(mean: Any, size: Any, found: Any) -> Any:
-    apart = jnp.abs(mean - found) / (size + jnp.finfo(float).tiny)
+def _factored(points: Model, summaries: Sequence[Summary], looks: Sequence[tuple[int, int]]) -> Any:
+    """Return what `_passes` calls means as the factored forms have them, (looks, 1 + k)."""
+    found: dict[int, Any] = {}
+    for form in dict.fromkeys(summary.form for summary in summaries):
+        of = [i for i, (_, array) in enumerate(looks) if summaries[array].form == form]
+        at = jax.tree.map(lambda leaf, of=of: leaf[np.array([looks[i][0] for i in of])], points)
+        known = jax.tree.map(lambda *leaves: jnp.stack(leaves), *[summaries[looks[i][1]] for i in of])
+        made = lax.map(lambda each: jax.value_and_grad(each[1].mean_log_prob)(each[0]), (at, known))
+        found |= {i: jnp.stack([leaf[place] for leaf in jax.tree.leaves(made)]) for place, i in enumerate(of)}
+    return jnp.stack([found[i] for i in range(len(looks))])
+
+
+def _relative(means: Any, sizes: Any, found: Any) -> Any:
+    apart = jnp.abs(means - found) / (sizes + jnp.finfo(float).tiny)
     apart = jnp.where(jnp.isnan(apart), jnp.inf, apart)
-    return jnp.where(jnp.isfinite(size), apart, 0)  # where the formula itself overflows there is nothing to compare
+    return jnp.where(jnp.isfinite(sizes), apart, 0)  # where the formula itself overflows there is nothing to compare

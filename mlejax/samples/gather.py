@@ -17,12 +17,13 @@ from jax.sharding import Mesh, PartitionSpec
 
 from ..checks import InputValueError
 from ..devices import tuning
+from ..formula.jaxpr import NotApplicable
 from ..models.base import Model
 from .agreement import AGREEMENT, examine
-from .representation import Sample, summarize
+from .representation import Sample, found_in, summarize_each
 from .sources import Draws, Parts, Source, draw_with_jax, jax_randomness
 from .split import validation_count
-from .summary import Form, Summary, summarize_with
+from .summary import Form, Summary, form_of_any, summarize_with
 
 MOST_TO_LOOK_AT = 10_000
 """Observations that show whether a model factors, where its statistics are drawn in their place."""
@@ -104,10 +105,9 @@ def represent(request: Request, position: int) -> Pair:
     """Return the samples of one seed, represented as if it were alone."""
     train, held_out = request.cut(position)
     contained = request.start.support.contains(np.concatenate([train, held_out]))
-    with jax.enable_x64(True):
-        sample, why = summarize(request.start, train, request.summarize)
-        validation = summarize(request.start, held_out, request.summarize)[0] if len(held_out) else None
-    sample, validation = jax.device_get((sample, validation))
+    parts = [part for part in (train, held_out) if len(part)]
+    (sample, why), *rest = summarize_each(request.start, parts, request.summarize)
+    sample, validation = jax.device_get((sample, rest[0][0] if rest else None))
     return Pair(sample, validation, bool(np.all(contained)), why)
 
 
@@ -198,32 +198,45 @@ def _drawn_together(
     found, stacks, tried, left = _Found(), [], set(), positions
     while len(left):
         first, rest = int(left[0]), left[1:]
-        pair = represent(request, first)
-        if pair.forms is None or not pair.contained:
-            found.add(first, pair)
-            progress(1)
-            left = rest
-            continue
-        if pair.forms in tried:  # rounding decides which form this sample has
+        forms = _forms_of_any(request, source)
+        if forms is None or forms in tried:
+            pair = represent(request, first)
+            if pair.forms is None or not pair.contained:
+                found.add(first, pair)
+                progress(1)
+                left = rest
+                continue
+            forms = pair.forms
+        if forms in tried:  # rounding decides which form this sample has
             found.alone.append(first)
             progress(1)
             left = rest
             continue
-        tried.add(pair.forms)
-        drawn = _draw_all(request, source, left, pair.forms, mesh)
-        found.sentences[pair.representation] = None
+        tried.add(forms)
+        drawn = _draw_all(request, source, left, forms, mesh)
         own = drawn.contained & drawn.holds
         found.outside += left[~drawn.contained].tolist()
-        if np.any(own & ~drawn.agrees):
-            found.sentences["raw observations where the factored form differs from the data"] = None
-            found.alone += left[own & ~drawn.agrees].tolist()
+        if np.any(differing := own & ~drawn.agrees):
+            found.add(int(left[differing][0]), represent(request, int(left[differing][0])))
+            found.alone += left[differing][1:].tolist()
         good = own & drawn.agrees
         if np.any(good):
             parts = jax.tree.map(lambda leaf: leaf[good], (drawn.train, drawn.validation))  # noqa: B023
             stacks.append(Stack(left[good], *parts))
+            found.sentences[found_in(request.start, parts[0])] = None
         progress(int(np.sum(~drawn.contained | own)))
         left = left[drawn.contained & ~drawn.holds]
     return found.samples(request, stacks)
+
+
+def _forms_of_any(request: Request, source: Draws) -> Forms | None:
+    """Return the forms of every sample, where they depend on no observation; None where samples decide."""
+    try:
+        form = form_of_any(request.start, source.observation(request.start))
+    except NotApplicable:
+        return None
+    held_out = validation_count(source.count, request.validation_fraction)
+    return None if form is None else (form, form if held_out else None)
 
 
 def _drawn_directly(
@@ -272,13 +285,13 @@ def _drawing(count: int, held_out: int, directly: bool, forms: Forms, mesh: Mesh
         # Behind a barrier: a sample is summarized as it would be if it had been given.
         values = jax.lax.optimization_barrier(values)
         made = [summarize_with(form, part) for form, part in zip(used, values, strict=True)]
-        found = [examine(start, summary, part) for (summary, _), part in zip(made, values, strict=True)]
+        found = examine(start, [summary for summary, _ in made], values)
         return _Drawn(
             train=made[0][0],
             validation=made[1][0] if held_out else None,
             holds=functools.reduce(jnp.logical_and, [holds for _, holds in made]),
-            agrees=functools.reduce(jnp.logical_and, [part.apart <= AGREEMENT for part in found]),
-            contained=functools.reduce(jnp.logical_and, [part.contained for part in found]),
+            agrees=jnp.all(found.apart <= AGREEMENT),
+            contained=jnp.all(found.contained),
         )
 
     def share(start: Model, target: Model, base: Any, seeds: Any) -> _Drawn:

@@ -11,7 +11,7 @@ from ..models.base import Model
 from ..models.parameters import Parameters
 from ..models.tracing import check_formula
 from .observations import as_observations, check_support
-from .representation import Sample, summarize
+from .representation import Sample, summarize_each
 from .split import split
 
 LARGEST_KEPT = 1 << 26
@@ -71,8 +71,9 @@ def _prepared(
     values = as_observations(observations)
     check_support(start, values)
     train_values, held_out = split(values, validation_fraction, split_seed)
-    train, representation = summarize(start, train_values, summarized)
-    validation = summarize(start, held_out, summarized)[0] if len(held_out) else None
+    parts = [part for part in (train_values, held_out) if len(part)]
+    (train, representation), *rest = summarize_each(start, parts, summarized)
+    validation = rest[0][0] if rest else None
     with jax.enable_x64(True):
         taken = as_formula_takes(start, values)
         on_host = jax.device_get((train, validation))

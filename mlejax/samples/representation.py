@@ -1,5 +1,7 @@
 """A sample as its sufficient statistics where the formula has them and the data agree, otherwise as it is."""
 
+import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -11,7 +13,7 @@ from .. import devices
 from ..formula.jaxpr import NotApplicable, as_formula_takes
 from ..models.base import Model
 from ..models.tracing import ONE_NUMBER, check_formula
-from .agreement import AGREEMENT, disagreement
+from .agreement import AGREEMENT, examine
 from .raw import Observations, divided, observe
 from .summary import Summary, find_form, some_of, summarize_all, summarize_compiled
 
@@ -42,36 +44,82 @@ def summarize(model: Model, values: np.ndarray, factoring: bool = True) -> tuple
         The sample (a `Summary`, or `Observations` when the model does not factor or the factored form does not agree
         with the data to rounding) and a sentence that says which, and why.
     """
-    if not isinstance(values, Tracer):
+    return summarize_each(model, [values], factoring)[0]
+
+
+def summarize_each(model: Model, parts: Sequence[np.ndarray], factoring: bool = True) -> list[tuple[Sample, str]]:
+    """Summarize several samples, each as `summarize` does alone; they are looked through by one program."""
+    if not any(isinstance(values, Tracer) for values in parts):
         devices.start(warn=False)  # before JAX starts, which could not be made fast later
     with jax.enable_x64(True):
-        taken = as_formula_takes(model, values)
-        check_formula(model, jax.ShapeDtypeStruct((), taken.dtype))
-        kept = "; the observations stay whole numbers" if taken.dtype.kind in "iu" else ""
-
-        def raw(reason: str) -> tuple[Observations, str]:
-            try:
-                divided(model, jnp.asarray(taken))
-            except NotApplicable as undivided:
-                if str(undivided) not in reason:
-                    reason += f"; every epoch evaluates all of the formula: {undivided}"
-            return observe(model, jnp.asarray(taken)), f"raw observations{reason}{kept}"
-
+        taken = [as_formula_takes(model, values) for values in parts]
+        for values in taken:
+            check_formula(model, jax.ShapeDtypeStruct((), values.dtype))
         if not factoring:
-            return raw(", as asked")
-        try:
-            form = find_form(model, taken)
-            array = jnp.asarray(some_of(taken))
-            worst = float(disagreement(model, summarize_compiled(form, array)[0], Observations(array)))
-            if worst == np.inf:
-                return raw(": the factored form is infinite or NaN where the formula is finite")
-            if worst > AGREEMENT:
-                return raw(f": the factored form differs from the data by {worst:.1e} of its terms")
-            summary, holds = summarize_all(model, form, taken)
-        except NotApplicable as reason:
-            return raw(f": {reason}")
-        if not holds:
-            return raw(": rounding decides which branch of the formula one of them takes")
-        count = len(summary.centers) + len(summary.averages)
-        found = f"{count} sufficient statistic{'s' if count != 1 else ''} found in {type(model).__name__}.log_prob"
-        return summary, found + kept
+            return [_raw(model, values, ", as asked") for values in taken]
+        made = [_factored(model, values) for values in taken]
+        good = [found for found in made if not isinstance(found, str)]
+        apart = iter(_apart(model, good))
+        return [
+            _raw(model, values, found) if isinstance(found, str) else found.checked(model, float(next(apart)))
+            for values, found in zip(taken, made, strict=True)
+        ]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Factored:
+    """A sample and its summary, which is to be held against it."""
+
+    values: np.ndarray
+    summary: Summary
+    holds: bool  # whether the observations take exactly the branches of the form
+
+    def checked(self, model: Model, apart: float) -> tuple[Sample, str]:
+        """Return the summary if it agrees with the observations, or else these, and a sentence."""
+        if apart == np.inf:
+            return _raw(model, self.values, ": the factored form is infinite or NaN where the formula is finite")
+        if apart > AGREEMENT:
+            return _raw(model, self.values, f": the factored form differs from the data by {apart:.1e} of its terms")
+        if not self.holds:
+            return _raw(model, self.values, ": rounding decides which branch of the formula one of them takes")
+        return self.summary, found_in(model, self.summary)
+
+
+def _factored(model: Model, values: np.ndarray) -> _Factored | str:
+    """Return a sample with its summary, or why it has none."""
+    try:
+        return _Factored(values, *summarize_all(model, find_form(model, values), values))
+    except NotApplicable as reason:
+        return f": {reason}"
+
+
+def _apart(model: Model, samples: Sequence[_Factored]) -> Sequence[float]:
+    """Return how far each summary and its observations, or some of very many, are apart."""
+    if not samples:
+        return []
+    looked_at = [jnp.asarray(some_of(sample.values)) for sample in samples]
+    known = [
+        sample.summary if len(some) == len(sample.values) else summarize_compiled(sample.summary.form, some)[0]
+        for sample, some in zip(samples, looked_at, strict=True)
+    ]
+    return np.asarray(examine(model, known, looked_at).apart).tolist()
+
+
+def _raw(model: Model, values: np.ndarray, reason: str) -> tuple[Observations, str]:
+    try:
+        divided(model, jnp.asarray(values))
+    except NotApplicable as undivided:
+        if str(undivided) not in reason:
+            reason += f"; every epoch evaluates all of the formula: {undivided}"
+    return observe(model, jnp.asarray(values)), f"raw observations{reason}{_kept(values.dtype)}"
+
+
+def _kept(dtype: np.dtype) -> str:
+    return "; the observations stay whole numbers" if dtype.kind in "iu" else ""
+
+
+def found_in(model: Model, summary: Summary) -> str:
+    """Return the sentence that says how many statistics a sample, or each of many, has."""
+    count = summary.centers.shape[-1] + summary.averages.shape[-1]
+    kept = _kept(summary.form.structure.observation.dtype)
+    return f"{count} sufficient statistic{'s' if count != 1 else ''} found in {type(model).__name__}.log_prob{kept}"

@@ -176,7 +176,7 @@ class Draws(Source):
 
     def check(self, start: Model, starts: Sequence[Model], validation_fraction: float | int) -> None:
         held_out = validation_count(self.count, validation_fraction)
-        check_formula(start, self._observation(start))
+        check_formula(start, self.observation(start))
         if self.by != "statistics":
             return
         if not isinstance(self.target, CanDrawClosedForm) or type(self.target) is not type(start):
@@ -190,7 +190,7 @@ class Draws(Source):
                 f"got {self.count - held_out} and {held_out}"
             )
 
-    def _observation(self, start: Model) -> jax.ShapeDtypeStruct:
+    def observation(self, start: Model) -> jax.ShapeDtypeStruct:
         """Return the type in which the formula of `start` gets ONE observation."""
         if self.by != "jax":
             return ONE_NUMBER

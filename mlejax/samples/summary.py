@@ -89,12 +89,29 @@ def find_form(model: Model, values: Any) -> Form:
     while (asked := question(structure, branches)) is not None:
         every, some = _looked_at(asked, values)
         branches += (True if every[0] else None if some[0] else False,)
-    form = Form(structure, branches)
-    if (reason := _fault(form)) is not None:
-        raise reason
+    form = _usable(Form(structure, branches))
     separated = form.separated()
     if separated.conditions and not bool(separated.holds(*_looked_at(separated, values))):
         raise NotApplicable("an observation takes a branch of the formula that has no finite value")
+    return form
+
+
+def form_of_any(model: Model, observation: jax.ShapeDtypeStruct) -> Form | None:
+    """Return the form that every sample asks for, where the formula has no branches; None where samples decide.
+
+    Raises:
+        NotApplicable: with the reason.
+    """
+    structure = structure_for_statistics(model, observation)
+    if question(structure, ()) is not None:
+        return None
+    form = _usable(Form(structure, ()))
+    return None if form.separated().conditions else form
+
+
+def _usable(form: Form) -> Form:
+    if (reason := _fault(form)) is not None:
+        raise reason
     return form
 
 

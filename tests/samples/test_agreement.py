@@ -7,9 +7,13 @@ import pytest
 
 import mlejax
 from mlejax.models.parameters import with_dtype
-from mlejax.samples.agreement import AGREEMENT, LOOKED_AT, check_points, disagreement, examine
+from mlejax.samples.agreement import AGREEMENT, LOOKED_AT, check_points, examine
 
 START = with_dtype(mlejax.Normal(6.0, 7.0), np.float64)
+
+
+def apart(start, summary, x):
+    return examine(start, [summary], [jax.numpy.asarray(x)]).apart[0]
 
 
 def test_points_are_the_start_and_others_inside_the_domain(x64):
@@ -23,19 +27,18 @@ def test_points_are_the_start_and_others_inside_the_domain(x64):
 
 def test_statistics_of_the_data_agree_and_others_do_not(x64, small_normal):
     summary, _ = mlejax.summarize(START, small_normal)
-    data = mlejax.Observations(jax.numpy.asarray(small_normal))
-    assert disagreement(START, summary, data) < AGREEMENT
+    assert apart(START, summary, small_normal) < AGREEMENT
     moved = eqx.tree_at(lambda s: s.centers, summary, summary.centers * (1 + 1e-9))
-    assert disagreement(START, moved, data) > AGREEMENT
+    assert apart(START, moved, small_normal) > AGREEMENT
 
 
 @pytest.mark.slow
 def test_many_observations_are_all_looked_at_and_at_other_points_some(x64):
     x = np.random.RandomState(0).normal(7.2, 2.8, 4 * LOOKED_AT + 3)
     summary, _ = mlejax.summarize(START, x)
-    assert disagreement(START, summary, mlejax.Observations(jax.numpy.asarray(x))) < AGREEMENT
+    assert apart(START, summary, x) < AGREEMENT
     x[5] += 1e-3  # one that is not among those looked at elsewhere
-    assert disagreement(START, summary, mlejax.Observations(jax.numpy.asarray(x))) > AGREEMENT
+    assert apart(START, summary, x) > AGREEMENT
 
 
 class Bent(mlejax.Model):
@@ -72,8 +75,8 @@ def test_a_gradient_that_is_another_one_away_from_the_start_is_seen(x64):
 def test_one_observation_outside_the_support_is_seen_wherever_it_stands(bad, count, x64):
     start, x = mlejax.Exponential(np.float64(1.0)), np.random.RandomState(2).exponential(1.0, count)
     summary, _ = mlejax.summarize(start, x)
-    assert examine(start, summary, jax.numpy.asarray(x)).contained
+    assert examine(start, [summary], [jax.numpy.asarray(x)]).contained[0]
     for at in (0, count // 2, count - 1):
         spoilt = x.copy()
         spoilt[at] = bad
-        assert not examine(start, summary, jax.numpy.asarray(spoilt)).contained
+        assert not examine(start, [summary], [jax.numpy.asarray(spoilt)]).contained[0]
