@@ -1,4 +1,4 @@
-"""The samples of many seeds, each in the representation that its own observations ask for.
+"""The samples of a sweep, each in the representation that its own observations ask for.
 
 A sample is represented as `summarize` would represent it alone. Samples that share a form are stacked side by side;
 draws by JAX are drawn and summarized on all devices at once, and each says whether the form is its own.
@@ -7,7 +7,7 @@ draws by JAX are drawn and summarized on all devices at once, and each says whet
 import dataclasses
 import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import equinox as eqx
 import jax
@@ -38,17 +38,23 @@ class Request:
 
     start: Model  # float64: the formula is checked here and around it
     source: Source
-    seeds: np.ndarray  # all of them, along the source's axis
+    seeds: np.ndarray  # all of them, along the source's axis; a sample is numbered along this, then along its counts
     validation_fraction: float | int
     summarize: bool
 
+    @functools.cached_property
+    def sources(self) -> tuple[Source, ...]:
+        """The source of each count of observations."""
+        return self.source.by_count()
+
     def cut(self, position: int) -> Parts:
-        """Return the observations of the seed at a position along the axis."""
-        return self.source.cut(int(self.seeds[position]), self.validation_fraction)
+        """Return the observations of a sample, by its number."""
+        seed, place = divmod(position, len(self.sources))
+        return self.sources[place].cut(int(self.seeds[seed]), self.validation_fraction)
 
 
 class Pair(NamedTuple):
-    """The samples of one seed."""
+    """One sample, in two parts."""
 
     train: Sample
     validation: Sample | None
@@ -67,28 +73,28 @@ class Pair(NamedTuple):
 class Stack:
     """Samples of one form, side by side."""
 
-    positions: np.ndarray  # (g,) of the seeds along their axis
+    positions: np.ndarray  # (g,) their numbers
     train: Summary  # leaves (g, ...)
     validation: Summary | None  # likewise
 
     def place(self, positions: np.ndarray) -> np.ndarray:
-        """Return where the samples of these seeds, (m,), lie in the stack, which holds them all."""
+        """Return where these samples, (m,), by their numbers, lie in the stack, which holds them all."""
         order = np.argsort(self.positions)
         return order[np.searchsorted(self.positions, positions, sorter=order)]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Samples:
-    """The samples of some seeds of a sweep."""
+    """Some samples of a sweep."""
 
     request: Request
     stacks: tuple[Stack, ...]
-    alone: np.ndarray  # positions of seeds whose samples are not stacked: at least one part is raw observations
-    outside: np.ndarray  # positions of seeds with an observation outside the model's support
+    alone: np.ndarray  # numbers of samples that are not stacked: at least one part is raw observations
+    outside: np.ndarray  # numbers of samples with an observation outside the model's support
     representation: str  # how the samples are represented, and why
 
     def of(self, position: int) -> Pair:
-        """Return the samples of the seed at a position along the axis."""
+        """Return a sample by its number."""
         for stack in self.stacks:
             if len(found := np.flatnonzero(stack.positions == position)):
                 parts = jax.tree.map(lambda leaf: leaf[found[0]], (stack.train, stack.validation))
@@ -96,13 +102,13 @@ class Samples:
         return represent(self.request, position)
 
     def pair(self, position: int) -> tuple[Sample, Sample | None]:
-        """Return the train and validation samples of the seed at a position along the axis."""
+        """Return the train and validation parts of a sample by its number."""
         found = self.of(position)
         return found.train, found.validation
 
 
 def represent(request: Request, position: int) -> Pair:
-    """Return the samples of one seed, represented as if it were alone."""
+    """Return one sample, by its number, represented as if it were alone."""
     train, held_out = request.cut(position)
     contained = request.start.support.contains(np.concatenate([train, held_out]))
     parts = [part for part in (train, held_out) if len(part)]
@@ -112,13 +118,13 @@ def represent(request: Request, position: int) -> Pair:
 
 
 def gather(request: Request, positions: np.ndarray, mesh: Mesh, progress: Callable[[int], None]) -> Samples:
-    """Draw or cut the samples of some seeds, and represent each as it would be alone.
+    """Draw or cut some samples, and represent each as it would be alone.
 
     Args:
         request: what the samples are to be.
-        positions: of the seeds that are wanted, along the source's axis.
+        positions: the numbers of those that are wanted.
         mesh: the devices that draw.
-        progress: told how many more seeds are done.
+        progress: told how many more samples are done.
 
     Raises:
         ValueError: the statistics of samples are to be drawn, but the model has none.
@@ -129,12 +135,28 @@ def gather(request: Request, positions: np.ndarray, mesh: Mesh, progress: Callab
     if not request.summarize:
         progress(len(positions))
         return Samples(request, (), positions, none, "raw observations, as asked")
-    source = request.source
-    if isinstance(source, Draws) and source.by == "statistics":
-        return _drawn_directly(request, source, positions, mesh, progress)
-    if isinstance(source, Draws) and source.by == "jax":
-        return _drawn_together(request, source, positions, mesh, progress)
-    return _one_by_one(request, positions, progress)
+    if not isinstance(request.source, Draws) or request.source.by == "numpy":
+        return _one_by_one(request, positions, progress)
+    draw, among = _drawn_directly if request.source.by == "statistics" else _drawn_together, len(request.sources)
+    parts = []
+    for place, source in enumerate(cast(tuple[Draws, ...], request.sources)):
+        if len(here := positions[positions % among == place]):
+            parts.append(draw(request, source, here, mesh, progress))
+    return parts[0] if len(parts) == 1 else _joined(request, parts)
+
+
+def _joined(request: Request, parts: list[Samples]) -> Samples:
+    """Return the samples of several counts as one; those of one form side by side, so that their runs share lanes."""
+    alike: dict[Any, list[Stack]] = {}
+    for stack in (stack for part in parts for stack in part.stacks):
+        leaves, structure = jax.tree.flatten((stack.train, stack.validation))
+        alike.setdefault((structure, *((leaf.shape[1:], leaf.dtype) for leaf in leaves)), []).append(stack)
+    joined = [[(stack.positions, stack.train, stack.validation) for stack in same] for same in alike.values()]
+    stacks = [Stack(*jax.tree.map(lambda *leaves: np.concatenate(leaves), *same)) for same in joined]
+    alone, outside = (np.concatenate([getattr(part, name) for part in parts]) for name in ("alone", "outside"))
+    said = [part.representation for part in parts if part.stacks or len(part.alone)] or [parts[0].representation]
+    sentences = dict.fromkeys(sentence for each in said for sentence in each.split("; "))
+    return Samples(request, tuple(stacks), alone, outside, "; ".join(sentences))
 
 
 def _one_by_one(request: Request, positions: np.ndarray, progress: Callable[[int], None]) -> Samples:
@@ -235,7 +257,7 @@ def _forms_of_any(request: Request, source: Draws) -> Forms | None:
         form = form_of_any(request.start, source.observation(request.start))
     except NotApplicable:
         return None
-    held_out = validation_count(source.count, request.validation_fraction)
+    held_out = validation_count(source.size, request.validation_fraction)
     return None if form is None else (form, form if held_out else None)
 
 
@@ -243,7 +265,7 @@ def _drawn_directly(
     request: Request, source: Draws, positions: np.ndarray, mesh: Mesh, progress: Callable[[int], None]
 ) -> Samples:
     """Draw statistics in place of samples: a short sample shows that the model factors, no other is ever drawn."""
-    few = Draws(source.target, min(source.count, MOST_TO_LOOK_AT), base_seed=source.base_seed)
+    few = Draws(source.target, min(source.size, MOST_TO_LOOK_AT), base_seed=source.base_seed)
     look = represent(dataclasses.replace(request, source=few, seeds=np.zeros(1, np.int64)), 0)
     if look.forms is None:
         raise InputValueError(f"by='statistics' needs a model with sufficient statistics: {look.representation}")
@@ -255,11 +277,11 @@ def _drawn_directly(
 
 
 def _draw_all(request: Request, source: Draws, positions: np.ndarray, forms: Forms, mesh: Mesh) -> _Drawn:
-    """Draw and summarize the samples of these seeds, spread over the devices."""
-    seeds, directly = request.seeds[positions], source.by == "statistics"
-    held_out = validation_count(source.count, request.validation_fraction)
-    program = _drawing(source.count, held_out, directly, forms, mesh)
-    setting, drawn = tuning(mesh.devices.flat[0]), 1 if directly else source.count
+    """Draw and summarize these samples, spread over the devices."""
+    seeds, directly = request.seeds[positions // len(request.sources)], source.by == "statistics"
+    held_out = validation_count(source.size, request.validation_fraction)
+    program = _drawing(source.size, held_out, directly, forms, mesh)
+    setting, drawn = tuning(mesh.devices.flat[0]), 1 if directly else source.size
     per_call = int(np.clip(setting.drawn // drawn, *setting.seeds)) * mesh.devices.size
     parts = []
     with jax_randomness():

@@ -5,7 +5,7 @@ import contextlib
 import dataclasses
 import functools
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple, TypeAlias, cast, final
 
 import jax
@@ -35,13 +35,30 @@ class Parts(NamedTuple):
 
 
 class Source(abc.ABC):
-    """A source of samples along a named axis."""
+    """A source of samples along a named axis, or along two: the second is of how many observations they have."""
 
     axis: ClassVar[str] = "seed"
     """The name of the axis along which its samples lie."""
 
-    count: int
-    """Observations in each sample."""
+    counts: ClassVar[str] = "count"
+    """The name of the other axis, where there is one."""
+
+    @property
+    @abc.abstractmethod
+    def size(self) -> int:
+        """Observations in each sample; only a source whose samples all have as many knows it."""
+
+    def axes(self) -> dict[str, np.ndarray]:
+        """Return the values of its axis of counts by name; nothing where all samples have as many observations."""
+        return {}
+
+    def along(self, axes: Mapping[str, Numbers]) -> "Source":
+        """Return the same with other values, by the names of axes; other axes are left aside."""
+        return self
+
+    def by_count(self) -> "tuple[Source, ...]":
+        """Return a source for each of its counts, in their order, that gives the samples of that count."""
+        return (self,)
 
     @abc.abstractmethod
     def cut(self, seed: int, validation_fraction: float | int) -> Parts:
@@ -66,7 +83,7 @@ class Source(abc.ABC):
         Raises:
             TypeError, ValueError: naming the value and the rule.
         """
-        validation_count(self.count, validation_fraction)
+        validation_count(self.size, validation_fraction)
 
 
 @final
@@ -77,7 +94,7 @@ class Given(Source):
     values: np.ndarray  # (n,)
 
     @property
-    def count(self) -> int:  # type: ignore[override]
+    def size(self) -> int:
         return len(self.values)
 
     def check(self, start: Model, starts: Sequence[Model], validation_fraction: float | int) -> None:
@@ -89,10 +106,10 @@ class Given(Source):
         return Parts(*split(self.values, validation_fraction, seed))
 
     def describe(self) -> dict[str, Any]:
-        return {"source": "data", "count": self.count, "type": self.values.dtype.name, "sha256": self._digest()}
+        return {"source": "data", "count": self.size, "type": self.values.dtype.name, "sha256": self._digest()}
 
     def __str__(self) -> str:
-        return f"{self.count} observations given, sha256 {self._digest()}"
+        return f"{self.size} observations given, sha256 {self._digest()}"
 
     def _digest(self) -> str:
         return hashlib.sha256(self.values.tobytes()).hexdigest()[:16]
@@ -105,7 +122,8 @@ class Draws(Source):
 
     Args:
         target: the model to draw from. By JAX it needs a method `sample(key, shape)`.
-        count: how many observations each sample has, held-out ones included.
+        count: how many observations each sample has, held-out ones included. A sequence is an axis `count`: for every
+            seed a sample of each count, the one that is drawn where only this count is given.
         by: `"jax"`: independent draws from the key `fold_in(key(base_seed), seed)`; `"numpy"`: NumPy's legacy stream
             `RandomState(seed)`, for a `Normal` target, cut as scikit-learn's `train_test_split` cuts;
             `"statistics"`: the sufficient statistics of a sample drawn in place of it, exact in distribution, for
@@ -120,10 +138,12 @@ class Draws(Source):
         >>> import mlejax
         >>> str(mlejax.Draws(mlejax.Normal(7.2, 7.84), 100_000))
         '100000 draws from Normal(mean=7.2, variance=7.84) by JAX'
+        >>> [each.size for each in mlejax.Draws(mlejax.Normal(7.2, 7.84), [100, 1000]).by_count()]
+        [100, 1000]
     """
 
     target: Model
-    count: int  # type: ignore[assignment]
+    count: Numbers  # an int; or an array of them, (k,), which is an axis
     by: str = "jax"
     base_seed: int = 0
     split_seed: int | None = None
@@ -133,7 +153,8 @@ class Draws(Source):
             raise InputValueError(f"Draws: by must be one of {', '.join(WAYS)}; got {self.by!r}")
         put = functools.partial(object.__setattr__, self)
         put("target", with_dtype(self.target, np.float64, "target"))
-        put("count", int(checks.counts("count", self.count, at_least=2, at_most=2**31 - 1)))
+        count = checks.counts("count", self.count, at_least=2, at_most=2**31 - 1)
+        put("count", checks.distinct("count", count) if count.ndim else int(count))
         put("base_seed", int(checks.counts("base_seed", self.base_seed, at_least=0, at_most=2**32 - 1)))
         family = type(self.target).__name__
         if self.by == "numpy":
@@ -151,15 +172,30 @@ class Draws(Source):
             if not isinstance(self.target, CanSample):
                 raise InputTypeError(f"target: {family} cannot draw; give it a method sample(key, shape)")
 
+    @property
+    def size(self) -> int:
+        if np.ndim(self.count):
+            raise InputValueError(f"count: {self} have no one size: by_count() gives those of each")
+        return cast(int, self.count)
+
+    def axes(self) -> dict[str, np.ndarray]:
+        return {self.counts: np.asarray(self.count)} if np.ndim(self.count) else {}
+
+    def along(self, axes: Mapping[str, Numbers]) -> "Draws":
+        return dataclasses.replace(self, count=axes.get(self.counts, self.count)) if self.axes() else self
+
+    def by_count(self) -> "tuple[Draws, ...]":
+        return tuple(dataclasses.replace(self, count=count) for count in np.atleast_1d(self.count).tolist())
+
     def cut(self, seed: int, validation_fraction: float | int) -> Parts:
         if self.by == "numpy":
             assert isinstance(self.target, Normal)
             mean, scale = float(np.asarray(self.target.mean)), float(np.sqrt(np.asarray(self.target.variance)))
-            values = np.random.RandomState(seed).normal(mean, scale, self.count)
+            values = np.random.RandomState(seed).normal(mean, scale, self.size)
             return Parts(*split(values, validation_fraction, cast(int, self.split_seed)))
-        held_out = validation_count(self.count, validation_fraction)
+        held_out = validation_count(self.size, validation_fraction)
         with jax_randomness():
-            return Parts(*jax.device_get(_draw_one(self.target, self.base_seed, seed, self.count, held_out)))
+            return Parts(*jax.device_get(_draw_one(self.target, self.base_seed, seed, self.size, held_out)))
 
     def describe(self) -> dict[str, Any]:
         parameters = {name: float(leaf) for name, leaf in parameter_dict(self.target).items()}
@@ -167,15 +203,17 @@ class Draws(Source):
         target: dict[str, Any] = {"target": type(self.target).__name__, "target_parameters": parameters}
         if self.by == "jax" and not type(self.target).__module__.startswith("mlejax.models."):
             target |= {"target_sample": sample_digest(self.target)}
-        return {"source": "draws", **target, "count": self.count, "by": self.by, **seeds}
+        count = {} if self.axes() else {"count": self.size}
+        return {"source": "draws", **target, **count, "by": self.by, **seeds}
 
     def __str__(self) -> str:
         parameters = ", ".join(f"{name}={leaf:g}" for name, leaf in parameter_dict(self.target).items())
-        drawn = f"{self.count} draws from {type(self.target).__name__}({parameters})"
+        drawn = f"draws from {type(self.target).__name__}({parameters})"
+        drawn = drawn if self.axes() else f"{self.count} {drawn}"
         return WAYS[self.by].format(drawn)
 
     def check(self, start: Model, starts: Sequence[Model], validation_fraction: float | int) -> None:
-        held_out = validation_count(self.count, validation_fraction)
+        held_out = {each.size: validation_count(each.size, validation_fraction) for each in self.by_count()}
         check_formula(start, self.observation(start))
         if self.by != "statistics":
             return
@@ -184,11 +222,11 @@ class Draws(Source):
                 "by='statistics' needs a start and a target of one family with draw_closed_form, such as Normal; "
                 f"got {type(start).__name__} and {type(self.target).__name__}"
             )
-        if min(self.count - held_out, held_out or self.count) < 2:
-            raise InputValueError(
-                "by='statistics' needs two observations or more in each part; "
-                f"got {self.count - held_out} and {held_out}"
-            )
+        for count, held in held_out.items():
+            if min(count - held, held or count) < 2:
+                raise InputValueError(
+                    f"by='statistics' needs two observations or more in each part; got {count - held} and {held}"
+                )
 
     def observation(self, start: Model) -> jax.ShapeDtypeStruct:
         """Return the type in which the formula of `start` gets ONE observation."""

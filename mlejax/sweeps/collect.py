@@ -17,6 +17,7 @@ from ..models.parameters import parameter_names
 from ..results.schema import ARRIVED, COMPUTED_BY, QUANTITIES, variables
 from ..results.sweep import Provenance, SweepResult
 from ..samples.representation import Sample
+from ..samples.sources import Source
 from ..status import Status
 from ..store.files import StoreError
 from ..store.layout import Description, Layout
@@ -232,7 +233,7 @@ class Collector:
             representation: how the samples were held, in words.
             device: the devices, in words.
             executed: run-epochs that this call has executed.
-            samples: the train and validation samples of a seed, by its position.
+            samples: the train and validation samples of a run, by its number.
             waiting_for: told how many runs of other processes have not ended.
         """
         if self.store is None:
@@ -281,8 +282,12 @@ class Collector:
         return {name: values[self.layout.place(number)] for name, values in self.arrays.items()}
 
     def _totals(self) -> tuple[int, int | None]:
-        """Return the epochs of all runs together, and the first that arrived, or else came within a standard error."""
+        """Return the epochs of all runs together, and the first that arrived, or else came within a standard error.
+
+        The first of those on the most observations, whose information is the least uncertain.
+        """
         useful, first = 0, {}
+        counts = self.layout.axes.get(Source.counts)
         for number in range(self.layout.batches):
             batch, place = self._batch(number), self.layout.place(number)
             useful += int(np.sum(batch["epochs"], dtype=np.int64))
@@ -290,20 +295,23 @@ class Collector:
             for limit in (ARRIVED, 1.0):
                 near = batch["distance"] <= limit
                 if np.any(near):
-                    inside = np.unravel_index(np.argmax(near), near.shape)
-                    index = [part.start + int(i) for part, i in zip(place, inside, strict=True)]
-                    run = int(np.ravel_multi_index(index, self.layout.shape))
-                    first[limit] = min(run, first.get(limit, run))
-        return useful, first.get(ARRIVED, first.get(1.0))
+                    inside = zip(self.layout.axes, place, np.nonzero(near), strict=True)
+                    index = {name: part.start + i for name, part, i in inside}
+                    runs = np.atleast_1d(np.ravel_multi_index(tuple(index.values()), self.layout.shape))
+                    sizes = np.zeros(len(runs)) if counts is None else counts[index[Source.counts]]
+                    most = int(np.argmax(sizes))
+                    rank = (-int(sizes[most]), int(runs[most]))
+                    first[limit] = min(rank, first.get(limit, rank))
+        return useful, first.get(ARRIVED, first.get(1.0, (0, None)))[1]
 
     def _information(self, run: int | None, samples: Callable[[int], tuple[Sample, Sample | None]]) -> np.ndarray:
         """Return the information per observation at the estimate of a run; NaN where there is none."""
         if run is None:
             return np.full((len(self.names), len(self.names)), np.nan)
         numbers, within = self.layout.within(np.array([run]))
-        batch, index = self._batch(int(numbers[0])), np.unravel_index(run, self.layout.shape)
+        batch = self._batch(int(numbers[0]))
         leaves = [batch[name][within][0] for name in self.names]
-        train, _ = samples(int(index[list(self.layout.axes).index("seed")]))
+        train, _ = samples(run)
         return np.asarray(_information(jax.tree.unflatten(jax.tree.structure(self.start), leaves), train))
 
 

@@ -47,7 +47,7 @@ class Measured(NamedTuple):
 
 
 def samples_for(spec: SweepSpec[Any], wanted: np.ndarray, mesh: Mesh, told: Progress) -> Samples:
-    """Draw or cut the samples of the seeds that these runs need.
+    """Draw or cut the samples that these runs need.
 
     Args:
         spec: the sweep.
@@ -55,8 +55,7 @@ def samples_for(spec: SweepSpec[Any], wanted: np.ndarray, mesh: Mesh, told: Prog
         mesh: the devices that draw.
         told: the progress bar.
     """
-    others = tuple(i for i, name in enumerate(spec.axes) if name != spec.source.axis)
-    positions = np.flatnonzero(np.any(wanted, others))
+    positions = np.flatnonzero(np.any(wanted.reshape(spec.sample_count, -1), axis=1))
     told.draw(len(positions))
     request = Request(spec.start, spec.source, spec.axes[spec.source.axis], spec.validation_fraction, spec.summarize)
     return gather(request, positions, mesh, told.seeds_done)
@@ -73,10 +72,10 @@ class Work:
     look: Callable[[], None] = lambda: None  # called again and again while runs are under way, to end it if need be
 
     def outcomes(self, samples: Samples, wanted: np.ndarray) -> Generator[Measured, None, None]:
-        """Run these runs to their ends, those of one form together and the rest seed by seed.
+        """Run these runs to their ends, those of one form together and the rest sample by sample.
 
         Args:
-            samples: of the seeds of all these runs.
+            samples: of all these runs.
             wanted: which of the runs of the sweep, of its shape.
 
         Yields:
@@ -179,15 +178,15 @@ def _measured(
     asked = []
     for first in range(0, len(ids), together):
         take = np.resize(np.arange(first, min(first + together, len(ids))), together)  # the rest repeats runs
-        samples = shared if stack is None else _samples_of(stack, plan.seeds(ids[take]))
+        samples = shared if stack is None else _samples_of(stack, plan.samples(ids[take]))
         piece = jax.tree.map(lambda leaf, take=take: leaf[take], ended)
         asked.append((ids[first : first + together], _conclude(piece, *samples, stack is None)))
     for part, outcome in asked:
         yield Measured(part, jax.tree.map(lambda leaf, part=part: leaf[: len(part)], jax.device_get(outcome)))
 
 
-def _samples_of(stack: Stack, seeds: np.ndarray) -> Shared:
-    place = stack.place(seeds)
+def _samples_of(stack: Stack, positions: np.ndarray) -> Shared:
+    place = stack.place(positions)
     return Shared(*jax.tree.map(lambda leaf: leaf[place], (stack.train, stack.validation)))
 
 

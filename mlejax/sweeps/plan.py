@@ -45,12 +45,12 @@ class Plan:
 
         Args:
             spec: the sweep.
-            stack: the samples of the seeds whose runs are to be made, as part of each run; None where the runs that
-                are made together share their samples.
+            stack: the samples whose runs are to be made, as part of each run; None where the runs that are made
+                together share one.
         """
         samples: Any = (None, None)
         if stack is not None:
-            place = np.zeros(len(spec.axes[spec.source.axis]), np.int64)
+            place = np.zeros(spec.sample_count, np.int64)
             place[stack.positions] = np.arange(len(stack.positions))
             samples = jax.tree.map(lambda leaf: np.asarray(leaf)[place], (stack.train, stack.validation))
         first = jax.tree.map(lambda leaf: leaf[0], samples)
@@ -78,12 +78,19 @@ class Plan:
         """Return the first run, in the floating-point type of the ascent."""
         return cast(jax.tree.unflatten(self.structure, [column.values[0] for column in self.columns]), self.spec.dtype)
 
-    def index(self, ids: np.ndarray) -> dict[str, np.ndarray]:
-        """Return where runs lie along each axis, by its name: each (m,)."""
-        return dict(zip(self.spec.axes, np.unravel_index(ids, self.spec.shape), strict=True))
+    @cached_property
+    def sizes(self) -> dict[str, int]:
+        """The length of every axis by its name; those along which samples lie are one, by the name of the first."""
+        spec = self.spec
+        others = list(spec.axes)[len(spec.sample_shape) :]
+        return {spec.source.axis: spec.sample_count} | {name: len(spec.axes[name]) for name in others}
 
-    def seeds(self, ids: np.ndarray) -> np.ndarray:
-        """Return the position of the seed of each run: (m,)."""
+    def index(self, ids: np.ndarray) -> dict[str, np.ndarray]:
+        """Return where runs lie along each axis of `sizes`, by its name: each (m,)."""
+        return _unravel(ids, list(self.sizes), self.sizes)
+
+    def samples(self, ids: np.ndarray) -> np.ndarray:
+        """Return the number of the sample of each run: (m,)."""
         return self.index(ids)[self.spec.source.axis]
 
     def rows(self, ids: np.ndarray) -> np.ndarray:
@@ -110,14 +117,14 @@ class Plan:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Chosen:
-    """Runs of some seeds, in the order in which to start them: slow learners first, so that they do not finish alone.
+    """Runs on some samples, in the order in which to start them: slow learners first, so that they do not finish alone.
 
     Made by `Chosen.of`. It takes a byte per run, and makes run numbers a portion at a time.
     """
 
     plan: Plan
-    positions: np.ndarray  # (g,) of the seeds along their axis
-    wanted: np.ndarray  # which runs of these seeds: of the shape of the sweep, with g seeds
+    positions: np.ndarray  # (g,) numbers of the samples
+    wanted: np.ndarray  # which runs on these: of the sizes of the plan, with g samples
 
     @classmethod
     def of(cls, plan: Plan, wanted: np.ndarray, positions: np.ndarray) -> "Chosen":
@@ -126,25 +133,25 @@ class Chosen:
         Args:
             plan: of the sweep.
             wanted: which of all its runs, of the shape of the sweep.
-            positions: of the seeds along their axis; runs of others are left out.
+            positions: the numbers of samples; runs on others are left out.
         """
-        return cls(plan, positions, np.take(wanted, positions, list(plan.spec.axes).index(plan.spec.source.axis)))
+        return cls(plan, positions, wanted.reshape(*plan.sizes.values())[positions])
 
     def where(self, chosen: np.ndarray) -> "Chosen":
         """Choose among these runs.
 
         Args:
-            chosen: whether those of a seed and a start point stay, (g, s).
+            chosen: whether those of a sample and a start point stay, (g, s).
         """
         if np.all(chosen):
             return self
         sizes = {self.plan.spec.source.axis: chosen.shape[0], "start": chosen.shape[1]}
-        table = np.reshape(chosen, [sizes.get(name, 1) for name in self.plan.spec.axes])
+        table = np.reshape(chosen, [sizes.get(name, 1) for name in self.plan.sizes])
         return dataclasses.replace(self, wanted=self.wanted & table)
 
     def at(self, axis: str, place: int) -> "Chosen":
         """Choose those at one place along an axis."""
-        names = list(self.plan.spec.axes)
+        names = list(self.plan.sizes)
         here = np.arange(self.wanted.shape[names.index(axis)]) == place
         return dataclasses.replace(self, wanted=self.wanted & np.reshape(here, [-1 if n == axis else 1 for n in names]))
 
@@ -156,7 +163,7 @@ class Chosen:
     def portions(self) -> Iterator[np.ndarray]:
         """Yield their numbers, in the order in which to start them, a portion at a time."""
         spec, rates = self.plan.spec, self.plan.rate_axes
-        sizes = dict(zip(spec.axes, self.wanted.shape, strict=True))
+        sizes = dict(zip(self.plan.sizes, self.wanted.shape, strict=True))
         others = tuple(name for name in sizes if name not in rates)
         order = self.plan.order()
         order = order[np.any(self.wanted, tuple(i for i, name in enumerate(sizes) if name in others)).ravel()[order]]
@@ -167,7 +174,7 @@ class Chosen:
             wanted = self.wanted[tuple(index[name] for name in sizes)]
             index[spec.source.axis] = self.positions[index[spec.source.axis]]
             if np.any(wanted):
-                yield np.ravel_multi_index([index[name] for name in sizes], spec.shape)[wanted]
+                yield np.ravel_multi_index([index[name] for name in sizes], [*self.plan.sizes.values()])[wanted]
 
 
 def _unravel(numbers: np.ndarray, names: Sequence[str], sizes: Mapping[str, int]) -> dict[str, np.ndarray]:

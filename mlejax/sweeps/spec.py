@@ -9,7 +9,7 @@ import jax
 import numpy as np
 from numpy.typing import DTypeLike
 
-from .. import checks, devices, models
+from .. import checks, devices
 from ..ascent.settings import Stopping, checked_rates
 from ..ascent.vary import Optimizers, Varied, axes_of, checked_for_sweep, fingerprint
 from ..checks import InputKeyError, InputTypeError, InputValueError
@@ -17,6 +17,7 @@ from ..models.base import M, Model
 from ..models.digest import formula_digest
 from ..models.parameters import Parameters, parameter_names, with_dtype
 from ..samples.sources import Draws, Numbers, Source, source_of
+from .recorded import family_of, filled, source_recorded
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -101,9 +102,14 @@ class SweepSpec(Generic[M]):
             rates = {"learning_rate": np.atleast_1d(rates["learning_rate"])}
         with jax.enable_x64(True):
             optimizer = checked_for_sweep(optimizer, start)
-        axes = {source.axis: _checked_seeds(seeds)}
+        axes = {source.axis: _checked_seeds(seeds), **source.axes()}
         if others:
             axes["start"] = np.arange(len(others))
+        if clash := source.axes().keys() & {*parameter_names(start), *axes_of(optimizer)}:
+            raise InputValueError(
+                f"{clash.pop()} names an axis of this sweep, and a parameter of {type(start).__name__} or of its "
+                "optimizer: give that another name"
+            )
         for name, values in (*rates.items(), *_named(stopping).items(), *axes_of(optimizer).items()):
             if np.ndim(values):
                 axes[name] = checks.distinct(name, values)
@@ -130,6 +136,23 @@ class SweepSpec(Generic[M]):
         """How many runs there are."""
         return int(np.prod(self.shape, dtype=np.int64))
 
+    @property
+    def sample_shape(self) -> tuple[int, ...]:
+        """The length of the axes along which samples lie: these come first, so a sample's runs are numbered in a row.
+
+        A sample is numbered, in C order, along these.
+        """
+        return self.shape[: 1 + len(self.source.axes())]
+
+    @property
+    def sample_count(self) -> int:
+        """How many samples there are."""
+        return int(np.prod(self.sample_shape, dtype=np.int64))
+
+    def sample_of(self, run: int) -> int:
+        """Return the number of the sample of a run, by its number."""
+        return run // (self.run_count // self.sample_count)
+
     def with_axes(self, **values: Numbers) -> "SweepSpec[M]":
         """Return the same sweep with other values along some of its axes.
 
@@ -151,7 +174,11 @@ class SweepSpec(Generic[M]):
         stopping = Stopping(**{name: new.get(name, old) for name, old in _named(self.stopping).items()})
         rates = {name: new.get(name, old) for name, old in self.rates.items()}
         varied = self.optimizer.along(axes) if isinstance(self.optimizer, Varied) else self.optimizer
-        return dataclasses.replace(self, axes=axes, starts=starts, stopping=stopping, rates=rates, optimizer=varied)
+        source = self.source.along(axes)
+        return dataclasses.replace(
+            self, axes=axes | source.axes(), source=source, starts=starts, stopping=stopping, rates=rates,
+            optimizer=varied,
+        )  # fmt: skip
 
     def settings(self) -> dict[str, Any]:
         """Return what decides the results besides the axes, as JSON has it: a store refuses to mix two of them."""
@@ -199,14 +226,14 @@ class SweepSpec(Generic[M]):
             ValueError: something is missing that a digest cannot give back, or is another than the sweep had; the
                 message names it.
         """
-        family = _family(settings["model"], model)
+        family = family_of(settings["model"], model)
         if settings["optimizer"] != "plain ascent" and optimizer is None:
             raise InputValueError(f"optimizer: the sweep was made with one ({settings['optimizer']}): give optimizer=")
 
         def value(name: str) -> Any:
             return np.asarray(axes[name]) if name in axes else settings[name]
 
-        start = _filled(family, settings["start"])
+        start = filled(family, settings["start"])
         learning_rates: Any = axes.get("learning_rate")
         if learning_rates is None:
             rates = [value(f"learning_rate.{name}") for name in parameter_names(start)]
@@ -215,8 +242,8 @@ class SweepSpec(Generic[M]):
             start,
             seeds=axes[Source.axis],
             learning_rates=learning_rates,
-            observations=_source(settings, start, observations),
-            starts=[_filled(family, values) for values in settings["starts"]] or None,
+            observations=source_recorded(settings, axes, start, observations),
+            starts=[filled(family, values) for values in settings["starts"]] or None,
             validation_fraction=settings["validation_fraction"],
             max_epochs=value("max_epochs"),
             patience=value("patience"),
@@ -279,50 +306,3 @@ def _checked_starts(start: M, starts: Any) -> tuple[M, ...]:
         if (first := numbers.index(values)) < i:
             raise InputValueError(f"starts must be distinct; got {found[i]!r} at index {first} and {i}")
     return found
-
-
-def _family(recorded: str, model: Model | None) -> Any:
-    """Return the structure of a model whose name and formula digest were recorded."""
-    name = recorded.split()[0]
-    if model is not None:
-        found = with_dtype(model, np.float64)
-        mine = f"{type(found).__name__} {formula_digest(found)}"
-        if mine != recorded:
-            raise InputValueError(f"model: the sweep was made with {recorded}; this is {mine}")
-        return jax.tree.structure(found)
-    known = _library(name)
-    if known is None or f"{name} {formula_digest(known)}" != recorded:
-        raise InputValueError(f"model: {recorded} is not one of the library's: give model=, an instance of {name}")
-    return jax.tree.structure(known)
-
-
-def _library(name: str) -> Model | None:
-    """Return an instance, whatever its parameters, of the library's family of this name, where there is one."""
-    family = getattr(models, name, None)
-    if not (isinstance(family, type) and issubclass(family, Model) and family is not Model):
-        return None
-    return family(*[np.float64(0.5) for field in dataclasses.fields(family) if not field.metadata.get("static", False)])
-
-
-def _filled(structure: Any, parameters: Mapping[str, float]) -> Any:
-    return jax.tree.unflatten(structure, [np.float64(value) for value in parameters.values()])
-
-
-def _source(recorded: Mapping[str, Any], start: Model, observations: Any) -> Source:
-    """Return the source that was recorded, or the one that is given in its place."""
-    if observations is not None:
-        return source_of(observations)
-    if recorded["source"] != "draws":
-        raise InputValueError(
-            f"observations: the sweep was made of {recorded['count']} observations, sha256 {recorded['sha256']}: give "
-            "observations="
-        )
-    name = recorded["target"]
-    target = start if type(start).__name__ == name else _library(name)
-    if target is None:
-        raise InputValueError(
-            f"observations: the sweep drew from {name}, which is not one of the library's: give "
-            f"observations=mlejax.Draws({name}(...), {recorded['count']}, ...)"
-        )
-    arguments = {key: recorded[key] for key in ("count", "by", "base_seed", "split_seed") if key in recorded}
-    return Draws(_filled(jax.tree.structure(target), recorded["target_parameters"]), **arguments)

@@ -50,7 +50,8 @@ def sweep(
         seeds: whole numbers. Each is a sample of its own (of a source that draws), or a split of its own (data given).
         learning_rates: one axis of rates for all parameters, or a model with a number or a sequence per parameter,
             such as `Normal([0.1, 1.0], [1.0, 10.0])`, whose sequences become axes `learning_rate.mean`, ...
-        observations: the data, (n,), or a source of samples: `mlejax.Draws(target, count)` draws one for each seed.
+        observations: the data, (n,), or a source of samples: `mlejax.Draws(target, count)` draws one for each seed;
+            a sequence of counts becomes an axis `count`.
         starts: start points to use in place of `model`: an axis `start`, numbered from 0.
         validation_fraction: as in `train`.
         max_epochs: as in `train`; a sequence becomes an axis.
@@ -71,9 +72,9 @@ def sweep(
         progress: show a progress bar on standard error.
 
     Returns:
-        A `SweepResult` whose arrays have the shape of the axes, in the order seed, start, learning rates, max_epochs,
-        patience, tolerance. A run's result depends on nothing else in the sweep: a sample that the model cannot have
-        drawn gives its own runs the status OUTSIDE_SUPPORT, and no others.
+        A `SweepResult` whose arrays have the shape of the axes, in the order seed, count, start, learning rates,
+        max_epochs, patience, tolerance, and those of the optimizer. A run's result depends on nothing else in the
+        sweep: a sample that the model cannot have drawn gives its own runs the status OUTSIDE_SUPPORT, and no others.
 
     Raises:
         TypeError, ValueError: an argument is not as described; the message names the value, its place and the rule.
@@ -115,5 +116,8 @@ def sweep(
             for part, outcome in outcomes:
                 kept.put(part, outcome)
         where = local.describe(mesh)
-        result = kept.finish(samples.representation, where, tally.executed, samples.pair, told.waiting_for)
+        result = kept.finish(
+            samples.representation, where, tally.executed, lambda run: samples.pair(spec.sample_of(run)),
+            told.waiting_for,
+        )  # fmt: skip
         return dataclasses.replace(result, spent=told.spent(tally.useful, where))

@@ -162,7 +162,7 @@ def test_draws_are_float64_whatever_the_flag_of_the_process_says():
 def test_data_are_a_source_whose_seeds_are_splits(small_normal):
     source = source_of(list(small_normal))
     assert isinstance(source, Given)
-    assert (source.axis, source.count) == ("seed", 200)
+    assert (source.axis, source.size) == ("seed", 200)
     for seed in (0, 7):
         train, validation = oracles.train_test_indices(200, 0.25, seed)
         parts = source.cut(seed, 0.25)

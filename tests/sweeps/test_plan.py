@@ -70,7 +70,7 @@ def test_runs_that_share_their_samples_have_none_of_their_own():
 def test_positions_along_the_axes():
     plan = Plan.of(SPEC)
     ids = np.array([0, 12, 35])
-    assert plan.seeds(ids).tolist() == [0, 1, 2]
+    assert plan.samples(ids).tolist() == [0, 1, 2]
     assert {name: index.tolist() for name, index in plan.index(ids).items()} == {
         "seed": [0, 1, 2], "start": [0, 0, 1], "learning_rate.mean": [0, 0, 1], "patience": [0, 0, 2],
     }  # fmt: skip
@@ -102,7 +102,7 @@ def test_the_runs_of_some_seeds_that_are_wanted_are_chosen(monkeypatch, together
     assert sorted(numbers(chosen)) == expected.tolist()
     assert chosen.count == len(expected)
     good = np.array([[True, False], [False, True]])  # of the third seed the first start stays, of the first the second
-    places = zip(expected, plan.seeds(expected), plan.index(expected)["start"], strict=True)
+    places = zip(expected, plan.samples(expected), plan.index(expected)["start"], strict=True)
     some = [number for number, seed, start in places if (seed, start) in ((2, 0), (0, 1))]
     assert 0 < len(some) < len(expected)
     assert sorted(numbers(chosen.where(good))) == some

@@ -28,6 +28,15 @@ class Rayleigh(Silent):
         return self.scale * jnp.sqrt(-2 * jnp.log(jax.random.uniform(key, shape)))
 
 
+class Counted(mlejax.Model):
+    """One with a parameter called like an axis that not every sweep has."""
+
+    count: float
+
+    def log_prob(self, x):
+        return -((x - self.count) ** 2)
+
+
 def spec(**other):
     usual = {"model": Normal(0.0, 1.0), "seeds": [3, 1], "learning_rates": [0.5], "observations": Draws(TARGET, 100)}
     return SweepSpec.checked(**usual | other)
@@ -38,6 +47,7 @@ SPECS = {
     "draws by NumPy": spec(observations=Draws(TARGET, 100, by="numpy", split_seed=3)),
     "statistics": spec(observations=Draws(TARGET, 100, by="statistics")),
     "data": spec(observations=DATA, summarize=False),
+    "counts": spec(observations=Draws(TARGET, [100, 10], by="numpy")),
     "start points": spec(starts=[Normal(1.0, 2.0), Normal(2.0, 3.0)]),
     "rates by parameter": spec(learning_rates=Normal([0.1, 0.2], 0.5)),
     "all axes": spec(max_epochs=[10, 20], patience=[5, 6], tolerance=[0.0, 1e-8], validation_fraction=0),
@@ -46,12 +56,14 @@ SPECS = {
         model=Rayleigh(1.0), observations=Draws(Rayleigh(2.0), 50), starts=[Rayleigh(3.0)], max_epochs=[7]
     ),
     "its data": spec(model=Rayleigh(1.0), observations=np.abs(DATA)),
+    "counts of its own": spec(observations=Draws(Rayleigh(2.0), [50, 60])),
 }
 GIVEN_BACK = {
     "data": {"observations": DATA},
     "an optimizer": {"optimizer": optax.scale_by_adam()},
     "a model of one's own": {"model": Rayleigh(9.0)},
     "its data": {"model": Rayleigh(9.0), "observations": np.abs(DATA)},
+    "counts of its own": {"observations": Draws(Rayleigh(2.0), [70, 80])},
 }
 
 
@@ -87,6 +99,11 @@ def test_what_a_digest_cannot_give_back_is_asked_for_by_name(name):
 OTHERS = {
     "other data": ("data", {"observations": DATA + 1}, "data: the sweep was made with 40 observations given, sha256"),
     "another optimizer": ("an optimizer", {"optimizer": optax.scale_by_adam(b1=0.8)}, "optimizer: the sweep was made"),
+    "one count": (
+        "counts",
+        {"observations": Draws(TARGET, 10)},
+        r"has samples of \[100, 10\] observations; got 10 draws",
+    ),
     "another model": ("a model of one's own", {"model": Normal(0.0, 1.0)}, "model: the sweep was made with Rayleigh"),
 }
 
@@ -101,6 +118,7 @@ DIFFERENT = {
     "seventh digit of the target": {"observations": Draws(Normal(7.2 * (1 + 1e-9), 7.84), 100)},
     "base seed": {"observations": Draws(TARGET, 100, base_seed=1)},
     "count": {"observations": Draws(TARGET, 101)},
+    "counts": {"observations": Draws(TARGET, [100])},
     "way": {"observations": Draws(TARGET, 100, by="statistics")},
     "start": {"model": Normal(0.0, 1.5)},
     "start points": {"starts": [Normal(0.0, 1.0)]},
@@ -119,13 +137,32 @@ def test_what_decides_results_is_in_the_settings(given):
 
 def test_axes_are_named_and_in_order():
     made = spec(
-        tolerance=[0.0], starts=[Normal(1.0, 1.0)], learning_rates=Normal([0.1], [0.5, 1.0]), patience=[1, 2, 3]
+        observations=Draws(TARGET, [9]),
+        tolerance=[0.0],
+        starts=[Normal(1.0, 1.0)],
+        learning_rates=Normal([0.1], [0.5, 1.0]),
+        patience=[1, 2, 3],
     )
     assert list(made.axes) == [
-        "seed", "start", "learning_rate.mean", "learning_rate.variance", "patience", "tolerance",
+        "seed", "count", "start", "learning_rate.mean", "learning_rate.variance", "patience", "tolerance",
     ]  # fmt: skip
-    assert made.shape == (2, 1, 1, 2, 3, 1)
+    assert made.shape == (2, 1, 1, 1, 2, 3, 1)
     assert made.run_count == 12
+
+
+def test_samples_are_numbered_along_seeds_and_counts():
+    made = SPECS["counts"]
+    assert (made.shape, made.sample_shape, made.sample_count) == ((2, 2, 1), (2, 2), 4)
+    assert [made.sample_of(run) for run in range(4)] == [0, 1, 2, 3]
+    assert SPECS["start points"].sample_shape == (2,)
+    assert [SPECS["start points"].sample_of(run) for run in range(4)] == [0, 0, 1, 1]
+    assert made.settings().keys() == SPECS["draws by NumPy"].settings().keys() - {"count"}
+    fewer = made.with_axes(count=[10])
+    assert fewer.shape == (2, 1, 1)
+    assert fewer.settings() == made.settings()
+    assert [each.size for each in fewer.source.by_count()] == [10]
+    with pytest.raises(ValueError, match=r"count must be whole numbers from 2 .* got 1\.5 at index 0"):
+        made.with_axes(count=[1.5])
 
 
 def test_other_values_along_an_axis():
@@ -148,6 +185,19 @@ REFUSED = {
         {"model": Rayleigh(1.0), "observations": Draws(TARGET, 100, by="statistics")}, ValueError, "of one family",
     ),
     "nothing left": ({"validation_fraction": 0.999}, ValueError, "leaves none of 100 observations"),
+    "nothing left of one count": (
+        {"observations": Draws(TARGET, [100, 4]), "validation_fraction": 0.9}, ValueError, "leaves none of 4 observat",
+    ),
+    "too few for statistics": (
+        {"observations": Draws(TARGET, [100, 4], by="statistics")}, ValueError, "two observations .* got 3 and 1",
+    ),
+    "a parameter called count": (
+        {"model": Counted(1.0), "observations": Draws(TARGET, [100, 4])}, ValueError, "count names an axis .* Counted",
+    ),
+    "a hyperparameter called count": (
+        {"optimizer": mlejax.vary(lambda count: optax.trace(count), count=[0.5]), "observations": Draws(TARGET, [9])},
+        ValueError, "count names an axis of this sweep",
+    ),
 }  # fmt: skip
 
 
@@ -167,6 +217,10 @@ DRAWS_REFUSED = {
     "an unknown way": ({"by": "scipy"}, "by must be one of jax, numpy, statistics; got 'scipy'"),
     "a negative base seed": ({"base_seed": -1}, "base_seed must be a whole number .* got -1"),
     "one observation": ({"count": 1}, "count must be a whole number from 2"),
+    "one observation among others": ({"count": [9, 1]}, r"count must be whole numbers from 2 .* got 1 at index 1"),
+    "a part of one": ({"count": [2.5]}, r"count must be whole numbers from 2 .* got 2\.5 at index 0"),
+    "a count twice": ({"count": [9, 5, 9]}, "count must be distinct; got 9 at index 0 and 2"),
+    "no counts": ({"count": []}, "count must be a non-empty sequence"),
 }  # fmt: skip
 
 

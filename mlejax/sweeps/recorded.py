@@ -1,0 +1,93 @@
+"""What a stored description of a sweep says of its model and of the source of its samples."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, cast
+
+import jax
+import numpy as np
+
+from .. import models
+from ..checks import InputValueError
+from ..models.base import Model
+from ..models.digest import formula_digest
+from ..models.parameters import with_dtype
+from ..samples.sources import Draws, Numbers, Source, source_of
+
+
+def family_of(recorded: str, model: Model | None) -> Any:
+    """Return the structure of a model whose name and formula digest were recorded.
+
+    Args:
+        recorded: both, with a space between.
+        model: an instance, where it is not one of the library's.
+
+    Raises:
+        ValueError: the library has none of this name and formula and none is given, or the one given is another.
+    """
+    name = recorded.split()[0]
+    if model is not None:
+        found = with_dtype(model, np.float64)
+        mine = f"{type(found).__name__} {formula_digest(found)}"
+        if mine != recorded:
+            raise InputValueError(f"model: the sweep was made with {recorded}; this is {mine}")
+        return jax.tree.structure(found)
+    known = _library(name)
+    if known is None or f"{name} {formula_digest(known)}" != recorded:
+        raise InputValueError(f"model: {recorded} is not one of the library's: give model=, an instance of {name}")
+    return jax.tree.structure(known)
+
+
+def _library(name: str) -> Model | None:
+    """Return an instance, whatever its parameters, of the library's family of this name, where there is one."""
+    family = getattr(models, name, None)
+    if not (isinstance(family, type) and issubclass(family, Model) and family is not Model):
+        return None
+    return family(*[np.float64(0.5) for field in dataclasses.fields(family) if not field.metadata.get("static", False)])
+
+
+def filled(structure: Any, parameters: Mapping[str, float]) -> Any:
+    """Return the model of this structure with these parameters, in their order."""
+    return jax.tree.unflatten(structure, [np.float64(value) for value in parameters.values()])
+
+
+def source_recorded(
+    recorded: Mapping[str, Any], axes: Mapping[str, Numbers], start: Model, observations: Any
+) -> Source:
+    """Return the source that was recorded, or the one that is given in its place.
+
+    Args:
+        recorded: the settings of the sweep.
+        axes: its axes, name -> values; they say how many observations samples have where that is an axis.
+        start: the start point of the sweep, whose family may be that of the target.
+        observations: data or a source, where what is recorded does not give them back.
+
+    Raises:
+        ValueError: it does not and none are given, or those given have other counts.
+    """
+    count = axes.get(Source.counts, recorded.get("count"))
+    if observations is not None:
+        source = source_of(observations)
+        if bool(source.axes()) != (Source.counts in axes):
+            raise InputValueError(
+                f"observations: the sweep has samples of {_in_words(count)} observations; got {source}"
+            )
+        return source.along(axes)
+    if recorded["source"] != "draws":
+        raise InputValueError(
+            f"observations: the sweep was made of {recorded['count']} observations, sha256 {recorded['sha256']}: give "
+            "observations="
+        )
+    name = recorded["target"]
+    target = start if type(start).__name__ == name else _library(name)
+    if target is None:
+        raise InputValueError(
+            f"observations: the sweep drew from {name}, which is not one of the library's: give "
+            f"observations=mlejax.Draws({name}(...), {_in_words(count)}, ...)"
+        )
+    arguments = {key: recorded[key] for key in ("by", "base_seed", "split_seed") if key in recorded}
+    return Draws(filled(jax.tree.structure(target), recorded["target_parameters"]), cast(Any, count), **arguments)
+
+
+def _in_words(count: Any) -> str:
+    return str(np.asarray(count).tolist())
