@@ -7,6 +7,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .ascent.newton import maximize
     from .ascent.optimizers import natural_gradient
     from .ascent.rates import suggest_learning_rate
     from .ascent.step import StepInfo, TrainState, init_state, train_step
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 __version__ = "0.2.0.dev0"
 
 _HOME = {
+    "ascent.newton": ["maximize"],
     "ascent.optimizers": ["natural_gradient"],
     "ascent.rates": ["suggest_learning_rate"],
     "ascent.step": ["StepInfo", "TrainState", "init_state", "train_step"],
@@ -125,6 +127,7 @@ __all__ = [
     "init_state",
     "load",
     "log_likelihood",
+    "maximize",
     "mean_log_likelihood",
     "merge",
     "natural_gradient",

@@ -133,7 +133,7 @@ def score(model: M, sample: Sample | ArrayLike) -> M:
 
 
 class LocalQuadratic(eqx.Module):
-    """The log-likelihood about a point, to second order; parameters in the order of `Parameters.names`."""
+    """A log-likelihood, a sum or a mean, about a point, to second order; in the order of `Parameters.names`."""
 
     log_likelihood: Nats
     score: Vector  # its gradient, in nats per unit of each parameter
@@ -158,13 +158,27 @@ def local_quadratic(model: Model, sample: Sample | ArrayLike) -> LocalQuadratic:
         [-1.] [[0.5]]
     """
     table, sample = Parameters.of(model), as_sample(sample)
+    mean = second_order(lambda v: mean_log_likelihood(table.to_model(v), sample), table.to_vector(model))
+    return jax.tree.map(lambda part: sample.count * part, mean)
 
-    def slope(vector: Array) -> tuple[Array, tuple[Array, Array]]:
-        mean, gradient = jax.value_and_grad(lambda v: mean_log_likelihood(table.to_model(v), sample))(vector)
-        return gradient, (mean, gradient)
 
-    hessian, (mean, gradient) = jax.jacfwd(slope, has_aux=True)(table.to_vector(model))
-    return LocalQuadratic(sample.count * mean, sample.count * gradient, -sample.count * hessian)
+def second_order(function: Callable[[Array], Nats], vector: Array) -> LocalQuadratic:
+    """Return a function of a vector (p,) about a point, to second order, from one evaluation of its derivatives.
+
+    Args:
+        function: a mean log-likelihood, traceable and twice differentiable.
+        vector: the point, in whatever coordinates the function takes.
+
+    Returns:
+        Its value, gradient, and minus its second derivatives.
+    """
+
+    def slope(vector: Array) -> tuple[Array, tuple[Nats, Array]]:
+        value, gradient = jax.value_and_grad(function)(vector)
+        return gradient, (value, gradient)
+
+    hessian, (value, gradient) = jax.jacfwd(slope, has_aux=True)(vector)
+    return LocalQuadratic(value, gradient, -hessian)
 
 
 @in_float64_outside

@@ -39,6 +39,30 @@ class Status(enum.IntEnum):
         "The sample holds an observation to which the start gives no finite log-density, most often one outside the "
         "model's support, so nothing was estimated. Choose a family, a start or a sample that agree.",
     )
+    CONVERGED = 7, "The estimate is a maximum of the log-likelihood, looked at from further away too."
+    MAX_STEPS = (
+        8,
+        "The steps ran out short of a maximum. Start nearer the data, or from several places with `starts`.",
+    )
+    UNBOUNDED = (
+        9,
+        "The log-likelihood grows without bound, so there is no highest one. Choose a model that rules this out.",
+    )
+    AT_BOUNDARY = (
+        10,
+        "The log-likelihood is highest where a parameter reaches the end of its domain, and standard errors hold only "
+        "inside. The simpler model at that end may describe the data.",
+    )
+    AT_INFINITY = (
+        11,
+        "The log-likelihood keeps rising as a parameter grows, so there is no maximum; the simpler model that is the "
+        "limit may describe the data.",
+    )
+    NOT_IDENTIFIED = (
+        12,
+        "Different parameters give the same log-likelihood, so these data cannot tell them apart. Fix one of them, or "
+        "choose a model with fewer.",
+    )
 
     def __new__(cls, value: int, advice: str) -> "Status":
         member = int.__new__(cls, value)

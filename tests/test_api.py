@@ -20,6 +20,7 @@ RUNNING = {
     "train_step",
     "natural_gradient",
     "summarize",
+    "maximize",
     "merge",
     "suggest_learning_rate",
     "vary",
@@ -55,8 +56,8 @@ def test_fit_is_an_alias_of_train_for_now():
 
 
 def test_an_unknown_name_is_an_attribute_error():
-    with pytest.raises(AttributeError, match="'mlejax' has no attribute 'maximize'"):
-        _ = mlejax.maximize
+    with pytest.raises(AttributeError, match="'mlejax' has no attribute 'maximise'"):
+        _ = mlejax.maximise
 
 
 @pytest.mark.parametrize("name", sorted(PUBLIC))
@@ -133,7 +134,8 @@ def test_fields_that_were_promised():
     assert set(SWEEP.split()) <= {*mlejax.SweepResult.__dataclass_fields__, *dir(mlejax.SweepResult)}
     assert {"to_xarray", "best", "sel", "summary"} <= {*dir(mlejax.SweepResult)}
     assert [s.name for s in mlejax.Status] == [
-        "RUNNING", "PATIENCE", "TOLERANCE", "MAX_EPOCHS", "PRECISION", "DIVERGED", "OUTSIDE_SUPPORT",
+        "RUNNING", "PATIENCE", "TOLERANCE", "MAX_EPOCHS", "PRECISION", "DIVERGED", "OUTSIDE_SUPPORT", "CONVERGED",
+        "MAX_STEPS", "UNBOUNDED", "AT_BOUNDARY", "AT_INFINITY", "NOT_IDENTIFIED",
     ]  # fmt: skip
 
 

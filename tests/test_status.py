@@ -14,6 +14,12 @@ def test_values_are_fixed_because_files_store_them():
         "PRECISION": 4,
         "DIVERGED": 5,
         "OUTSIDE_SUPPORT": 6,
+        "CONVERGED": 7,
+        "MAX_STEPS": 8,
+        "UNBOUNDED": 9,
+        "AT_BOUNDARY": 10,
+        "AT_INFINITY": 11,
+        "NOT_IDENTIFIED": 12,
     }
     assert {status.name: int(status) for status in Status} == expected
 
@@ -32,5 +38,5 @@ def test_advice_differs():
 
 
 def test_an_unknown_status_is_refused():
-    with pytest.raises(ValueError, match="7 is not a valid Status"):
-        Status(7)
+    with pytest.raises(ValueError, match="13 is not a valid Status"):
+        Status(13)

@@ -112,6 +112,16 @@ class Parameters(Generic[M]):
         parts = zip(ends[:-1], ends[1:], self.shapes, strict=True)
         return self.tree.unflatten([vector[..., a:b].reshape((*vector.shape[:-1], *shape)) for a, b, shape in parts])
 
+    def to_real(self, model: M) -> Num[Array, " size"]:
+        """Return the unconstrained coordinates of a model: each number mapped from its domain to the real line."""
+        leaves = zip(self.tree.flatten_up_to(model), self.domains, strict=True)
+        return self.to_vector(self.tree.unflatten([domain.to_real(leaf) for leaf, domain in leaves]))
+
+    def from_real(self, vector: Num[Array | np.ndarray, " size"]) -> M:
+        """Return the model of unconstrained coordinates: the inverse of `to_real`."""
+        leaves = zip(self.tree.flatten_up_to(self.to_model(vector)), self.domains, strict=True)
+        return self.tree.unflatten([domain.from_real(leaf) for leaf, domain in leaves])
+
     def inside(self, model: M) -> Bool[Array, ""]:
         """Return whether every number of a model is finite and inside its domain. May be traced."""
         leaves = zip(self.tree.flatten_up_to(model), self.domains, strict=True)

@@ -6,7 +6,7 @@ formula that mixes data and parameters; see `mlejax.formula.divide`.
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -23,17 +23,19 @@ from .tiles import at_once, tiled
 class Observations(eqx.Module):
     """A sample as it is: every epoch passes over all of it. For models without sufficient statistics.
 
-    `Observations(values)` is all it takes; `observe` also keeps what a model's formula needs of the data alone.
+    `Observations(values)` is all it takes, `weights` where some count more than once; `observe` also keeps what a
+    model's formula needs of the data alone.
     """
 
     values: Any  # (n,)
     derived: Any = ()  # functions of the data alone in the formula that `structure` stands for, each (n,)
     structure: Structure | None = eqx.field(static=True, default=None)
+    weights: Any = None  # (n,), not negative; None counts each once
 
     @property
     def count(self) -> Any:
-        """How many observations there are."""
-        return self.values.shape[0]
+        """How many observations there are: the sum of the weights."""
+        return self.values.shape[0] if self.weights is None else tiled(lambda w: w, [self.weights], [jnp.add])[0]
 
     def mean_log_prob(self, model: Model, *, inside: bool = False) -> Any:
         """Return the mean log-density per observation, in nats; it is the same whatever is known of the parameters."""
@@ -41,20 +43,25 @@ class Observations(eqx.Module):
         try:
             structure, division = divided(model, values)
         except NotApplicable:
-            return jnp.mean(jax.vmap(model.log_prob)(values))
+            return self.plain_mean_log_prob(model)
         known = structure == self.structure
         derived = self.derived if known else derived_columns(division, values)
-        return mean_log_prob(division, model, values, derived)
+        return mean_log_prob(division, model, values, derived, self.weights)
+
+    def plain_mean_log_prob(self, model: Model) -> Any:
+        """Return the mean log-density by the formula as it is written, observation by observation."""
+        terms = jax.vmap(model.log_prob)(as_formula_takes(model, self.values))
+        return jnp.mean(terms) if self.weights is None else jnp.sum(self.weights * terms) / jnp.sum(self.weights)
 
 
-def observe(model: Model, values: Any) -> Observations:
+def observe(model: Model, values: Any, weights: Any = None) -> Observations:
     """Return observations (n,) with what the formula of `model` needs of the data alone, computed once."""
     values = as_formula_takes(model, values)
     try:
         structure, division = divided(model, values)
     except NotApplicable:
-        return Observations(values)
-    return Observations(values, derived_columns(division, values), structure)
+        return Observations(values, weights=weights)
+    return Observations(values, derived_columns(division, values), structure, weights)
 
 
 def divided(model: Model, values: Any) -> tuple[Structure, Division]:
@@ -71,10 +78,10 @@ def divided(model: Model, values: Any) -> tuple[Structure, Division]:
     return structure, divide(structure)
 
 
-def mean_log_prob(division: Division, model: Model, values: Any, derived: Sequence[Any]) -> Any:
-    """Return the mean log-density of observations (n,), from their derived columns, each (n,)."""
+def mean_log_prob(division: Division, model: Model, values: Any, derived: Sequence[Any], weights: Any = None) -> Any:
+    """Return the mean log-density of observations (n,), from their derived columns and their weights, each (n,)."""
     offset, factor, scalars, held = division.once(jax.tree.leaves(model))
-    return offset + factor * _mean(division, scalars, held, [values, *derived])
+    return offset + factor * _mean(division, scalars, held, Columns([values, *derived], weights))
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -83,9 +90,16 @@ def derived_columns(division: Division, values: Any) -> list[Any]:
     return jax.vmap(division.columns)(values)
 
 
+class Columns(NamedTuple):
+    """What a pass reads of a sample: columns (n,), and weights (n,) or None."""
+
+    read: Sequence[Any]
+    weights: Any
+
+
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
-def _mean(division: Division, scalars: Any, held: Any, columns: Any) -> Any:
-    """Return the mean of the kernel over columns, each (n,)."""
+def _mean(division: Division, scalars: Any, held: Any, columns: Columns) -> Any:
+    """Return the mean of the kernel over a sample."""
     return _means(division, False, scalars, held, columns)[0]
 
 
@@ -95,7 +109,7 @@ def _mean_jvp(division: Division, primals: Any, tangents: Any) -> Any:
     mean, *slopes = _mean_and_slopes(division, scalars, held, columns)
     pairs = zip(slopes, moves, strict=True)
     change = sum((slope * move for slope, move in pairs if not _is_zero(move)), start=jnp.zeros_like(mean))
-    if not all(map(_is_zero, column_moves)):  # the data are differentiated too
+    if not all(map(_is_zero, jax.tree.leaves(column_moves))):  # the data are differentiated too
         of_columns = functools.partial(_means, division, False, scalars, held)
         change += _jvp(of_columns, (columns,), (column_moves,))[1][0]
     return mean, change
@@ -104,7 +118,7 @@ def _mean_jvp(division: Division, primals: Any, tangents: Any) -> Any:
 # For a Hessian: JAX 0.10.2 differentiates loops inside a custom rule without their own rules; wrapping them in a
 # function with its own `custom_jvp` avoids that.
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
-def _mean_and_slopes(division: Division, scalars: Any, held: Any, columns: Any) -> list[Any]:
+def _mean_and_slopes(division: Division, scalars: Any, held: Any, columns: Columns) -> list[Any]:
     return _means(division, True, scalars, held, columns)
 
 
@@ -129,18 +143,25 @@ def _is_zero(tangent: Any) -> bool:
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
-def _means(division: Division, slopes: bool, scalars: Any, held: Any, columns: Any) -> list[Any]:
+def _means(division: Division, slopes: bool, scalars: Any, held: Any, columns: Columns) -> list[Any]:
     """Return the mean of the kernel and, with `slopes`, of its derivatives by the scalars."""
+    weighted = columns.weights is not None
 
     def terms(scalars: Any, held: Any, tile: Any) -> list[Any]:
-        if not slopes:
-            return [jax.vmap(division.kernel, (None, None, 0))(scalars, held, tile)]
-        value, slope = jax.vmap(jax.value_and_grad(division.kernel), (None, None, 0))(scalars, held, tile)
-        return [value, *slope]
+        read = tile[:-1] if weighted else tile
+        if slopes:
+            value, slope = jax.vmap(jax.value_and_grad(division.kernel), (None, None, 0))(scalars, held, read)
+            found = [value, *slope]
+        else:
+            found = [jax.vmap(division.kernel, (None, None, 0))(scalars, held, read)]
+        return [*(tile[-1] * each for each in found), tile[-1]] if weighted else found
 
-    def by(way: Callable[..., list[Any]], scalars: Any, held: Any, columns: Any) -> list[Any]:
-        return way(functools.partial(terms, scalars, held), columns, [jnp.add] * (1 + slopes * len(scalars)))
+    def by(way: Callable[..., list[Any]], scalars: Any, held: Any, columns: Columns) -> list[Any]:
+        every = [*columns.read, columns.weights] if weighted else columns.read
+        combine = [jnp.add] * (1 + slopes * len(scalars) + weighted)
+        return way(functools.partial(terms, scalars, held), every, combine)
 
     ways = {"cpu": functools.partial(by, tiled), "default": functools.partial(by, at_once)}
     sums = lax.platform_dependent(scalars, held, columns, **ways)
-    return [total / len(columns[0]) for total in sums]
+    count = sums.pop() if weighted else len(columns.read[0])
+    return [total / count for total in sums]

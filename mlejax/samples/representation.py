@@ -37,18 +37,31 @@ def observation_of(model: Model, sample: Sample) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct(taken.shape[1:], taken.dtype)
 
 
-def summarize(model: Model, values: np.ndarray, factoring: bool = True) -> tuple[Sample, str]:
+def summarize(
+    model: Model, values: np.ndarray, factoring: bool = True, weights: np.ndarray | None = None
+) -> tuple[Sample, str]:
     """Summarize observations (n,) for `model` where its log-density factors, checked against the data.
+
+    Args:
+        model: its numbers are those that the factored form is checked at, and near.
+        values: observations (n,).
+        factoring: whether to look for sufficient statistics.
+        weights: how often each observation counts, (n,), not negative; None counts each once.
 
     Returns:
         The sample (a `Summary`, or `Observations` when the model does not factor or the factored form does not agree
         with the data to rounding) and a sentence that says which, and why.
     """
-    return summarize_each(model, [values], factoring)[0]
+    return summarize_each(model, [values], factoring, weights)[0]
 
 
-def summarize_each(model: Model, parts: Sequence[np.ndarray], factoring: bool = True) -> list[tuple[Sample, str]]:
-    """Summarize several samples, each as `summarize` does alone; they are looked through by one program."""
+def summarize_each(
+    model: Model, parts: Sequence[np.ndarray], factoring: bool = True, weights: np.ndarray | None = None
+) -> list[tuple[Sample, str]]:
+    """Summarize several samples, each as `summarize` does alone; they are looked through by one program.
+
+    Weights are those of a sample that is the only one.
+    """
     if not any(isinstance(values, Tracer) for values in parts):
         devices.start(warn=False)  # before JAX starts, which could not be made fast later
     with jax.enable_x64(True):
@@ -56,12 +69,12 @@ def summarize_each(model: Model, parts: Sequence[np.ndarray], factoring: bool = 
         for values in taken:
             check_formula(model, jax.ShapeDtypeStruct((), values.dtype))
         if not factoring:
-            return [_raw(model, values, ", as asked") for values in taken]
-        made = [_factored(model, values) for values in taken]
+            return [_raw(model, values, ", as asked", weights) for values in taken]
+        made = [_factored(model, values, weights) for values in taken]
         good = [found for found in made if not isinstance(found, str)]
         apart = iter(_apart(model, good))
         return [
-            _raw(model, values, found) if isinstance(found, str) else found.checked(model, float(next(apart)))
+            _raw(model, values, found, weights) if isinstance(found, str) else found.checked(model, float(next(apart)))
             for values, found in zip(taken, made, strict=True)
         ]
 
@@ -73,22 +86,28 @@ class _Factored:
     values: np.ndarray
     summary: Summary
     holds: bool  # whether the observations take exactly the branches of the form
+    weights: np.ndarray | None
 
     def checked(self, model: Model, apart: float) -> tuple[Sample, str]:
         """Return the summary if it agrees with the observations, or else these, and a sentence."""
         if apart == np.inf:
-            return _raw(model, self.values, ": the factored form is infinite or NaN where the formula is finite")
+            return self.raw(model, "is infinite or NaN where the formula is finite")
         if apart > AGREEMENT:
-            return _raw(model, self.values, f": the factored form differs from the data by {apart:.1e} of its terms")
+            return self.raw(model, f"differs from the data by {apart:.1e} of its terms")
         if not self.holds:
-            return _raw(model, self.values, ": rounding decides which branch of the formula one of them takes")
+            reason = ": rounding decides which branch of the formula one of them takes"
+            return _raw(model, self.values, reason, self.weights)
         return self.summary, found_in(model, self.summary)
 
+    def raw(self, model: Model, fault: str) -> tuple[Sample, str]:
+        """Return the observations as they are, and a sentence that says what is wrong with the factored form."""
+        return _raw(model, self.values, f": the factored form {fault}", self.weights)
 
-def _factored(model: Model, values: np.ndarray) -> _Factored | str:
+
+def _factored(model: Model, values: np.ndarray, weights: np.ndarray | None) -> _Factored | str:
     """Return a sample with its summary, or why it has none."""
     try:
-        return _Factored(values, *summarize_all(model, find_form(model, values), values))
+        return _Factored(values, *summarize_all(model, find_form(model, values), values, weights), weights)
     except NotApplicable as reason:
         return f": {reason}"
 
@@ -99,19 +118,21 @@ def _apart(model: Model, samples: Sequence[_Factored]) -> Sequence[float]:
         return []
     looked_at = [jnp.asarray(some_of(sample.values)) for sample in samples]
     known = [
-        sample.summary if len(some) == len(sample.values) else summarize_compiled(sample.summary.form, some)[0]
+        sample.summary
+        if len(some) == len(sample.values) and sample.weights is None
+        else summarize_compiled(sample.summary.form, some)[0]
         for sample, some in zip(samples, looked_at, strict=True)
     ]
     return np.asarray(examine(model, known, looked_at).apart).tolist()
 
 
-def _raw(model: Model, values: np.ndarray, reason: str) -> tuple[Observations, str]:
+def _raw(model: Model, values: np.ndarray, reason: str, weights: np.ndarray | None) -> tuple[Observations, str]:
     try:
         divided(model, jnp.asarray(values))
     except NotApplicable as undivided:
         if str(undivided) not in reason:
             reason += f"; every epoch evaluates all of the formula: {undivided}"
-    return observe(model, jnp.asarray(values)), f"raw observations{reason}{_kept(values.dtype)}"
+    return observe(model, jnp.asarray(values), weights), f"raw observations{reason}{_kept(values.dtype)}"
 
 
 def _kept(dtype: np.dtype) -> str:

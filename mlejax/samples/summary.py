@@ -146,24 +146,26 @@ def _look(asked: Question | SufficientForm, values: Any) -> tuple[list[Any], lis
     return [jnp.all(outcome) for outcome in outcomes], [jnp.any(outcome) for outcome in outcomes]
 
 
-def summarize_with(form: Form, values: Any) -> tuple[Summary, Any]:
+def summarize_with(form: Form, values: Any, weights: Any = None) -> tuple[Summary, Any]:
     """Return the summary of observations (n,) for a known form, and whether the sample takes exactly its branches.
 
-    Pure, for use under `jit` and `vmap`. A sample that takes other branches has another form: see `find_form`.
+    Pure, for use under `jit` and `vmap`. A sample that takes other branches has another form: see `find_form`. Each
+    observation counts once, or as often as its weight says.
     """
     separated = form.separated()
     values = values.astype(form.structure.observation.dtype)  # whole numbers, as the formula takes them
+    mean = functools.partial(accurate_mean, weights=weights)
     u, factors = jax.vmap(separated.observe)(values)
     centers, residuals, deviations = [], [], []
     for function in u:
-        first = accurate_mean(function)
+        first = mean(function)
         # The second pass recovers what the first rounded away.
-        rest = accurate_mean(function - first)
+        rest = mean(function - first)
         centers.append(first + rest)
         residuals.append(rest - (centers[-1] - first))
         deviations.append((function - centers[-1]) - residuals[-1])
-    averages = [accurate_mean(value) for value in separated.statistic_values(deviations, factors)]
-    count = jnp.asarray(values.shape[0], jnp.result_type(float))
+    averages = [mean(value) for value in separated.statistic_values(deviations, factors)]
+    count = jnp.asarray(values.shape[0] if weights is None else accurate_sum(weights), jnp.result_type(float))
     # Behind a barrier, so that nothing of the statistics is computed otherwise because the branches are looked at.
     holds = separated.holds(*_look(separated, jax.lax.optimization_barrier(values)))
     return Summary(stack(centers), stack(residuals), stack(averages), count, form), holds
@@ -177,40 +179,43 @@ def some_of(values: np.ndarray) -> np.ndarray:
     return np.concatenate([spread, [values.min(), values.max()]])
 
 
-def summarize_all(model: Model, form: Form, values: np.ndarray) -> tuple[Summary, bool]:
+def summarize_all(
+    model: Model, form: Form, values: np.ndarray, weights: np.ndarray | None = None
+) -> tuple[Summary, bool]:
     """Return the summary of any number of observations (n,), and whether they take exactly the branches of `form`.
 
     Many are cut into shares of `LARGE`, which all local devices summarize side by side, a round at a time, so that
     neither a device nor its memory ever holds them all; the summaries are merged.
     """
     if len(values) <= LARGE:
-        summary, holds = summarize_compiled(form, jnp.asarray(values))
+        summary, holds = summarize_compiled(form, jnp.asarray(values), weights)
         return summary, bool(holds)
     mesh = jax.sharding.Mesh(np.asarray(jax.local_devices()), ("data",))
-    program = _sharded(form, mesh)
+    program = _sharded(form, mesh, weights is not None)
     together = LARGE * mesh.devices.size
     parts = []
     for first in range(0, len(values), together):
         piece = values[first : first + together]
+        of_piece = () if weights is None else (weights[first : first + together],)
         if len(piece) == together:
-            summaries = jax.device_get(program(piece))
+            summaries = jax.device_get(program(piece, *of_piece))
             parts += [jax.tree.map(lambda leaf, i=i: leaf[i], summaries) for i in range(mesh.devices.size)]
         else:
-            parts.append(jax.device_get(summarize_compiled(form, jnp.asarray(piece))[0]))
+            parts.append(jax.device_get(summarize_compiled(form, jnp.asarray(piece), *of_piece)[0]))
     # A share may take fewer branches than the sample does: the sample as a whole is asked.
     separated = form.separated()
     return merge(model, parts), bool(separated.holds(*_looked_at(separated, values)))
 
 
 @functools.lru_cache(maxsize=16)
-def _sharded(form: Form, mesh: Any) -> Any:
-    """Return the compiled function that summarizes one share of observations on each device."""
+def _sharded(form: Form, mesh: Any, weighted: bool) -> Any:
+    """Return the compiled function that summarizes one share of observations, and of weights, on each device."""
 
-    def share(values: Any) -> Any:
-        return jax.tree.map(lambda leaf: leaf[None], summarize_with(form, values)[0])
+    def share(values: Any, *weights: Any) -> Any:
+        return jax.tree.map(lambda leaf: leaf[None], summarize_with(form, values, *weights)[0])
 
     data = jax.sharding.PartitionSpec("data")
-    return jax.jit(jax.shard_map(share, mesh=mesh, in_specs=data, out_specs=data, check_vma=False))
+    return jax.jit(jax.shard_map(share, mesh=mesh, in_specs=(data,) * (1 + weighted), out_specs=data, check_vma=False))
 
 
 def merge(model: Model, parts: Sequence[Summary]) -> Summary:
@@ -231,15 +236,22 @@ def merge(model: Model, parts: Sequence[Summary]) -> Summary:
         return Summary(center, residual, weights @ jnp.stack(moved), jnp.sum(counts), parts[0].form)
 
 
-def accurate_mean(values: Any) -> Any:
-    """Return the mean of (n,) values, by sums of n / 512 or sqrt(n) terms: they round little, and vectorize.
+def accurate_mean(values: Any, weights: Any = None) -> Any:
+    """Return the mean of (n,) values; with weights (n,), of each as often as its weight says."""
+    if weights is None:
+        return accurate_sum(values) / values.shape[0]
+    return accurate_sum(weights * values) / accurate_sum(weights)
+
+
+def accurate_sum(values: Any) -> Any:
+    """Return the sum of (n,) values, by sums of n / 512 or sqrt(n) terms: they round little, and vectorize.
 
     The order of all additions is written down: a compiler's own reduction adds in another order on another number of
     threads.
     """
     n = values.shape[0]
     (total,) = tiled(lambda columns: columns, [values], [jnp.add], width=TILE * max(4, math.isqrt(n) // TILE))
-    return total / n
+    return total
 
 
 summarize_compiled = jax.jit(summarize_with, static_argnums=0)

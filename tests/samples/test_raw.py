@@ -8,7 +8,7 @@ from dividing import STARTS, assert_trees_close, draw, every_model, mean, plain
 from jax.sharding import PartitionSpec
 from zoo import family
 
-from mlejax import NormalMixture, StudentT, Weibull, positive
+from mlejax import NormalMixture, Observations, StudentT, Weibull, positive
 from mlejax.ascent.step import init_state, train_step
 from mlejax.models.parameters import cast
 from mlejax.samples.raw import observe
@@ -180,3 +180,15 @@ def test_accelerators_take_all_observations_at_once(x64):
     lowered = jax.jit(mean).trace(model, values)
     assert "while" in lowered.lower(lowering_platforms=("cpu",)).as_text()
     assert "while" not in lowered.lower(lowering_platforms=("cuda",)).as_text()
+
+
+@pytest.mark.slow
+def test_a_weight_is_so_many_observations(x64):
+    values, weights = draw(300), np.arange(300) % 3
+    model, repeated = STARTS["weibull"], np.repeat(values, weights)
+    weighted = Observations(jnp.asarray(values), weights=jnp.asarray(weights, float))
+    assert float(weighted.count) == len(repeated)
+    found = jax.jit(jax.value_and_grad(lambda m: weighted.mean_log_prob(m)))(model)
+    assert_trees_close(found, jax.value_and_grad(lambda m: plain(m, repeated))(model), 1e-13)
+    assert float(weighted.plain_mean_log_prob(model)) == pytest.approx(float(found[0]), rel=1e-13)
+    assert float(found[0]) != pytest.approx(float(plain(model, values)), rel=1e-3)

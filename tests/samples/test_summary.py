@@ -320,3 +320,13 @@ def test_the_representation_does_not_depend_on_the_start_where_the_mean_is_large
     values = np.random.RandomState(0).normal(1e6, 0.1, 1_000_001)
     _, path = summarize(Normal(*(start or (values.mean(), values.var()))), values)
     assert path == "2 sufficient statistics found in Normal.log_prob"
+
+
+def test_a_weight_is_so_many_observations(x64):
+    values, weights = np.random.RandomState(5).gamma(2.0, 1.0, 60), np.arange(60) % 3
+    model = mlejax.Gamma(2.0, 1.0)
+    weighted, _ = summarize(model, values, weights=weights)
+    repeated, _ = mlejax.summarize(model, np.repeat(values, weights))
+    assert float(weighted.count) == 60
+    np.testing.assert_allclose(weighted.centers, repeated.centers, rtol=1e-14)
+    assert not np.allclose(weighted.centers, mlejax.summarize(model, values)[0].centers, rtol=1e-3)
