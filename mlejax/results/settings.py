@@ -45,12 +45,15 @@ class Recommendation:
         Args:
             made: the settings of the sweep, which name its optimizers.
         """
-        names = [name for name in self.row if name not in _FOUND]
+        names = [name for name in self.row if name not in (*_FOUND, "count")]
+        where = f" for {self.row['count']:,} observations" if "count" in self.row else ""
 
         def at(row: Mapping[str, Any]) -> str:
             return ", ".join(f"{name} = {in_words(made, name, row[name])}" for name in names) or "this setting"
 
-        said = f"Best setting: {at(self.row)}: {self.row['arrived']} of {self.row['runs']} seeds arrive, after a "
+        said = (
+            f"Best setting{where}: {at(self.row)}: {self.row['arrived']} of {self.row['runs']} seeds arrive, after a "
+        )
         said += f"median of {self.row['arrived_epochs']:,.0f} epochs."
         if self.tied == 1:
             return f"{said} No other is tied with it." if names else said
@@ -72,10 +75,12 @@ def in_words(made: Mapping[str, Any], axis: str, value: float | int) -> str:
     Example:
         >>> in_words({"optimizer": [["adam", "optax 12ab"], ["plain", "plain ascent"]]}, "optimizer", 1)
         'plain'
+        >>> in_words(made={}, axis="count", value=100_000)
+        '100,000'
     """
     if axis == "optimizer" and not isinstance(several := made.get("optimizer"), str | None):
         return str(several[int(value)][0])
-    return f"{value:.4g}"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
 
 
 def fates(status: Num[np.ndarray, "..."], distance: Float[np.ndarray, "..."]) -> dict[str, Bool[np.ndarray, "..."]]:
@@ -203,6 +208,29 @@ def recommend(
     p_value = np.minimum(1.0, 2 * np.where(b > 0, bdtrc(np.maximum(b - 1.0, 0), b + c, 0.5), 1.0))
     tied = [i for i in order if p_value[i] > SIGNIFICANCE and 2 * rows[i]["arrived"] >= rows[most]["arrived"]]
     return Recommendation(rows[tied[0]], rows[most], len(tied))
+
+
+def recommend_each(
+    rows: list[dict[str, Any]], axes: Mapping[str, np.ndarray], status: np.ndarray, distance: np.ndarray
+) -> list[Recommendation | None]:
+    """Return the setting to use for each number of observations: one, where all samples have as many.
+
+    How many observations there are is no setting that one chooses like a learning rate, so the settings of each number
+    are compared among themselves.
+
+    Args:
+        rows: from `settings`.
+        axes: as in `settings`.
+        status: as in `settings`.
+        distance: as in `settings`.
+    """
+    if "count" not in axes:
+        return [recommend(rows, axes, status, distance)]
+    others, place, found = {name: at for name, at in axes.items() if name != "count"}, list(axes).index("count"), []
+    for i, count in enumerate(axes["count"].tolist()):
+        some = [row for row in rows if row["count"] == count]
+        found.append(recommend(some, others, *(np.take(values, i, place) for values in (status, distance))))
+    return found
 
 
 def _by_seed(axes: Mapping[str, np.ndarray], values: np.ndarray) -> np.ndarray:

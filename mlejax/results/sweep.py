@@ -16,7 +16,7 @@ from ..models.parameters import parameter_dict, parameter_names
 from ..progress import Spent
 from ..status import Status
 from .schema import ARRIVED, COMPUTED_BY, QUANTITIES, Variable, variables
-from .settings import recommend, settings
+from .settings import recommend_each, settings
 
 RECORDS_TOGETHER = 4096
 """Runs whose records are made at a time."""
@@ -193,7 +193,7 @@ class SweepResult(Generic[M]):
         """Return the part of the sweep with these values along the named axes, which are dropped.
 
         Names with a dot are given as `sel(**{"learning_rate.mean": 0.1})`. Floating-point values match within 1e-9
-        of their size.
+        of their size. The settings of a part of one `count` have it, like those of a sweep without this axis.
 
         Raises:
             KeyError: no such axis, or no such value on it; the message names the nearest.
@@ -208,11 +208,13 @@ class SweepResult(Generic[M]):
             if not np.isclose(axis[nearest], value, rtol=1e-9, atol=0):
                 raise InputKeyError(f"no run with {name} = {value}; the nearest is {axis[nearest]}")
             index[names.index(name)] = nearest
-        return self._part(tuple(index), {name: axis for name, axis in self.axes.items() if name not in values})
-
-    def _part(self, index: tuple[Any, ...], axes: dict[str, np.ndarray]) -> "SweepResult[M]":
-        taken = {name: np.asarray(self.arrays[name][index]) for name in self.arrays}
-        return dataclasses.replace(self, axes=axes, arrays=taken)
+        made = self.provenance
+        if "count" in values:  # as where all samples have as many observations
+            count = int(self.axes["count"][index[names.index("count")]])
+            made = dataclasses.replace(made, settings={**made.settings, "count": count})
+        axes = {name: axis for name, axis in self.axes.items() if name not in values}
+        taken = {name: np.asarray(kept[tuple(index)]) for name, kept in self.arrays.items()}
+        return dataclasses.replace(self, axes=axes, arrays=taken, provenance=made)
 
     def best(self, by: str = "distance") -> RunResult[M] | None:
         """Return the best run: the nearest to a stationary point, or by another quantity.
@@ -265,17 +267,22 @@ class SweepResult(Generic[M]):
             every combination of the axes other than the seed: see `mlejax.results.settings.settings`; `best`, the row
             of the setting to use: the fastest of those tied for the most arrivals; and `recommendation`, a sentence on
             it. Both are None where no run arrived, and while runs have not ended: slow learners are started first, so
-            that those that have ended stand for no others.
+            that those that have ended stand for no others. With an axis of counts, `best_by_count` has such a row, or
+            None, for each of its values, `best` is that of the largest, and `recommendation` a sentence on each.
         """
         rows = settings(self.axes, self.status, self.distance, self.epochs)
         whole = not np.any(self.status == Status.RUNNING)
-        found = recommend(rows, self.axes, self.status, self.distance) if whole else None
+        counts = self.axes.get("count", np.zeros(1))
+        each = recommend_each(rows, self.axes, self.status, self.distance) if whole else [None] * len(counts)
+        best = [None if found is None else found.row for found in each]
+        said = [found.sentence(self.provenance.settings) for found in each if found is not None]
         return {
             "runs": self.count,
             "statuses": {s.name: int(np.sum(self.status == s)) for s in Status if np.any(self.status == s)},
             "arrived": int(np.sum(self.arrived)),
-            "best": None if found is None else found.row,
-            "recommendation": None if found is None else found.sentence(self.provenance.settings),
+            "best": best[int(np.argmax(counts))],
+            **({"best_by_count": best} if "count" in self.axes else {}),
+            "recommendation": " ".join(said) or None,
             "settings": rows,
         }
 

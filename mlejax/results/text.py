@@ -16,7 +16,7 @@ from ..models.abilities import HasClosedForm
 from ..models.parameters import parameter_dict
 from ..samples.observations import LARGEST_SQUARED, SMALLEST_SQUARED
 from ..status import Status
-from .settings import FATES, fates, in_words
+from .settings import FATES, SIGNIFICANCE, fates, in_words
 from .sweep import SweepResult
 from .train import TrainResult
 
@@ -174,9 +174,12 @@ def _still_equal(result: TrainResult[Any]) -> list[tuple[str, str]]:
 def sweep_report(result: SweepResult[Any], most: int = 24) -> str:
     """Say which settings reach the maximum, how fast, for how many seeds; show at most so many, the best among them."""
     summary = result.summary()
-    rows, best = summary["settings"], summary["best"]
+    rows, best = summary["settings"], [row for row in summary.get("best_by_count", [summary["best"]]) if row]
     names = [name for name in result.axes if name != "seed"]
-    shown = _spread(len(rows), most, [i for i, row in enumerate(rows) if row is best])
+    several = bool(best) and len(summary.get("best_by_count", [])) > 1
+    advice = "" if several else summary["recommendation"] or _NO_SETTING["RUNNING" in summary["statuses"]]
+    starred = {id(row) for row in best}
+    shown = _spread(len(rows), most, [i for i, row in enumerate(rows) if id(row) in starred])
     kinds = [name for name in FATES if name in _ALWAYS_SHOWN or any(row[name] for row in rows)]
     header = [*names, *(name.replace("_", " ") for name in ("runs", *kinds)), *_MEDIANS, *(["best"] if best else [])]
     cells = [
@@ -184,7 +187,7 @@ def sweep_report(result: SweepResult[Any], most: int = 24) -> str:
             *(in_words(result.provenance.settings, name, row[name]) for name in names),
             *(f"{row[name]:,}" for name in ("runs", *kinds)),
             *("-" if row[name] is None else form.format(row[name]) for name, form in _MEDIANS.values()),
-            *(["*" if row is best else ""] if best else []),
+            *(["*" if id(row) in starred else ""] if best else []),
         ]
         for row in (rows[i] for i in shown)
     ]
@@ -195,15 +198,38 @@ def sweep_report(result: SweepResult[Any], most: int = 24) -> str:
         else f"({len(shown)} of {len(rows):,} settings, evenly spread, the best among them)",
         f"{summary['runs']:,} runs: " + ", ".join(f"{count:,} {name}" for name, count in summary["statuses"].items()),
         "Every run is one of: " + "; ".join(f"{name.replace('_', ' ')} ({FATES[name]})" for name in kinds) + ".",
-        f"{summary['arrived']:,} of {summary['runs']:,} arrived."
-        + f" {summary['recommendation'] or _NO_SETTING['RUNNING' in summary['statuses']]}",
+        f"{summary['arrived']:,} of {summary['runs']:,} arrived. {advice}".rstrip(),
     ]
+    if several:
+        lines += _best_by_count(result, summary["best_by_count"], most)
     lines += [
         f"Plain ascent cannot settle with {name} above {limit:.4g} (2 / curvature at the maximum)."
         for name in names
         if (limit := result.stability_limit(name)) is not None
     ]
     return "\n".join([*lines, *_what_stopped(result)])
+
+
+def _best_by_count(result: SweepResult[Any], best: Sequence[Any], most: int) -> list[str]:
+    """Return the best setting of each number of observations, None where no run arrived, as a table."""
+    made, names = result.provenance.settings, [name for name in result.axes if name not in ("seed", "count")]
+    shown = [(result.axes["count"][i], best[i]) for i in _spread(len(best), most, [])]
+    cells = [
+        [
+            f"{count:,}",
+            *("-" if row is None else in_words(made, name, row[name]) for name in names),
+            "none" if row is None else f"{row['arrived']:,} of {row['runs']:,}",
+            "-" if row is None else f"{row['arrived_epochs']:,.0f}",
+        ]
+        for count, row in shown
+    ]
+    return [
+        "Best setting by the number of observations, the fastest of those statistically tied for the most arrivals "
+        f"(McNemar's exact test on the same seeds, level {SIGNIFICANCE:g}):",
+        "",
+        table(cells, header=["count", *names, "arrived", "median epochs"]),
+        "",
+    ]
 
 
 _NO_SETTING = ("So no setting can be recommended.", "None is recommended before all runs have ended.")
@@ -243,8 +269,9 @@ def _spread(count: int, most: int, also: list[int]) -> list[int]:
     """Return at most so many indices: the first, the last, others evenly between them, and those given."""
     if count <= most:
         return list(range(count))
+    also = [also[i] for i in _spread(len(also), most // 2, [])]
     others = most - len(also)
-    return sorted({*also, *(round(i * (count - 1) / (others - 1)) for i in range(others))})
+    return sorted({*also, *(round(i * (count - 1) / max(others - 1, 1)) for i in range(others))})
 
 
 def caption(result: SweepResult[Any] | TrainResult[Any]) -> str:
@@ -261,16 +288,18 @@ def caption(result: SweepResult[Any] | TrainResult[Any]) -> str:
         made = result.provenance
         axes = " x ".join(f"{len(at):,} {_along(name, len(at))}" for name, at in result.axes.items())
         runs = f"{result.count:,} run{'s' * (result.count > 1)}" + (f" ({axes})" if axes else "")
-        count, version = made.settings.get("count"), {way.get("mlejax", "?") for way in made.computed_by}
+        count, version = made.settings.get("count", 0), {way.get("mlejax", "?") for way in made.computed_by}
+        counts = result.axes.get("count", np.array([count]))
         decides: Any = made.settings
     else:
-        runs, count, version = "1 run", result.count, {__version__}
+        runs, counts, version = "1 run", np.array([result.count]), {__version__}
         sample = [
             np.asarray(leaf, float).ravel().tolist() for leaf in jax.tree.leaves((result.train, result.validation))
         ]
         numbers = [dict(parameter_dict(model)) for model in (result.start, result.learning_rate)]
         decides = [type(result.model).__name__, result.dtype.name, result.count, numbers, sample]
-    observations = [f"n = {count:,}"] if count else []
+    to = f" to {counts.max():,}" if len(counts) > 1 else ""
+    observations = [f"n = {counts.min():,}{to}"] if counts.any() else []
     versions = ", ".join(sorted(version)) or "?"
     return "; ".join([runs, *observations, f"mlejax {versions}", f"settings {settings_digest(decides)}"])
 
@@ -283,7 +312,7 @@ def settings_digest(decides: Any) -> str:
 def _along(name: str, count: int) -> str:
     """Return the name of an axis in words, in the plural where it has several values."""
     first, _, parameter = name.partition(".")
-    plain = first in ("seed", "start", "learning_rate", "optimizer", "group", "resample")
+    plain = first in ("seed", "start", "count", "learning_rate", "optimizer", "group", "resample")
     words = first.replace("_", " ") if plain else f"value{'s' * (count != 1)} of {first}"
     return words + ("s" if plain and count != 1 else "") + (f" of the {parameter}" if parameter else "")
 

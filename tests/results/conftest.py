@@ -1,5 +1,7 @@
 """Results that several tests describe."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -38,3 +40,17 @@ def swept():
         },
         provenance=Provenance({"optimizer": "plain ascent"}, [{}], information=[0.5, 0.0, 0.0, 0.1]),
     )
+
+
+@pytest.fixture(scope="module")
+def counted(swept):
+    """The same at three numbers of observations: the rates that arrive move on, and at the last none does."""
+    arrays = {name: np.stack([values] * 3, axis=1) for name, values in swept.arrays.items()}
+    arrays["distance"] = np.stack([np.roll(swept.distance, 4 * i, axis=1) for i in range(3)], axis=1)
+    arrays["distance"][:, 2] = 2.0
+    axes = {
+        "seed": swept.axes["seed"],
+        "count": np.array([100, 2000, 30]),
+        "learning_rate": swept.axes["learning_rate"],
+    }
+    return dataclasses.replace(swept, axes=axes, arrays=arrays)

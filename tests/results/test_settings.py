@@ -1,5 +1,7 @@
 """The settings of a sweep: what became of their runs, and which of them to use."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import scipy.stats
@@ -130,3 +132,22 @@ def test_optimizers_are_called_by_their_names():
     assert row["optimizer"] == 2
     assert said.startswith("Best setting: optimizer = momentum: 3 of 3 seeds arrive, after a median of 50 epochs.")
     assert settings.in_words({"optimizer": "plain ascent"}, "optimizer", 0) == "0"
+
+
+def test_each_number_of_observations_has_a_setting_of_its_own(counted):
+    summary = counted.summary()
+    rows, best = summary["settings"], summary["best_by_count"]
+    assert len(rows) == 3 * 30
+    assert best == [rows[19], rows[30 + 23], None]
+    assert [row["count"] for row in best[:2]] == [100, 2000]
+    assert summary["best"] is best[1]  # of the most observations
+    for count, row in zip(counted.axes["count"].tolist(), best, strict=True):
+        alone = counted.sel(count=count).summary()
+        assert "best_by_count" not in alone
+        assert alone["best"] == (None if row is None else {k: v for k, v in row.items() if k != "count"})
+    assert summary["recommendation"].count("Best setting for") == 2
+    assert (
+        "Best setting for 2,000 observations: learning_rate = 2.395: 4 of 4 seeds arrive" in summary["recommendation"]
+    )
+    unfinished = dataclasses.replace(counted, arrays={**counted.arrays, "status": counted.status * 0})
+    assert unfinished.summary()["best_by_count"] == [None, None, None]

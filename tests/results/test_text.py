@@ -164,3 +164,35 @@ def test_the_small_print_tells_results_apart(swept, result):
 def test_axes_are_counted_in_words(name, count, words):
     result = mlejax.SweepResult({name: np.arange(count)}, mlejax.Normal(0.0, 1.0), {}, Provenance({}, []))
     assert f"({words})" in text.caption(result)
+
+
+def test_the_best_setting_is_told_for_each_number_of_observations(counted):
+    told = text.sweep_report(counted)
+    lines = told.splitlines()
+    first = next(i for i, line in enumerate(lines) if line.startswith("Best setting by the number of observations"))
+    header, _, *rows = (line.split() for line in lines[first + 2 : first + 7])
+    assert header == ["count", "learning_rate", "arrived", "median", "epochs"]
+    rates = [f"{rate:.4g}" for rate in counted.axes["learning_rate"][[19, 23]]]  # the epochs fall along the rates
+    assert rows == [
+        ["100", rates[0], "4", "of", "4", "981"], ["2,000", rates[1], "4", "of", "4", "977"], ["30", "-", "none", "-"],
+    ]  # fmt: skip
+    assert [line.split()[:2] for line in lines if line.endswith("*")] == [["100", rates[0]], ["2,000", rates[1]]]
+    assert "No setting" not in told
+
+
+@pytest.mark.parametrize("most", [3, 8, 24])
+def test_no_more_settings_are_shown_than_asked_for_whatever_the_number_of_counts(counted, most):
+    many = np.arange(2, 42)
+    arrays = {name: np.repeat(values[:, :1], len(many), axis=1) for name, values in counted.arrays.items()}
+    result = dataclasses.replace(counted, axes={**counted.axes, "count": many}, arrays=arrays)
+    lines = text.sweep_report(result, most).splitlines()
+    assert 2 <= lines.index(next(line for line in lines if line.startswith("("))) - 2 <= most
+    first = next(i for i, line in enumerate(lines) if line.startswith("Best setting by"))
+    assert lines.index("", first + 2) - first - 4 == most
+
+
+def test_the_small_print_says_how_many_observations(counted):
+    assert "; n = 30 to 2,000;" in text.caption(counted)
+    assert "4 seeds x 3 counts x 30 learning rates" in text.caption(counted)
+    assert "; n = 2,000;" in text.caption(counted.sel(count=2000))
+    assert "count" not in counted.provenance.settings
