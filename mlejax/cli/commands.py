@@ -233,8 +233,10 @@ def _check_sweep(options: argparse.Namespace) -> None:
             f"--process-id must be from 0 to {options.num_processes - 1}, one below --num-processes; "
             f"got {options.process_id}"
         )
-    rates = (options.learning_rates, options.learning_rate_mean, options.learning_rate_variance)
-    if (runs := math.prod(len(values) for values in (options.seeds, *rates) if values is not None)) > MOST_RUNS:
+    axes = (options.seeds, options.learning_rates, options.learning_rate_mean, options.learning_rate_variance)
+    if (
+        runs := math.prod(np.size(values) for values in (*axes, options.observations) if values is not None)
+    ) > MOST_RUNS:
         raise UsageError(f"{runs:,} runs are asked for; at most {MOST_RUNS:,} are possible in one sweep")
     folder(options.out, make=False)
 
@@ -246,7 +248,8 @@ def sweep_arguments(options: argparse.Namespace, column: Column | None) -> dict[
         default = np.float64(0.1)
         mean, variance = options.learning_rate_mean, options.learning_rate_variance
         rates = Normal(default if mean is None else mean, default if variance is None else variance)
-    drawn = Draws(ARTICLE_TARGET, options.observations or 100_000, options.draw or "jax")
+    count = 100_000 if options.observations is None else options.observations
+    drawn = Draws(ARTICLE_TARGET, count, options.draw or "jax")
     return {
         "model": Normal(0.0, 1.0),
         "seeds": options.seeds,
@@ -269,8 +272,9 @@ def _data(options: argparse.Namespace, column: Column | None) -> str:
     """Return in words what the runs of a sweep were trained on."""
     if column is not None:
         return f"data: {column.file}; seeds are splits\n"
-    count = options.observations or 100_000
-    return f"data: the reference problem, {count:,} draws from N(7.2, 2.8^2) per seed (--file takes your own numbers)\n"
+    several = 100_000 if options.observations is None else options.observations
+    count = " or ".join(f"{each:,}" for each in np.atleast_1d(several).tolist())
+    return f"data: the reference problem, {count} draws from N(7.2, 2.8^2) per seed (--file takes your own numbers)\n"
 
 
 def _unfinished(result: SweepResult, left_out: bool = False) -> str:

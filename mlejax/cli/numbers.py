@@ -67,6 +67,26 @@ def whole_numbers(text: str) -> "np.ndarray":
     return np.arange(first, last)
 
 
+def sizes(text: str) -> "int | np.ndarray":
+    """Read `1000`; or as an array `100,1000`, or `100:10000:3` for 100, 1000 and 10000: equal ratios, rounded."""
+    import numpy as np
+
+    parts = text.split(":" if ":" in text else ",")
+    if not all(re.fullmatch("[0-9]{1,18}", part) for part in parts) or (":" in text and len(parts) != 3):
+        raise argparse.ArgumentTypeError(
+            f"expected a whole number, several with commas, or LOW:HIGH:COUNT; got {shown(text)}"
+        )
+    if min(low := list(map(int, parts[:2] if ":" in text else parts))) < 2:
+        raise argparse.ArgumentTypeError(f"expected whole numbers above 1; got {min(low)}")
+    if ":" not in text and len(parts) == 1:
+        return low[0]
+    values = np.rint(geometric(text)).astype(np.int64) if ":" in text else np.array(low)
+    kept, times = np.unique(values, return_counts=True)
+    if len(kept) < len(values):
+        raise argparse.ArgumentTypeError(f"{shown(text)} has {kept[np.argmax(times > 1)]:,} more than once")
+    return values
+
+
 def geometric(text: str) -> "np.ndarray":
     """Read `0.001:10:41` for 41 values from 0.001 to 10 in equal ratios, or `0.1,0.2`, as an array of float64."""
     import numpy as np
@@ -83,6 +103,8 @@ def geometric(text: str) -> "np.ndarray":
         raise argparse.ArgumentTypeError(
             f"{shown(text)} asks for {count:,} values; at most {MOST_RATES:,} are possible"
         )
+    if count > 1 and high == low:
+        raise argparse.ArgumentTypeError(f"LOW and HIGH are the same, which is one value; got {shown(text)}")
     if count == 1 and high != low:
         raise argparse.ArgumentTypeError(f"one value cannot be both LOW and HIGH; got {shown(text)}")
     if not math.isfinite(high / low) or not high / low:

@@ -7,7 +7,17 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from ..samples.cells import shown
-from .numbers import address, at_least_one, at_least_one_or_all, geometric, number, path, whole, whole_numbers
+from .numbers import (
+    address,
+    at_least_one,
+    at_least_one_or_all,
+    geometric,
+    number,
+    path,
+    sizes,
+    whole,
+    whole_numbers,
+)
 
 FORMATS = ("png", "svg", "pdf")
 TABLES = ("csv", "parquet", "netcdf")
@@ -112,7 +122,13 @@ COMMANDS = {
             Option("--learning-rates", "0.001:10:41 (geometric) or 0.1,0.2; default 0.001:10:41", geometric, "RATES"),
             Option("--learning-rate-mean", "rates of the mean alone, an axis of its own", geometric, "RATES"),
             Option("--learning-rate-variance", "rates of the variance alone, an axis of its own", geometric, "RATES"),
-            Option("--observations", "draws per seed from the reference problem; default 100000", at_least_one, "N"),
+            Option(
+                "--observations",
+                "draws per seed from the reference problem, default 100000; several are an axis: 100,1000,10000 or "
+                "100:10000:3",
+                sizes,
+                "N",
+            ),
             Option("--file", "your own numbers in place of draws; seeds then vary the split", path, "FILE"),
             *COLUMN,
             Option(
@@ -197,16 +213,21 @@ COMMANDS = {
 }
 
 
+AXES = {"count": "--observations", "learning_rate": "--learning-rates"}
+"""Axes of a sweep that have another name than their options."""
+
+
 def in_options(text: str, command: str) -> str:
     """Return a sentence of the library in the words of a command: `--patience` where it says `patience`."""
     known = {option.name.lstrip("-").replace("-", "_"): option.name for option in COMMANDS[command].options}
     known = {name: option for name, option in known.items() if option.startswith("--")}
+    known |= {name: option for name, option in AXES.items() if option in known.values() and name not in known}
 
     def option(found: re.Match[str]) -> str:
-        name = found["quoted"] or found["set"] or found["first"]
+        name = found["quoted"] or found["set"] or found["first"].replace(".", "_")
         return found[0] if name not in known else f"{known[name]} {found['value'] or ''}".rstrip()
 
-    forms = r"`(?P<quoted>[a-z_]+)`", r"`?\b(?P<set>[a-z_]+)=(?P<value>[\w.]+)`?", r"^(?P<first>[a-z_]+)(?= must )"
+    forms = r"`(?P<quoted>[a-z_]+)`", r"`?\b(?P<set>[a-z_]+)=(?P<value>[\w.]+)`?", r"^(?P<first>[a-z_.]+)(?= must )"
     return re.sub("|".join(forms), option, text)
 
 
@@ -221,7 +242,14 @@ class _Parser(argparse.ArgumentParser):
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Return the options of a command line; `.name` is the command's."""
-    return make_parser().parse_args(arguments)
+    words: list[str] = []
+    for word in arguments:
+        # No option begins like a number, but argparse takes `-3:2` for one.
+        if re.match(r"-[0-9.]", word) and words and re.fullmatch(r"--[a-z-]+", words[-1]):
+            words[-1] += f"={word}"
+        else:
+            words.append(word)
+    return make_parser().parse_args(words)
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -63,7 +63,24 @@ BAD = {
     "no devices": (["sweep", "--devices", "0"], "expected a whole number above 0; got '0'"),
     "too many devices": (["sweep", "--devices", "1000000000"], "at most 1,024 devices are possible"),
     "another format": (["plot", "x", "--format", "gif"], "invalid choice: 'gif'"),
-    "a negative rate": (["sweep", "--learning-rates", "-0.1,1"], "expected one argument"),
+    "a negative rate": (
+        ["sweep", "--learning-rates", "-0.1,1", "--out", "o"],
+        "--learning-rates must be positive; got -0.1 at index 0",
+    ),
+    "negative seeds": (
+        ["sweep", "--seeds", "-3:2", "--out", "o"],
+        "--seeds must be whole numbers from 0 to 4,294,967,295; got -3 at index 0",
+    ),
+    "a rate twice": (
+        ["sweep", "--learning-rates", "1,1", "--out", "o"],
+        "--learning-rates must be distinct; got 1 at index 0 and 1",
+    ),
+    "a range of one rate": (["sweep", "--learning-rates", "1:1:3"], "--learning-rates: LOW and HIGH are the same"),
+    "one observation": (["sweep", "--observations", "1"], "--observations: expected whole numbers above 1; got 1"),
+    "too many observations": (
+        ["sweep", "--observations", "10,3000000000", "--out", "o"],
+        "--observations must be whole numbers from 2 to 2,147,483,647; got 3,000,000,000 at index 1",
+    ),
     "a negative rate, insisted on": (
         ["sweep", "--learning-rates=0.1,-0.1", "--out", "o"],
         "--learning-rates must be positive; got -0.1 at index 1",
@@ -78,7 +95,7 @@ BAD = {
     "a column of no file": (["sweep", "--column", "cm"], "--column is of a --file, and none is given"),
     "a delimiter of no file": (["sweep", "--delimiter", "tab"], "--delimiter is of a --file, and none is given"),
     "too many runs": (
-        ["sweep", "--seeds", "0:100000000", "--learning-rates", "1:2:1000"],
+        ["sweep", "--seeds", "0:100000000", "--learning-rates", "1:2:100", "--observations", "20:10000:10"],
         "100,000,000,000 runs are asked for; at most 10,000,000,000 are possible in one sweep",
     ),
     "explain and repair": (["sweep", "--explain", "--repair"], "--explain cannot go with --repair"),

@@ -23,7 +23,36 @@ def test_geometric(text, values):
     np.testing.assert_allclose(numbers.geometric(text), values, rtol=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("text", "values"), [("100,1000", [100, 1000]), ("7,5", [7, 5]), ("100:10000:3", [100, 1000, 10000]),
+    ("10:100:4", [10, 22, 46, 100]), ("2:2:1", [2])],
+)  # fmt: skip
+def test_sizes(text, values):
+    found = numbers.sizes(text)
+    assert found.tolist() == values
+    assert found.dtype == np.int64
+
+
+def test_one_size_is_no_axis():
+    assert numbers.sizes("2") == 2
+    assert isinstance(numbers.sizes("1000"), int)
+
+
 REFUSED = {
+    numbers.sizes: {
+        "": "expected a whole number",
+        "1": "expected whole numbers above 1; got 1",
+        "0": "expected whole numbers above 1; got 0",
+        "100,1": "expected whole numbers above 1; got 1",
+        "1:100:3": "expected whole numbers above 1; got 1",
+        "-5": "expected a whole number",
+        "1e3": "expected a whole number",
+        "1:2": "expected a whole number, several with commas, or LOW:HIGH:COUNT",
+        "100,1000,": "expected a whole number",
+        "100,20,100": "'100,20,100' has 100 more than once",
+        "2:4:10": "'2:4:10' has 2 more than once",
+        "9:9:2": "LOW and HIGH are the same",
+    },
     numbers.whole_numbers: {
         "": "expected FIRST:LAST",
         "1:2:3": "expected FIRST:LAST",
@@ -50,6 +79,7 @@ REFUSED = {
         "1:2:100000000000": "asks for 100,000,000,000 values; at most 1,000,000 are possible",
         "1e-300:1e300:3": "too far apart",
         "1e999,1": "expected a finite number",
+        "1:1:3": "LOW and HIGH are the same, which is one value; got '1:1:3'",
     },
     numbers.whole: {"1_0": "expected a whole", "1.0": "expected a whole", "": "expected a whole", "\u0663": "whole"},
     numbers.at_least_one: {"0": "above 0", "-1": "above 0", "\u00b2": "above 0", "1_0": "above 0"},

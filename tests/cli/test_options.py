@@ -29,6 +29,11 @@ def test_help_lists_the_commands(run):
         ("train", "use `dtype=float64`.", "use --dtype float64."),
         ("sweep", "learning_rates must be positive; got -1", "--learning-rates must be positive; got -1"),
         ("sweep", "tolerance=1e-8 and `x`: y must", "--tolerance 1e-8 and `x`: y must"),
+        ("sweep", "learning_rate must be distinct; got 1", "--learning-rates must be distinct; got 1"),
+        ("sweep", "learning_rate.mean must be distinct", "--learning-rate-mean must be distinct"),
+        ("sweep", "count must be a whole number", "--observations must be a whole number"),
+        ("train", "learning_rate must be positive", "--learning-rate must be positive"),
+        ("train", "count must be", "count must be"),
         ("plot", "`patience`", "`patience`"),  # no such option
         ("sweep", "the seeds must be; out of range", "the seeds must be; out of range"),
     ],
@@ -42,3 +47,18 @@ def test_sentences_of_the_library_name_the_options(command, said, shown):
 )
 def test_what_is_held_out_of_the_samples_of_a_sweep(words, fraction):
     assert commands.sweep_arguments(options.parse(["sweep", *words]), None)["validation_fraction"] == fraction
+
+
+@pytest.mark.parametrize(("words", "seeds"), [(["--seeds", "-3:2"], [-3, -2, -1, 0, 1]), (["--seeds", "-1"], [-1])])
+def test_what_begins_like_a_number_is_no_option(words, seeds):
+    assert options.parse(["sweep", *words, "--explain"]).seeds.tolist() == seeds
+    assert options.parse(["sweep", *words]).explain is False
+
+
+def test_several_numbers_of_observations_are_an_axis():
+    several = commands.sweep_arguments(options.parse(["sweep", "--observations", "100,1000"]), None)["observations"]
+    assert [each.size for each in several.by_count()] == [100, 1000]
+    assert several.axes()["count"].tolist() == [100, 1000]
+    for words, count in (([], 100_000), (["--observations", "50"], 50)):
+        one = commands.sweep_arguments(options.parse(["sweep", *words]), None)["observations"]
+        assert (one.size, one.axes()) == (count, {})
