@@ -25,8 +25,10 @@ SLOW_DOCTESTS = {
     "README.md",
     "mlejax.ascent.optimizers.natural_gradient",
     "mlejax.ascent.train.train",
+    "mlejax.ascent.vary.vary",
     "mlejax.sweeps.cost.estimate_cost",
     "mlejax.sweeps.sweep.sweep",
+    "mlejax.sweeps.verify.verify",
 }
 
 

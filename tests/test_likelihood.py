@@ -287,6 +287,7 @@ NOWHERE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", NOWHERE.values(), ids=NOWHERE)
 @pytest.mark.parametrize("traced", [False, True], ids=["called", "jit"])
 def test_outside_the_domain_there_is_no_likelihood_by_the_statistics_nor_by_the_data(model, traced, samples, x64):

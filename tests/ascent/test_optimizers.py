@@ -170,6 +170,7 @@ MADE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("make", "one", "other"), MADE.values(), ids=MADE)
 def test_optimizers_that_compute_the_same_are_taken_for_one_and_others_are_not(make, one, other):
     first = checked_optimizer(make(one), START)

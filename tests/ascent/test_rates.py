@@ -40,6 +40,7 @@ def test_a_quarter_of_the_limit_halves_the_error_along_the_steepest_direction():
         np.testing.assert_allclose([nearer.a, nearer.b], (1 - curvature / 12) * direction, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_four_times_the_suggested_rate_is_where_ascent_no_longer_settles():
     rate = mlejax.suggest_learning_rate(Bowl(1.0, 1.0), ANY)
     for factor, settles in ((3.9, True), (4.1, False)):
@@ -111,6 +112,7 @@ def test_where_the_likelihood_curves_upward_the_size_of_the_curvature_counts():
     assert mlejax.suggest_learning_rate(here, [0.0]) == pytest.approx(0.5 / largest, rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("per_parameter", [False, True])
 def test_it_is_the_same_side_by_side(per_parameter, small_normal):
     models = [mlejax.Normal(7.0, 8.0), mlejax.Normal(5.0, 3.0)]

@@ -80,6 +80,7 @@ WARM = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", WARM.values(), ids=WARM)
 def test_a_schedule_that_warms_up_from_zero_moves_when_its_time_comes(optimizer, small_normal):
     state, info = run(init_state(Normal(*START), optimizer=optimizer), small_normal, optimizer)
@@ -161,6 +162,7 @@ def test_a_hyperparameter_in_a_closure_may_be_differentiated(small_normal):
     assert abs(float(derivative)) > 1e-3
 
 
+@pytest.mark.slow
 def test_injected_hyperparameters_may_be_mapped_over(small_normal):
     optimizer = optax.inject_hyperparams(optax.scale_by_adam)(b1=0.9)
 

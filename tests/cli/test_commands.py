@@ -104,6 +104,7 @@ def test_sweep_with_a_rate_per_parameter_and_a_file(run, heights, tmp_path):
     assert read["summary"]["made"]["mlejax"]["settings"]["data"].startswith("120 observations given")
 
 
+@pytest.mark.slow
 def test_plot(swept, run):
     for old in swept.glob("*.svg"):
         old.unlink()
@@ -179,6 +180,7 @@ def unfinished(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_reports_of_an_unfinished_sweep_say_so(run, unfinished, tmp_path):
     said = "unfinished: 1 of 4 runs have ended; the others are blank\n"
     status, out, _ = run("plot", unfinished, "--out", tmp_path / "figures")

@@ -3,6 +3,7 @@
 import argparse
 
 import numpy as np
+import pytest
 
 import mlejax
 from mlejax.cli import pictures
@@ -14,6 +15,7 @@ def options(progress=False, suffix="svg"):
     return argparse.Namespace(progress=progress, format=suffix)
 
 
+@pytest.mark.slow
 def test_a_run_is_drawn_under_the_name_of_its_column(tmp_path, capsys):
     x = np.random.RandomState(0).normal(170.0, 8.0, 50)
     run = mlejax.train(mlejax.Normal(170.0, 60.0), x, max_epochs=3, progress=False)

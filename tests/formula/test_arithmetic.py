@@ -43,6 +43,7 @@ def test_log_is_within_one_unit_of_the_last_place_over_the_whole_range(x64):
     assert ulps(log, mpmath.log, x) < 1.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("x", "expected"),
     [(0.0, -np.inf), (-0.0, -np.inf), (-1.0, np.nan), (-np.inf, np.nan), (np.inf, np.inf), (np.nan, np.nan)],

@@ -25,6 +25,7 @@ def xlogy(a, x):
 xlogy.defjvp(lambda p, t: (xlogy(*p), -t[0] * p[1] - p[0] * t[1]))
 
 
+@pytest.mark.slow
 def test_a_namesake_of_a_function_of_jax_is_read_by_its_own_formula():
     kind = family(lambda m, x: xlogy(m.a, x) + jnp.log(m.a), a=positive)
     sample, sentence = summarize(kind(1.0), VALUES)

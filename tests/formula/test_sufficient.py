@@ -174,6 +174,7 @@ def test_xlogy_keeps_its_derivative_where_the_data_are_zero():
     assert factored_path(kind(2.0), sample) == pytest.approx([math.log(2) - 2, 1 / 2 - 1], rel=1e-14)
 
 
+@pytest.mark.slow
 def test_digits_survive_a_mean_of_ten_million_and_a_deviation_of_a_tenth():
     values = np.random.RandomState(3).normal(1e7, 0.1, 2000)
     mean, variance = oracles.exact_mean_and_variance(values)
@@ -335,6 +336,7 @@ FALLS_BACK = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("model", "data", "reason"), FALLS_BACK.values(), ids=FALLS_BACK)
 def test_what_does_not_factor_trains_on_raw_observations_and_says_why(model, data, reason):
     values = draw(data)

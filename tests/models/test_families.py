@@ -51,6 +51,7 @@ def test_every_family_is_here():
     assert {name for name in exported if issubclass(getattr(mlejax, name), Model)} - {"Model"} == set(FAMILIES)
 
 
+@pytest.mark.slow
 @families
 def test_log_prob_against_scipy(model, reference, points, x64):
     log_prob = reference.logpmf if isinstance(model, Poisson) else reference.logpdf

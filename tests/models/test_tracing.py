@@ -108,6 +108,7 @@ class ReadsAGlobal(mlejax.Model):
         return -0.5 * ((x - self.mean) / SCALE) ** 2 - jnp.log(SCALE)
 
 
+@pytest.mark.slow
 def test_a_formula_that_reads_a_changed_value_is_refused(monkeypatch):
     data = {"observations": [1.0, 2.0, 4.0], "validation_fraction": 0, "progress": False}
     before = mlejax.train(ReadsAGlobal(0.0), **data).log_likelihood

@@ -41,6 +41,7 @@ def test_one_sample_draws_one_curve(data):
     assert any(text == "best and stop: epoch 50, epoch limit reached" for text in legend(ax))
 
 
+@pytest.mark.slow
 def test_distance_is_measured_from_the_closed_form(result, data):
     ax = plotting.distance(result)
     train = np.random.RandomState(42).permutation(len(data))[2000:]
@@ -58,6 +59,7 @@ def test_distance_is_measured_from_the_closed_form(result, data):
     assert "distance from the maximum\n(standard errors)" in ax.get_ylabel()
 
 
+@pytest.mark.slow
 def test_distance_without_a_maximum_says_so(data):
     far = mlejax.train(mlejax.Normal(0.0, 1.0), data, learning_rate=40.0, max_epochs=500, progress=False)
     assert far.distance == np.inf
@@ -94,6 +96,7 @@ def test_distribution_of_integers_is_bars():
     assert ax.get_ylabel() == "probability"
 
 
+@pytest.mark.slow
 def test_a_start_far_from_the_data_is_said_and_not_drawn():
     heights = np.random.RandomState(1).normal(171, 9, 200)
     run = mlejax.train(mlejax.Normal(0.0, 1.0), heights, validation_fraction=0, max_epochs=3, progress=False)

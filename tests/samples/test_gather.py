@@ -102,6 +102,7 @@ def test_raw_observations_are_cut_when_they_are_wanted():
         np.testing.assert_array_equal(sample.values, part)
 
 
+@pytest.mark.slow
 def test_nothing_is_summarized_where_that_is_not_wanted():
     found = collected(SOURCES["draws"], range(3), summarize=False)
     assert (found.stacks, found.representation) == ((), "raw observations, as asked")

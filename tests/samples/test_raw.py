@@ -149,6 +149,7 @@ def test_train_step_on_an_array_inside_the_users_own_jit(x64):
     assert int(state.epoch) == 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("checked", [True, False], ids=["varying axes checked", "unchecked"])
 def test_inside_shard_map(checked, x64):
     mesh = jax.make_mesh((4,), ("data",), axis_types=(jax.sharding.AxisType.Auto,))

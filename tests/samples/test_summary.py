@@ -322,6 +322,7 @@ def test_the_representation_does_not_depend_on_the_start_where_the_mean_is_large
     assert path == "2 sufficient statistics found in Normal.log_prob"
 
 
+@pytest.mark.slow
 def test_a_weight_is_so_many_observations(x64):
     values, weights = np.random.RandomState(5).gamma(2.0, 1.0, 60), np.arange(60) % 3
     model = mlejax.Gamma(2.0, 1.0)

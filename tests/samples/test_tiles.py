@@ -14,6 +14,7 @@ def thrice(columns):
     return [x, x, x]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [1, 2, 3, TILE - 1, TILE, TILE + 1, 2 * TILE, 5 * TILE + 7])
 def test_each_observation_counts_once(n, x64):
     values = np.random.RandomState(n).permutation(np.arange(n) - 3.0)  # sums of whole numbers are exact

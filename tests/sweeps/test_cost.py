@@ -97,6 +97,7 @@ def test_all_that_is_said(small_trial):
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_one_line_is_shown(capsys, small_trial):
     predicted(seeds=range(8), max_epochs=50, **GIVEN | {"progress": True})
     told = capsys.readouterr().err

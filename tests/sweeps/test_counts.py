@@ -33,6 +33,7 @@ def test_a_run_has_the_bits_that_it_has_in_a_sweep_of_its_count(by):
         assert not np.array_equal(array, arrays(other)[name]), name
 
 
+@pytest.mark.slow
 def test_runs_of_all_counts_share_lanes_and_one_program(monkeypatch):
     engines = []
     made = measure.Engine.of

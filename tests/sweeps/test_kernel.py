@@ -106,6 +106,7 @@ def test_an_optimizer_whose_sense_is_asked_for_is_refused():
         kernel.advance_in_registers(functools.partial(one, optimizer=momentum), run, state, 3, platform="cpu")
 
 
+@pytest.mark.slow
 def test_arrays_of_a_run_are_so_many_numbers():
     matrix, vector = np.arange(12.0).reshape(2, 2, 3), np.arange(6.0).reshape(2, 3) / 7
 
