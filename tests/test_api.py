@@ -10,7 +10,10 @@ from helpers import ROOT, printed_by
 import mlejax
 
 MODELS = {
-    "Beta", "Exponential", "Gamma", "LogNormal", "Model", "Normal", "NormalMixture", "Poisson", "StudentT", "Weibull",
+    "Beta", "Binomial", "Burr12", "Cauchy", "Exponential", "Frechet", "Gamma", "GeneralizedExtremeValue",
+    "GeneralizedPareto", "Geometric", "Gumbel", "GumbelMin", "InverseGamma", "InverseGaussian", "Laplace",
+    "LogLogistic", "LogNormal", "Logistic", "Lomax", "Model", "NegativeBinomial", "Normal", "NormalMixture", "Pareto",
+    "Poisson", "Rayleigh", "StudentT", "VonMises", "Weibull",
 }  # fmt: skip
 RUNNING = {
     "fit",

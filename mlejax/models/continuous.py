@@ -1,4 +1,4 @@
-"""Continuous families besides the normal, each written as a textbook writes it."""
+"""Families of positive numbers and of fractions, and a mixture, each written as a textbook writes it."""
 
 import math
 
@@ -11,35 +11,19 @@ from numpy.typing import ArrayLike
 
 from .base import Model, Parameter
 from .constraints import Number, parameter, positive, real, unit_interval
-from .moments import SMALLEST, Weights, as_values, inside, mean, median, moments, quantiles
-from .support import fractions, numbers_from_zero, positive_numbers
-
-NO_SPREAD = 1e-9
-"""The least deviation of logarithms that a start takes: a sample of one number has none."""
-
-GUMBEL_DEVIATION = math.pi / math.sqrt(6)
-"""The standard deviation of a Gumbel distribution of scale 1."""
-
-LOG_LARGEST = 709.0
-
-T_TAILS = np.log(
-    [
-        [2.4666, 2.5298, 2.6325, 2.7729, 3.0767, 3.5762, 4.2462, 6.3138, 11.319, 26.475, 101.09, 3127.9, 9.7656e6],
-        [50, 16, 8, 5, 3, 2, 1.5, 1, 0.7, 0.5, 0.35, 0.2, 0.1],
-        [0.67943, 0.69013, 0.70639, 0.72669, 0.76489, 0.81650, 0.87260, 1, 1.2003, 1.5538, 2.3627, 7.6814, 168.24],
-    ]
+from .moments import (
+    GUMBEL_DEVIATION,
+    NO_SPREAD,
+    SMALLEST,
+    Weights,
+    as_values,
+    inside,
+    inside_exp,
+    mean,
+    moments,
+    root_mean_square,
 )
-"""Of Student's t, logarithms of: the 95 % quantile over the 75 % quantile; degrees of freedom; the 75 % quantile."""
-
-
-def gamma_shape(ratios: np.ndarray, weights: Weights = None) -> float:
-    """Return the shape of a gamma distribution, about, from observations (n,) in units of their mean."""
-    ratios = np.maximum(ratios, SMALLEST)
-    away = ratios - 1
-    # log(mean) - mean(log), as a sum of terms that are not negative and so cancel nothing
-    terms = away - np.where(ratios > 0.5, np.log1p(np.maximum(away, -0.5)), np.log(ratios))
-    s = max(mean(terms, weights), NO_SPREAD**2)
-    return (3 - s + math.sqrt((s - 3) ** 2 + 24 * s)) / (12 * s)
+from .support import fractions, numbers_from_zero, positive_numbers
 
 
 class Exponential(Model):
@@ -54,6 +38,17 @@ class Exponential(Model):
     def sample(self, key: Key[Array, ""], shape: tuple[int, ...]) -> Num[Array, "..."]:
         """Return independent draws of this shape, with a typed JAX key."""
         return jax.random.exponential(key, shape, jnp.result_type(float)) / self.rate
+
+    @classmethod
+    def start(cls, observations: ArrayLike, weights: Weights = None) -> "Exponential":
+        """Return the closed form, with a finite rate."""
+        return cls(rate=inside(float(cls.closed_form(observations, weights).rate)))
+
+    @staticmethod
+    def closed_form(observations: ArrayLike, weights: Weights = None) -> "Exponential":
+        """Return the maximum of the likelihood: a rate of one over the mean."""
+        center = mean(as_values(observations), weights)
+        return Exponential(rate=np.float64(1 / center if center else math.inf))
 
 
 class Gamma(Model):
@@ -86,6 +81,45 @@ class Gamma(Model):
         return cls(shape=shape, rate=inside(shape / center))
 
 
+class InverseGamma(Model):
+    r"""An inverse gamma distribution: 1 / x is gamma distributed with this shape, and with `scale` as its rate.
+
+    log p(x) = shape log(scale) - log Gamma(shape) - (shape + 1) log(x) - scale / x, x > 0.
+
+    Args:
+        shape: positive, without unit; moments of this order and above are infinite.
+        scale: positive, in the units of the data.
+
+    Example:
+        >>> InverseGamma.start([1.0, 2.0, 4.0])
+        InverseGamma(shape=3.395..., scale=5.820...)
+
+    Source: A. Gelman et al., Bayesian Data Analysis (2013), appendix A.
+    """
+
+    support = positive_numbers
+    shape: Parameter = parameter(positive)
+    scale: Parameter = parameter(positive)
+
+    def log_prob(self, x: Number) -> Array:
+        a, b = self.shape, self.scale
+        return a * jnp.log(b) - gammaln(a) - (a + 1) * jnp.log(x) - b / x
+
+    def sample(self, key: Key[Array, ""], shape: tuple[int, ...]) -> Num[Array, "..."]:
+        """Return independent draws of this shape, with a typed JAX key."""
+        return self.scale / jax.random.gamma(key, self.shape, shape, jnp.result_type(float))
+
+    @classmethod
+    def start(cls, observations: ArrayLike, weights: Weights = None) -> "InverseGamma":
+        """Return the start of a gamma distribution for 1 / x."""
+        logarithms = np.log(as_values(observations))
+        middle = mean(logarithms, weights)  # the inverses in units of this, which do not overflow
+        inverses = np.exp(np.minimum(middle - logarithms, 700.0))
+        center = mean(inverses, weights)
+        shape = inside(gamma_shape(inverses / center, weights))
+        return cls(shape=shape, scale=inside_exp(math.log(shape / center) + middle))
+
+
 class LogNormal(Model):
     r"""log x is N(mean, variance): log p(x) = -log(2 pi variance)/2 - log(x) - (log(x) - mean)^2 / (2 variance).
 
@@ -104,6 +138,18 @@ class LogNormal(Model):
         """Return independent draws of this shape, with a typed JAX key."""
         return jnp.exp(self.mean + jnp.sqrt(self.variance) * jax.random.normal(key, shape, jnp.result_type(float)))
 
+    @classmethod
+    def start(cls, observations: ArrayLike, weights: Weights = None) -> "LogNormal":
+        """Return the closed form, with a variance above zero."""
+        found = cls.closed_form(observations, weights)
+        return cls(mean=float(found.mean), variance=inside(float(found.variance)))
+
+    @staticmethod
+    def closed_form(observations: ArrayLike, weights: Weights = None) -> "LogNormal":
+        """Return the maximum of the likelihood: mean and variance, with divisor n, of the logarithms."""
+        found = moments(np.log(as_values(observations)), weights)
+        return LogNormal(mean=np.float64(found.mean), variance=np.float64(found.variance))
+
 
 class Beta(Model):
     r"""log p(x) = (a - 1) log(x) + (b - 1) log(1 - x) - log B(a, b), 0 < x < 1, with positive shapes a and b."""
@@ -118,6 +164,14 @@ class Beta(Model):
     def sample(self, key: Key[Array, ""], shape: tuple[int, ...]) -> Num[Array, "..."]:
         """Return independent draws of this shape, with a typed JAX key."""
         return jax.random.beta(key, self.a, self.b, shape, jnp.result_type(float))
+
+    @classmethod
+    def start(cls, observations: ArrayLike, weights: Weights = None) -> "Beta":
+        """Return the shapes that have the sample's mean and variance."""
+        found = moments(as_values(observations), weights)
+        total = found.mean * (1 - found.mean) / max(found.variance, SMALLEST) - 1
+        total = inside(min(total, 1e15), 1e-6)
+        return cls(a=inside(found.mean * total), b=inside((1 - found.mean) * total))
 
 
 class Weibull(Model):
@@ -143,42 +197,93 @@ class Weibull(Model):
         """Return the shape and scale that give log x its mean and deviation: -log x has a Gumbel distribution."""
         found = moments(np.log(as_values(observations)), weights)
         shape = GUMBEL_DEVIATION / max(found.deviation, NO_SPREAD)
-        return cls(shape=shape, scale=inside(math.exp(min(found.mean + np.euler_gamma / shape, LOG_LARGEST))))
+        return cls(shape=shape, scale=inside_exp(found.mean + np.euler_gamma / shape))
 
 
-class StudentT(Model):
-    r"""Student's t with location, scale and degrees of freedom nu: z = (x - location) / scale,
+class Rayleigh(Model):
+    r"""A Rayleigh distribution, of the length of a vector of two normals with mean 0 and standard deviation `scale`.
 
-    log p(x) = log Gamma((nu+1)/2) - log Gamma(nu/2) - log(pi nu)/2 - log(scale) - (nu+1)/2 log(1 + z^2/nu).
+    log p(x) = log(x) - 2 log(scale) - x^2 / (2 scale^2), x > 0.
 
-    `location` is real and `scale` positive, both in the units of the data; `degrees_of_freedom` is positive. Not an
-    exponential family.
+    Args:
+        scale: positive, in the units of the data.
+
+    Example:
+        >>> Rayleigh.closed_form([1.0, 2.0, 3.0])
+        Rayleigh(scale=1.527...)
+
+    Source: N. L. Johnson, S. Kotz and N. Balakrishnan, Continuous Univariate Distributions 1 (1994), section 18.10.
     """
 
-    location: Parameter = parameter(real)
+    support = positive_numbers
     scale: Parameter = parameter(positive)
-    degrees_of_freedom: Parameter = parameter(positive)
 
     def log_prob(self, x: Number) -> Array:
-        nu, z = self.degrees_of_freedom, (x - self.location) / self.scale
-        normalizer = gammaln((nu + 1) / 2) - gammaln(nu / 2) - jnp.log(jnp.pi * nu) / 2 - jnp.log(self.scale)
-        return normalizer - (nu + 1) / 2 * jnp.log1p(z**2 / nu)
+        return jnp.log(x) - 2 * jnp.log(self.scale) - x**2 / (2 * self.scale**2)
 
     def sample(self, key: Key[Array, ""], shape: tuple[int, ...]) -> Num[Array, "..."]:
         """Return independent draws of this shape, with a typed JAX key."""
-        return self.location + self.scale * jax.random.t(key, self.degrees_of_freedom, shape, jnp.result_type(float))
+        return self.scale * jnp.sqrt(2 * jax.random.exponential(key, shape, jnp.result_type(float)))
 
     @classmethod
-    def start(cls, observations: ArrayLike, weights: Weights = None) -> "StudentT":
-        """Return the median, and the scale and degrees of freedom that two quantiles of the deviations from it have."""
+    def start(cls, observations: ArrayLike, weights: Weights = None) -> "Rayleigh":
+        """Return the closed form."""
+        return cls(scale=inside(float(cls.closed_form(observations, weights).scale)))
+
+    @staticmethod
+    def closed_form(observations: ArrayLike, weights: Weights = None) -> "Rayleigh":
+        """Return the maximum of the likelihood: the root of half the mean square."""
+        return Rayleigh(scale=np.float64(root_mean_square(as_values(observations), weights) / math.sqrt(2)))
+
+
+class InverseGaussian(Model):
+    r"""An inverse Gaussian (Wald) distribution, of the time at which a Brownian motion with drift first is at a height.
+
+    log p(x) = (log(shape) - log(2 pi) - 3 log(x)) / 2 - shape (x - mean)^2 / (2 mean^2 x), x > 0.
+
+    Args:
+        mean: positive, in the units of the data.
+        shape: positive, in the units of the data; the variance is mean^3 / shape.
+
+    Example:
+        >>> InverseGaussian.closed_form([1.0, 2.0, 3.0])
+        InverseGaussian(mean=2.0, shape=9.0...)
+
+    Source: R. S. Chhikara and J. L. Folks, The Inverse Gaussian Distribution (1989).
+    """
+
+    support = positive_numbers
+    mean: Parameter = parameter(positive)
+    shape: Parameter = parameter(positive)
+
+    def log_prob(self, x: Number) -> Array:
+        normalizer = (jnp.log(self.shape) - jnp.log(2 * jnp.pi) - 3 * jnp.log(x)) / 2
+        return normalizer - self.shape * (x - self.mean) ** 2 / (2 * self.mean**2 * x)
+
+    def sample(self, key: Key[Array, ""], shape: tuple[int, ...]) -> Num[Array, "..."]:
+        """Return independent draws of this shape, with a typed JAX key.
+
+        Source: J. R. Michael, W. R. Schucany and R. W. Haas, American Statistician 30 (1976).
+        """
+        one, other = jax.random.split(key)
+        w = self.mean / (2 * self.shape) * jax.random.normal(one, shape, jnp.result_type(float)) ** 2
+        smaller = 1 / (1 + w + jnp.sqrt(w * (w + 2)))  # of the two roots, whose product is 1
+        first = jax.random.uniform(other, shape, jnp.result_type(float)) * (1 + smaller) <= 1
+        return self.mean * jnp.where(first, smaller, 1 / smaller)
+
+    @classmethod
+    def start(cls, observations: ArrayLike, weights: Weights = None) -> "InverseGaussian":
+        """Return the closed form, with a finite shape."""
+        found = cls.closed_form(observations, weights)
+        return cls(mean=inside(float(found.mean)), shape=inside(float(found.shape)))
+
+    @staticmethod
+    def closed_form(observations: ArrayLike, weights: Weights = None) -> "InverseGaussian":
+        """Return the maximum of the likelihood: the mean, and one over the mean of 1 / x - 1 / mean."""
         x = as_values(observations)
-        center = median(x, weights)
-        deviations = np.abs(x - center)
-        half, most = quantiles(deviations, weights, [0.5, 0.9])
-        half = half or mean(deviations, weights)  # more than half of the observations are one number
-        tail = math.log(max(most, half) / half) if half else 0.0
-        freedom, quartile = (math.exp(np.interp(tail, T_TAILS[0], row)) for row in T_TAILS[1:])
-        return cls(location=center, scale=inside(half / quartile), degrees_of_freedom=freedom)
+        center = mean(x, weights)
+        spread = mean(np.square(x / center - 1) / (x / center), weights)
+        return InverseGaussian(mean=np.float64(center), shape=np.float64(center / spread if spread else math.inf))
 
 
 class NormalMixture(Model):
@@ -210,3 +315,13 @@ class NormalMixture(Model):
         z = jax.random.normal(noise, shape, jnp.result_type(float))
         mean = jnp.where(first, self.first_mean, self.second_mean)
         return mean + jnp.sqrt(jnp.where(first, self.first_variance, self.second_variance)) * z
+
+
+def gamma_shape(ratios: np.ndarray, weights: Weights = None) -> float:
+    """Return the shape of a gamma distribution, about, from observations (n,) in units of their mean."""
+    ratios = np.maximum(ratios, SMALLEST)
+    away = ratios - 1
+    # log(mean) - mean(log), as a sum of terms that are not negative and so cancel nothing
+    terms = away - np.where(ratios > 0.5, np.log1p(np.maximum(away, -0.5)), np.log(ratios))
+    s = max(mean(terms, weights), NO_SPREAD**2)
+    return (3 - s + math.sqrt((s - 3) ** 2 + 24 * s)) / (12 * s)

@@ -3,6 +3,7 @@
 They do not depend on the version of JAX that traces the formula, as far as it is traced into the same operations.
 """
 
+import dataclasses
 import hashlib
 import itertools
 import re
@@ -13,14 +14,10 @@ import jax
 import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
 
+from . import FAMILIES, NormalMixture, StudentT
 from .base import Model
-from .continuous import Beta, Exponential, Gamma, LogNormal, NormalMixture, StudentT, Weibull
-from .discrete import Poisson
-from .normal import Normal
 
-VERSIONS: Mapping[type[Model], int] = dict.fromkeys(
-    (Normal, LogNormal, Exponential, Gamma, Weibull, Beta, StudentT, NormalMixture, Poisson), 1
-)
+VERSIONS: Mapping[type[Model], int] = dict.fromkeys([*FAMILIES.values(), NormalMixture], 1) | {StudentT: 2}
 """The version of each family's formula, raised whenever its `log_prob` gives other numbers.
 
 Some of these formulas call functions that JAX writes differently from version to version.
@@ -36,7 +33,8 @@ UNSAID = {"sharding", "out_sharding", "weak_type", "jvp_jaxpr_fun", "name"}
 def formula_digest(model: Model) -> str:
     """Return a short name for the formula of `log_prob`: it changes when the formula does, fixed numbers included."""
     if (version := VERSIONS.get(type(model))) is not None:
-        return hashlib.sha256(f"{type(model).__name__} {version}".encode()).hexdigest()[:16]
+        given = (f" {f.name}={getattr(model, f.name)!r}" for f in dataclasses.fields(model) if f.metadata.get("static"))
+        return hashlib.sha256(f"{type(model).__name__} {version}{''.join(given)}".encode()).hexdigest()[:16]
     return digest_of(_traced(model))
 
 

@@ -1,13 +1,23 @@
 """Families on the integers."""
 
+import dataclasses
+import math
+
+import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.scipy.special import gammaln
 from jaxtyping import Array, Key, Num
+from numpy.typing import ArrayLike
 
+from .. import checks
+from ..checks import InputTypeError
 from .base import Model, Parameter
-from .constraints import Number, parameter, positive
-from .support import counts
+from .constraints import Number, parameter, positive, unit_interval
+from .moments import Weights, as_values, inside, mean, moments
+from .special import log1p_minus, log_gamma_ratio
+from .support import Support, counts
 
 
 class Poisson(Model):
@@ -22,3 +32,178 @@ class Poisson(Model):
     def sample(self, key: Key[Array, ""], shape: tuple[int, ...]) -> Num[Array, "..."]:
         """Return independent draws of this shape, with a typed JAX key."""
         return jax.random.poisson(key, self.rate, shape)
+
+    @classmethod
+    def start(cls, observations: ArrayLike, weights: Weights = None) -> "Poisson":
+        """Return the closed form, with a rate above zero."""
+        return cls(rate=inside(float(cls.closed_form(observations, weights).rate)))
+
+    @staticmethod
+    def closed_form(observations: ArrayLike, weights: Weights = None) -> "Poisson":
+        """Return the maximum of the likelihood: the mean."""
+        return Poisson(rate=np.float64(mean(as_values(observations), weights)))
+
+
+class Geometric(Model):
+    r"""A geometric distribution of the number of failures before the first success.
+
+    log p(k) = log(probability) + k log(1 - probability), k = 0, 1, 2, ...
+
+    Args:
+        probability: of success, between 0 and 1.
+
+    Example:
+        >>> Geometric.closed_form([0, 1, 5])
+        Geometric(probability=0.333...)
+
+    Source: N. L. Johnson, A. W. Kemp and S. Kotz, Univariate Discrete Distributions (2005), section 5.2.
+    """
+
+    support = counts
+    probability: Parameter = parameter(unit_interval)
+
+    def log_prob(self, x: Number) -> Array:
+        return jnp.log(self.probability) + x * jnp.log1p(-self.probability)
+
+    def sample(self, key: Key[Array, ""], shape: tuple[int, ...]) -> Num[Array, "..."]:
+        """Return independent draws of this shape, with a typed JAX key."""
+        waited = jax.random.exponential(key, shape, jnp.result_type(float)) / -jnp.log1p(-self.probability)
+        return jnp.floor(waited).astype(jnp.result_type(int))
+
+    @classmethod
+    def start(cls, observations: ArrayLike, weights: Weights = None) -> "Geometric":
+        """Return the closed form, with a probability below one."""
+        return cls(probability=inside(float(cls.closed_form(observations, weights).probability), 0.0, 1.0))
+
+    @staticmethod
+    def closed_form(observations: ArrayLike, weights: Weights = None) -> "Geometric":
+        """Return the maximum of the likelihood: one over one more than the mean."""
+        return Geometric(probability=np.float64(1 / (1 + mean(as_values(observations), weights))))
+
+
+class NegativeBinomial(Model):
+    r"""A negative binomial distribution: a Poisson distribution whose rate is gamma distributed with shape `size`.
+
+    log p(k) = log Gamma(k + size) - log Gamma(size) - log(k!) + size log(size / (size + mean))
+    + k log(mean / (size + mean)), k = 0, 1, 2, ... The variance is mean + mean^2 / size; with a large size it becomes
+    a Poisson distribution.
+
+    Args:
+        size: positive, without unit.
+        mean: positive, in counts per observation.
+
+    Example:
+        >>> NegativeBinomial.start([0, 1, 1, 2, 11])
+        NegativeBinomial(size=0.671..., mean=3.0)
+
+    Source: J. M. Hilbe, Negative Binomial Regression (2011), chapter 8.
+    """
+
+    support = counts
+    size: Parameter = parameter(positive)
+    mean: Parameter = parameter(positive)
+
+    def log_prob(self, x: Number) -> Array:
+        r, m = self.size, self.mean
+        u = m / r
+        # (x + r) log(1 + u) is, where u is small, x u + m and a rest of the order of u m: what is large cancels below.
+        small = u < 0.25
+        rest = jnp.where(small, log1p_minus(u), jnp.log1p(u))
+        first = jnp.where(small, x * u + m, 0.0)
+        return x * jnp.log(m) - first - (x + r) * rest + log_gamma_ratio(x, r) - gammaln(x + 1)
+
+    def sample(self, key: Key[Array, ""], shape: tuple[int, ...]) -> Num[Array, "..."]:
+        """Return independent draws of this shape, with a typed JAX key."""
+        one, other = jax.random.split(key)
+        rates = jax.random.gamma(one, self.size, shape, jnp.result_type(float)) * (self.mean / self.size)
+        return jax.random.poisson(other, rates, shape)
+
+    @classmethod
+    def start(cls, observations: ArrayLike, weights: Weights = None) -> "NegativeBinomial":
+        """Return the size and mean that have the sample's mean and variance; a large size where that is too small."""
+        found = moments(as_values(observations), weights)
+        center, excess = inside(found.mean), found.variance - found.mean
+        size = found.mean**2 / excess if excess > 0 else math.inf
+        return cls(size=min(max(size, 1e-3), 100 * max(center, 1.0)), mean=center)
+
+
+class Binomial(Model):
+    r"""A binomial distribution of the number of successes in a known number of trials n.
+
+    log p(k) = log(n choose k) + k log(probability) + (n - k) log(1 - probability), k = 0, 1, ..., n.
+
+    `Binomial.of(n)` is the family of one n, which finds its own start.
+
+    Args:
+        trials: a whole number from 1, which is given and not estimated.
+        probability: of success in a trial, between 0 and 1.
+
+    Raises:
+        ValueError: `trials` is no whole number from 1.
+
+    Example:
+        >>> Binomial.of(10).start([3, 4, 8])
+        Binomial(trials=10, probability=0.5)
+
+    Source: N. L. Johnson, A. W. Kemp and S. Kotz, Univariate Discrete Distributions (2005), chapter 3.
+    """
+
+    trials: int = eqx.field(static=True)
+    probability: Parameter = parameter(unit_interval)
+
+    def __check_init__(self) -> None:
+        checks.counts("trials", self.trials, at_most=2**53)
+
+    @property
+    def support(self) -> Support:  # type: ignore[override]
+        """The whole numbers from 0 to `trials`."""
+        return Support(lower=0, upper=self.trials, whole=True)
+
+    def log_prob(self, x: Number) -> Array:
+        n, p = self.trials, self.probability
+        ways = gammaln(n + 1.0) - gammaln(x + 1) - gammaln(n - x + 1)
+        return ways + x * jnp.log(p) + (n - x) * jnp.log1p(-p)
+
+    def sample(self, key: Key[Array, ""], shape: tuple[int, ...]) -> Num[Array, "..."]:
+        """Return independent draws of this shape, with a typed JAX key."""
+        drawn = jax.random.binomial(key, self.trials, self.probability, shape, jnp.result_type(float))
+        return drawn.astype(jnp.result_type(int))
+
+    @staticmethod
+    def of(trials: int) -> "BinomialTrials":
+        """Return the family of binomial distributions of this number of trials.
+
+        Raises:
+            ValueError: `trials` is no whole number from 1.
+        """
+        return BinomialTrials(trials)
+
+    @classmethod
+    def start(cls, observations: ArrayLike, weights: Weights = None) -> "Binomial":
+        """Refuse to start without a number of trials.
+
+        Raises:
+            TypeError: naming `Binomial.of`.
+        """
+        raise InputTypeError("Binomial needs its number of trials: give mlejax.Binomial.of(trials) in its place")
+
+
+@dataclasses.dataclass(frozen=True)
+class BinomialTrials:
+    """A family of the binomial distributions of a given number of trials; `Binomial.of` makes it."""
+
+    trials: int
+
+    def __post_init__(self) -> None:
+        checks.counts("trials", self.trials, at_most=2**53)
+
+    def start(self, observations: ArrayLike, weights: Weights = None) -> Binomial:
+        """Return the closed form, with a probability between zero and one."""
+        found = self.closed_form(observations, weights)
+        return Binomial(trials=self.trials, probability=inside(float(found.probability), 0.0, 1.0))
+
+    def closed_form(self, observations: ArrayLike, weights: Weights = None) -> Binomial:
+        """Return the maximum of the likelihood: the mean share of successes."""
+        return Binomial(
+            trials=self.trials, probability=np.float64(mean(as_values(observations), weights) / self.trials)
+        )

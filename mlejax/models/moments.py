@@ -21,6 +21,12 @@ Weights: TypeAlias = Float[np.ndarray, " n"] | None
 
 SMALLEST, LARGEST = float(np.finfo(np.float64).tiny), float(np.finfo(np.float64).max)
 
+NO_SPREAD = 1e-9
+"""The least deviation of logarithms that a start takes: a sample of one number has none."""
+
+GUMBEL_DEVIATION = math.pi / math.sqrt(6)
+"""The standard deviation of a Gumbel distribution of scale 1."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Moments:
@@ -40,6 +46,12 @@ def mean(values: Values, weights: Weights = None) -> float:
     scaled = values / unit
     first = np.average(scaled, weights=weights)
     return float(unit * (first + np.average(scaled - first, weights=weights)))
+
+
+def root_mean_square(values: Values, weights: Weights = None) -> float:
+    """Return the root of the weighted mean of squares."""
+    unit = _unit(values)
+    return unit * math.sqrt(mean(np.square(values / unit), weights))
 
 
 def moments(values: Values, weights: Weights = None) -> Moments:
@@ -98,6 +110,21 @@ def inside(value: float, lower: float = 0.0, upper: float = math.inf) -> float:
     least = max(float(np.nextafter(lower, math.inf)), SMALLEST) if lower == 0 else float(np.nextafter(lower, math.inf))
     most = min(float(np.nextafter(upper, -math.inf)), LARGEST)
     return float(min(max(least, value), most))
+
+
+def inside_exp(logarithm: float) -> float:
+    """Return the positive number that has this logarithm, or the nearest there is."""
+    return inside(math.exp(min(max(logarithm, -745.0), math.log(LARGEST))))
+
+
+def thinned(values: Values, weights: Weights, count: int = 500) -> tuple[Values, Weights]:
+    """Return at most `count` observations that stand for all, and their weights."""
+    if len(values) <= count:
+        return values, weights
+    if weights is None:
+        return values[np.linspace(0, len(values) - 1, count).astype(int)], None
+    reached = np.cumsum(weights)
+    return values[np.searchsorted(reached, (np.arange(count) + 0.5) / count * reached[-1])], None
 
 
 def as_values(observations: ArrayLike) -> Values:

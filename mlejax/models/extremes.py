@@ -1,0 +1,194 @@
+"""Families of extremes: the largest or the smallest of many."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Key, Num
+from numpy.typing import ArrayLike
+
+from .base import Model, Parameter
+from .constraints import Number, parameter, positive, real
+from .moments import (
+    GUMBEL_DEVIATION,
+    NO_SPREAD,
+    SMALLEST,
+    Values,
+    Weights,
+    as_values,
+    inside,
+    inside_exp,
+    moments,
+    quantiles,
+)
+from .special import expm1_over, log1p_over
+from .support import positive_numbers
+
+_SHARES = (0.1, 0.5, 0.9)
+_SHAPES = np.linspace(-0.6, 6, 100)
+
+
+class Gumbel(Model):
+    r"""A Gumbel distribution of largest values: with z = (x - location) / scale,
+
+    log p(x) = -log(scale) - z - exp(-z), for any number x.
+
+    Args:
+        location: the mode, in the units of the data.
+        scale: positive, in the units of the data.
+
+    Example:
+        >>> Gumbel.start([1.0, 2.0, 5.0])
+        Gumbel(location=1.901..., scale=1.325...)
+
+    Source: E. J. Gumbel, Statistics of Extremes (1958).
+    """
+
+    location: Parameter = parameter(real)
+    scale: Parameter = parameter(positive)
+
+    def log_prob(self, x: Number) -> Array:
+        z = (x - self.location) / self.scale
+        return -jnp.log(self.scale) - z - jnp.exp(-z)
+
+    def sample(self, key: Key[Array, ""], shape: tuple[int, ...]) -> Num[Array, "..."]:
+        """Return independent draws of this shape, with a typed JAX key."""
+        return self.location + self.scale * jax.random.gumbel(key, shape, jnp.result_type(float))
+
+    @classmethod
+    def start(cls, observations: ArrayLike, weights: Weights = None) -> "Gumbel":
+        """Return the location and scale that have the sample's mean and deviation."""
+        found = moments(as_values(observations), weights)
+        scale = inside(found.deviation / GUMBEL_DEVIATION)
+        return cls(location=found.mean - np.euler_gamma * scale, scale=scale)
+
+
+class GumbelMin(Model):
+    r"""A Gumbel distribution of smallest values: with z = (x - location) / scale,
+
+    log p(x) = -log(scale) + z - exp(z), for any number x. If y has a Weibull distribution, log y has this one.
+
+    Args:
+        location: the mode, in the units of the data.
+        scale: positive, in the units of the data.
+
+    Example:
+        >>> GumbelMin.start([-1.0, -2.0, -5.0])
+        GumbelMin(location=-1.901..., scale=1.325...)
+
+    Source: J. F. Lawless, Statistical Models and Methods for Lifetime Data (2003), section 1.3.
+    """
+
+    location: Parameter = parameter(real)
+    scale: Parameter = parameter(positive)
+
+    def log_prob(self, x: Number) -> Array:
+        z = (x - self.location) / self.scale
+        return -jnp.log(self.scale) + z - jnp.exp(z)
+
+    def sample(self, key: Key[Array, ""], shape: tuple[int, ...]) -> Num[Array, "..."]:
+        """Return independent draws of this shape, with a typed JAX key."""
+        return self.location - self.scale * jax.random.gumbel(key, shape, jnp.result_type(float))
+
+    @classmethod
+    def start(cls, observations: ArrayLike, weights: Weights = None) -> "GumbelMin":
+        """Return the location and scale that have the sample's mean and deviation."""
+        largest = Gumbel.start(-as_values(observations), weights)
+        return cls(location=-largest.location, scale=largest.scale)
+
+
+class Frechet(Model):
+    r"""A Frechet distribution of largest values: with z = log(x / scale),
+
+    log p(x) = log(shape / scale) - (shape + 1) z - exp(-shape z), x > 0. The logarithm of x is Gumbel distributed.
+
+    Args:
+        shape: positive, without unit; moments of this order and above are infinite.
+        scale: positive, in the units of the data.
+
+    Example:
+        >>> Frechet.start([1.0, 2.0, 5.0])
+        Frechet(shape=1.94..., scale=1.6...)
+
+    Source: S. Kotz and S. Nadarajah, Extreme Value Distributions (2000).
+    """
+
+    support = positive_numbers
+    shape: Parameter = parameter(positive)
+    scale: Parameter = parameter(positive)
+
+    def log_prob(self, x: Number) -> Array:
+        k, z = self.shape, jnp.log(x) - jnp.log(self.scale)
+        return jnp.log(k) - jnp.log(self.scale) - (k + 1) * z - jnp.exp(-k * z)
+
+    def sample(self, key: Key[Array, ""], shape: tuple[int, ...]) -> Num[Array, "..."]:
+        """Return independent draws of this shape, with a typed JAX key."""
+        return self.scale * jnp.exp(jax.random.gumbel(key, shape, jnp.result_type(float)) / self.shape)
+
+    @classmethod
+    def start(cls, observations: ArrayLike, weights: Weights = None) -> "Frechet":
+        """Return the shape and scale that give log x its mean and deviation."""
+        found = moments(np.log(as_values(observations)), weights)
+        shape = GUMBEL_DEVIATION / max(found.deviation, NO_SPREAD)
+        return cls(shape=shape, scale=inside_exp(found.mean - np.euler_gamma / shape))
+
+
+class GeneralizedExtremeValue(Model):
+    r"""A generalized extreme value distribution: with z = (x - location) / scale and y = log(1 + shape z) / shape,
+
+    log p(x) = -log(scale) - (1 + shape) y - exp(-y) where 1 + shape z > 0, and -inf elsewhere.
+
+    A positive `shape` is a heavy upper tail (Frechet), a negative one an upper end (Weibull), and 0, where y = z, the
+    Gumbel distribution. SciPy's parameter `c` is the negative of `shape`. Below a shape of -1 the likelihood is
+    unbounded; from -1/2 down its maximum is not normally distributed.
+
+    Args:
+        location: in the units of the data.
+        scale: positive, in the units of the data.
+        shape: real, without unit.
+
+    Example:
+        >>> GeneralizedExtremeValue.start([1.0, 2.0, 5.0, 1.5, 2.5]).shape > 0
+        True
+
+    Source: S. Coles, An Introduction to Statistical Modeling of Extreme Values (2001), section 3.1.
+    """
+
+    location: Parameter = parameter(real)
+    scale: Parameter = parameter(positive)
+    shape: Parameter = parameter(real)
+
+    def log_prob(self, x: Number) -> Array:
+        z = (x - self.location) / self.scale
+        within = self.shape * z > -1
+        y = log1p_over(jnp.where(within, z, 0.0), self.shape)
+        return jnp.where(within, -jnp.log(self.scale) - (1 + self.shape) * y - jnp.exp(-y), -jnp.inf)
+
+    def sample(self, key: Key[Array, ""], shape: tuple[int, ...]) -> Num[Array, "..."]:
+        """Return independent draws of this shape, with a typed JAX key."""
+        y = jax.random.gumbel(key, shape, jnp.result_type(float))
+        return self.location + self.scale * expm1_over(y, self.shape)
+
+    @classmethod
+    def start(cls, observations: ArrayLike, weights: Weights = None) -> "GeneralizedExtremeValue":
+        """Return what has three quantiles of the sample, its shape drawn to 0 until all observations are within."""
+        x = as_values(observations)
+        lower, middle, upper = quantiles(x, weights, _SHARES)
+        ends = np.array([np.min(x), np.max(x)])
+        table = [_quantiles_of(share, _SHAPES) for share in _SHARES]
+        skewness = math.log(max(upper - middle, SMALLEST) / max(middle - lower, SMALLEST))
+        shape = float(np.interp(skewness, np.log((table[2] - table[1]) / (table[1] - table[0])), _SHAPES))
+        while True:  # at a shape of 0 all observations are within
+            low, mid, high = (float(_quantiles_of(share, np.array([shape]))[0]) for share in _SHARES)
+            scale = inside((upper - lower) / (high - low))
+            location = middle - scale * mid
+            if np.all(shape * ((ends - location) / scale) > -0.9):
+                return cls(location=location, scale=scale, shape=shape)
+            shape = 0.8 * shape if abs(shape) > 1e-3 else 0.0
+
+
+def _quantiles_of(share: float, shapes: Values) -> Values:
+    """Return the quantile of generalized extreme value distributions of these shapes, at location 0 and scale 1."""
+    y, flat = -math.log(-math.log(share)), shapes == 0
+    return np.where(flat, y, np.expm1(shapes * y) / np.where(flat, 1.0, shapes))

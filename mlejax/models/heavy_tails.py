@@ -1,0 +1,260 @@
+"""Families of positive numbers whose tails fall like a power."""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.nn import softplus
+from jaxtyping import Array, Key, Num
+from numpy.typing import ArrayLike
+
+from .base import Model, Parameter
+from .constraints import Number, parameter, positive, real
+from .moments import NO_SPREAD, Weights, as_values, inside, inside_exp, mean, median, moments, quantiles, thinned
+from .special import expm1_over, log1p_over
+from .support import numbers_from_zero, positive_numbers
+
+RATIOS = tuple(np.geomspace(1e-3, 1e5, 60))
+"""Ratios shape / scale of a generalized Pareto distribution, in units of 1 / median, that a start looks through."""
+
+
+class Pareto(Model):
+    r"""A Pareto distribution (of the first kind): log p(x) = log(shape / minimum) - (shape + 1) log(x / minimum)
+
+    for x >= minimum, and -inf below. The likelihood is largest where `minimum` is the smallest observation, and not
+    smooth there.
+
+    Args:
+        shape: positive, without unit; moments of this order and above are infinite.
+        minimum: positive, in the units of the data.
+
+    Example:
+        >>> Pareto.closed_form([1.0, 2.0, 4.0])
+        Pareto(shape=1.442..., minimum=1.0)
+
+    Source: B. C. Arnold, Pareto Distributions (2015), section 1.2.
+    """
+
+    support = positive_numbers
+    shape: Parameter = parameter(positive)
+    minimum: Parameter = parameter(positive)
+
+    def log_prob(self, x: Number) -> Array:
+        a, z = self.shape, jnp.log(x) - jnp.log(self.minimum)
+        return jnp.where(x >= self.minimum, jnp.log(a) - jnp.log(self.minimum) - (a + 1) * z, -jnp.inf)
+
+    def sample(self, key: Key[Array, ""], shape: tuple[int, ...]) -> Num[Array, "..."]:
+        """Return independent draws of this shape, with a typed JAX key."""
+        return self.minimum * jnp.exp(jax.random.exponential(key, shape, jnp.result_type(float)) / self.shape)
+
+    @classmethod
+    def start(cls, observations: ArrayLike, weights: Weights = None) -> "Pareto":
+        """Return the closed form, with a finite shape."""
+        found = cls.closed_form(observations, weights)
+        return cls(shape=inside(float(found.shape)), minimum=float(found.minimum))
+
+    @staticmethod
+    def closed_form(observations: ArrayLike, weights: Weights = None) -> "Pareto":
+        """Return the maximum of the likelihood: the smallest observation, and one over the mean log(x / minimum)."""
+        x = as_values(observations)
+        smallest = np.min(x if weights is None else x[weights > 0])
+        spread = mean(np.log(np.maximum(x / smallest, 1.0)), weights)  # a weight of zero may lie below
+        return Pareto(shape=np.float64(1 / spread if spread else math.inf), minimum=np.float64(smallest))
+
+
+class Lomax(Model):
+    r"""A Lomax distribution, Pareto's of the second kind.
+
+    log p(x) = log(shape / scale) - (shape + 1) log(1 + x / scale), x >= 0. A generalized Pareto distribution of shape
+    1 / shape and scale scale / shape; where both grow alike it becomes exponential.
+
+    Args:
+        shape: positive, without unit; moments of this order and above are infinite.
+        scale: positive, in the units of the data.
+
+    Example:
+        >>> Lomax.start([0.1, 1.0, 2.0, 40.0]).shape < 2
+        True
+
+    Source: K. S. Lomax, Business failures, Journal of the American Statistical Association 49 (1954).
+    """
+
+    support = numbers_from_zero
+    shape: Parameter = parameter(positive)
+    scale: Parameter = parameter(positive)
+
+    def log_prob(self, x: Number) -> Array:
+        a, scale = self.shape, self.scale
+        return jnp.log(a) - jnp.log(scale) - (a + 1) * jnp.log1p(x / scale)
+
+    def sample(self, key: Key[Array, ""], shape: tuple[int, ...]) -> Num[Array, "..."]:
+        """Return independent draws of this shape, with a typed JAX key."""
+        return self.scale * jnp.expm1(jax.random.exponential(key, shape, jnp.result_type(float)) / self.shape)
+
+    @classmethod
+    def start(cls, observations: ArrayLike, weights: Weights = None) -> "Lomax":
+        """Return the best of a few scales, each with its own best shape."""
+        found = best_tail(observations, weights, RATIOS)
+        return cls(shape=inside(1 / found.shape), scale=inside(1 / found.ratio))
+
+
+class GeneralizedPareto(Model):
+    r"""A generalized Pareto distribution of excesses over a threshold: with y = log(1 + shape x / scale) / shape,
+
+    log p(x) = -log(scale) - (1 + shape) y for x >= 0 where 1 + shape x / scale > 0, and -inf elsewhere.
+
+    A positive `shape` is a heavy tail, a negative one an upper end at -scale / shape, and 0, where y = x / scale, the
+    exponential distribution. Below a shape of -1 the likelihood is unbounded; from -1/2 down its maximum is not
+    normally distributed.
+
+    Args:
+        scale: positive, in the units of the data.
+        shape: real, without unit.
+
+    Example:
+        >>> GeneralizedPareto.start([1.0, 2.0, 15.0, 1.5, 0.5]).shape > 0
+        True
+
+    Source: J. Pickands, Statistical inference using extreme order statistics, Annals of Statistics 3 (1975).
+    """
+
+    support = numbers_from_zero
+    scale: Parameter = parameter(positive)
+    shape: Parameter = parameter(real)
+
+    def log_prob(self, x: Number) -> Array:
+        z = x / self.scale
+        within = self.shape * z > -1
+        y = log1p_over(jnp.where(within, z, 0.0), self.shape)
+        return jnp.where(within, -jnp.log(self.scale) - (1 + self.shape) * y, -jnp.inf)
+
+    def sample(self, key: Key[Array, ""], shape: tuple[int, ...]) -> Num[Array, "..."]:
+        """Return independent draws of this shape, with a typed JAX key."""
+        return self.scale * expm1_over(jax.random.exponential(key, shape, jnp.result_type(float)), self.shape)
+
+    @classmethod
+    def start(cls, observations: ArrayLike, weights: Weights = None) -> "GeneralizedPareto":
+        """Return the best of a few ratios of shape and scale, each with its own best shape."""
+        found = best_tail(observations, weights, [*-np.geomspace(0.98, 0.02, 20), *RATIOS])
+        return cls(scale=inside(found.shape / found.ratio), shape=found.shape)
+
+
+class LogLogistic(Model):
+    r"""A log-logistic distribution: with z = shape log(x / scale),
+
+    log p(x) = log(shape) - log(x) + z - 2 log(1 + exp(z)), x > 0. The logarithm of x has a logistic distribution.
+
+    Args:
+        shape: positive, without unit; moments of this order and above are infinite.
+        scale: positive, the median, in the units of the data.
+
+    Example:
+        >>> LogLogistic.start([1.0, 2.0, 4.0])
+        LogLogistic(shape=3.204..., scale=2.0)
+
+    Source: J. F. Lawless, Statistical Models and Methods for Lifetime Data (2003), section 1.3.
+    """
+
+    support = positive_numbers
+    shape: Parameter = parameter(positive)
+    scale: Parameter = parameter(positive)
+
+    def log_prob(self, x: Number) -> Array:
+        z = self.shape * (jnp.log(x) - jnp.log(self.scale))
+        return jnp.log(self.shape) - jnp.log(x) + z - 2 * softplus(z)
+
+    def sample(self, key: Key[Array, ""], shape: tuple[int, ...]) -> Num[Array, "..."]:
+        """Return independent draws of this shape, with a typed JAX key."""
+        return self.scale * jnp.exp(jax.random.logistic(key, shape, jnp.result_type(float)) / self.shape)
+
+    @classmethod
+    def start(cls, observations: ArrayLike, weights: Weights = None) -> "LogLogistic":
+        """Return the shape and scale that give log x its mean and deviation."""
+        found = moments(np.log(as_values(observations)), weights)
+        return cls(shape=math.pi / math.sqrt(3) / max(found.deviation, NO_SPREAD), scale=inside_exp(found.mean))
+
+
+class Burr12(Model):
+    r"""A Burr distribution of type XII: with z = shape2 log(rate x),
+
+    log p(x) = log(shape1 shape2) - log(x) + z - (shape1 + 1) log(1 + exp(z)), x > 0.
+
+    A shape1 of 1 is log-logistic, a shape2 of 1 is Lomax's; where shape1 grows and the rate falls it becomes Weibull.
+
+    Args:
+        shape1: positive, without unit; the tail falls like x to the power of -shape1 shape2.
+        shape2: positive, without unit.
+        rate: positive, in inverse units of the data.
+
+    Example:
+        >>> Burr12.start([1.0, 2.0, 4.0, 8.0, 60.0]).shape1 < 1
+        True
+
+    Source: P. R. Tadikamalla, A look at the Burr and related distributions, International Statistical Review 48 (1980);
+    the names are those of the R package actuar.
+    """
+
+    support = positive_numbers
+    shape1: Parameter = parameter(positive)
+    shape2: Parameter = parameter(positive)
+    rate: Parameter = parameter(positive)
+
+    def log_prob(self, x: Number) -> Array:
+        a, z = self.shape1, self.shape2 * (jnp.log(x) + jnp.log(self.rate))
+        return jnp.log(a) + jnp.log(self.shape2) - jnp.log(x) + z - (a + 1) * softplus(z)
+
+    def sample(self, key: Key[Array, ""], shape: tuple[int, ...]) -> Num[Array, "..."]:
+        """Return independent draws of this shape, with a typed JAX key."""
+        z = jnp.log(jnp.expm1(jax.random.exponential(key, shape, jnp.result_type(float)) / self.shape1))
+        return jnp.exp(z / self.shape2) / self.rate
+
+    @classmethod
+    def start(cls, observations: ArrayLike, weights: Weights = None) -> "Burr12":
+        """Return what has three quantiles of the logarithms."""
+        lower, middle, upper = quantiles(np.log(as_values(observations)), weights, [0.1, 0.5, 0.9])
+        shapes = np.geomspace(30, 0.05, 60)
+        table = [np.log(np.expm1(-math.log1p(-share) / shapes)) for share in (0.1, 0.5, 0.9)]
+        skewness = math.log(max(upper - middle, NO_SPREAD) / max(middle - lower, NO_SPREAD))
+        columns = [shapes, table[0], table[1], table[2]]
+        known = np.log((table[2] - table[1]) / (table[1] - table[0]))
+        shape, low, mid, high = (float(np.interp(skewness, known, column)) for column in columns)
+        slope = (high - low) / max(upper - lower, NO_SPREAD)
+        return cls(shape1=shape, shape2=slope, rate=inside_exp(mid / slope - middle))
+
+
+@dataclasses.dataclass(frozen=True)
+class Tail:
+    """A generalized Pareto distribution by its shape and by shape / scale."""
+
+    shape: float
+    ratio: float
+
+
+def best_tail(observations: ArrayLike, weights: Weights, ratios: Sequence[float]) -> Tail:
+    """Return the generalized Pareto distribution of highest likelihood among some ratios of shape and scale.
+
+    For a given ratio the best shape is the mean of log(1 + ratio x).
+
+    Args:
+        observations: (n,), numbers from 0.
+        weights: (n,) or None.
+        ratios: positive ones in units of 1 / median, negative ones in units of 1 / maximum; none is zero.
+
+    Returns:
+        The best with a shape above -3/4, below which the likelihood may have no maximum.
+
+    Source: S. D. Grimshaw, Computing maximum likelihood estimates for the generalized Pareto distribution,
+    Technometrics 35 (1993).
+    """
+    x = as_values(observations)
+    middle, largest = median(x, weights) or mean(x, weights) or 1.0, float(np.max(x)) or 1.0
+    each = np.array([ratio / (middle if ratio > 0 else largest) for ratio in ratios])
+    points, shares = thinned(x, weights)
+    shapes = np.average(np.log1p(each[:, None] * points), axis=1, weights=shares)
+    allowed = (shapes > -0.75) & (shapes != 0)
+    values = np.where(allowed, -np.log(np.where(allowed, shapes / each, 1.0)) - shapes, -np.inf)
+    best = int(np.argmax(values))
+    return Tail(float(shapes[best]) or 1.0, float(each[best]))

@@ -1,0 +1,180 @@
+"""Families of any number, symmetric about their location, with tails heavier than the normal's."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.nn import softplus
+from jaxtyping import Array, Key, Num
+from numpy.typing import ArrayLike
+
+from .base import Model, Parameter
+from .constraints import Number, parameter, positive, real
+from .moments import Weights, as_values, inside, mean, median, moments, quantiles
+from .special import log_gamma_ratio
+
+T_TAILS = np.log(
+    [
+        [2.4666, 2.5298, 2.6325, 2.7729, 3.0767, 3.5762, 4.2462, 6.3138, 11.319, 26.475, 101.09, 3127.9, 9.7656e6],
+        [50, 16, 8, 5, 3, 2, 1.5, 1, 0.7, 0.5, 0.35, 0.2, 0.1],
+        [0.67943, 0.69013, 0.70639, 0.72669, 0.76489, 0.81650, 0.87260, 1, 1.2003, 1.5538, 2.3627, 7.6814, 168.24],
+    ]
+)
+"""Of Student's t, logarithms of: the 95 % quantile over the 75 % quantile; degrees of freedom; the 75 % quantile."""
+
+
+class StudentT(Model):
+    r"""Student's t distribution with degrees of freedom nu: with z = (x - location) / scale,
+
+    log p(x) = log Gamma((nu+1)/2) - log Gamma(nu/2) - log(pi nu)/2 - log(scale) - (nu+1)/2 log(1 + z^2/nu),
+
+    for any number x. With many degrees of freedom it becomes normal. Not an exponential family.
+
+    Args:
+        location: the median, in the units of the data.
+        scale: positive, in the units of the data.
+        degrees_of_freedom: positive, without unit; moments of this order and above are infinite.
+
+    Example:
+        >>> StudentT.start([1.0, 2.0, 2.5, 3.0, 40.0]).location
+        2.5
+
+    Source: K. L. Lange, R. J. A. Little and J. M. G. Taylor, Robust statistical modeling using the t distribution,
+    Journal of the American Statistical Association 84 (1989).
+    """
+
+    location: Parameter = parameter(real)
+    scale: Parameter = parameter(positive)
+    degrees_of_freedom: Parameter = parameter(positive)
+
+    def log_prob(self, x: Number) -> Array:
+        nu, z = self.degrees_of_freedom, (x - self.location) / self.scale
+        normalizer = log_gamma_ratio(0.5, nu / 2) - jnp.log(2 * jnp.pi) / 2 - jnp.log(self.scale)
+        return normalizer - (nu + 1) / 2 * jnp.log1p(z**2 / nu)
+
+    def sample(self, key: Key[Array, ""], shape: tuple[int, ...]) -> Num[Array, "..."]:
+        """Return independent draws of this shape, with a typed JAX key."""
+        return self.location + self.scale * jax.random.t(key, self.degrees_of_freedom, shape, jnp.result_type(float))
+
+    @classmethod
+    def start(cls, observations: ArrayLike, weights: Weights = None) -> "StudentT":
+        """Return the median, and the scale and degrees of freedom that two quantiles of the deviations from it have."""
+        x = as_values(observations)
+        center = median(x, weights)
+        deviations = np.abs(x - center)
+        half, most = quantiles(deviations, weights, [0.5, 0.9])
+        half = half or mean(deviations, weights)  # more than half of the observations are one number
+        tail = math.log(max(most, half) / half) if half else 0.0
+        freedom, quartile = (math.exp(np.interp(tail, T_TAILS[0], row)) for row in T_TAILS[1:])
+        return cls(location=center, scale=inside(half / quartile), degrees_of_freedom=freedom)
+
+
+class Cauchy(Model):
+    r"""A Cauchy distribution: with z = (x - location) / scale,
+
+    log p(x) = -log(pi scale) - log(1 + z^2), for any number x. Its likelihood may have several maxima.
+
+    Args:
+        location: the median, in the units of the data.
+        scale: positive, half the distance between the quartiles, in the units of the data.
+
+    Example:
+        >>> Cauchy.start([1.0, 2.0, 3.0, 4.0, 90.0])
+        Cauchy(location=3.0, scale=1.0)
+
+    Source: N. L. Johnson, S. Kotz and N. Balakrishnan, Continuous Univariate Distributions 1 (1994), chapter 16.
+    """
+
+    location: Parameter = parameter(real)
+    scale: Parameter = parameter(positive)
+
+    def log_prob(self, x: Number) -> Array:
+        z = (x - self.location) / self.scale
+        return -jnp.log(jnp.pi * self.scale) - jnp.log1p(z**2)
+
+    def sample(self, key: Key[Array, ""], shape: tuple[int, ...]) -> Num[Array, "..."]:
+        """Return independent draws of this shape, with a typed JAX key."""
+        return self.location + self.scale * jax.random.cauchy(key, shape, jnp.result_type(float))
+
+    @classmethod
+    def start(cls, observations: ArrayLike, weights: Weights = None) -> "Cauchy":
+        """Return the median and the median deviation from it."""
+        x = as_values(observations)
+        location = median(x, weights)
+        deviations = np.abs(x - location)
+        return cls(location=location, scale=inside(median(deviations, weights) or mean(deviations, weights)))
+
+
+class Laplace(Model):
+    r"""A Laplace distribution: log p(x) = -log(2 scale) - |x - location| / scale, for any number x.
+
+    The likelihood is largest at the median, and not smooth there.
+
+    Args:
+        location: the median, in the units of the data.
+        scale: positive, the mean deviation from it, in the units of the data.
+
+    Example:
+        >>> Laplace.closed_form([1.0, 2.0, 6.0])
+        Laplace(location=2.0, scale=1.666...)
+
+    Source: S. Kotz, T. J. Kozubowski and K. Podgorski, The Laplace Distribution and Generalizations (2001).
+    """
+
+    location: Parameter = parameter(real)
+    scale: Parameter = parameter(positive)
+
+    def log_prob(self, x: Number) -> Array:
+        return -jnp.log(2 * self.scale) - jnp.abs(x - self.location) / self.scale
+
+    def sample(self, key: Key[Array, ""], shape: tuple[int, ...]) -> Num[Array, "..."]:
+        """Return independent draws of this shape, with a typed JAX key."""
+        return self.location + self.scale * jax.random.laplace(key, shape, jnp.result_type(float))
+
+    @classmethod
+    def start(cls, observations: ArrayLike, weights: Weights = None) -> "Laplace":
+        """Return the closed form, with a scale above zero."""
+        found = cls.closed_form(observations, weights)
+        return cls(location=float(found.location), scale=inside(float(found.scale)))
+
+    @staticmethod
+    def closed_form(observations: ArrayLike, weights: Weights = None) -> "Laplace":
+        """Return the maximum of the likelihood: the median, and the mean deviation from it."""
+        x = as_values(observations)
+        location = median(x, weights)
+        return Laplace(location=np.float64(location), scale=np.float64(mean(np.abs(x - location), weights)))
+
+
+class Logistic(Model):
+    r"""A logistic distribution: with z = (x - location) / scale,
+
+    log p(x) = -log(scale) + z - 2 log(1 + exp(z)), for any number x.
+
+    Args:
+        location: the mean and the median, in the units of the data.
+        scale: positive, in the units of the data.
+
+    Example:
+        >>> Logistic.start([1.0, 2.0, 6.0])
+        Logistic(location=3.0, scale=1.191...)
+
+    Source: N. L. Johnson, S. Kotz and N. Balakrishnan, Continuous Univariate Distributions 2 (1995), chapter 23.
+    """
+
+    location: Parameter = parameter(real)
+    scale: Parameter = parameter(positive)
+
+    def log_prob(self, x: Number) -> Array:
+        z = (x - self.location) / self.scale
+        return -jnp.log(self.scale) + z - 2 * softplus(z)
+
+    def sample(self, key: Key[Array, ""], shape: tuple[int, ...]) -> Num[Array, "..."]:
+        """Return independent draws of this shape, with a typed JAX key."""
+        return self.location + self.scale * jax.random.logistic(key, shape, jnp.result_type(float))
+
+    @classmethod
+    def start(cls, observations: ArrayLike, weights: Weights = None) -> "Logistic":
+        """Return the location and scale that have the sample's mean and deviation."""
+        found = moments(as_values(observations), weights)
+        return cls(location=found.mean, scale=inside(found.deviation * math.sqrt(3) / math.pi))
