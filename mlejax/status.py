@@ -69,3 +69,7 @@ class Status(enum.IntEnum):
         member._value_ = value
         member.advice = advice
         return member
+
+
+OF_TRAINING = tuple(status for status in Status if status <= Status.OUTSIDE_SUPPORT)
+"""The fates that a training run may have; the others are those of a fit."""

@@ -8,9 +8,10 @@ import pytest
 from matplotlib.figure import Figure
 
 import mlejax
-from mlejax import Status, plotting
+from mlejax import plotting
 from mlejax.plotting import style
 from mlejax.results.text import caption
+from mlejax.status import OF_TRAINING
 
 PICTURES = {
     "log_likelihood": lambda r, x, s, ax: plotting.log_likelihood(r, ax),
@@ -61,7 +62,7 @@ def test_figures_share_their_horizontal_axis_and_are_saved(result, sweep, tmp_pa
 
 
 def test_statuses_differ_in_gray_in_shape_and_in_words():
-    assert set(style.LOOKS) == set(Status)
+    assert set(style.LOOKS) == set(OF_TRAINING)
     linear = [np.array(mpl.colors.to_rgb(look.color)) ** 2.2 for look in style.LOOKS.values()]
     lightness = [116 * np.cbrt(color @ [0.2126, 0.7152, 0.0722]) - 16 for color in linear]  # CIE L*, 0 to 100
     assert min(abs(a - b) for a, b in itertools.combinations(lightness, 2)) > 5
