@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     )
     from .models.constraints import Domain, parameter, positive, real, unit_interval
     from .models.support import Support
+    from .results.histories import Histories
     from .results.sweep import RunResult, SweepResult
     from .results.train import History, TrainResult
     from .samples.raw import Observations
@@ -65,8 +66,10 @@ if TYPE_CHECKING:
     from .samples.sources import Draws
     from .samples.summary import Summary, merge
     from .status import Status
+    from .store.histories import load_histories
     from .store.load import load
     from .sweeps.cost import estimate_cost
+    from .sweeps.record import record
     from .sweeps.spec import SweepSpec
     from .sweeps.sweep import sweep
     from .sweeps.verify import Verification, verify
@@ -125,6 +128,7 @@ _HOME = {
     ],
     "models.constraints": ["Domain", "parameter", "positive", "real", "unit_interval"],
     "models.support": ["Support"],
+    "results.histories": ["Histories"],
     "results.sweep": ["RunResult", "SweepResult"],
     "results.train": ["History", "TrainResult"],
     "samples.raw": ["Observations"],
@@ -132,8 +136,10 @@ _HOME = {
     "samples.sources": ["Draws"],
     "samples.summary": ["Summary", "merge"],
     "status": ["Status"],
+    "store.histories": ["load_histories"],
     "store.load": ["load"],
     "sweeps.cost": ["estimate_cost"],
+    "sweeps.record": ["record"],
     "sweeps.spec": ["SweepSpec"],
     "sweeps.sweep": ["sweep"],
     "sweeps.verify": ["Verification", "verify"],
@@ -157,6 +163,7 @@ __all__ = [
     "Geometric",
     "Gumbel",
     "GumbelMin",
+    "Histories",
     "History",
     "InputError",
     "InverseGamma",
@@ -194,6 +201,7 @@ __all__ = [
     "fit",
     "init_state",
     "load",
+    "load_histories",
     "log_likelihood",
     "maximize",
     "mean_log_likelihood",
@@ -203,6 +211,7 @@ __all__ = [
     "parameter",
     "positive",
     "real",
+    "record",
     "robust_standard_errors",
     "score",
     "standard_errors",

@@ -26,7 +26,9 @@ SLOW_DOCTESTS = {
     "mlejax.ascent.optimizers.natural_gradient",
     "mlejax.ascent.train.train",
     "mlejax.ascent.vary.vary",
+    "mlejax.store.histories.load_histories",
     "mlejax.sweeps.cost.estimate_cost",
+    "mlejax.sweeps.record.record",
     "mlejax.sweeps.sweep.sweep",
     "mlejax.sweeps.verify.verify",
 }

@@ -22,6 +22,7 @@ RUNNING = {
     "init_state",
     "train_step",
     "natural_gradient",
+    "record",
     "summarize",
     "maximize",
     "merge",
@@ -30,7 +31,7 @@ RUNNING = {
 }
 RECORDS = {
     "TrainResult", "History", "Observations", "RunResult", "Status", "StepInfo", "Summary", "SweepResult", "TrainState",
-    "Draws", "SweepSpec", "estimate_cost", "load", "verify", "Verification",
+    "Draws", "SweepSpec", "estimate_cost", "Histories", "load", "load_histories", "verify", "Verification",
 }  # fmt: skip
 DERIVED = {
     "covariance", "distance", "expected_information", "log_likelihood", "mean_log_likelihood", "observed_information",

@@ -60,6 +60,30 @@ class Provenance:
         return cls(settings, computed_by, **{name: result[name] for name in names if name in result})
 
 
+def place_of(name: str, axis: np.ndarray, value: float | int) -> int:
+    """Return where a value stands along an axis, within 1e-9 of its size.
+
+    Args:
+        name: of the axis, for the message.
+        axis: its values.
+        value: the one to find.
+
+    Raises:
+        KeyError: it is not there; the message names the nearest on the axis.
+
+    Example:
+        >>> place_of("learning_rate", np.array([0.1, 0.2, 0.5]), 0.2)
+        1
+    """
+    order = np.argsort(np.abs(axis - value), kind="stable")
+    if not np.isclose(axis[order[0]], value, rtol=1e-9, atol=0):
+        near = [f"{each:.10g}" for each in axis[order[:2]].tolist()]
+        raise InputKeyError(
+            f"no run with {name} = {value}; the nearest {'are' if len(near) > 1 else 'is'} {' and '.join(near)}"
+        )
+    return int(order[0])
+
+
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class SweepResult(Generic[M]):
     """The results of a sweep: NumPy arrays of the shape of its axes, read from the store when they are first used.
@@ -196,25 +220,29 @@ class SweepResult(Generic[M]):
         of their size. The settings of a part of one `count` have it, like those of a sweep without this axis.
 
         Raises:
-            KeyError: no such axis, or no such value on it; the message names the nearest.
+            KeyError: no such axis, or no such value on it; the message names those nearest to it.
         """
         index: list[Any] = [slice(None)] * len(self.axes)
         names = list(self.axes)
         for name, value in values.items():
             if name not in self.axes:
                 raise InputKeyError(f"no axis {name!r}; the axes are {', '.join(names)}")
-            axis = self.axes[name]
-            nearest = int(np.argmin(np.abs(axis - value)))
-            if not np.isclose(axis[nearest], value, rtol=1e-9, atol=0):
-                raise InputKeyError(f"no run with {name} = {value}; the nearest is {axis[nearest]}")
-            index[names.index(name)] = nearest
+            index[names.index(name)] = place_of(name, self.axes[name], value)
         made = self.provenance
         if "count" in values:  # as where all samples have as many observations
             count = int(self.axes["count"][index[names.index("count")]])
             made = dataclasses.replace(made, settings={**made.settings, "count": count})
         axes = {name: axis for name, axis in self.axes.items() if name not in values}
-        taken = {name: np.asarray(kept[tuple(index)]) for name, kept in self.arrays.items()}
-        return dataclasses.replace(self, axes=axes, arrays=taken, provenance=made)
+        return dataclasses.replace(self._part(tuple(index), axes), provenance=made)
+
+    def take(self, places: Sequence[np.ndarray]) -> "SweepResult[M]":
+        """Return the part of the sweep at these places along every axis, (k,) each: the product of them."""
+        axes = {name: values[at] for (name, values), at in zip(self.axes.items(), places, strict=True)}
+        return self._part(np.ix_(*places), axes)
+
+    def _part(self, index: tuple[Any, ...], axes: dict[str, np.ndarray]) -> "SweepResult[M]":
+        taken = {name: np.asarray(values[index]) for name, values in self.arrays.items()}
+        return dataclasses.replace(self, axes=axes, arrays=taken)
 
     def best(self, by: str = "distance") -> RunResult[M] | None:
         """Return the best run: the nearest to a stationary point, or by another quantity.

@@ -103,7 +103,7 @@ def install(path: Path) -> None:
         StoreError: the folder is not one that mlejax has made.
     """
     ready = path / READY
-    if not _is_ours(ready):
+    if not is_ours(ready):
         return
     parts = [part for part in ready.iterdir() if part.name != MARKER]
     # The file that makes it a store goes first and comes last: in between, its axes and arrays are not of one sweep.
@@ -119,21 +119,21 @@ def install(path: Path) -> None:
     ready.rmdir()
 
 
-def discard_making(path: Path) -> None:
-    """Remove a store that was being written when its process was killed.
+def discard(folder: Path) -> None:
+    """Remove a folder that mlejax has made, if it is there, such as a store that was being written at a kill.
 
     Raises:
         StoreError: the folder is not one that mlejax has made.
     """
-    if _is_ours(path / MAKING):
-        for part in (path / MAKING).iterdir():  # the marker last
+    if is_ours(folder):
+        for part in folder.iterdir():  # the marker last
             if part.name != MARKER:
                 shutil.rmtree(part) if part.is_dir() and not part.is_symlink() else part.unlink()
-        (path / MAKING / MARKER).unlink(missing_ok=True)
-        (path / MAKING).rmdir()
+        (folder / MARKER).unlink(missing_ok=True)
+        folder.rmdir()
 
 
-def _is_ours(folder: Path) -> bool:
+def is_ours(folder: Path) -> bool:
     """Return whether there is such a folder; refuse one that mlejax has not made."""
     if not os.path.lexists(folder):
         return False

@@ -23,7 +23,7 @@ from .batches import StoredArrays, forget, read_batch, read_variable, refuse_dam
 from .files import StoreError, remove_parts, write_whole
 from .layout import ROOT, DamageError, Description, Layout, described
 from .reading import check_extension, check_settings, read_layout, read_root
-from .rebuild import discard_making, install, rebuild, refuse_to_overwrite, replace
+from .rebuild import MAKING, discard, install, rebuild, refuse_to_overwrite, replace
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -131,7 +131,7 @@ def _first(
     path: Path, wanted: Layout, description: Description, repair: bool, allow_mixed: bool, hold: lock.Lock | None
 ) -> Store:
     if hold is not None:
-        discard_making(path)
+        discard(path / MAKING)
         install(path)
     try:
         root = read_root(path)

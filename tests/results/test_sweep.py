@@ -78,12 +78,12 @@ def test_sel_takes_a_part_by_value(made):
 
 def test_sel_matches_numbers_to_rounding(made):
     np.testing.assert_array_equal(made.sel(learning_rate=0.1 * (1 + 1e-12)).epochs, made.epochs[:, 0])
-    with pytest.raises(KeyError, match=r"no run with learning_rate = 0.1001; the nearest is 0.1"):
+    with pytest.raises(KeyError, match=r"no run with learning_rate = 0.1001; the nearest are 0.1 and 2"):
         made.sel(learning_rate=0.1001)
 
 
 def test_sel_names_the_nearest_and_the_axes(made):
-    with pytest.raises(KeyError, match="no run with seed = 8; the nearest is 9"):
+    with pytest.raises(KeyError, match="no run with seed = 8; the nearest are 9 and 5"):
         made.sel(seed=8)
     with pytest.raises(KeyError, match="no axis 'tolerance'; the axes are seed, learning_rate, patience"):
         made.sel(tolerance=1.0)

@@ -3,7 +3,7 @@
 import pytest
 
 from mlejax.store.files import PART, StoreError
-from mlejax.store.rebuild import MARKER, discard_making
+from mlejax.store.rebuild import MAKING, MARKER, discard
 
 
 @pytest.mark.parametrize("names", [[], [MARKER], [PART.format(MARKER)], [MARKER, "mean"]], ids=repr)
@@ -13,7 +13,7 @@ def test_what_a_killed_process_left_is_removed(tmp_path, names):
     making.mkdir()
     for name in names:
         (making / name).touch()
-    discard_making(tmp_path)
+    discard(tmp_path / MAKING)
     assert not making.exists()
 
 
@@ -24,5 +24,5 @@ def test_what_a_person_put_there_stays(tmp_path, names):
     for name in names:
         (making / name).touch()
     with pytest.raises(StoreError, match="was not made by mlejax"):
-        discard_making(tmp_path)
+        discard(tmp_path / MAKING)
     assert sorted(path.name for path in making.iterdir()) == sorted(names)
