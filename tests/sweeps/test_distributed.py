@@ -34,11 +34,17 @@ SECONDS = 240
 # Processes --------------------------------------------------------------------------------------------------------
 
 
-def start(folder, name, *arguments, **variables):
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    """A folder in which the processes of all tests find what others have compiled."""
+    return tmp_path_factory.mktemp("cache")
+
+
+def start(folder, name, cache, *arguments, **variables):
     """`mlejax sweep`, slowed down, in a process of its own."""
     unset = ("XLA_FLAGS", "JAX_NUM_CPU_DEVICES")
     environment = {k: v for k, v in os.environ.items() if k not in unset}
-    environment |= {"XDG_CACHE_HOME": str(folder / "cache"), "JAX_PLATFORMS": "cpu"} | variables
+    environment |= {"XDG_CACHE_HOME": str(cache), "JAX_PLATFORMS": "cpu"} | variables
     with open(folder / f"{name}.out", "w") as out, open(folder / f"{name}.err", "w") as err:
         command = [sys.executable, "-m", "tests.slow", *ARGUMENTS, *map(str, arguments)]
         return subprocess.Popen(command, env=environment, cwd=ROOT, stdout=out, stderr=err)
@@ -52,8 +58,16 @@ def finished(folder, name, process):
     return out, err
 
 
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory, cache):
+    """The sweep of one process that nobody disturbed."""
+    folder = tmp_path_factory.mktemp("alone")
+    finished(folder, "alone", start(folder, "alone", cache, "--devices", 2, "--out", folder / "alone", PAUSE="0"))
+    return folder / "alone"
+
+
 @pytest.fixture
-def cluster(tmp_path):
+def cluster(tmp_path, cache):
     """A function that starts one of the processes; none outlives the test."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -62,7 +76,7 @@ def cluster(tmp_path):
 
     def member(index, name, **variables):
         process = start(
-            tmp_path, name, "--devices", 1, "--out", tmp_path / "shared",
+            tmp_path, name, cache, "--devices", 1, "--out", tmp_path / "shared",
             "--coordinator", address, "--num-processes", PROCESSES, "--process-id", index, **variables,
         )  # fmt: skip
         started.append(process)
@@ -85,8 +99,7 @@ def some_written_by(directory, process):
 
 
 @pytest.mark.slow
-def test_three_processes_of_which_one_is_killed_and_started_again(tmp_path, cluster):
-    finished(tmp_path, "alone", start(tmp_path, "alone", "--devices", 2, "--out", tmp_path / "alone"))
+def test_three_processes_of_which_one_is_killed_and_started_again(tmp_path, cluster, alone):
     # The victim pauses for longer, so that it is not done before it is killed, however slow the looking is.
     members = {f"process {i}": cluster(i, f"process {i}", PAUSE="1" if i == 1 else "0.05") for i in range(PROCESSES)}
     victim = members.pop("process 1")
@@ -107,21 +120,20 @@ def test_three_processes_of_which_one_is_killed_and_started_again(tmp_path, clus
     for name in ("process 1 again", "process 2"):
         assert printed[name][0] == ""
         assert "runs/s" not in printed[name][1]
-    with xarray.open_zarr(tmp_path / "alone") as alone, xarray.open_zarr(tmp_path / "shared") as shared:
+    with xarray.open_zarr(alone) as whole, xarray.open_zarr(tmp_path / "shared") as shared:
         assert shared.sizes == {"seed": SEEDS, "learning_rate": RATES}
         assert not np.any(shared.status == Status.RUNNING)
-        assert set(shared.variables) == set(alone.variables)
-        for variable in alone.variables:
-            assert shared[variable].values.tobytes() == alone[variable].values.tobytes(), variable
-        assert shared.attrs["mlejax"]["settings"] == alone.attrs["mlejax"]["settings"]
+        assert set(shared.variables) == set(whole.variables)
+        for variable in whole.variables:
+            assert shared[variable].values.tobytes() == whole[variable].values.tobytes(), variable
+        assert shared.attrs["mlejax"]["settings"] == whole.attrs["mlejax"]["settings"]
         assert shared.attrs["mlejax"]["result"]["finished"]
         assert "arguments" in shared.attrs["attributes"]
 
 
 @pytest.mark.slow
-def test_the_first_process_is_killed(tmp_path, cluster):
+def test_the_first_process_is_killed(tmp_path, cluster, alone):
     """The others write what has ended, say what to do, and end; all started again give the bits of one process."""
-    finished(tmp_path, "alone", start(tmp_path, "alone", "--devices", 2, "--out", tmp_path / "alone"))
     # The first is so slow that it has much to do yet when it is killed, however late the others come.
     members = {f"process {i}": cluster(i, f"process {i}", PAUSE="0.05" if i else "10") for i in range(PROCESSES)}
     deadline = time.monotonic() + SECONDS
@@ -138,16 +150,16 @@ def test_the_first_process_is_killed(tmp_path, cluster):
         assert "start all processes again with the same commands" in said[0]
     status = np.asarray(zarr.open_group(tmp_path / "shared", mode="r")["status"][...])
     assert np.any(status == Status.RUNNING), "it was done before it was killed: make the sweep longer"
-    with xarray.open_zarr(tmp_path / "alone") as alone, xarray.open_zarr(tmp_path / "shared") as shared:
+    with xarray.open_zarr(alone) as whole, xarray.open_zarr(tmp_path / "shared") as shared:
         done = shared.status.values != Status.RUNNING
-        for variable in alone.data_vars:
-            assert shared[variable].values[done].tobytes() == alone[variable].values[done].tobytes(), variable
+        for variable in whole.data_vars:
+            assert shared[variable].values[done].tobytes() == whole[variable].values[done].tobytes(), variable
     again = {f"again {i}": cluster(i, f"again {i}") for i in range(PROCESSES)}
     for name, process in again.items():
         finished(tmp_path, name, process)
-    with xarray.open_zarr(tmp_path / "alone") as alone, xarray.open_zarr(tmp_path / "shared") as shared:
-        for variable in alone.variables:
-            assert shared[variable].values.tobytes() == alone[variable].values.tobytes(), variable
+    with xarray.open_zarr(alone) as whole, xarray.open_zarr(tmp_path / "shared") as shared:
+        for variable in whole.variables:
+            assert shared[variable].values.tobytes() == whole[variable].values.tobytes(), variable
 
 
 # What is refused --------------------------------------------------------------------------------------------------
@@ -177,8 +189,8 @@ def test_a_part_of_a_cluster_is_refused(tmp_path, capsys, monkeypatch, arguments
 
 
 @pytest.mark.slow
-def test_no_cluster_to_be_found(tmp_path):
-    done = start(tmp_path, "lost", "--distributed", "--out", tmp_path / "out")
+def test_no_cluster_to_be_found(tmp_path, cache):
+    done = start(tmp_path, "lost", cache, "--distributed", "--out", tmp_path / "out")
     assert done.wait(SECONDS) == 2
     err = (tmp_path / "lost.err").read_text()
     assert err.startswith("mlejax sweep: no cluster was found")
