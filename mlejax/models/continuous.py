@@ -282,7 +282,8 @@ class InverseGaussian(Model):
         """Return the maximum of the likelihood: the mean, and one over the mean of 1 / x - 1 / mean."""
         x = as_values(observations)
         center = mean(x, weights)
-        spread = mean(np.square(x / center - 1) / (x / center), weights)
+        ratio = np.maximum(x / center, SMALLEST)
+        spread = mean(np.square(ratio - 1) / ratio, weights)
         return InverseGaussian(mean=np.float64(center), shape=np.float64(center / spread if spread else math.inf))
 
 

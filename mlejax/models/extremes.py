@@ -19,6 +19,7 @@ from .moments import (
     as_values,
     inside,
     inside_exp,
+    median,
     moments,
     quantiles,
 )
@@ -174,6 +175,8 @@ class GeneralizedExtremeValue(Model):
     def start(cls, observations: ArrayLike, weights: Weights = None) -> "GeneralizedExtremeValue":
         """Return what has three quantiles of the sample, its shape drawn to 0 until all observations are within."""
         x = as_values(observations)
+        center = median(x, weights)
+        x = x - center  # far from zero quantiles would be rounded
         lower, middle, upper = quantiles(x, weights, _SHARES)
         ends = np.array([np.min(x), np.max(x)])
         table = [_quantiles_of(share, _SHAPES) for share in _SHARES]
@@ -184,7 +187,7 @@ class GeneralizedExtremeValue(Model):
             scale = inside((upper - lower) / (high - low))
             location = middle - scale * mid
             if np.all(shape * ((ends - location) / scale) > -0.9):
-                return cls(location=location, scale=scale, shape=shape)
+                return cls(location=center + location, scale=scale, shape=shape)
             shape = 0.8 * shape if abs(shape) > 1e-3 else 0.0
 
 

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from .base import Model, Parameter
 from .constraints import Number, parameter, positive, real
-from .moments import NO_SPREAD, Weights, as_values, inside, inside_exp, mean, median, moments, quantiles, thinned
+from .moments import NO_SPREAD, Weights, as_values, inside, inside_exp, mean, median, moments, quantiles, standing_for
 from .special import expm1_over, log1p_over
 from .support import numbers_from_zero, positive_numbers
 
@@ -61,7 +61,9 @@ class Pareto(Model):
         """Return the maximum of the likelihood: the smallest observation, and one over the mean log(x / minimum)."""
         x = as_values(observations)
         smallest = np.min(x if weights is None else x[weights > 0])
-        spread = mean(np.log(np.maximum(x / smallest, 1.0)), weights)  # a weight of zero may lie below
+        with np.errstate(over="ignore"):
+            ratio = np.maximum(x / smallest, 1.0)  # one with a weight of zero may lie below
+        spread = mean(np.where(ratio < math.inf, np.log(ratio), np.log(x) - math.log(smallest)), weights)
         return Pareto(shape=np.float64(1 / spread if spread else math.inf), minimum=np.float64(smallest))
 
 
@@ -250,11 +252,12 @@ def best_tail(observations: ArrayLike, weights: Weights, ratios: Sequence[float]
     Technometrics 35 (1993).
     """
     x = as_values(observations)
-    middle, largest = median(x, weights) or mean(x, weights) or 1.0, float(np.max(x)) or 1.0
+    middle = max(median(x, weights) or mean(x, weights), 1e-290)
+    largest = max(float(np.max(x)), middle)
     each = np.array([ratio / (middle if ratio > 0 else largest) for ratio in ratios])
-    points, shares = thinned(x, weights)
-    shapes = np.average(np.log1p(each[:, None] * points), axis=1, weights=shares)
-    allowed = (shapes > -0.75) & (shapes != 0)
+    with np.errstate(over="ignore"):
+        shapes = np.mean(np.log1p(each[:, None] * standing_for(x, weights)), axis=1)
+    allowed = (shapes > -0.75) & (shapes != 0) & (shapes < math.inf)
     values = np.where(allowed, -np.log(np.where(allowed, shapes / each, 1.0)) - shapes, -np.inf)
     best = int(np.argmax(values))
     return Tail(float(shapes[best]) or 1.0, float(each[best]))

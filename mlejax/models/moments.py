@@ -117,14 +117,12 @@ def inside_exp(logarithm: float) -> float:
     return inside(math.exp(min(max(logarithm, -745.0), math.log(LARGEST))))
 
 
-def thinned(values: Values, weights: Weights, count: int = 500) -> tuple[Values, Weights]:
-    """Return at most `count` observations that stand for all, and their weights."""
-    if len(values) <= count:
-        return values, weights
+def standing_for(values: Values, weights: Weights = None, count: int = 2000) -> Float[np.ndarray, " few"]:
+    """Return at most `count` observations, each as often as its weight says, that stand for all."""
     if weights is None:
-        return values[np.linspace(0, len(values) - 1, count).astype(int)], None
+        return values if len(values) <= count else values[np.linspace(0, len(values) - 1, count).astype(int)]
     reached = np.cumsum(weights)
-    return values[np.searchsorted(reached, (np.arange(count) + 0.5) / count * reached[-1])], None
+    return values[np.searchsorted(reached, (np.arange(count) + 0.5) / count * reached[-1])]
 
 
 def as_values(observations: ArrayLike) -> Values:
