@@ -16,12 +16,12 @@ from mlejax import devices
 from mlejax.models.parameters import cast
 from mlejax.sweeps import lanes
 
-from . import common, epochs
+from . import batches, common, epochs
 
 DTYPES = ("float64", "float32")
 
 
-class Filled(epochs.Lanes):
+class Filled(batches.Lanes):
     """The lane program on a device, with a tuning of its own, all of whose lanes are busy."""
 
     def __init__(self, device: Any, tuning: devices.Tuning, **arguments: Any):
@@ -70,14 +70,14 @@ def timed(
         print(f"{tuning.advance}, {tuning.lanes:,} lanes, {tuning.unroll} epochs a turn, {dtype}", file=sys.stderr)
         began = time.perf_counter()
         try:
-            program = Filled(device, tuning, count=tuning.lanes, dtype=dtype, **epochs.ENDLESS)
+            program = Filled(device, tuning, count=tuning.lanes, dtype=dtype, **batches.ENDLESS)
             program.seconds(tuning.epochs)
         except Exception as error:  # a compiler's own; the others are still worth their time
             yield record | {"missing": f"{type(error).__name__}: {str(error).splitlines()[0][:80]}"}
             continue
         compiled, count = time.perf_counter() - began, tuning.epochs
-        while (taken := program.seconds(count)) < seconds and count < epochs.STRETCH:
-            count = min(epochs.STRETCH, max(2, round(seconds / taken)) * count)
+        while (taken := program.seconds(count)) < seconds and count < batches.STRETCH:
+            count = min(batches.STRETCH, max(2, round(seconds / taken)) * count)
         taken = min(taken, *(program.seconds(count) for _ in range(2)))
         yield record | {"compile": compiled, "rate": tuning.lanes * count / taken, "epochs": count}
 
@@ -85,7 +85,7 @@ def timed(
 # Right as on the CPU ------------------------------------------------------------------------------------------------
 
 
-def ended(device: Any, tuning: devices.Tuning, runs: epochs.Runs, dtype: str) -> dict[str, np.ndarray]:
+def ended(device: Any, tuning: devices.Tuning, runs: batches.Runs, dtype: str) -> dict[str, np.ndarray]:
     """Return what a device finds for these runs, all of them run to their ends."""
     limits = {"patience": runs.patience, "tolerance": runs.tolerance, "max_epochs": runs.max_epochs}
     program = Filled(device, tuning, runs=runs.varying, dtype=dtype, **limits)
@@ -97,7 +97,7 @@ def agreements(
     device: Any, ways: Sequence[str], unroll: int, count: int, dtypes: Sequence[str]
 ) -> list[dict[str, Any]]:
     """Compare a device with the CPU, run by run, for each way of going on."""
-    runs, cpu = epochs.batch(count, epochs.ANSWER_RATES), jax.local_devices(backend="cpu")[0]
+    runs, cpu = batches.batch(count, batches.ANSWER_RATES), jax.local_devices(backend="cpu")[0]
     found = []
     for dtype in dtypes:
         reference = ended(cpu, devices.CPU, runs, dtype)
@@ -118,7 +118,7 @@ def agreements(
     return found
 
 
-def _in_standard_errors(name: str, found: Mapping[str, Any], expected: Mapping[str, Any], runs: epochs.Runs) -> Any:
+def _in_standard_errors(name: str, found: Mapping[str, Any], expected: Mapping[str, Any], runs: batches.Runs) -> Any:
     variance = runs.train_variance
     error = np.sqrt((variance if name == "mean" else 2 * variance**2) / runs.train_count)
     return np.abs(found[name] - expected[name]) / error
@@ -161,11 +161,11 @@ def _fastest(function: Any, seconds: float) -> float:
     return min(taken)
 
 
-@epochs.wide
+@batches.wide
 def work(dtype: str) -> dict[str, float]:
     """Return what one epoch of one run takes: operations as XLA counts them, and the bytes of its run and its state."""
     width = 1024
-    runs = cast(epochs.lane_runs(epochs.batch(width)), np.dtype(dtype))
+    runs = cast(batches.lane_runs(batches.batch(width)), np.dtype(dtype))
     lane = jax.vmap(lambda run: lanes.begin_lane(run, None))(runs)
     step = jax.jit(jax.vmap(lambda lane: lanes.advance_lane(lane, (None, None), None).state))
     cost = step.lower(lane).compile().cost_analysis()

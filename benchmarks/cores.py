@@ -13,7 +13,7 @@ import mlejax
 from mlejax import devices
 from mlejax.article import ARTICLE_TARGET
 
-from . import common, epochs, lanes, peers, workers
+from . import batches, common, lanes, peers, workers
 
 PROBLEM = lanes.problem_of(400, 400)
 
@@ -30,7 +30,7 @@ class Sweep:
         problem = self.problem
         began = time.perf_counter()
         result = mlejax.sweep(
-            mlejax.Normal(*epochs.START),
+            mlejax.Normal(*batches.START),
             seeds=range(problem.seeds),
             learning_rates=problem.rates,
             observations=mlejax.Draws(ARTICLE_TARGET, problem.observations, by="statistics"),

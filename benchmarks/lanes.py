@@ -14,7 +14,7 @@ import mlejax
 from mlejax import devices
 from mlejax.article import ARTICLE_TARGET
 
-from . import common, epochs, peers, workers
+from . import batches, common, peers, workers
 
 
 def problem_of(seeds: int, learning_rates: int) -> peers.Problem:
@@ -36,7 +36,7 @@ class Sweep:
             began = time.perf_counter()
             with peers.preparations() as prepared:
                 result = mlejax.sweep(
-                    mlejax.Normal(*epochs.START),
+                    mlejax.Normal(*batches.START),
                     seeds=range(problem.seeds),
                     learning_rates=problem.rates,
                     observations=mlejax.Draws(ARTICLE_TARGET, problem.observations),
@@ -56,12 +56,12 @@ class WhileLoop:
     """A plain `vmap` of `while_loop` with optax, batch after batch; made in a worker."""
 
     def __init__(self, runs: Mapping[str, Any], counts: Mapping[str, Any], max_epochs: int):
-        self.runs = epochs.Runs.of(runs, **counts)
+        self.runs = batches.Runs.of(runs, **counts)
         limits = {"max_epochs": max_epochs, "patience": self.runs.patience, "tolerance": self.runs.tolerance}
         loop = functools.partial(peers.while_loop, limits, self.runs.held_out_count)
         self.function = jax.jit(jax.vmap(loop))
 
-    @epochs.wide
+    @batches.wide
     def run(self, width: int, order: list[int]) -> dict[str, Any]:
         """Seconds, once compiled, and the epochs of all runs."""
         rows = np.stack(list(self.runs.varying.values()))[:, order]
@@ -74,14 +74,14 @@ class WhileLoop:
         return {"seconds": time.perf_counter() - began, "epochs": ended}
 
 
-def runs_of(problem: peers.Problem) -> tuple[epochs.Runs, dict[str, int]]:
+def runs_of(problem: peers.Problem) -> tuple[batches.Runs, dict[str, int]]:
     """Other draws of the same distribution, the statistics of normal samples drawn directly; and counts."""
     held_out = -(-problem.observations // 5)
     counts = {"train_count": problem.observations - held_out, "held_out_count": held_out}
-    drawn = epochs.batch(problem.seeds, counts=(counts["train_count"], held_out)).varying
+    drawn = batches.batch(problem.seeds, counts=(counts["train_count"], held_out)).varying
     varying = {name: np.repeat(values, problem.learning_rates) for name, values in drawn.items()}
     varying["learning_rate"] = np.tile(problem.rates, problem.seeds)
-    return epochs.Runs.of(varying, **counts), counts
+    return batches.Runs.of(varying, **counts), counts
 
 
 def executed_by_batches(ended: np.ndarray, width: int) -> int:

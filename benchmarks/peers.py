@@ -25,7 +25,7 @@ from mlejax.article import ARTICLE_TARGET
 from mlejax.samples import split
 from mlejax.sweeps import sweep as sweep_module
 
-from . import common, epochs, workers
+from . import batches, common, epochs, workers
 
 ENDINGS = ("PATIENCE", "TOLERANCE", "MAX_EPOCHS", "PRECISION", "DIVERGED")
 PATIENCE, TOLERANCE, MAX_EPOCHS, PRECISION, DIVERGED = (float(mlejax.Status[name]) for name in ENDINGS)
@@ -55,7 +55,7 @@ class Problem:
     def limits(self) -> dict[str, Any]:
         return {"max_epochs": self.max_epochs, "patience": self.patience, "tolerance": self.tolerance}
 
-    def runs(self) -> epochs.Runs:
+    def runs(self) -> batches.Runs:
         """Every run with its sample's statistics: the seed's draws by NumPy, cut as scikit-learn cuts them."""
         rows = []
         for seed in range(self.seeds):
@@ -65,7 +65,7 @@ class Problem:
         columns = np.repeat(np.array(rows), self.learning_rates, axis=0).T
         rates = np.tile(self.rates, self.seeds)
         counts = {"train_count": len(train), "held_out_count": len(held_out)}
-        return epochs.Runs(rates, *columns, **counts, **self.limits)
+        return batches.Runs(rates, *columns, **counts, **self.limits)
 
 
 # Programs: each in a process of its own ------------------------------------------------------------------------------
@@ -83,7 +83,7 @@ class Peer:
 
     def __init__(self, problem: Mapping[str, Any], runs: Mapping[str, Any], counts: Mapping[str, Any], cores: int):
         self.problem, self.cores = Problem(**problem), cores
-        self.runs = epochs.Runs.of(runs, **counts, **self.problem.limits)
+        self.runs = batches.Runs.of(runs, **counts, **self.problem.limits)
         self.setup()
 
     def setup(self) -> None:
@@ -145,7 +145,7 @@ class Sweep(Peer):
     def _sweep(self) -> mlejax.SweepResult:
         problem = self.problem
         return mlejax.sweep(
-            mlejax.Normal(*epochs.START),
+            mlejax.Normal(*batches.START),
             seeds=range(problem.seeds),
             learning_rates=problem.rates,
             observations=mlejax.Draws(ARTICLE_TARGET, problem.observations, by="numpy"),
@@ -160,15 +160,15 @@ class Cpp(Peer):
     """epochs.cpp: threads take run after run from a common queue into the lanes of their tiles."""
 
     def setup(self) -> None:
-        library, _ = common.compile_library(epochs.SOURCE, epochs.FAST)
+        library, _ = common.compile_library(batches.SOURCE, batches.FAST)
         self.function = library.sweep_float64
         self.columns = self.runs.columns(np.float64)
         self.states = np.empty((8, len(self.runs)))
 
     def fit(self) -> dict[str, Any]:
         data = (ctypes.c_void_p(array.ctypes.data) for array in (self.columns, self.states))
-        start = map(ctypes.c_double, epochs.START)
-        self.function(ctypes.c_size_t(len(self.runs)), *start, *data, self.cores, epochs.SCAN)
+        start = map(ctypes.c_double, batches.START)
+        self.function(ctypes.c_size_t(len(self.runs)), *start, *data, self.cores, batches.SCAN)
         mean, variance, best_mean, best_variance, _, _, ended, status = self.states
         found = {"status": status.astype(int), "epochs": ended.astype(int)}
         return self.concluded(found, (mean, variance), (best_mean, best_variance))
@@ -179,7 +179,7 @@ class NumPy(Peer):
 
     def fit(self) -> dict[str, Any]:
         counts = {"train_count": self.runs.train_count, "held_out_count": self.runs.held_out_count}
-        program = epochs.NumPy(runs=self.runs.varying, **counts, **self.problem.limits)
+        program = batches.NumPy(runs=self.runs.varying, **counts, **self.problem.limits)
         program.advance(self.problem.max_epochs)
         found = program.answer()
         return self.concluded(found, program.last, (found["mean"], found["variance"]))
@@ -202,7 +202,7 @@ class Torch(Peer):
 
         n, double = len(self.runs), torch.float64
         data = torch.tensor(np.stack(list(self.runs.varying.values())))
-        mean, variance = (torch.full((n,), value, dtype=double) for value in epochs.START)
+        mean, variance = (torch.full((n,), value, dtype=double) for value in batches.START)
         zeros = torch.zeros(n, dtype=double)
         state = (mean, variance, mean.clone(), variance.clone(), zeros - torch.inf, zeros, zeros.clone(), zeros.clone())
         ends, ids = torch.zeros(len(state), n, dtype=double), torch.arange(n)
@@ -281,7 +281,7 @@ class WhileLoop(Peer):
     def setup(self) -> None:
         self.function = jax.jit(jax.vmap(functools.partial(while_loop, self.problem.limits, self.runs.held_out_count)))
 
-    @epochs.wide
+    @batches.wide
     def fit(self) -> dict[str, Any]:
         last, best, ended, status = jax.device_get(self.function(*self.runs.varying.values()))
         return self.concluded({"status": status, "epochs": ended}, last, best)
@@ -321,7 +321,7 @@ def while_loop(limits: Mapping[str, Any], held_out_count: float, rate: Any, *sta
         kept = choose(better, (parameters, measured), (best_parameters, best))
         return choose(healthy, following, parameters), memory, *kept, waited, number, now
 
-    start = tuple(jnp.full_like(rate, value) for value in epochs.START)
+    start = tuple(jnp.full_like(rate, value) for value in batches.START)
     begin = (start, optimizer.init(start), start, jnp.full_like(rate, -jnp.inf), 0, 0, int(status.RUNNING))
     begin = jax.tree.map(jnp.asarray, begin)
     last, _, best, _, _, number, now = jax.lax.while_loop(lambda s: s[-1] == status.RUNNING, epoch, begin)
@@ -337,7 +337,7 @@ class SciPy(Peer):
         rows = []
         for mean, variance in zip(self.runs.train_mean, self.runs.train_variance, strict=True):
             found = minimize(
-                functools.partial(loss_and_slopes, mean, variance), epochs.START, jac=True, method="L-BFGS-B",
+                functools.partial(loss_and_slopes, mean, variance), batches.START, jac=True, method="L-BFGS-B",
                 bounds=[(None, None), (1e-12, None)], options={"ftol": 1e-15, "gtol": 1e-9},
             )  # fmt: skip
             rows.append(found.x)
@@ -355,7 +355,7 @@ def loss_and_slopes(sample_mean: float, sample_variance: float, parameters: np.n
 class NumPyro(Peer):
     """NumPyro: `SVI.run` with an `AutoDelta` guide and SGD, run after run, compiled once."""
 
-    @epochs.wide
+    @batches.wide
     def setup(self) -> None:
         import numpyro
         from numpyro import distributions, infer
@@ -369,7 +369,7 @@ class NumPyro(Peer):
             average = distributions.Normal(mean, jax.numpy.sqrt(variance)).log_prob(sample_mean)
             numpyro.factor("observations", count * (average - sample_variance / (2 * variance)))
 
-        start = dict(zip(("mean", "variance"), map(jax.numpy.float64, epochs.START), strict=True))
+        start = dict(zip(("mean", "variance"), map(jax.numpy.float64, batches.START), strict=True))
         guide = infer.autoguide.AutoDelta(model, init_loc_fn=infer.init_to_value(values=start))
 
         def one(rate: Any, sample_mean: Any, sample_variance: Any) -> Any:
@@ -380,7 +380,7 @@ class NumPyro(Peer):
 
         self.function = jax.jit(one)
 
-    @epochs.wide
+    @batches.wide
     def fit(self) -> dict[str, Any]:
         rows = zip(self.runs.learning_rate, self.runs.train_mean, self.runs.train_variance, strict=True)
         found = np.array([self.function(*row) for row in rows])
@@ -473,7 +473,7 @@ def part_of(count: int, part: int | None) -> np.ndarray:
     return np.arange(count) if part is None or part >= count else np.linspace(0, count - 1, part).astype(int)
 
 
-def start(row: Row, problem: Problem, runs: epochs.Runs, part: np.ndarray) -> workers.Worker:
+def start(row: Row, problem: Problem, runs: batches.Runs, part: np.ndarray) -> workers.Worker:
     varying = {name: values[part] for name, values in runs.varying.items()}
     counts = {"train_count": runs.train_count, "held_out_count": runs.held_out_count}
     environment = {"OMP_NUM_THREADS": str(row.cores)}
@@ -487,7 +487,7 @@ def start(row: Row, problem: Problem, runs: epochs.Runs, part: np.ndarray) -> wo
 
 
 def figures(
-    one: Mapping[str, Any], part: np.ndarray, count: int, found: Any, reference: Any, runs: epochs.Runs
+    one: Mapping[str, Any], part: np.ndarray, count: int, found: Any, reference: Any, runs: batches.Runs
 ) -> dict[str, Any]:
     """One row's numbers. A program that made a part of the runs stands for one that made them all."""
     whole = statistics.median(one["samples"])

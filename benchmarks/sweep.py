@@ -12,7 +12,7 @@ import mlejax
 from mlejax import devices
 from mlejax.article import ARTICLE_TARGET
 
-from . import common, epochs, workers
+from . import batches, common, workers
 
 
 class Sweep:
@@ -26,14 +26,14 @@ class Sweep:
             "observations": mlejax.Draws(ARTICLE_TARGET, observations, by="statistics"),
         }
         lanes = min(devices.CPU.lanes, seeds * learning_rates)
-        self.loop = epochs.Lanes(lanes, **epochs.ENDLESS)
+        self.loop = batches.Lanes(lanes, **batches.ENDLESS)
         self.sweep()  # compiles
         self.nanoseconds(1)
 
     def sweep(self) -> dict[str, float]:
         """Run the sweep once; seconds of the processor, which other programs on the machine do not lengthen."""
         began = time.process_time()
-        result = mlejax.sweep(mlejax.Normal(*epochs.START), **self.arguments, progress=False)
+        result = mlejax.sweep(mlejax.Normal(*batches.START), **self.arguments, progress=False)
         seconds = time.process_time() - began
         executed = result.provenance.executed_run_epochs
         assert executed is not None  # it has ended
@@ -45,9 +45,9 @@ class Sweep:
         for _ in range(repetitions):
             self.loop.reset()
             began = time.process_time()
-            self.loop.advance(epochs.STRETCH)
+            self.loop.advance(batches.STRETCH)
             taken.append(time.process_time() - began)
-        return 1e9 * min(taken) / (len(self.loop.runs) * epochs.STRETCH)
+        return 1e9 * min(taken) / (len(self.loop.runs) * batches.STRETCH)
 
 
 def parts(sweep: Mapping[str, float], nanoseconds: float) -> dict[str, float]:

@@ -29,7 +29,7 @@ def test_every_way_finds_what_the_cpu_finds():
 
 
 def test_a_run_that_ends_elsewhere_is_seen():
-    runs = accelerator.epochs.batch(4, accelerator.epochs.ANSWER_RATES)
+    runs = accelerator.batches.batch(4, accelerator.batches.ANSWER_RATES)
     expected = {"mean": runs.train_mean, "variance": runs.train_variance}
     moved = {"mean": runs.train_mean + 0.01, "variance": runs.train_variance}
     error = (runs.train_variance / runs.train_count) ** 0.5

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import mlejax
-from benchmarks import common, cores, epochs, lanes, peers, workers
+from benchmarks import batches, common, cores, epochs, lanes, peers, workers
 
 FEW = {"patience": 20, "tolerance": 1e-6, "max_epochs": 1_000}
 SMALL = peers.Problem(seeds=2, learning_rates=3, observations=1_000, **FEW)
@@ -51,9 +51,9 @@ def inside(monkeypatch):
 @pytest.fixture(scope="module")
 def ends():
     """Runs that end in every way that does not hang on rounding."""
-    runs = epochs.batch(RUNS, rates=(0.1, 1.0), counts=COUNTS)
+    runs = batches.batch(RUNS, rates=(0.1, 1.0), counts=COUNTS)
     rates = np.where(np.arange(RUNS) < 4, 1e308, runs.learning_rate)
-    found = epochs.NumPy(runs=runs.varying | {"learning_rate": rates}, **FEW | counts())
+    found = batches.NumPy(runs=runs.varying | {"learning_rate": rates}, **FEW | counts())
     found.advance(FEW["max_epochs"])
     return found
 
@@ -64,7 +64,7 @@ def counts():
 
 def cpp(*arguments, **settings):
     try:
-        return epochs.Cpp(*arguments, **settings)
+        return batches.Cpp(*arguments, **settings)
     except common.NoCompilerError as reason:
         pytest.skip(str(reason))
 
@@ -72,8 +72,8 @@ def cpp(*arguments, **settings):
 PROGRAMS = {
     "C++ fast-math": cpp,
     "C++": lambda **settings: cpp(flags=("-O3",), **settings),
-    "lanes": epochs.Lanes,
-    "scan": epochs.Scan,
+    "lanes": batches.Lanes,
+    "scan": batches.Scan,
 }
 
 
@@ -97,15 +97,17 @@ def test_programs_end_alike(ends, name):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("make", [cpp, epochs.Lanes, epochs.Scan, epochs.NumPy], ids=["C++", "lanes", "scan", "NumPy"])
+@pytest.mark.parametrize(
+    "make", [cpp, batches.Lanes, batches.Scan, batches.NumPy], ids=["C++", "lanes", "scan", "NumPy"]
+)
 def test_a_measurement_begins_at_the_start_and_keeps_all_lanes_busy(make, dtype):
-    program = make(64, dtype, **epochs.ENDLESS)
-    assert program.seconds(epochs.SCAN) > 0
+    program = make(64, dtype, **batches.ENDLESS)
+    assert program.seconds(batches.SCAN) > 0
     once = {name: np.array(values) for name, values in program.answer().items()}
-    assert program.seconds(epochs.SCAN) > 0
+    assert program.seconds(batches.SCAN) > 0
     for name, values in program.answer().items():
         np.testing.assert_array_equal(values, once[name])
-    assert set(once["epochs"]) == {epochs.SCAN}
+    assert set(once["epochs"]) == {batches.SCAN}
     assert 0.9 < program.improving() <= 1
 
 
@@ -116,7 +118,8 @@ def test_a_measurement_with_ended_runs_is_refused(ends):
 
 @pytest.mark.slow
 def test_epochs_record_and_report(inside, monkeypatch):
-    monkeypatch.setattr(epochs, "STRETCH", epochs.SCAN)
+    monkeypatch.setattr(epochs, "STRETCH", batches.SCAN)
+    monkeypatch.setattr(batches, "STRETCH", batches.SCAN)
     found = epochs.results((64,), ("float64",), rounds=1, seconds=0.0, runs=8)
     record = {"benchmark": "epochs", "environment": common.environment(), **found}
     assert json.loads(json.dumps(record, allow_nan=False)) == record
@@ -182,7 +185,7 @@ def test_torch_step_follows_every_rule(ends):
 
 def test_while_loop_follows_every_rule(ends):
     columns = ends.runs.varying.values()
-    *_, status = epochs.wide(peers.jax.vmap(lambda *one: peers.while_loop(FEW, COUNTS[1], *one)))(*columns)
+    *_, status = batches.wide(peers.jax.vmap(lambda *one: peers.while_loop(FEW, COUNTS[1], *one)))(*columns)
     np.testing.assert_array_equal(status, ends.answer()["status"])
 
 
