@@ -24,6 +24,7 @@ from ..results.sweep import SweepResult
 from ..samples.files import Column, TableError, read_column
 from ..samples.observations import check_support
 from ..samples.sources import Draws
+from .models import models
 from .numbers import MOST_RUNS, geometric
 from .options import in_options
 from .output import Answer, UsageError, folder
@@ -336,6 +337,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], Answer]] = {
     "fit": fit,
     "reproduce": reproduce,
     "plot": plot,
+    "models": models,
     "verify": verify,
     "export": export,
 }

@@ -199,6 +199,11 @@ COMMANDS = {
             JSON,
         ),
     ),
+    "models": Command(
+        "list the families that come with mlejax: parameters, observations, sufficient statistics",
+        "mlejax models --family weibull",
+        (Option("--family", "tell more of one: its formula, its parameters, its source", metavar="NAME"), JSON),
+    ),
     "export": Command(
         "write the results of a stored sweep as a table for other programs",
         "mlejax export mlejax-sweep --format csv",

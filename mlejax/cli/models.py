@@ -1,0 +1,83 @@
+"""`mlejax models`: the families that are chosen by name."""
+
+import argparse
+import dataclasses
+import inspect
+
+import jax
+import numpy as np
+
+from ..formula.jaxpr import NotApplicable
+from ..formula.sufficient import SufficientForm, separate, structure_for_statistics
+from ..models import FAMILIES
+from ..models.abilities import HasClosedForm
+from ..models.constraints import positive, real, unit_interval
+from ..models.parameters import Parameters
+from ..models.tracing import ONE_NUMBER
+from .output import Answer, UsageError
+
+SHORT = {real: "", positive: " > 0", unit_interval: " in (0, 1)"}
+"""How a domain is written after the name of a parameter."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """A family, as the table shows it."""
+
+    name: str
+    parameters: dict[str, str]  # each with its domain
+    given: tuple[str, ...]  # numbers that are not estimated
+    observations: str
+    statistics: int | None  # how many sufficient statistics are found in the formula; None: it takes the observations
+    closed_form: bool
+
+    @property
+    def cells(self) -> tuple[str, str, str, str, str]:
+        """What stands in the columns."""
+        statistics = "-" if self.statistics is None else str(self.statistics)
+        parameters = ", ".join([*self.parameters.values(), *(f"{name} given" for name in self.given)])
+        return self.name, parameters, self.observations, statistics, "yes" if self.closed_form else "-"
+
+
+def models(options: argparse.Namespace) -> Answer:
+    """List the families, or tell of one what its documentation says.
+
+    Raises:
+        UsageError: there is no such family.
+    """
+    if options.family is not None and options.family not in FAMILIES:
+        raise UsageError(f"--family {options.family}: there is no such family; they are {', '.join(FAMILIES)}")
+    rows = [row_of(name) for name in FAMILIES if options.family in (None, name)]
+    made = {"models": [dataclasses.asdict(row) for row in rows]}
+    if options.family is not None:
+        family = FAMILIES[options.family]
+        names = ", ".join(field.name for field in dataclasses.fields(family))
+        return Answer(f"mlejax.{family.__name__}({names})\n\n{inspect.getdoc(family)}", lambda: made)
+    head = ("model", "parameters", "observations", "statistics", "closed form")
+    table = [head, *(row.cells for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    lines = ["  ".join(map(str.ljust, cells, widths)).rstrip() for cells in table]
+    note = (
+        "statistics: how many sufficient statistics are found in the formula; with them the size of a sample does not "
+        "matter\nmlejax models --family NAME tells more; each is a class of mlejax, such as "
+        f"mlejax.{FAMILIES['student_t'].__name__}"
+    )
+    return Answer("\n".join([*lines, "", note]), lambda: made)
+
+
+def row_of(name: str) -> Row:
+    """Return what the table says of a family."""
+    family = FAMILIES[name]
+    fields = dataclasses.fields(family)
+    given = [field.name for field in fields if field.metadata.get("static")]
+    model = family(*(1 if field.name in given else np.float64(0.5) for field in fields))
+    table = Parameters.of(model)
+    try:
+        with jax.enable_x64(True):
+            found = separate(structure_for_statistics(model, ONE_NUMBER), (), np.dtype(np.float64))
+    except NotApplicable as reason:
+        found = reason
+    statistics = len(found.centers) + len(found.statistics) if isinstance(found, SufficientForm) else None
+    domains = {name: name + SHORT[domain] for name, domain in zip(table.names, table.domains, strict=True)}
+    rule = model.support.rule.replace(" 1", f" {given[0]}") if given else model.support.rule
+    return Row(name, domains, tuple(given), rule, statistics, isinstance(model, HasClosedForm))
