@@ -138,6 +138,10 @@ class Program:
         """`status`, `epochs`, `best_epoch`, and the best parameters measured, of every run."""
         raise NotImplementedError
 
+    def instructions(self) -> str | None:
+        """Return the instructions that it was compiled for, in words, where that is known."""
+        return None
+
     def seconds(self, epochs: int) -> float:
         """One measurement: so many epochs, in stretches from the start."""
         total = 0.0
@@ -172,6 +176,10 @@ class Cpp(Program):
         library, _ = common.compile_library(SOURCE, self.flags)
         self.function = getattr(library, f"advance_{self.dtype.name}")
         self.settings = self.runs.columns(self.dtype)
+
+    def instructions(self) -> str:
+        """Return what a vector of this program's loops is made of, as the compiler understands -march=native."""
+        return common.vectors(self.flags)
 
     def reset(self) -> None:
         lowest = np.finfo(self.dtype).min
@@ -311,13 +319,11 @@ def lane_runs(runs: Runs) -> Run:
 
 def lane_answer(state: Any) -> dict[str, np.ndarray]:
     state = jax.device_get(state)
-    model = state.best_model
     return {
         "status": state.status,
         "epochs": state.epoch,
         "best_epoch": state.best_epoch,
-        "mean": model.mean,
-        "variance": model.variance,
+        **dict(zip(("mean", "variance"), jax.tree.leaves(state.best_model), strict=True)),
     }
 
 
@@ -331,11 +337,21 @@ class Lanes(Program):
         devices.start(1)
         self._setup()
 
+    def instructions(self) -> str:
+        """Return the instruction set and the compiler's options that the lanes were compiled with."""
+        known = devices.computed_by()
+        return ", ".join([known["instructions"], *known["compiler_options"], *known["xla_flags"]])
+
+    def in_lanes(self) -> tuple[Run, tuple[Any, Any]]:
+        """Return the runs, leaves (width, ...), and the samples that all of them share, if they do."""
+        return lane_runs(self.runs), (None, None)
+
     @wide
     def _setup(self) -> None:
-        runs, device = cast(lane_runs(self.runs), self.dtype), self.device or jax.local_devices()[0]
+        (runs, shared), device = cast(self.in_lanes(), self.dtype), self.device or jax.local_devices()[0]
         one, setting = jax.tree.map(lambda leaf: leaf[0], runs), self.tuning or devices.tuning(device)
-        self.engine = lanes.Engine(one, (None, None), None, self.dtype, setting)
+        self.shared = jax.device_put(shared, device)
+        self.engine = lanes.Engine(one, shared, None, self.dtype, setting)
         self.block = setting.epochs
         width = len(self.runs)
         rows = np.concatenate([np.reshape(leaf, (width, -1)) for leaf in jax.tree.leaves(runs)], axis=1)
@@ -363,7 +379,7 @@ class Lanes(Program):
     def _call(self, queue: Any, epochs: int, rounds: int, state: Any) -> None:
         turns = -(-epochs // self.engine.unroll)  # an epoch too many changes nothing: all runs have ended by then
         limits = lanes.Limits(np.int32(turns), np.int32(rounds), np.int32(0))
-        self.lanes, finished = self.program(state, queue, limits, (None, None))
+        self.lanes, finished = self.program(state, queue, limits, self.shared)
         self.finished.append(jax.block_until_ready(finished))
 
     def answer(self) -> dict[str, np.ndarray]:
@@ -375,12 +391,43 @@ class Lanes(Program):
             n = int(finished.count)
             ids = np.asarray(finished.ids)[:n]
             ended = self.engine.end_layout.unpack(np.asarray(finished.rows)[:n])
-            answers = {"status": ended.status, "epochs": ended.epoch, "best_epoch": ended.best_epoch}
-            for name, values in (
-                answers | {"mean": ended.best_model.mean, "variance": ended.best_model.variance}
-            ).items():
+            for name, values in lane_answer(ended).items():
                 found[name][ids] = values
         return found
+
+
+class OtherLanes(Lanes):
+    """The lane program for other families: gamma by its sufficient statistics, Weibull on raw observations.
+
+    All runs have the sample; they begin at different rates. `answer` is that of the family's two parameters.
+    """
+
+    def __init__(self, *arguments: Any, family: str, observations: int, **settings: Any):
+        self.family, self.observations = family, observations
+        super().__init__(*arguments, **settings)
+
+    def in_lanes(self) -> tuple[Run, tuple[Any, Any]]:
+        random, n = np.random.RandomState(42), len(self.runs)
+        drawn = random.gamma(2.0, 1.5, self.observations) if self.family == "Gamma" else 3 * random.weibull(1.7, 100)
+        start = getattr(mlejax, self.family)(np.float64(1.5), np.float64(2.5))
+        train, validation = (
+            representation.summarize(start, part)[0]
+            for part in (drawn[self.observations // 5 :], drawn[: self.observations // 5])
+        )
+        by_statistics = isinstance(train, Summary)
+        if by_statistics != (self.family == "Gamma"):
+            raise TypeError(f"{self.family} was expected to be represented otherwise")
+        rates = self.runs.learning_rate
+        stopping = (self.runs.max_epochs, self.runs.patience, self.runs.tolerance)
+        repeated = jax.tree.map(lambda leaf: np.repeat(np.asarray(leaf)[None], n, axis=0), (train, validation))
+        run = Run(
+            start=jax.tree.map(lambda leaf: np.full(n, leaf), start),
+            learning_rate=jax.tree.map(lambda _: rates, start),
+            stopping=Stopping(*(np.full(n, value) for value in stopping)),
+            train=repeated[0] if by_statistics else None,
+            validation=repeated[1] if by_statistics else None,
+        )
+        return run, (None, None) if by_statistics else (train, validation)
 
 
 class Scan(Program):

@@ -193,6 +193,25 @@ def compile_library(source: Path, flags: Sequence[str]) -> tuple[ctypes.CDLL, fl
         return ctypes.CDLL(str(library)), time.perf_counter() - began
 
 
+def vectors(flags: Sequence[str]) -> str | None:
+    """Return the instruction set that the compiler may use with these flags, and the widest registers that it does.
+
+    Compilers that may use 512 bits often prefer 256: what they made of the benchmark's own loop is looked at.
+    """
+    path = compiler()
+    if path is None:
+        return None
+    macros = subprocess.run(
+        [path, *flags, "-dM", "-E", "-x", "c++", "/dev/null"], capture_output=True, text=True
+    ).stdout
+    known = [name for name in ("SSE2", "AVX", "AVX2", "FMA", "AVX512F", "ARM_NEON") if f"#define __{name}" in macros]
+    loop = "void f(double*x,long n){for(long i=0;i<n;++i)x[i]=1.0/(x[i]+1.0);}"
+    made = subprocess.run([path, *flags, "-S", "-o", "-", "-x", "c++", "-"], input=loop, capture_output=True, text=True)
+    widths = {"%zmm": "512", "%ymm": "256", "%xmm": "128"}
+    widest = next((f"{bits}-bit registers" for name, bits in widths.items() if name in made.stdout), "")
+    return " ".join(filter(None, [known[-1].lower() if known else platform.machine(), widest]))
+
+
 # Output ------------------------------------------------------------------------------------------------------------
 
 

@@ -37,6 +37,10 @@ def table_rows(widths: Sequence[int], dtypes: Sequence[str]) -> list[Row]:
             Row(YARDSTICK, "Cpp", dtype, middle),
             Row("C++ -O3", "Cpp", dtype, middle, arguments={"flags": ("-O3",)}),
             *(Row("mlejax, lanes", "Lanes", dtype, width) for width in widths),
+            *(
+                Row(name, "OtherLanes", dtype, width, arguments={"family": family, "observations": n})
+                for name, family, n, width in OTHERS
+            ),
             Row("JAX, vmap and scan", "Scan", dtype, middle),
             Row("NumPy", "NumPy", dtype, middle),
         )
@@ -44,6 +48,12 @@ def table_rows(widths: Sequence[int], dtypes: Sequence[str]) -> list[Row]:
 
 
 YARDSTICK = "C++ fast-math"
+
+OTHERS = (("lanes, gamma, statistics", "Gamma", 10_000, 256), ("lanes, weibull, 100 raw", "Weibull", 100, 64))
+"""Other families: what the row is called, the family, the observations of its sample, and the lanes."""
+
+STARTS = 3
+"""Processes of each C++ program, of which the fastest counts: where its arrays come to lie decides up to a tenth."""
 
 
 def measure(rows: Sequence[Row], rounds: int, seconds: float) -> list[dict[str, Any]]:
@@ -54,8 +64,7 @@ def measure(rows: Sequence[Row], rounds: int, seconds: float) -> list[dict[str, 
         for number, row in enumerate(rows):
             try:
                 arguments = {"count": row.width, "dtype": row.dtype, **ENDLESS, **row.arguments}
-                worker = workers.Worker(f"{__package__}.batches", row.make, arguments)
-                programs[number] = stack.enter_context(worker)
+                programs[number] = stack.enter_context(_fastest(row, arguments, seconds))
             except workers.WorkerError as reason:
                 records[number]["missing"] = str(reason)
         epochs = {number: _warm(worker, seconds) for number, worker in programs.items()}
@@ -67,10 +76,26 @@ def measure(rows: Sequence[Row], rounds: int, seconds: float) -> list[dict[str, 
                 row = rows[number]
                 samples[number].append(1e9 * taken / (row.width * epochs[number]))
         for number, worker in programs.items():
-            records[number]["improving"] = worker.call("improving")
+            records[number] |= {"improving": worker.call("improving"), "instructions": worker.call("instructions")}
     for number, taken in samples.items():
         records[number] |= {"nanoseconds": _spread(taken), "samples": taken}
     return records
+
+
+def _fastest(row: Row, arguments: Mapping[str, Any], seconds: float) -> Any:
+    """Return a worker that is ready to be timed: of a C++ program, the fastest of some."""
+    worker: Any = workers.Worker(f"{__package__}.batches", row.make, arguments)
+    if row.make != "Cpp":
+        return worker
+    epochs = _warm(worker, seconds)
+    best = min(worker.call("seconds", epochs=epochs) for _ in range(3))
+    for _ in range(STARTS - 1):
+        other: Any = workers.Worker(f"{__package__}.batches", row.make, arguments)
+        other.call("seconds", epochs=SCAN)
+        taken = min(other.call("seconds", epochs=epochs) for _ in range(3))
+        (worker if taken < best else other).close()
+        best, worker = (taken, other) if taken < best else (best, worker)
+    return worker
 
 
 def _warm(worker: Any, seconds: float) -> int:
@@ -178,14 +203,18 @@ def compared(name: str, found: Mapping[str, Any]) -> dict[str, str]:
 def report(record: Mapping[str, Any]) -> str:
     """Return the tables with what is needed to read them."""
     lines = [common.table([cells(row) for row in record["results"]]), ""]
-    least = min(row["improving"] for row in record["results"] if "improving" in row)
+    others = [name for name, *_ in OTHERS]
+    least = min(row["improving"] for row in record["results"] if "improving" in row and row["program"] not in others)
     lines += [
         "ns: per run-epoch, median over rounds: measure train gradient and validation log-likelihood, ascend,",
         "decide, keep the best. Every run has its own sample and settings; all lanes are busy, and at least",
         f"{least:.0%} of the runs improve, as runs do nearly all the time before they end. x C++: speed beside the C++",
         "fast-math row of the same type, the median of ratios within a round: all rows are measured in turn.",
-        "fast-math: -O3 -march=native -ffast-math. More cores: python -m benchmarks cores.",
+        "fast-math: -O3 -march=native -ffast-math, the fastest of some starts. gamma and weibull (on raw data) stand",
+        "beside the C++ of the normal. More cores: python -m benchmarks cores.",
     ]
+    made = {row["program"]: row.get("instructions") for row in record["results"]}
+    lines += [f"{name}: {made[name]}" for name in (YARDSTICK, "mlejax, lanes") if made.get(name)]
     lines += ["", common.table([compared(name, found) for name, found in record["agreement"].items()])]
     lines += [
         "The same runs by the reference rule, all to their ends, beside C++ fast-math. Relative differences of the",
