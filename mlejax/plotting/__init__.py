@@ -4,6 +4,7 @@ Nothing here touches pyplot, its backends or its settings; `save(axes, "picture.
 """
 
 from .fits import ascents, distance, distribution, fit_figure, log_likelihood, surface
+from .histories import histories, histories_figure
 from .maps import heat_map
 from .style import save, save_all
 from .sweeps import atlas, learning_rates, outcomes, status_shares, sweep_pictures
@@ -15,6 +16,8 @@ __all__ = [
     "distribution",
     "fit_figure",
     "heat_map",
+    "histories",
+    "histories_figure",
     "learning_rates",
     "log_likelihood",
     "outcomes",

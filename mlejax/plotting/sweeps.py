@@ -55,7 +55,8 @@ def learning_rates(
     else:
         _areas(ax, rates, runs, status)
     draw_limit(ax.axvline, result, axis, rates[0] / 3, rates[-1] * 3)
-    _name_the_lines(ax, value)
+    if value == "distance":
+        draw_arrived(ax)
     plain_ticks(ax.xaxis)
     legend_above(ax, columns=3)
     return ax
@@ -125,7 +126,8 @@ def outcomes(result: SweepResult[Any], value: str = "distance", ax: Axes | None 
     runs = _against(ax, values[order], status[order], value)
     _markers(ax, 100 * np.arange(1, runs.size + 1) / runs.size, runs, status[order])
     ax.set(xlim=(0, 102), xlabel="runs with at most this (%)")
-    _name_the_lines(ax, value)
+    if value == "distance":
+        draw_arrived(ax)
     legend_above(ax, columns=3)
     return ax
 
@@ -246,10 +248,9 @@ def _areas(ax: Axes, rates: np.ndarray, runs: np.ndarray, status: np.ndarray) ->
         ax.plot([], [], "s", color=look.color, markersize=8, label=with_share(fate, status))
 
 
-def _name_the_lines(ax: Axes, value: str) -> None:
-    """Draw the bound below which a run has arrived."""
-    if value == "distance":
-        ax.axhline(ARRIVED, color="black", linewidth=1, zorder=3)
-        place = blended_transform_factory(ax.transAxes, ax.transData)
-        text: dict[str, Any] = {"fontsize": 8, "va": "bottom", "ha": "left", "zorder": 5}
-        ax.text(0.005, ARRIVED, f"arrived: below {ARRIVED}", transform=place, **text)
+def draw_arrived(ax: Axes) -> None:
+    """Draw the distance below which a run has arrived."""
+    ax.axhline(ARRIVED, color="black", linewidth=1, zorder=3)
+    place = blended_transform_factory(ax.transAxes, ax.transData)
+    text: dict[str, Any] = {"fontsize": 8, "va": "bottom", "ha": "left", "zorder": 5}
+    ax.text(0.005, ARRIVED, f"arrived: below {ARRIVED}", transform=place, **text)
