@@ -3,6 +3,7 @@
 Nothing here touches pyplot, its backends or its settings; `save(axes, "picture.png")` writes a file.
 """
 
+from .counts import by_count
 from .fits import ascents, distance, distribution, fit_figure, log_likelihood, surface
 from .histories import histories, histories_figure
 from .maps import heat_map
@@ -12,6 +13,7 @@ from .sweeps import atlas, learning_rates, outcomes, status_shares, sweep_pictur
 __all__ = [
     "ascents",
     "atlas",
+    "by_count",
     "distance",
     "distribution",
     "fit_figure",

@@ -41,7 +41,7 @@ def rows_of(result: SweepResult[Any], value: str, *names: str) -> np.ndarray:
 def label(name: str) -> str:
     """Return the name of an axis in words."""
     meaning = name.replace("_", " ").replace(".", " of the ")
-    return f"{meaning} (epochs)" if name == "patience" else meaning
+    return {"patience": "patience (epochs)", "count": "observations per sample"}.get(name, meaning)
 
 
 def limit_of(result: SweepResult[Any], name: str) -> tuple[str, float] | None:
@@ -70,10 +70,10 @@ def draw_limit(line: Callable[..., Any], result: SweepResult[Any], name: str, lo
 
 def scale_of(name: str, at: np.ndarray) -> str:
     """Return the scale on which coordinates are spread more evenly."""
-    if at[0] <= 0 or (len(at) < 3 and not name.startswith("learning_rate")):
+    if at[0] <= 0 or (len(at) < 3 and not name.startswith(("learning_rate", "count"))):
         return "linear"
     linear, logarithmic = np.diff(at), np.diff(np.log(at))
-    if name.startswith("learning_rate") and len(at) < 3:
+    if name == "count" or len(at) < 3:
         return "log"
     return "log" if np.std(logarithmic) / np.mean(logarithmic) < np.std(linear) / np.mean(linear) else "linear"
 

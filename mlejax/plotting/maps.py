@@ -8,7 +8,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, LinearSegmentedColormap, ListedColormap, LogNorm, Normalize, to_rgb
 from matplotlib.patches import Patch
-from matplotlib.ticker import MaxNLocator, PercentFormatter, StrMethodFormatter
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator, PercentFormatter, StrMethodFormatter
 
 from ..results.schema import ARRIVED
 from ..results.settings import in_words, median
@@ -18,6 +18,9 @@ from .style import BESIDE_A_BAR, LOOKS, MEANINGS, legend_above, new_axes, plain_
 
 FEW_SEEDS = 12
 """Seeds that are drawn in their own order, each under its number; more are sorted by what became of them."""
+
+FEW_COUNTS = 8
+"""Numbers of observations that are all written at an axis."""
 
 NEAREST, FURTHEST = 1e-6, 1e3
 """Distances beyond which the colors of a map stay the same, in standard errors."""
@@ -74,6 +77,9 @@ def heat_map(
     for axis, scale, name in ((ax.xaxis, scales[0], names[0]), (ax.yaxis, scales[1], names[1])):
         if scale == "log":
             plain_ticks(axis)
+            if name == "count" and len(result.axes[name]) <= FEW_COUNTS:
+                axis.set_major_locator(FixedLocator(result.axes[name].astype(float).tolist()))
+                axis.set_minor_locator(NullLocator())
         elif name == "optimizer":
             numbers = result.axes[name]
             axis.set_ticks(numbers, labels=[in_words(result.provenance.settings, name, n) for n in numbers.tolist()])

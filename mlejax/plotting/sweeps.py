@@ -12,6 +12,7 @@ from matplotlib.transforms import blended_transform_factory
 from ..results.schema import ARRIVED
 from ..results.sweep import SweepResult
 from ..status import Status
+from .counts import by_count
 from .grid import draw_limit, edges_of, label, one_of, rows_of
 from .maps import heat_map
 from .style import LOOKS, MEANINGS, legend_above, new_axes, new_figure, plain_ticks, with_share
@@ -20,6 +21,9 @@ FEW_RUNS = 30
 """Runs at one rate that are drawn one by one; of more, how densely they lie."""
 
 BINS = 80
+
+FEW_COUNTS = 4
+"""Numbers of observations each of which has an atlas of its own."""
 
 
 def learning_rates(
@@ -155,6 +159,8 @@ def atlas(result: SweepResult[Any], axis: str = "learning_rate") -> Figure:
 def sweep_pictures(result: SweepResult[Any]) -> dict[str, Figure | Axes]:
     """Draw the pictures that fit a sweep's axes: an atlas for each axis of learning rates, and maps.
 
+    With several numbers of observations, `by_count`, and an atlas for each number, where they are few.
+
     Args:
         result: a `SweepResult`.
 
@@ -162,11 +168,21 @@ def sweep_pictures(result: SweepResult[Any]) -> dict[str, Figure | Axes]:
         The pictures by their names, which `save_all` makes into file names. Where runs have not ended each says so.
     """
     several = [name for name, at in result.axes.items() if len(at) > 1]
-    pictures: dict[str, Figure | Axes] = {
-        name.replace(".", "_").replace("learning_rate", "atlas"): atlas(result, name)
+    rates = {
+        name: name.removeprefix("learning_rate").replace(".", "_")
         for name in several
         if name.startswith("learning_rate")
     }
+    pictures: dict[str, Figure | Axes] = {}
+    if "count" not in several:
+        pictures |= {f"atlas{end}": atlas(result, name) for name, end in rates.items()}
+    else:
+        pictures |= {f"counts{end}": by_count(result, name) for name, end in rates.items()}
+        counts = result.axes["count"].tolist()
+        for count in counts if len(counts) <= FEW_COUNTS else ():
+            part = result.sel(count=count)
+            pictures |= {f"atlas{end}_{count}": atlas(part, name) for name, end in rates.items()}
+        pictures |= {} if rates else {"atlas_count": atlas(result, "count")}
     if len(several) > 1:
         shared = [] if len(several) == 2 and "seed" in several else ["arrived"]
         pictures |= {

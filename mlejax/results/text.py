@@ -176,7 +176,7 @@ def sweep_report(result: SweepResult[Any], most: int = 24) -> str:
     summary = result.summary()
     rows, best = summary["settings"], [row for row in summary.get("best_by_count", [summary["best"]]) if row]
     names = [name for name in result.axes if name != "seed"]
-    several = bool(best) and len(summary.get("best_by_count", [])) > 1
+    several = bool(best) and 1 < len(summary.get("best_by_count", [])) < len(rows)
     advice = "" if several else summary["recommendation"] or _NO_SETTING["RUNNING" in summary["statuses"]]
     starred = {id(row) for row in best}
     shown = _spread(len(rows), most, [i for i, row in enumerate(rows) if id(row) in starred])

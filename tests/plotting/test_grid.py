@@ -58,6 +58,8 @@ def test_cells_end_halfway_between_their_coordinates(scale, at, edges):
         ("patience", [1.0, 2.0, 3.0], "linear"),
         ("patience", [1.0, 10.0, 100.0], "log"),
         ("learning_rate", [1.0, 2.0], "log"),
+        ("count", [100.0, 200.0], "log"),
+        ("count", [100.0, 200.0, 300.0], "log"),
         ("seed", [0.0, 1.0, 10.0], "linear"),
     ],
 )
