@@ -116,24 +116,20 @@ def estimate_cost(
 
         drawing = _calibrate(draw, FEW_SEEDS, len(some))
         part, samples = drawing.result
-        stacked = bool(samples.stacks)
-        # On raw observations seeds come one after another: of a few, not of all.
-        among = part.run_count if stacked else part.run_count // drawing.count * min(RAW_SEEDS, drawing.count)
-        ids = random.choice(among, min(MANY_RUNS if stacked else RAW_RUNS, among), replace=False)
         setting = local.tuning(mesh.devices.flat[0])
         # As many as fill the lanes of a large sweep, so that their program is compiled once.
-        few = max(FEW_RUNS, setting.lanes * setting.fillings * mesh.size)
-        training = _calibrate(lambda count: _try(part, samples, mesh, ids[:count]), few, len(ids))
-    trial: _Trial = training.result
-    tally, scale = trial.tally, spec.run_count / training.count
-    useful, unsure = trial.run_epochs(training.count, int(np.max(spec.stopping.max_epochs)))
-    # What lanes go through besides useful epochs: half a visit for every run, and their emptying at the end, once.
-    between = setting.epochs / 2 * training.count
-    ending = max(0.0, tally.executed - tally.useful - between) if trial.finished else 0.0
+        few, most = max(FEW_RUNS, setting.lanes * setting.fillings * mesh.size), int(np.max(spec.stopping.max_epochs))
+        trained, tried, groups = [], np.zeros(0, np.int64), _alike(part, samples)
+        for alike in groups:
+            among = alike if isinstance(alike, int) else len(alike)
+            ids = random.choice(alike, min(MANY_RUNS if samples.stacks else RAW_RUNS, among), replace=False)
+            training = _calibrate(lambda count, ids=ids: _try(part, samples, mesh, ids[:count]), few, len(ids))
+            trained.append(_Training.predicted(training, spec.run_count / len(groups), most, setting.epochs))
+            tried = np.concatenate([tried, ids[: training.count]])
     drawing_seconds = drawing.predicted(len(seeds))
-    executed = scale * (useful + between) + ending
-    training_seconds = executed * training.seconds / max(tally.executed, 1)
-    errors = drawing_seconds * drawing.error, training_seconds * math.hypot(training.error, unsure)
+    training_seconds = sum(each.seconds for each in trained)
+    errors = drawing_seconds * drawing.error, *(each.seconds * each.error for each in trained)
+    results = [found for each in trained for found in each.results]
     batch, working = batch_shape(spec.shape), _resident() + spec.run_count * WORKING_BYTES
     return Cost(
         runs=spec.run_count,
@@ -141,16 +137,16 @@ def estimate_cost(
         runs_per_batch=math.prod(batch),
         devices=local.describe(mesh),
         representation=samples.representation,
-        run_epochs=scale * useful,
-        executed_run_epochs=executed,
+        run_epochs=sum(each.useful for each in trained),
+        executed_run_epochs=sum(each.executed for each in trained),
         drawing_seconds=drawing_seconds,
         training_seconds=training_seconds,
-        starting_seconds=drawing.starting + training.starting,
+        starting_seconds=drawing.starting + sum(each.starting for each in trained),
         memory_bytes=working + spec.run_count * _bytes_per_run(spec),
         stored_memory_bytes=working,
-        disk_bytes=spec.run_count * (_stored_bytes_per_run(trial.results) or float(_bytes_per_run(spec))),
-        tried_runs=training.count,
-        tried_seeds=len(np.unique(np.unravel_index(ids[: training.count], part.shape)[list(part.axes).index(axis)])),
+        disk_bytes=spec.run_count * (_stored_bytes_per_run(results) or float(_bytes_per_run(spec))),
+        tried_runs=len(tried),
+        tried_seeds=len(np.unique(np.unravel_index(tried, part.shape)[list(part.axes).index(axis)])),
         uncertain_seconds=math.hypot(*errors),
     )
 
@@ -171,6 +167,52 @@ class _Calibration:
         more = self.count - self.less[0]
         each = (self.seconds - self.less[1]) / more if more else 0.0
         return self.seconds + (count - self.count) * (each if each > 0 else self.seconds / self.count)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Training:
+    """What runs that take alike long an epoch will need."""
+
+    useful: float  # run-epochs
+    executed: float  # likewise
+    seconds: float
+    error: float  # of them, as a share
+    starting: float  # seconds, once
+    results: list[Measured]  # of the runs that were tried
+
+    @classmethod
+    def predicted(cls, training: _Calibration, runs: float, most: int, between: int) -> "_Training":
+        """Predict it from a trial of some of them.
+
+        Args:
+            training: the trial.
+            runs: how many there are.
+            most: the epochs after which a run ends, at most.
+            between: epochs between two looks at a lane.
+        """
+        trial: _Trial = training.result
+        tally, scale = trial.tally, runs / training.count
+        useful, unsure = trial.run_epochs(training.count, most)
+        # What lanes go through besides useful epochs: half a visit for every run, and their emptying at the end, once.
+        half = between / 2 * training.count
+        ending = max(0.0, tally.executed - tally.useful - half) if trial.finished else 0.0
+        executed = scale * (useful + half) + ending
+        seconds = executed * training.seconds / max(tally.executed, 1)
+        error = math.hypot(training.error, unsure)
+        return cls(scale * useful, executed, seconds, error, training.starting, trial.results)
+
+
+def _alike(part: SweepSpec[Any], samples: Samples) -> list[int | np.ndarray]:
+    """Return the numbers of runs to try, or how many of the first: those whose epochs take alike long together.
+
+    On raw observations seeds come one after another, so of these there are a few, and an epoch takes as long as there
+    are observations.
+    """
+    if samples.stacks:
+        return [part.run_count]
+    seeds, counts = min(RAW_SEEDS, part.shape[0]), part.sample_count // part.shape[0]
+    by_count = np.arange(part.run_count // part.shape[0] * seeds).reshape(seeds, counts, -1)
+    return [by_count[:, place].ravel() for place in range(counts)]
 
 
 def _calibrate(work: Callable[[int], Any], few: int, most: int) -> _Calibration:

@@ -64,6 +64,7 @@ def source_recorded(
 
     Raises:
         ValueError: it does not and none are given, or those given have other counts.
+        KeyError: these are the settings of a part of a sweep, without its axis of counts.
     """
     count = axes.get(Source.counts, recorded.get("count"))
     if observations is not None:
@@ -86,7 +87,10 @@ def source_recorded(
             f"observations=mlejax.Draws({name}(...), {_in_words(count)}, ...)"
         )
     arguments = {key: recorded[key] for key in ("by", "base_seed", "split_seed") if key in recorded}
-    return Draws(filled(jax.tree.structure(target), recorded["target_parameters"]), cast(Any, count), **arguments)
+    source = Draws(filled(jax.tree.structure(target), recorded["target_parameters"]), cast(Any, count), **arguments)
+    if not source.axes() and str(dataclasses.replace(source, count=[source.size])) == recorded["data"]:
+        raise KeyError(Source.counts)  # of a part of a sweep, without this axis
+    return source
 
 
 def _in_words(count: Any) -> str:

@@ -182,3 +182,31 @@ def test_the_command_refuses_what_a_sweep_refuses(capsys, tmp_path, monkeypatch)
     monkeypatch.setattr(commands, "use_compilation_cache", lambda: None)
     assert cli.main(["sweep", "--explain", "--learning-rates=-0.1,0.2", "--seeds", "0:3"]) == 2
     assert "--learning-rates must be positive; got -0.1" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("summarize", [True, False], ids=["summaries", "raw observations"])
+def test_a_sweep_over_the_number_of_observations(summarize):
+    """Nothing is left to predict: useful epochs are exact, and add up over the numbers."""
+    given = GIVEN | {"learning_rates": [0.2, 1.0], "summarize": summarize, "max_epochs": 60}
+    counts = {number: predicted(seeds=range(2), **given | {"observations": draws(number)}) for number in (50, 400)}
+    found = predicted(seeds=range(2), **given | {"observations": draws([50, 400])})
+    assert (found.runs, found.tried_runs, found.tried_seeds) == (8, 8, 2)
+    assert found.run_epochs == sum(one.run_epochs for one in counts.values())
+
+
+@pytest.mark.slow
+def test_raw_samples_of_each_number_of_observations_are_tried_by_themselves(monkeypatch):
+    """An epoch of a long sample takes longer, and a trial that ends early has seen the short ones only."""
+    tried = []
+    whole = cost._try
+    monkeypatch.setattr(
+        cost, "_try", lambda part, samples, mesh, ids: tried.append(ids) or whole(part, samples, mesh, ids)
+    )
+    given = GIVEN | {"learning_rates": [0.2, 1.0], "observations": draws([50, 400]), "max_epochs": 60}
+    predicted(seeds=range(3), summarize=False, **given)
+    groups = {frozenset((ids // 2 % 2).tolist()) for ids in tried}
+    assert groups == {frozenset({0}), frozenset({1})}
+    tried.clear()
+    predicted(seeds=range(3), **given)
+    assert {frozenset((ids // 2 % 2).tolist()) for ids in tried} == {frozenset({0, 1})}

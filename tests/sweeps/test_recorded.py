@@ -37,7 +37,7 @@ def test_another_family_has_to_be_given():
 @pytest.mark.parametrize("count", [100, [50, 20]], ids=["one count", "an axis of counts"])
 def test_a_source_of_draws_is_the_one_that_was_described(count):
     made = Draws(TARGET, count, by="numpy", split_seed=3)
-    again = source_recorded(made.describe(), made.axes(), START, None)
+    again = source_recorded({**made.describe(), "data": str(made)}, made.axes(), START, None)
     assert isinstance(again, Draws)
     assert again.describe() == made.describe()
     for one, other in zip(made.by_count(), again.by_count(), strict=True):
@@ -64,3 +64,9 @@ def test_what_the_library_does_not_know_is_asked_for_with_its_counts():
     data = mlejax.SweepSpec.checked(START, seeds=[0], learning_rates=[1.0], observations=[1.0, 2.0]).settings()
     with pytest.raises(ValueError, match=r"the sweep was made of 2 observations, sha256 .*: give observations="):
         source_recorded(data, {}, START, None)
+
+
+def test_a_part_of_a_sweep_is_not_the_sweep():
+    made = Draws(TARGET, [50, 20])
+    with pytest.raises(KeyError, match="count"):
+        source_recorded({**made.describe(), "data": str(made), "count": 50}, {}, START, None)
