@@ -2,18 +2,15 @@
 
 import argparse
 import dataclasses
-import math
 import os
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
 
 from .. import devices
-from ..article import ARTICLE_TARGET
 from ..checks import InputValueError
 from ..models import Model, Normal
 from ..models.parameters import with_dtype
@@ -23,13 +20,12 @@ from ..results.schema import ARRIVED
 from ..results.sweep import SweepResult
 from ..samples.files import Column, TableError, read_column
 from ..samples.observations import check_support
-from ..samples.sources import Draws
 from .models import models
-from .numbers import MOST_RUNS, geometric
 from .options import in_options
 from .output import Answer, UsageError, folder
 from .pictures import draw_fit, draw_sweep, pictures_text
 from .signals import INTERRUPTS
+from .sweeps import check_sweep, chosen_runs, data_of, record_runs, stored_histories, sweep_arguments
 
 # Commands -------------------------------------------------------------------------------------------------------------
 
@@ -112,7 +108,7 @@ def sweep(options: argparse.Namespace) -> Answer:
     from ..sweeps.spec import SweepSpec
     from ..sweeps.sweep import sweep as run_sweep
 
-    _check_sweep(options)
+    check_sweep(options)
     column = read_column(options.file, options.column, options.delimiter) if options.file else None
     arguments = sweep_arguments(options, column)
     if column is None:  # data are evaluated, for which devices have to be there
@@ -121,6 +117,7 @@ def sweep(options: argparse.Namespace) -> Answer:
     if column is not None:
         _check_density(arguments["model"], column)
     spec = SweepSpec.checked(**arguments)
+    runs = chosen_runs(options.record, spec.axes)
     if options.explain:
         found = estimate_cost(spec, progress=options.progress)
         return Answer(str(found), lambda: {"runs": [], "summary": dataclasses.asdict(found)})
@@ -136,20 +133,23 @@ def sweep(options: argparse.Namespace) -> Answer:
     if not first:  # of several processes the first speaks
         devices.leave()
         return Answer("", dict)
+    recorded = record_runs(runs, None if column is None else column.values, options)
     pictures = f"pictures: none, {options.out} may not be written to; mlejax plot {options.out} --out FOLDER draws them"
     if os.access(options.out, os.W_OK | os.X_OK):
-        pictures = pictures_text(draw_sweep(result, Path(options.out), options))
+        pictures = pictures_text(draw_sweep(result, Path(options.out), options, recorded.histories))
     # Where progress is shown, the sweep has said it already.
     spent = [] if options.progress or result.spent is None else [f"\n{result.spent}"]
     lines = [
-        _data(options, column),
+        data_of(options, column),
         in_options(text.sweep_report(result), options.name),
         *spent,
         f"\nresults: {options.out} (xarray.open_zarr opens it)",
+        *recorded.lines(options.out),
         pictures,
     ]
     _wait_for_followers(options)
-    return Answer("\n".join(lines), lambda: record.sweep_record(result))
+    complaint = recorded.complaint
+    return Answer("\n".join(lines), lambda: record.sweep_record(result), 1 if complaint else 0, complaint)
 
 
 def plot(options: argparse.Namespace) -> Answer:
@@ -157,8 +157,10 @@ def plot(options: argparse.Namespace) -> Answer:
     from ..store.load import load
 
     result = load(options.directory)
-    pictures = draw_sweep(result, folder(options.out or options.directory), options)
-    return Answer(_unfinished(result) + pictures_text(pictures), lambda: record.sweep_record(result))
+    stored = stored_histories(options.directory)
+    pictures = draw_sweep(result, folder(options.out or options.directory), options, stored.histories)
+    said, status = _unfinished(result) + pictures_text(pictures), 1 if stored.complaint else 0
+    return Answer(said, lambda: record.sweep_record(result), status, stored.complaint)
 
 
 def verify(options: argparse.Namespace) -> Answer:
@@ -207,75 +209,12 @@ def export(options: argparse.Namespace) -> Answer:
     return Answer(f"{_unfinished(result, options.finished_only)}table: {file}", lambda: made)
 
 
-# The data of a sweep --------------------------------------------------------------------------------------------------
-
-
-def _check_sweep(options: argparse.Namespace) -> None:
-    """Refuse what does not go together, before anything is read or drawn."""
-    separate = options.learning_rate_mean is not None or options.learning_rate_variance is not None
-    together = [
-        (options.learning_rates is not None and separate, "--learning-rates", "--learning-rate-mean or -variance"),
-        (options.file and options.observations is not None, "--file", "--observations: a file gives the data"),
-        (options.file and options.draw is not None, "--file", "--draw: a file gives the data"),
-        (options.explain and options.repair, "--explain", "--repair: nothing is computed"),
-        (options.explain and options.allow_mixed, "--explain", "--allow-mixed: nothing is computed"),
-    ]
-    for wrong, what, other in together:
-        if wrong:
-            raise UsageError(f"{what} cannot go with {other}")
-    for name in ("column", "delimiter"):
-        if getattr(options, name) is not None and not options.file:
-            raise UsageError(f"--{name} is of a --file, and none is given")
-    cluster = (options.coordinator, options.num_processes, options.process_id)
-    if any(part is not None for part in cluster) and None in cluster:
-        raise UsageError("--coordinator, --num-processes and --process-id must be given together")
-    if options.process_id is not None and not 0 <= options.process_id < options.num_processes:
-        raise UsageError(
-            f"--process-id must be from 0 to {options.num_processes - 1}, one below --num-processes; "
-            f"got {options.process_id}"
-        )
-    axes = (options.seeds, options.learning_rates, options.learning_rate_mean, options.learning_rate_variance)
-    if (
-        runs := math.prod(np.size(values) for values in (*axes, options.observations) if values is not None)
-    ) > MOST_RUNS:
-        raise UsageError(f"{runs:,} runs are asked for; at most {MOST_RUNS:,} are possible in one sweep")
-    folder(options.out, make=False)
-
-
-def sweep_arguments(options: argparse.Namespace, column: Column | None) -> dict[str, Any]:
-    """Return what `mlejax.sweep` is given for these options, the result directory excepted."""
-    rates: Any = geometric("0.001:10:41") if options.learning_rates is None else options.learning_rates
-    if options.learning_rate_mean is not None or options.learning_rate_variance is not None:
-        default = np.float64(0.1)
-        mean, variance = options.learning_rate_mean, options.learning_rate_variance
-        rates = Normal(default if mean is None else mean, default if variance is None else variance)
-    count = 100_000 if options.observations is None else options.observations
-    drawn = Draws(ARTICLE_TARGET, count, options.draw or "jax")
-    return {
-        "model": Normal(0.0, 1.0),
-        "seeds": options.seeds,
-        "learning_rates": rates,
-        "observations": column.values if column else drawn,
-        "validation_fraction": options.validation_fraction,
-        "max_epochs": options.max_epochs,
-        "patience": options.patience,
-        "tolerance": options.tolerance,
-        "dtype": options.dtype,
-    }
+# What several commands check and say ----------------------------------------------------------------------------------
 
 
 def _check_density(start: Model, column: Column) -> None:
     """Refuse a column with a number that the start gives no density, naming its line. Devices have been started."""
     check_support(start, column.values, place=lambda index: f"in {column.place(index)}")
-
-
-def _data(options: argparse.Namespace, column: Column | None) -> str:
-    """Return in words what the runs of a sweep were trained on."""
-    if column is not None:
-        return f"data: {column.file}; seeds are splits\n"
-    several = 100_000 if options.observations is None else options.observations
-    count = " or ".join(f"{each:,}" for each in np.atleast_1d(several).tolist())
-    return f"data: the reference problem, {count} draws from N(7.2, 2.8^2) per seed (--file takes your own numbers)\n"
 
 
 def _unfinished(result: SweepResult, left_out: bool = False) -> str:

@@ -3,7 +3,7 @@
 import argparse
 import math
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..samples import cells
 from ..samples.cells import shown
@@ -110,6 +110,23 @@ def geometric(text: str) -> "np.ndarray":
     if not math.isfinite(high / low) or not high / low:
         raise argparse.ArgumentTypeError(f"LOW and HIGH are too far apart; got {shown(text)}")
     return np.geomspace(low, high, count)
+
+
+class AxisValues(NamedTuple):
+    """Values along an axis of a sweep."""
+
+    axis: str
+    values: "np.ndarray"
+
+
+def axis_values(text: str) -> AxisValues:
+    """Read `seed=0:3` for 0, 1 and 2; `learning_rate=0.1,1`, or `learning_rate=0.01:10:31` in equal ratios."""
+    axis, sign, values = text.partition("=")
+    if not axis or not sign:
+        raise argparse.ArgumentTypeError(
+            f"expected AXIS=VALUES, such as learning_rate=0.1,1 or seed=0:3; got {shown(text)}"
+        )
+    return AxisValues(axis.replace("-", "_"), whole_numbers(values) if values.count(":") == 1 else geometric(values))
 
 
 def address(text: str) -> str:

@@ -11,6 +11,7 @@ from .numbers import (
     address,
     at_least_one,
     at_least_one_or_all,
+    axis_values,
     geometric,
     number,
     path,
@@ -48,6 +49,7 @@ class Option:
     choices: tuple[str, ...] | None = None
     flag: bool = False  # an option without a value
     required: bool = False
+    repeated: bool = False  # an option whose values, each time that it is given, make a list
 
     def add_to(self, parser: argparse.ArgumentParser) -> None:
         """Add it to the parser of a command."""
@@ -55,6 +57,7 @@ class Option:
             parser.add_argument(self.name, action="store_true", help=self.help)
             return
         optional = {"required": self.required, "default": self.default} if self.name.startswith("-") else {}
+        optional |= {"action": "append"} if self.repeated else {}
         parser.add_argument(
             self.name, type=self.type, metavar=self.metavar, choices=self.choices, help=self.help, **optional
         )
@@ -148,6 +151,14 @@ COMMANDS = {
             Option("--coordinator", "the first process, where JAX finds no cluster", address, "HOST:PORT"),
             Option("--num-processes", "with --coordinator", at_least_one, "N"),
             Option("--process-id", "with --coordinator: this process, from 0", whole, "I"),
+            Option(
+                "--record",
+                "keep the histories of the runs with these values, such as learning_rate=0.1,1 or seed=0:3; once for "
+                "each axis; at most 1,000 runs",
+                axis_values,
+                "AXIS=VALUES",
+                repeated=True,
+            ),
             Option("--explain", "predict time, memory and disk from a short trial, and stop", flag=True),
             Option("--repair", "recompute what is damaged in the result directory", flag=True),
             Option(

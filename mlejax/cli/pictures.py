@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..progress import Progress
+from ..results.histories import Histories
 from ..results.sweep import SweepResult
 from ..results.train import TrainResult
 from ..samples.files import Column
@@ -26,13 +27,16 @@ def draw_fit(result: TrainResult[Any], column: Column, folder: Path, options: ar
         return plotting.save_all(pictures, folder, options.format)
 
 
-def draw_sweep(result: SweepResult[Any], folder: Path, options: argparse.Namespace) -> list[Path]:
-    """Draw a sweep; return the files written."""
+def draw_sweep(
+    result: SweepResult[Any], folder: Path, options: argparse.Namespace, histories: Histories[Any] | None = None
+) -> list[Path]:
+    """Draw a sweep, and histories where there are any; return the files written."""
     with Progress(options.progress) as told:
         told.say("drawing pictures")
         from .. import plotting
 
-        return plotting.save_all(plotting.sweep_pictures(result), folder, options.format)
+        also = {} if histories is None else {"histories": plotting.histories_figure(histories)}
+        return plotting.save_all(plotting.sweep_pictures(result) | also, folder, options.format)
 
 
 def pictures_text(paths: Sequence[Path]) -> str:

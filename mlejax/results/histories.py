@@ -1,6 +1,7 @@
 """The histories of chosen runs of a sweep, side by side."""
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Generic
 
@@ -53,17 +54,18 @@ def places_of(axes: Mapping[str, np.ndarray], runs: Mapping[str, ArrayLike | flo
         raise InputTypeError(f"runs must be a mapping, such as {{'seed': [0, 1]}}; got {checks.shown(runs)}")
     if unknown := [name for name in runs if name not in axes]:
         raise InputKeyError(f"runs: no axis {unknown[0]!r}; the axes are {', '.join(axes)}")
-    found = {name: np.arange(len(values)) for name, values in axes.items()}
+    wanted = {}
     for name, values in runs.items():
-        wanted = checks.numbers(f"runs: {name}", values, "finite", np.isfinite)
-        wanted = checks.distinct(f"runs: {name}", np.atleast_1d(wanted))
-        found[name] = np.array([place_of(name, axes[name], value) for value in wanted.tolist()])
-    if (count := np.prod([len(at) for at in found.values()], dtype=np.int64)) > MOST_RUNS:
-        product = " x ".join(f"{len(at):,} {name}" for name, at in found.items())
+        found = checks.numbers(f"runs: {name}", values, "finite", np.isfinite)
+        wanted[name] = checks.distinct(f"runs: {name}", np.atleast_1d(found)).tolist()
+    sizes = {name: len(wanted.get(name, values)) for name, values in axes.items()}
+    if (count := math.prod(sizes.values())) > MOST_RUNS:
+        product = " x ".join(f"{size:,} {name}" for name, size in sizes.items())
         raise InputValueError(
             f"runs: {count:,} are chosen ({product}); at most {MOST_RUNS:,} are recorded together. Name fewer values."
         )
-    return tuple(found.values())
+    places = {name: [place_of(name, axes[name], value) for value in values] for name, values in wanted.items()}
+    return tuple(np.array(places.get(name, range(len(values)))) for name, values in axes.items())
 
 
 def history_variables(template: Model, rows: int) -> tuple[Variable, ...]:

@@ -79,7 +79,7 @@ def place_of(name: str, axis: np.ndarray, value: float | int) -> int:
     if not np.isclose(axis[order[0]], value, rtol=1e-9, atol=0):
         near = [f"{each:.10g}" for each in axis[order[:2]].tolist()]
         raise InputKeyError(
-            f"no run with {name} = {value}; the nearest {'are' if len(near) > 1 else 'is'} {' and '.join(near)}"
+            f"no run with {name} = {value:.10g}; the nearest {'are' if len(near) > 1 else 'is'} {' and '.join(near)}"
         )
     return int(order[0])
 

@@ -38,7 +38,24 @@ def test_one_size_is_no_axis():
     assert isinstance(numbers.sizes("1000"), int)
 
 
+@pytest.mark.parametrize(
+    ("text", "axis", "values"),
+    [("seed=0:3", "seed", [0, 1, 2]), ("learning_rate.mean=0.1,1", "learning_rate.mean", [0.1, 1.0]),
+     ("learning-rate=0.01:1:3", "learning_rate", [0.01, 0.1, 1.0])],
+)  # fmt: skip
+def test_values_along_an_axis(text, axis, values):
+    found = numbers.axis_values(text)
+    assert found.axis == axis
+    np.testing.assert_allclose(found.values, values, rtol=1e-12)
+
+
 REFUSED = {
+    numbers.axis_values: {
+        "seed": "expected AXIS=VALUES, such as learning_rate=0.1,1 or seed=0:3; got 'seed'",
+        "=1": "expected AXIS=VALUES",
+        "seed=": "expected LOW:HIGH:COUNT or numbers with commas",
+        "seed=3:1": "'3:1' is empty",
+    },
     numbers.sizes: {
         "": "expected a whole number",
         "1": "expected whole numbers above 1; got 1",

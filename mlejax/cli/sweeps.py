@@ -1,0 +1,153 @@
+"""What a sweep on the command line is asked for: its arguments, its data, and the runs whose histories are recorded."""
+
+import argparse
+import dataclasses
+import math
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..article import ARTICLE_TARGET
+from ..checks import InputError
+from ..models import Normal
+from ..results.histories import Histories, places_of
+from ..samples.files import Column
+from ..samples.sources import Draws, Numbers
+from ..store.files import StoreError
+from .numbers import MOST_RUNS, AxisValues, geometric
+from .output import UsageError, folder
+
+
+def check_sweep(options: argparse.Namespace) -> None:
+    """Refuse what does not go together, before anything is read or drawn."""
+    separate = options.learning_rate_mean is not None or options.learning_rate_variance is not None
+    together = [
+        (options.learning_rates is not None and separate, "--learning-rates", "--learning-rate-mean or -variance"),
+        (options.file and options.observations is not None, "--file", "--observations: a file gives the data"),
+        (options.file and options.draw is not None, "--file", "--draw: a file gives the data"),
+        (options.explain and options.record, "--explain", "--record: nothing is computed"),
+        (options.explain and options.repair, "--explain", "--repair: nothing is computed"),
+        (options.explain and options.allow_mixed, "--explain", "--allow-mixed: nothing is computed"),
+    ]
+    for wrong, what, other in together:
+        if wrong:
+            raise UsageError(f"{what} cannot go with {other}")
+    for name in ("column", "delimiter"):
+        if getattr(options, name) is not None and not options.file:
+            raise UsageError(f"--{name} is of a --file, and none is given")
+    cluster = (options.coordinator, options.num_processes, options.process_id)
+    if any(part is not None for part in cluster) and None in cluster:
+        raise UsageError("--coordinator, --num-processes and --process-id must be given together")
+    if options.process_id is not None and not 0 <= options.process_id < options.num_processes:
+        raise UsageError(
+            f"--process-id must be from 0 to {options.num_processes - 1}, one below --num-processes; "
+            f"got {options.process_id}"
+        )
+    axes = (options.seeds, options.learning_rates, options.learning_rate_mean, options.learning_rate_variance)
+    if (
+        runs := math.prod(np.size(values) for values in (*axes, options.observations) if values is not None)
+    ) > MOST_RUNS:
+        raise UsageError(f"{runs:,} runs are asked for; at most {MOST_RUNS:,} are possible in one sweep")
+    folder(options.out, make=False)
+
+
+def sweep_arguments(options: argparse.Namespace, column: Column | None) -> dict[str, Any]:
+    """Return what `mlejax.sweep` is given for these options, the result directory excepted."""
+    rates: Any = geometric("0.001:10:41") if options.learning_rates is None else options.learning_rates
+    if options.learning_rate_mean is not None or options.learning_rate_variance is not None:
+        default = np.float64(0.1)
+        mean, variance = options.learning_rate_mean, options.learning_rate_variance
+        rates = Normal(default if mean is None else mean, default if variance is None else variance)
+    count = 100_000 if options.observations is None else options.observations
+    drawn = Draws(ARTICLE_TARGET, count, options.draw or "jax")
+    return {
+        "model": Normal(0.0, 1.0),
+        "seeds": options.seeds,
+        "learning_rates": rates,
+        "observations": column.values if column else drawn,
+        "validation_fraction": options.validation_fraction,
+        "max_epochs": options.max_epochs,
+        "patience": options.patience,
+        "tolerance": options.tolerance,
+        "dtype": options.dtype,
+    }
+
+
+def data_of(options: argparse.Namespace, column: Column | None) -> str:
+    """Return in words what the runs of a sweep were trained on."""
+    if column is not None:
+        return f"data: {column.file}; seeds are splits\n"
+    several = 100_000 if options.observations is None else options.observations
+    count = " or ".join(f"{each:,}" for each in np.atleast_1d(several).tolist())
+    return f"data: the reference problem, {count} draws from N(7.2, 2.8^2) per seed (--file takes your own numbers)\n"
+
+
+# Histories ------------------------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class Recorded:
+    """The histories of chosen runs; or why there are none, although there should be."""
+
+    histories: Histories[Any] | None = None
+    complaint: str = ""
+
+    def lines(self, directory: str) -> list[str]:
+        """Return what is said of them, recorded in a directory."""
+        if self.histories is None:
+            return []
+        count, rows = self.histories.sweep.count, self.histories.epoch.shape[-1]
+        where = f"in {Path(directory, 'histories')} (mlejax.load_histories)"
+        where = where if os.access(directory, os.W_OK | os.X_OK) else f"not stored: {directory} may not be written to"
+        return [f"histories: {count:,} run{'s' * (count > 1)}, at most {rows:,} epochs of each, {where}"]
+
+
+def chosen_runs(given: Sequence[AxisValues] | None, axes: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the runs that `--record` names, each time it is given some values along one axis.
+
+    Args:
+        given: the values of the option.
+        axes: of the sweep.
+
+    Raises:
+        UsageError: they are no runs of the sweep, or too many.
+    """
+    runs: dict[str, np.ndarray] = {}
+    for one in given or ():
+        runs[one.axis] = np.concatenate([runs.get(one.axis, np.zeros(0)), one.values])
+    try:
+        if runs:
+            places_of(axes, runs)
+    except InputError as error:
+        raise UsageError(f"--record: {str(error).removeprefix('runs: ')}") from None
+    return runs
+
+
+def record_runs(runs: Mapping[str, np.ndarray], observations: Numbers | None, options: argparse.Namespace) -> Recorded:
+    """Record the histories of runs of the sweep in `--out`, if there are any.
+
+    Args:
+        runs: as `chosen_runs` returns them.
+        observations: the numbers of a file, where the sweep was given one.
+        options: of the command.
+    """
+    from ..sweeps.record import record
+
+    try:
+        found = record(options.out, runs, observations=observations, progress=options.progress) if runs else None
+    except InputError as error:
+        return Recorded(complaint=f"--record: {error}")
+    return Recorded(found)
+
+
+def stored_histories(directory: str) -> Recorded:
+    """Return the histories in a result directory."""
+    from ..store.histories import load_histories
+
+    try:
+        return Recorded(load_histories(directory))
+    except StoreError as error:
+        return Recorded(complaint=str(error))

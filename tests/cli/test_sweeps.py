@@ -1,0 +1,81 @@
+"""What a sweep is asked for on the command line, and the runs whose histories it records."""
+
+import json
+
+import numpy as np
+import pytest
+
+import mlejax
+from mlejax.cli import sweeps
+from mlejax.cli.numbers import AxisValues
+from mlejax.cli.output import UsageError
+
+SWEEP = ["sweep", "--seeds", "0:3", "--learning-rates", "0.1:1:2", "--observations", "300", "--max-epochs", "50"]
+AXES = {"seed": np.arange(3), "learning_rate": np.array([0.1, 1.0])}
+
+
+def test_every_axis_is_named_once_or_more():
+    given = [AxisValues("seed", np.array([2])), AxisValues("seed", np.array([0]))]
+    runs = sweeps.chosen_runs(given, AXES)
+    assert {name: values.tolist() for name, values in runs.items()} == {"seed": [2, 0]}
+    assert sweeps.chosen_runs(None, AXES) == {}
+
+
+@pytest.mark.parametrize(
+    ("axis", "values", "message"),
+    [
+        ("rate", [1.0], "--record: no axis 'rate'; the axes are seed, learning_rate"),
+        ("learning_rate", [0.3], "--record: no run with learning_rate = 0.3; the nearest are 0.1 and 1"),
+        ("seed", [1, 1], "--record: seed must be distinct; got 1 at index 0 and 1"),
+    ],
+)
+def test_runs_that_the_sweep_has_not_are_refused(axis, values, message):
+    with pytest.raises(UsageError, match=f"^{message}$"):
+        sweeps.chosen_runs([AxisValues(axis, np.array(values))], AXES)
+
+
+def test_nothing_is_made_where_runs_are_refused(run, tmp_path):
+    status, out, err = run(*SWEEP, "--record", "seed=7", "--out", "atlas")
+    assert (status, out) == (2, "")
+    assert err == "mlejax sweep: --record: no run with seed = 7; the nearest are 2 and 1\n"
+    assert not (tmp_path / "atlas").exists()
+    status, _, err = run(*SWEEP, "--record", "seed=1", "--explain")
+    assert (status, err) == (2, "mlejax sweep: --explain cannot go with --record: nothing is computed\n")
+
+
+@pytest.mark.slow
+def test_histories_are_recorded_at_the_end_of_a_sweep_and_drawn(run, tmp_path):
+    words = ("--record", "learning_rate=0.1", "--record", "seed=0:2", "--out", "atlas")
+    status, out, _ = run(*SWEEP, *words)
+    assert status == 0
+    assert "\nhistories: 2 runs, at most 50 epochs of each, in atlas/histories (mlejax.load_histories)\n" in out
+    assert out.endswith("atlas/histories.png\n")
+    found = mlejax.load_histories("atlas")
+    assert {name: values.tolist() for name, values in found.sweep.axes.items()} == {
+        "seed": [0, 1], "learning_rate": [0.1],
+    }  # fmt: skip
+    status, out, _ = run(*SWEEP, "--record", "seed=2", "--out", "atlas")  # of a sweep that is there already
+    assert "histories: 2 runs" in out
+    assert mlejax.load_histories("atlas").sweep.axes["seed"].tolist() == [2]
+    assert run("plot", "atlas", "--format", "svg")[0] == 0
+    assert (tmp_path / "atlas" / "histories.svg").exists()
+    assert run("verify", "atlas")[0] == run("export", "atlas", "--format", "csv")[0] == 0
+
+
+@pytest.mark.slow
+def test_what_is_wrong_with_histories_is_no_harm_to_the_sweep(run, heights, tmp_path, monkeypatch):
+    file, _ = heights
+    words = ("--file", file, "--column", "cm", "--out", "atlas")
+    shape = ("sweep", "--seeds", "0:2", "--learning-rates", "0.1", "--max-epochs", "20")
+    assert run(*shape, *words, "--record", "seed=1")[0] == 0
+    chunk = next((tmp_path / "atlas" / "histories" / "variance" / "c").rglob("0/0"))
+    (chunk if chunk.is_file() else chunk / "0").write_bytes(b"?")
+    status, out, err = run("plot", "atlas", "--json", "-")
+    assert status == 1
+    assert "variance/c/0/0/0 is damaged or missing; recording them again (mlejax.record, or --record)" in err
+    assert len(json.loads(out)["runs"]) == 2
+    monkeypatch.setattr("mlejax.sweeps.record._Again.ends_as", lambda *_: False)
+    status, out, err = run(*shape, *words, "--record", "seed=1")
+    assert status == 1
+    assert err.startswith("mlejax sweep: --record: sweep: 1 of the 1 chosen runs end in another way")
+    assert "2 runs: " in out
