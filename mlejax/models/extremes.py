@@ -1,7 +1,5 @@
 """Families of extremes: the largest or the smallest of many."""
 
-import math
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,12 +11,14 @@ from .constraints import Number, parameter, positive, real
 from .moments import (
     GUMBEL_DEVIATION,
     NO_SPREAD,
-    SMALLEST,
+    SHARES,
+    Line,
     Values,
     Weights,
     as_values,
     inside,
     inside_exp,
+    line_through,
     median,
     moments,
     quantiles,
@@ -26,8 +26,7 @@ from .moments import (
 from .special import expm1_over, log1p_over
 from .support import positive_numbers
 
-_SHARES = (0.1, 0.5, 0.9)
-_SHAPES = np.linspace(-0.6, 6, 100)
+_SHAPES = np.concatenate([np.arange(-0.6, 2, 0.1), np.arange(2, 6, 0.5)])
 
 
 class Gumbel(Model):
@@ -173,25 +172,22 @@ class GeneralizedExtremeValue(Model):
 
     @classmethod
     def start(cls, observations: ArrayLike, weights: Weights = None) -> "GeneralizedExtremeValue":
-        """Return what has three quantiles of the sample, its shape drawn to 0 until all observations are within."""
+        """Return what is nearest to the sample's quantiles, its shape drawn to 0 until all observations are within."""
         x = as_values(observations)
         center = median(x, weights)
         x = x - center  # far from zero quantiles would be rounded
-        lower, middle, upper = quantiles(x, weights, _SHARES)
-        ends = np.array([np.min(x), np.max(x)])
-        table = [_quantiles_of(share, _SHAPES) for share in _SHARES]
-        skewness = math.log(max(upper - middle, SMALLEST) / max(middle - lower, SMALLEST))
-        shape = float(np.interp(skewness, np.log((table[2] - table[1]) / (table[1] - table[0])), _SHAPES))
-        while True:  # at a shape of 0 all observations are within
-            low, mid, high = (float(_quantiles_of(share, np.array([shape]))[0]) for share in _SHARES)
-            scale = inside((upper - lower) / (high - low))
-            location = middle - scale * mid
-            if np.all(shape * ((ends - location) / scale) > -0.9):
-                return cls(location=center + location, scale=scale, shape=shape)
+        seen, ends = np.array(quantiles(x, weights, SHARES)), np.array([np.min(x), np.max(x)])
+        lines = [_line(seen, shape) for shape in _SHAPES]
+        best = int(np.argmin([line.misfit for line in lines]))
+        shape, line = float(_SHAPES[best]), lines[best]
+        while np.any(shape * ((ends - line.location) / line.scale) <= -0.9):  # nowhere at a shape of 0
             shape = 0.8 * shape if abs(shape) > 1e-3 else 0.0
+            line = _line(seen, shape)
+        return cls(location=center + line.location, scale=line.scale, shape=shape)
 
 
-def _quantiles_of(share: float, shapes: Values) -> Values:
-    """Return the quantile of generalized extreme value distributions of these shapes, at location 0 and scale 1."""
-    y, flat = -math.log(-math.log(share)), shapes == 0
-    return np.where(flat, y, np.expm1(shapes * y) / np.where(flat, 1.0, shapes))
+def _line(seen: Values, shape: float) -> Line:
+    """Return the line that a sample's quantiles make with those of a generalized extreme value distribution."""
+    t = -np.log(SHARES)
+    expected = -np.log(t) if shape == 0 else np.expm1(-shape * np.log(t)) / shape
+    return line_through(seen, expected, density=t ** (1 + shape) * np.exp(-t))

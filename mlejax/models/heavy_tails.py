@@ -13,12 +13,31 @@ from numpy.typing import ArrayLike
 
 from .base import Model, Parameter
 from .constraints import Number, parameter, positive, real
-from .moments import NO_SPREAD, Weights, as_values, inside, inside_exp, mean, median, moments, quantiles, standing_for
+from .moments import (
+    NO_SPREAD,
+    SHARES,
+    Line,
+    Values,
+    Weights,
+    as_values,
+    inside,
+    inside_exp,
+    line_through,
+    mean,
+    median,
+    moments,
+    quantiles,
+    standing_for,
+)
 from .special import expm1_over, log1p_over
 from .support import numbers_from_zero, positive_numbers
 
 RATIOS = tuple(np.geomspace(1e-3, 1e5, 60))
 """Ratios shape / scale of a generalized Pareto distribution, in units of 1 / median, that a start looks through."""
+
+
+_SHAPES = np.geomspace(0.05, 30, 40)
+"""Of Burr distributions, shape1, that a start looks through."""
 
 
 class Pareto(Model):
@@ -215,16 +234,20 @@ class Burr12(Model):
 
     @classmethod
     def start(cls, observations: ArrayLike, weights: Weights = None) -> "Burr12":
-        """Return what has three quantiles of the logarithms."""
-        lower, middle, upper = quantiles(np.log(as_values(observations)), weights, [0.1, 0.5, 0.9])
-        shapes = np.geomspace(30, 0.05, 60)
-        table = [np.log(np.expm1(-math.log1p(-share) / shapes)) for share in (0.1, 0.5, 0.9)]
-        skewness = math.log(max(upper - middle, NO_SPREAD) / max(middle - lower, NO_SPREAD))
-        columns = [shapes, table[0], table[1], table[2]]
-        known = np.log((table[2] - table[1]) / (table[1] - table[0]))
-        shape, low, mid, high = (float(np.interp(skewness, known, column)) for column in columns)
-        slope = (high - low) / max(upper - lower, NO_SPREAD)
-        return cls(shape1=shape, shape2=slope, rate=inside_exp(mid / slope - middle))
+        """Return what is nearest to the quantiles of the logarithms."""
+        seen = np.array(quantiles(np.log(as_values(observations)), weights, SHARES))
+        lines = [_line(seen, shape) for shape in _SHAPES]
+        best = int(np.argmin([line.misfit for line in lines]))
+        scale = max(lines[best].scale, NO_SPREAD)
+        return cls(shape1=float(_SHAPES[best]), shape2=1 / scale, rate=inside_exp(-lines[best].location))
+
+
+def _line(seen: Values, shape: float) -> Line:
+    """Return the line that quantiles of logarithms make with those of a Burr distribution of a shape1."""
+    expected = np.log(np.expm1(-np.log1p(-SHARES) / shape))
+    # in logarithms: for small shapes exp(expected) is large
+    log_density = math.log(shape) + expected - (shape + 1) * np.logaddexp(0, expected)
+    return line_through(seen, expected, density=np.exp(log_density))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -72,7 +72,7 @@ def _unit(values: Values) -> float:
     return math.ldexp(1.0, max(min(math.frexp(largest)[1], 1023), -1021)) if largest else 1.0
 
 
-def quantiles(values: Values, weights: Weights, probabilities: Sequence[float]) -> list[float]:
+def quantiles(values: Values, weights: Weights, probabilities: Sequence[float] | np.ndarray) -> list[float]:
     """Return the values below which these shares of a sample lie."""
     if weights is None:
         return [float(value) for value in np.quantile(values, probabilities)]
@@ -82,6 +82,39 @@ def quantiles(values: Values, weights: Weights, probabilities: Sequence[float]) 
 def median(values: Values, weights: Weights = None) -> float:
     """Return the middle of a sample, a value that minimizes the mean absolute deviation from it."""
     return quantiles(values, weights, [0.5])[0]
+
+
+SHARES = np.linspace(0.02, 0.98, 33)
+"""Of a sample, to which quantiles are taken for a `Line`."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Line:
+    """A line through the quantiles of a sample against those of a distribution: its location and scale."""
+
+    location: float
+    scale: float
+    misfit: float  # the weighted sum of squared distances, in units of the scale
+
+
+def line_through(
+    seen: Float[np.ndarray, " m"], expected: Float[np.ndarray, " m"], density: Float[np.ndarray, " m"]
+) -> Line:
+    """Return the line from quantiles of a distribution to those of a sample, each weighted by how little it varies.
+
+    Args:
+        seen: quantiles of the sample, at `SHARES`.
+        expected: those of the distribution, at location 0 and scale 1.
+        density: of the distribution at `expected`.
+    """
+    weights = density**2 / (SHARES * (1 - SHARES))
+    base = seen[len(seen) // 2]
+    unit = _unit(seen - base)
+    middle, center = np.average(expected, weights=weights), np.average((seen - base) / unit, weights=weights)
+    away, off = expected - middle, (seen - base) / unit - center
+    scale = max(float(np.average(away * off, weights=weights) / np.average(away**2, weights=weights)), NO_SPREAD)
+    misfit = float(np.sum(weights * (off / scale - away) ** 2))
+    return Line(float(base + (center - scale * middle) * unit), inside(scale * unit), misfit)
 
 
 def _weighted_quantile(values: Values, weights: Float[np.ndarray, " n"], probability: float) -> float:

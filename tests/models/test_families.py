@@ -33,14 +33,39 @@ def test_a_family_that_has_a_name_starts_draws_and_is_called_so(name):
 
 
 @pytest.mark.slow
+def nodes(name):
+    """Return observations over which a density is summed, and what each counts.
+
+    Counts, and an angle over one turn, as they are; other numbers by double exponential quadrature, x a function of
+    exp(sinh(t)), on both sides of the location where all numbers have a density.
+    """
+    model = FAMILIES[name][0]
+    if counts(name):
+        return np.arange(201.0), np.ones(201)
+    if name == "VonMises":
+        return np.linspace(-np.pi, np.pi, 200, endpoint=False), np.full(200, 2 * np.pi / 200)
+    t, step = np.linspace(-3.6, 3.6, 201, retstep=True)
+    away, slope = np.exp(np.pi / 2 * np.sinh(t)), np.pi / 2 * np.cosh(t) * step
+    if name == "Beta":
+        return away / (1 + away), away / (1 + away) ** 2 * slope
+    if name in ("GeneralizedExtremeValue", "Pareto") or model.support.lower == 0:
+        end = {"GeneralizedExtremeValue": 0.5 - 2.0 / 0.2, "Pareto": 0.04}.get(name, 0.0)
+        return end + away, away * slope
+    center = getattr(model, "location", 0.5)
+    return np.concatenate([center - away, center + away]), np.tile(away * slope, 2)
+
+
 @families
-def test_log_prob_against_scipy(name, x64):
+def test_log_prob_against_scipy_and_its_integral_against_one(name, x64):
     model, reference, points = FAMILIES[name]
     log_prob = reference.logpmf if counts(name) else reference.logpdf
-    found = np.asarray(jax.jit(jax.vmap(model.log_prob))(jnp.asarray(points)))
-    assert found.shape == (len(points),)
+    x, weights = nodes(name)
+    found = np.asarray(jax.jit(jax.vmap(model.log_prob))(jnp.concatenate([jnp.asarray(points, float), x])))
+    assert found.shape == (len(points) + len(x),)
     # Both sum a few terms of size up to 20.
-    np.testing.assert_allclose(found, log_prob(points), rtol=1e-13, atol=4e-14)
+    np.testing.assert_allclose(found[: len(points)], log_prob(points), rtol=1e-13, atol=4e-14)
+    within = found[len(points) :] if name != "Binomial" else found[len(points) :][:12]
+    assert np.sum(np.exp(within) * weights[: len(within)]) == pytest.approx(1, rel=1e-9)
 
 
 @pytest.mark.slow
@@ -72,6 +97,24 @@ def test_the_support_of_a_family_is_where_scipy_has_a_density(name):
         finite &= points >= 0.04
     if name != "VonMises":  # angles of any size
         np.testing.assert_array_equal(model.support.contains(points), finite)
+
+
+@pytest.mark.slow
+@families
+def test_float32_and_many_models_at_once(name):
+    model, _, points = FAMILIES[name]
+    x = np.asarray(points, np.float64)
+    log_prob = jax.jit(jax.vmap(type(model).log_prob))
+    with jax.enable_x64(True):
+        wide = np.asarray(log_prob(many(model, len(x), np.float64), jnp.asarray(x)))
+    narrow = np.asarray(log_prob(many(model, len(x), np.float32), jnp.asarray(x, jnp.float32)))
+    assert narrow.dtype == np.float32
+    np.testing.assert_allclose(narrow, wide, rtol=2e-5, atol=2e-5)
+
+
+def many(model, count, dtype):
+    """Return models (count,), alike, of one type."""
+    return jax.tree.map(lambda leaf: jnp.full(count, leaf, dtype), model)
 
 
 BEYOND = {
