@@ -1,5 +1,6 @@
 """The factored form of a log-density against the data themselves."""
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from jax import lax
 
 from ..models.base import M, Model
 from ..models.parameters import Parameters
+from .filled import Filled
 from .summary import Form, Summary, summarize_with
 
 LOOKED_AT = 4096
@@ -59,34 +61,43 @@ def examine(model: Model, summaries: Sequence[Summary], samples: Sequence[Any]) 
     Args:
         model: the start.
         summaries: of each sample.
-        samples: p of them, observations (n,) each.
+        samples: p of them, observations (n,) each, or `Filled`.
 
     Returns:
         A record; `apart` is infinite where the formula has a finite value and the factored form has none.
     """
-    taken = [values.astype(s.form.structure.observation.dtype) for s, values in zip(summaries, samples, strict=True)]
-    if len({values.dtype for values in taken}) > 1:  # they cannot lie in one array
-        each = [examine(model, [summary], [values]) for summary, values in zip(summaries, samples, strict=True)]
-        return jax.tree.map(lambda *found: jnp.concatenate(found), *each)
+    filled = [
+        dataclasses.replace(each, values=each.values.astype(summary.form.structure.observation.dtype))
+        for summary, each in zip(summaries, map(_as_filled, samples), strict=True)
+    ]
+    if len({each.values.dtype for each in filled}) > 1:  # they cannot lie in one array
+        found = [examine(model, [summary], [each]) for summary, each in zip(summaries, filled, strict=True)]
+        return jax.tree.map(lambda *each: jnp.concatenate(each), *found)
     points = check_points(model)
-    known, arrays, elsewhere = list(summaries), list(taken), list(range(len(taken)))
-    many = [i for i, values in enumerate(taken) if len(values) > LOOKED_AT]
-    few = [_few(taken[i]) for i in many]
+    known, looked_at, elsewhere = list(summaries), list(filled), list(range(len(filled)))
+    many = [i for i, each in enumerate(filled) if len(each.values) > LOOKED_AT]
+    few = [_few(filled[i]) for i in many]
     for i, values, summary in zip(many, few, _summarized([summaries[i].form for i in many], few), strict=True):
-        elsewhere[i] = len(arrays)
-        arrays.append(values)
+        elsewhere[i] = len(looked_at)
+        looked_at.append(Filled.of(values))
         known.append(summary)
-    looks = [(point, elsewhere[i] if point else i) for i in range(len(taken)) for point in range(POINTS)]
-    means, sizes, outside = _passes(points, arrays, looks)
+    looks = [(point, elsewhere[i] if point else i) for i in range(len(filled)) for point in range(POINTS)]
+    means, sizes, outside = _passes(points, looked_at, looks)
     apart = _relative(means, sizes, _factored(points, known, looks)).max(axis=1).reshape(-1, POINTS)
     return Examined(apart.max(axis=1), outside.reshape(-1, POINTS)[:, 0] == 0)
 
 
-def _few(values: Any) -> Any:
+def _as_filled(sample: Any) -> Filled:
+    return sample if isinstance(sample, Filled) else Filled(sample, jnp.asarray(len(sample)))
+
+
+def _few(filled: Filled) -> Any:
     """Return `LOOKED_AT` observations, evenly spread, and the extremes."""
-    spread = values[jnp.arange(LOOKED_AT) * len(values) // LOOKED_AT]
+    spread = filled.values[jnp.arange(LOOKED_AT) * filled.count // LOOKED_AT]
     # Behind a barrier: an array, not something that each of its uses computes.
-    return lax.optimization_barrier(jnp.concatenate([spread, jnp.stack([jnp.min(values), jnp.max(values)])]))
+    return lax.optimization_barrier(
+        jnp.concatenate([spread, jnp.stack([jnp.min(filled.values), jnp.max(filled.values)])])
+    )
 
 
 def _summarized(forms: Sequence[Form], samples: Sequence[Any]) -> list[Summary]:
@@ -99,19 +110,19 @@ def _summarized(forms: Sequence[Form], samples: Sequence[Any]) -> list[Summary]:
     return [found[i] for i in range(len(forms))]
 
 
-def _passes(points: Model, arrays: Sequence[Any], looks: Sequence[tuple[int, int]]) -> tuple[Any, Any, Any]:
-    """Pass over an array of observations for each look, a point and an array by their numbers.
+def _passes(points: Model, samples: Sequence[Filled], looks: Sequence[tuple[int, int]]) -> tuple[Any, Any, Any]:
+    """Pass over a sample for each look, a point and a sample by their numbers.
 
     Returns:
         The means of the log-density and of its gradient, (looks, 1 + k), those of their absolute values, and how many
         observations the support does not hold, (looks,). One loop is compiled for all.
     """
-    lengths = np.array([len(values) for values in arrays])
-    first = np.concatenate([[0], np.cumsum(lengths)[:-1]])
-    point, array = np.array(looks).T
+    first = np.cumsum([0, *[len(each.values) for each in samples[:-1]]])
+    point, sample = np.array(looks).T
+    counts = jnp.stack([jnp.asarray(each.count, int) for each in samples])[sample]
 
     def by(width: int) -> Any:
-        def found(points: Model, values: Any) -> Any:
+        def found(points: Model, values: Any, counts: Any) -> Any:
             values = jnp.concatenate([values, jnp.broadcast_to(values[-1:], (width,))])
 
             def look(which: tuple[Any, Any, Any]) -> Any:
@@ -129,12 +140,13 @@ def _passes(points: Model, arrays: Sequence[Any], looks: Sequence[tuple[int, int
                 totals = [jnp.zeros(width)] * (2 * (1 + len(jax.tree.leaves(points))) + 1)
                 return jnp.stack([jnp.sum(total) for total in lax.fori_loop(0, -(-count // width), tile, totals)])
 
-            return lax.map(look, (jnp.asarray(point), jnp.asarray(first[array]), jnp.asarray(lengths[array])))
+            return lax.map(look, (jnp.asarray(point), jnp.asarray(first[sample]), counts))
 
         return found
 
-    totals = lax.platform_dependent(points, jnp.concatenate(arrays), cpu=by(TILE), default=by(WIDE_TILE))
-    means = totals[:, :-1] / lengths[array][:, None]
+    everything = jnp.concatenate([each.values for each in samples])
+    totals = lax.platform_dependent(points, everything, counts, cpu=by(TILE), default=by(WIDE_TILE))
+    means = totals[:, :-1] / counts[:, None]
     return means[:, : means.shape[1] // 2], means[:, means.shape[1] // 2 :], totals[:, -1]
 
 
@@ -142,7 +154,7 @@ def _factored(points: Model, summaries: Sequence[Summary], looks: Sequence[tuple
     """Return what `_passes` calls means as the factored forms have them, (looks, 1 + k)."""
     found: dict[int, Any] = {}
     for form in dict.fromkeys(summary.form for summary in summaries):
-        of = [i for i, (_, array) in enumerate(looks) if summaries[array].form == form]
+        of = [i for i, (_, sample) in enumerate(looks) if summaries[sample].form == form]
         at = jax.tree.map(lambda leaf, of=of: leaf[np.array([looks[i][0] for i in of])], points)
         known = jax.tree.map(lambda *leaves: jnp.stack(leaves), *[summaries[looks[i][1]] for i in of])
         made = lax.map(lambda each: jax.value_and_grad(each[1].mean_log_prob)(each[0]), (at, known))

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Num
 
@@ -13,6 +12,7 @@ from ..formula.jaxpr import as_formula_takes
 from ..models.base import Model
 from ..models.parameters import parameter_dict
 from ..models.tracing import check_formula
+from .filled import Filled
 
 SMALLEST_SQUARED, LARGEST_SQUARED = 1e-150, 1e150
 """Where squares of float64 numbers lose their digits or overflow."""
@@ -73,7 +73,7 @@ def check_support(
         ValueError: naming the first such observation, its place and the rule.
     """
     with jax.enable_x64(True):
-        taken = as_formula_takes(model, jnp.asarray(values))
+        taken = as_formula_takes(model, values)
     check_formula(model, jax.ShapeDtypeStruct((), taken.dtype))
     name, support = type(model).__name__, model.support
     if not np.all(contained := support.contains(values)):
@@ -81,7 +81,7 @@ def check_support(
         raise InputValueError(f"{name} needs {support.rule}; got {values[index]} {place(index)}")
     for start in (model, *starts):
         with jax.enable_x64(True):
-            log_probs = np.asarray(_log_probs(start, taken))
+            log_probs = np.asarray(_log_probs(start, Filled.of(taken).values))[: len(taken)]
         if not np.all(finite := np.isfinite(log_probs)):
             index = int(np.argmin(finite))
             parameters = ", ".join(f"{key}={leaf}" for key, leaf in parameter_dict(start).items())

@@ -14,8 +14,9 @@ from ..formula.jaxpr import NotApplicable, as_formula_takes
 from ..models.base import Model
 from ..models.tracing import ONE_NUMBER, check_formula
 from .agreement import AGREEMENT, examine
+from .filled import Filled
 from .raw import Observations, divided, observe
-from .summary import Summary, find_form, some_of, summarize_all, summarize_compiled
+from .summary import Summary, find_form, some_of, summarize_all, summarize_array
 
 Sample = Observations | Summary
 
@@ -116,14 +117,14 @@ def _apart(model: Model, samples: Sequence[_Factored]) -> Sequence[float]:
     """Return how far each summary and its observations, or some of very many, are apart."""
     if not samples:
         return []
-    looked_at = [jnp.asarray(some_of(sample.values)) for sample in samples]
+    looked_at = [some_of(sample.values) for sample in samples]
     known = [
         sample.summary
         if len(some) == len(sample.values) and sample.weights is None
-        else summarize_compiled(sample.summary.form, some)[0]
+        else summarize_array(sample.summary.form, some)[0]
         for sample, some in zip(samples, looked_at, strict=True)
     ]
-    return np.asarray(examine(model, known, looked_at).apart).tolist()
+    return np.asarray(examine(model, known, [Filled.of(some) for some in looked_at]).apart).tolist()
 
 
 def _raw(model: Model, values: np.ndarray, reason: str, weights: np.ndarray | None) -> tuple[Observations, str]:

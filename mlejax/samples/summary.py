@@ -15,6 +15,7 @@ from ..formula.jaxpr import NotApplicable, as_formula_takes
 from ..formula.separate import Branches
 from ..formula.sufficient import Form, Question, SufficientForm, failure, question, structure_for_statistics
 from ..models.base import Model
+from .filled import Filled, filled_weights
 from .tiles import TILE, tiled
 
 LARGE = 1 << 20
@@ -135,7 +136,7 @@ def _fault(form: Form) -> NotApplicable | None:
 def _looked_at(asked: Question | SufficientForm, values: Any) -> tuple[list[bool], list[bool]]:
     """Return for each condition whether all of any number of observations (n,) meet it, and whether any does."""
     shares = [values[first : first + LARGE] for first in range(0, len(values), LARGE)]
-    looks = [jax.device_get(_look(asked, jnp.asarray(share))) for share in shares]
+    looks = [jax.device_get(_look(asked, Filled.of(share).values)) for share in shares]
     every, some = zip(*looks, strict=True)
     return [all(each) for each in zip(*every, strict=True)], [any(each) for each in zip(*some, strict=True)]
 
@@ -151,10 +152,25 @@ def summarize_with(form: Form, values: Any, weights: Any = None) -> tuple[Summar
 
     Pure, for use under `jit` and `vmap`. A sample that takes other branches has another form: see `find_form`. Each
     observation counts once, or as often as its weight says.
+
+    Args:
+        form: of the formula.
+        values: the observations, (n,) or `Filled`.
+        weights: of the observations, likewise, with zeros where it was filled.
     """
     separated = form.separated()
-    values = values.astype(form.structure.observation.dtype)  # whole numbers, as the formula takes them
-    mean = functools.partial(accurate_mean, weights=weights)
+    filled = values if isinstance(values, Filled) else Filled.of(values)
+    values = filled.values.astype(form.structure.observation.dtype)  # whole numbers, as the formula takes them
+    float_type = jnp.result_type(float)
+    if weights is None:
+        counted, count = filled.counts, jnp.asarray(filled.count, float_type)
+
+        def mean(function: Any) -> Any:
+            return accurate_sum(jnp.where(counted, function, 0)) / count
+    else:
+        mean = functools.partial(accurate_mean, weights=filled_weights(weights, len(values)))
+        count = jnp.asarray(accurate_sum(filled_weights(weights, len(values))), float_type)
+
     u, factors = jax.vmap(separated.observe)(values)
     centers, residuals, deviations = [], [], []
     for function in u:
@@ -165,7 +181,6 @@ def summarize_with(form: Form, values: Any, weights: Any = None) -> tuple[Summar
         residuals.append(rest - (centers[-1] - first))
         deviations.append((function - centers[-1]) - residuals[-1])
     averages = [mean(value) for value in separated.statistic_values(deviations, factors)]
-    count = jnp.asarray(values.shape[0] if weights is None else accurate_sum(weights), jnp.result_type(float))
     # Behind a barrier, so that nothing of the statistics is computed otherwise because the branches are looked at.
     holds = separated.holds(*_look(separated, jax.lax.optimization_barrier(values)))
     return Summary(stack(centers), stack(residuals), stack(averages), count, form), holds
@@ -188,7 +203,7 @@ def summarize_all(
     neither a device nor its memory ever holds them all; the summaries are merged.
     """
     if len(values) <= LARGE:
-        summary, holds = summarize_compiled(form, jnp.asarray(values), weights)
+        summary, holds = summarize_array(form, values, weights)
         return summary, bool(holds)
     mesh = jax.sharding.Mesh(np.asarray(jax.local_devices()), ("data",))
     program = _sharded(form, mesh, weights is not None)
@@ -201,7 +216,7 @@ def summarize_all(
             summaries = jax.device_get(program(piece, *of_piece))
             parts += [jax.tree.map(lambda leaf, i=i: leaf[i], summaries) for i in range(mesh.devices.size)]
         else:
-            parts.append(jax.device_get(summarize_compiled(form, jnp.asarray(piece), *of_piece)[0]))
+            parts.append(jax.device_get(summarize_array(form, piece, *of_piece)[0]))
     # A share may take fewer branches than the sample does: the sample as a whole is asked.
     separated = form.separated()
     return merge(model, parts), bool(separated.holds(*_looked_at(separated, values)))
@@ -254,7 +269,13 @@ def accurate_sum(values: Any) -> Any:
     return total
 
 
-summarize_compiled = jax.jit(summarize_with, static_argnums=0)
+def summarize_array(form: Form, values: np.ndarray, weights: np.ndarray | None = None) -> tuple[Summary, Any]:
+    """Return what `summarize_with` does of observations on the host, (n,), by a program for many n."""
+    filled = Filled.of(values)
+    return _compiled(form, filled, None if weights is None else filled_weights(weights, len(filled.values)))
+
+
+_compiled = jax.jit(summarize_with, static_argnums=0)
 
 
 def stack(values: Sequence[Any]) -> Any:

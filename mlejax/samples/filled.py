@@ -1,0 +1,50 @@
+"""Arrays of few lengths, so that a program that passes over observations is compiled for few."""
+
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from .tiles import TILE
+
+SHORTEST = 8
+"""Observations that are not filled up: fewer take no time."""
+
+
+def filled_length(n: int) -> int:
+    """Return the length at which n observations are passed over: one of four between a power of two and the next."""
+    if n <= SHORTEST:
+        return n
+    step = 1 << max(n.bit_length() - 3, 0)
+    return max(TILE, -(-n // step) * step) if n <= TILE or n > 8 * TILE else 1 << (n - 1).bit_length()
+
+
+class Filled(eqx.Module):
+    """Observations in an array of one of few lengths."""
+
+    values: Any  # (m,): the observations, and then copies of the first
+    count: Any  # (): how many observations there are
+
+    @classmethod
+    def of(cls, values: Any) -> "Filled":
+        """Fill up observations (n,), n > 0: on the host if they are there."""
+        n = values.shape[0]
+        more = filled_length(n) - n
+        if isinstance(values, np.ndarray):
+            return cls(np.concatenate([values, np.broadcast_to(values[:1], (more,))]), np.asarray(n))
+        # Behind a barrier: a number that the compiler knows would be divided by in another way.
+        count = lax.optimization_barrier(jnp.asarray(n))
+        return cls(jnp.concatenate([values, jnp.broadcast_to(values[:1], (more,))]), count)
+
+    @property
+    def counts(self) -> Any:
+        """Which elements of the array are observations, (m,)."""
+        return jnp.arange(len(self.values)) < self.count
+
+
+def filled_weights(weights: Any, length: int) -> Any:
+    """Return weights (n,) with zeros after them."""
+    of = np if isinstance(weights, np.ndarray) else jnp
+    return of.concatenate([weights, of.zeros(length - len(weights), weights.dtype)])

@@ -1,0 +1,48 @@
+"""Arrays are filled up to few lengths, and what was filled in counts for nothing."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from mlejax import Normal, summarize, train
+from mlejax.samples.filled import SHORTEST, Filled, filled_length, filled_weights
+
+
+def test_lengths_are_few_and_near():
+    lengths = [filled_length(n) for n in range(1, 100_000)]
+    assert all(n <= length for n, length in enumerate(lengths, 1))
+    assert lengths == sorted(lengths)
+    assert len(set(lengths)) < 60
+    assert all(length <= 1.25 * n for n, length in enumerate(lengths, 1) if n > 1024)
+    assert [filled_length(n) for n in (1, SHORTEST, SHORTEST + 1, 129, 1 << 20)] == [1, SHORTEST, 128, 256, 1 << 20]
+
+
+@pytest.mark.parametrize("array", [np.asarray, jnp.asarray], ids=["host", "device"])
+@pytest.mark.parametrize("n", [3, 128, 300])
+def test_what_is_filled_in_does_not_count(n, array, x64):
+    filled = Filled.of(array(np.arange(5.0, 5.0 + n)))
+    assert filled.values.shape == (filled_length(n),)
+    assert int(filled.count) == n
+    assert np.asarray(filled.counts).nonzero()[0].tolist() == list(range(n))
+    assert (np.asarray(filled.values)[n:] == 5.0).all()
+    assert filled_weights(array(np.ones(n)), filled_length(n)).sum() == n
+
+
+def test_a_summary_is_that_of_the_observations_alone(x64):
+    x = np.random.RandomState(0).normal(1e6, 1e-3, 1000)  # filled up to 1,024
+    summary, _ = summarize(Normal(1e6, 1e-6), x)
+    exact = np.longdouble(x)
+    assert float(summary.count) == 1000
+    assert float(summary.centers[0] + summary.residuals[0]) == float(exact.mean())
+    assert float(summary.averages[0]) == pytest.approx(float(((exact - exact.mean()) ** 2).mean()), rel=1e-14)
+    weighted, _ = summarize(Normal(1e6, 1e-6), np.repeat(x[:300], 3))
+    assert float(weighted.count) == 900
+
+
+def test_another_number_of_observations_compiles_nothing(compilations):
+    x = np.random.RandomState(1).normal(7.2, 2.8, 1000)
+    train(Normal(6.0, 7.0), x, max_epochs=3, progress=False)
+    before = len(compilations)
+    for n in (999, 980, 961):
+        assert train(Normal(6.0, 7.0), x[:n], max_epochs=3, progress=False).representation.startswith("2 sufficient")
+    assert len(compilations) == before
