@@ -163,13 +163,13 @@ def summarize_with(form: Form, values: Any, weights: Any = None) -> tuple[Summar
     values = filled.values.astype(form.structure.observation.dtype)  # whole numbers, as the formula takes them
     float_type = jnp.result_type(float)
     if weights is None:
-        counted, count = filled.counts, jnp.asarray(filled.count, float_type)
-
-        def mean(function: Any) -> Any:
-            return accurate_sum(jnp.where(counted, function, 0)) / count
+        weights, count = filled.counts.astype(float_type), jnp.asarray(filled.count, float_type)
     else:
-        mean = functools.partial(accurate_mean, weights=filled_weights(weights, len(values)))
-        count = jnp.asarray(accurate_sum(filled_weights(weights, len(values))), float_type)
+        weights = filled_weights(weights, len(values))
+        count = jnp.asarray(accurate_sum(weights), float_type)
+
+    def mean(function: Any) -> Any:
+        return accurate_sum(weights * function) / count
 
     u, factors = jax.vmap(separated.observe)(values)
     centers, residuals, deviations = [], [], []
@@ -249,13 +249,6 @@ def merge(model: Model, parts: Sequence[Summary]) -> Summary:
             for part, shift in zip(parts, from_center - residual[None], strict=True)
         ]
         return Summary(center, residual, weights @ jnp.stack(moved), jnp.sum(counts), parts[0].form)
-
-
-def accurate_mean(values: Any, weights: Any = None) -> Any:
-    """Return the mean of (n,) values; with weights (n,), of each as often as its weight says."""
-    if weights is None:
-        return accurate_sum(values) / values.shape[0]
-    return accurate_sum(weights * values) / accurate_sum(weights)
 
 
 def accurate_sum(values: Any) -> Any:
