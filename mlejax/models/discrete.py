@@ -15,7 +15,7 @@ from .. import checks
 from ..checks import InputTypeError
 from .base import Model, Parameter
 from .constraints import Number, parameter, positive, unit_interval
-from .moments import Weights, as_values, inside, mean, moments
+from .moments import Weights, as_values, count, inside, mean, moments
 from .special import log1p_minus, log_gamma_ratio
 from .support import Support, counts
 
@@ -35,8 +35,8 @@ class Poisson(Model):
 
     @classmethod
     def start(cls, observations: ArrayLike, weights: Weights = None) -> "Poisson":
-        """Return the closed form, with a rate above zero."""
-        return cls(rate=inside(float(cls.closed_form(observations, weights).rate)))
+        """Return the closed form; of a sample of zeros, half a count in all."""
+        return cls(rate=float(cls.closed_form(observations, weights).rate) or half_of_one(observations, weights))
 
     @staticmethod
     def closed_form(observations: ArrayLike, weights: Weights = None) -> "Poisson":
@@ -72,8 +72,9 @@ class Geometric(Model):
 
     @classmethod
     def start(cls, observations: ArrayLike, weights: Weights = None) -> "Geometric":
-        """Return the closed form, with a probability below one."""
-        return cls(probability=inside(float(cls.closed_form(observations, weights).probability), 0.0, 1.0))
+        """Return the closed form; of a sample of zeros, that of half a failure in all."""
+        failures = mean(as_values(observations), weights) or half_of_one(observations, weights)
+        return cls(probability=inside(1 / (1 + failures), 0.0, 1.0))
 
     @staticmethod
     def closed_form(observations: ArrayLike, weights: Weights = None) -> "Geometric":
@@ -122,7 +123,7 @@ class NegativeBinomial(Model):
     def start(cls, observations: ArrayLike, weights: Weights = None) -> "NegativeBinomial":
         """Return the size and mean that have the sample's mean and variance; a large size where that is too small."""
         found = moments(as_values(observations), weights)
-        center, excess = inside(found.mean), found.variance - found.mean
+        center, excess = found.mean or half_of_one(observations, weights), found.variance - found.mean
         size = found.mean**2 / excess if excess > 0 else math.inf
         return cls(size=min(max(size, 1e-3), 100 * max(center, 1.0)), mean=center)
 
@@ -198,12 +199,17 @@ class BinomialTrials:
         checks.counts("trials", self.trials, at_most=2**53)
 
     def start(self, observations: ArrayLike, weights: Weights = None) -> Binomial:
-        """Return the closed form, with a probability between zero and one."""
-        found = self.closed_form(observations, weights)
-        return Binomial(trials=self.trials, probability=inside(float(found.probability), 0.0, 1.0))
+        """Return the closed form; where all trials or none succeed, that of half a failure or half a success in all."""
+        found, least = self.closed_form(observations, weights), half_of_one(observations, weights) / self.trials
+        return Binomial(trials=self.trials, probability=float(np.clip(found.probability, least, 1 - least)))
 
     def closed_form(self, observations: ArrayLike, weights: Weights = None) -> Binomial:
         """Return the maximum of the likelihood: the mean share of successes."""
         return Binomial(
             trials=self.trials, probability=np.float64(mean(as_values(observations), weights) / self.trials)
         )
+
+
+def half_of_one(observations: ArrayLike, weights: Weights) -> float:
+    """Return the mean of a sample in which half an event was counted in all."""
+    return 0.5 / max(count(as_values(observations), weights), 1.0)

@@ -40,6 +40,11 @@ class Moments:
     deviation: float
 
 
+def count(values: Values, weights: Weights = None) -> float:
+    """Return how many observations a sample has: the sum of the weights."""
+    return float(len(values) if weights is None else np.sum(weights))
+
+
 def mean(values: Values, weights: Weights = None) -> float:
     """Return the weighted mean, within an ulp or two of the largest of |mean| and the mean deviation."""
     unit = _unit(values)

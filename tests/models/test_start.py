@@ -92,6 +92,16 @@ def test_a_start_of_any_sample_is_inside_the_domain(name):
             assert bool(Parameters.of(found).inside(found)), x
 
 
+@pytest.mark.parametrize("weights", [None, np.array([2.0, 1.0, 1.0, 1.0])], ids=["five zeros", "weighted"])
+def test_counts_that_are_all_zero_start_at_half_an_event_in_all(weights):
+    zeros = np.zeros(5 if weights is None else 4)
+    assert mlejax.Poisson.start(zeros, weights).rate == 0.1
+    assert mlejax.NegativeBinomial.start(zeros, weights).mean == 0.1
+    assert mlejax.Geometric.start(zeros, weights).probability == pytest.approx(1 / 1.1)
+    assert mlejax.Binomial.of(2).start(zeros, weights).probability == 0.05
+    assert mlejax.Binomial.of(2).start(zeros + 2, weights).probability == 0.95
+
+
 @pytest.mark.parametrize("name", CHOSEN)
 def test_weights_count_observations(name):
     x, weights = drawn(name, 50, 5), np.random.RandomState(4).randint(0, 4, 50).astype(float)
