@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Generic
 
 import jax
@@ -68,19 +68,20 @@ def places_of(axes: Mapping[str, np.ndarray], runs: Mapping[str, ArrayLike | flo
     return tuple(np.array(places.get(name, range(len(values)))) for name, values in axes.items())
 
 
-def history_variables(template: Model, rows: int) -> tuple[Variable, ...]:
+def history_variables(template: Model, axes: Iterable[str], rows: int) -> tuple[Variable, ...]:
     """Return all that is kept of a history: so many rows of it, each an epoch.
 
     Args:
         template: one model.
+        axes: the names of the axes of its sweep.
         rows: at most.
 
     Raises:
-        ValueError: a parameter bears one of these names.
+        ValueError: a parameter or an axis bears one of these names.
     """
     row, names = Dimension(ROW, rows), parameter_names(template)
-    if clash := [name for name in names if name in (ROW, "epoch")]:
-        raise InputValueError(f"{type(template).__name__}.{clash[0]} bears the name of a part of a history")
+    if clash := [name for name in (*axes, *names) if name in (ROW, "epoch")]:
+        raise InputValueError(f"{clash[0]} names a parameter or an axis of this sweep, and a part of a history")
     models = [
         dataclasses.replace(variable, dims=(row, *variable.dims), meaning=f"{variable.name} that the epoch measured")
         for variable in variables(template)[: len(names)]
@@ -186,7 +187,7 @@ class Histories(Generic[M]):
         import xarray
 
         axes, arrays = self.sweep.axes, self.arrays()
-        kept = history_variables(self.sweep.template, self.epoch.shape[-1])
+        kept = history_variables(self.sweep.template, axes, self.epoch.shape[-1])
         found = {
             variable.name: ((*axes, *(dim.name for dim in variable.dims)), arrays[variable.name], variable.attributes)
             for variable in kept

@@ -78,14 +78,13 @@ def write_histories(path: Path, histories: Histories) -> None:
         StoreError: they cannot be written.
     """
     made = histories.sweep.provenance
-    kept = history_variables(histories.sweep.template, histories.epoch.shape[-1])
+    kept = history_variables(histories.sweep.template, histories.sweep.axes, histories.epoch.shape[-1])
     layout = Layout.of(histories.sweep.axes, kept)
     ends = {"ends": _ends(histories.sweep)}
     description = Description(dict(made.settings), [dict(way) for way in made.computed_by], {}, ends, KIND)
     arrays = histories.arrays()
     with readable_errors(path):
-        for folder in (MAKING, OLD):
-            discard(path / folder)
+        discard(path / MAKING)
         making = make_folder(path, Path(MAKING))
         write_whole(making, MARKER, b"")
         files = documents(layout, description)
@@ -98,6 +97,7 @@ def write_histories(path: Path, histories: Histories) -> None:
                 write_whole(making, layout.chunk(variable, number), layout.encode(variable, values))
         write_whole(making, ROOT, root)
         if is_ours(path / FOLDER):
+            discard(path / OLD)
             os.rename(path / FOLDER, path / OLD)
         os.rename(making, path / FOLDER)
         flush_folder(path)
@@ -130,8 +130,10 @@ def load_histories(path: str | Path, model: Model | None = None) -> Histories | 
         Histories(Normal, 2 seed x 1 learning_rate: at most 100 epochs of each)
     """
     path = checks.path("path", path)
-    sweep, folder = load(path, model), path / FOLDER
-    if not (folder / MARKER).exists():
+    sweep = load(path, model)
+    # The old ones, where a process was killed as it put new ones in their place.
+    folder = next((path / name for name in (FOLDER, OLD) if (path / name / MARKER).exists()), None)
+    if folder is None:
         return None
     again = "recording them again (mlejax.record, or --record) replaces them. The sweep is not concerned."
     try:

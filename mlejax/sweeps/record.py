@@ -118,7 +118,8 @@ def _spec(whole: SweepResult[Any], model: Model | None, observations: Any, optim
         raise
     except KeyError as missing:
         raise InputValueError(
-            f"sweep: this is a part of one, without its axis {missing}: give the whole, and choose by runs="
+            f"sweep: this is a part of one, or was made by another version: it has no {missing}. Give the whole, and "
+            "choose by runs="
         ) from None
 
 
@@ -126,7 +127,7 @@ def _recorded(
     whole: SweepResult[M], runs: Mapping[str, Numbers], spec: SweepSpec[M], epochs: int, progress: bool
 ) -> Histories[M]:
     places = places_of(whole.axes, runs)
-    variables, ends = history_variables(whole.template, epochs), whole.take(places)
+    variables, ends = history_variables(whole.template, whole.axes, epochs), whole.take(places)
     if np.any(waiting := ends.status == Status.RUNNING):
         first = ends.run(*np.argwhere(waiting)[0].tolist())
         raise InputValueError(

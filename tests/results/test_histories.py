@@ -78,7 +78,8 @@ def test_as_a_table(found):
 
 
 @pytest.mark.parametrize("name", ["epoch", "row"])
-def test_a_parameter_cannot_bear_the_name_of_a_part_of_a_history(name):
+def test_nothing_else_can_bear_the_name_of_a_part_of_a_history(name):
     named = family(lambda model, x: -((x - getattr(model, name)) ** 2), **{name: real})
-    with pytest.raises(ValueError, match=rf"Family\.{name} bears the name of a part of a history"):
-        history_variables(named(1.0), 3)
+    for template, axes in ((named(1.0), AXES), (mlejax.Normal(0.0, 1.0), [*AXES, name])):
+        with pytest.raises(ValueError, match=rf"{name} names a parameter or an axis of this sweep, and a part of a"):
+            history_variables(template, axes, 3)

@@ -1,5 +1,6 @@
 """Histories in a result directory: as they were recorded or refused, and nothing to the sweep beside them."""
 
+import dataclasses
 import errno
 import os
 import shutil
@@ -150,6 +151,33 @@ def test_a_disk_that_is_full_leaves_those_before(recorded, out, monkeypatch):
     found = mlejax.record(out, {"seed": 4}, epochs=16, progress=False)  # and the next one clears up
     assert_same(mlejax.load_histories(out), found)
     assert {".histories", ".histories.old"} & set(os.listdir(out)) == set()
+
+
+def test_a_kill_while_they_change_places_leaves_the_old_or_the_new(recorded, out, monkeypatch):
+    rename, renamed = os.rename, []
+
+    def killed(source, target):
+        renamed.append(target)
+        if len(renamed) == 2:
+            raise KeyboardInterrupt
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", killed)
+    with pytest.raises(KeyboardInterrupt):
+        mlejax.record(out, {"seed": 4}, epochs=16, progress=False)
+    monkeypatch.undo()
+    assert not (out / "histories").exists()
+    assert_same(mlejax.load_histories(out), recorded[1])
+    found = mlejax.record(out, {"seed": 4}, epochs=16, progress=False)
+    assert_same(mlejax.load_histories(out), found)
+    assert {".histories", ".histories.old"} & set(os.listdir(out)) == set()
+
+
+def test_a_sweep_with_something_of_that_name_stores_none(saved):
+    swept = mlejax.load(saved)
+    named = dataclasses.replace(swept, axes={"histories": swept.axes["seed"]})
+    with pytest.raises(StoreError, match="'histories' is the name of something else"), histories.held(saved, named):
+        pass
 
 
 def test_a_directory_that_may_not_be_written_to_is_answered(recorded, out, monkeypatch):

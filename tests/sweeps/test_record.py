@@ -127,7 +127,7 @@ def test_a_wrong_number_of_epochs_is_refused(made, epochs):
 
 def test_a_part_of_a_sweep_is_refused(made):
     for part in ({"seed": 4}, {"learning_rate": 2.0}):
-        with pytest.raises(ValueError, match=r"sweep: this is a part of one.*choose by runs="):
+        with pytest.raises(ValueError, match=r"sweep: this is a part of one, .*: it has no .*Give the whole"):
             mlejax.record(made.sel(**part), {}, progress=False)
 
 
@@ -179,6 +179,20 @@ def test_runs_of_either_type_have_the_bits_of_the_sweep(start, target, dtype):
             for name, estimate in vars(run.model).items():
                 assert getattr(history.model, name)[best] == estimate
             assert history.train_log_likelihood[best] == pytest.approx(run.train_log_likelihood, rel=1e-13)
+
+
+@pytest.mark.slow
+def test_a_count_among_several_is_recorded_as_it_is_alone():
+    given = {"seeds": [2, 5], "learning_rates": [0.1, 1.0], "max_epochs": 300, "progress": False}
+    several = mlejax.sweep(mlejax.Normal(0.0, 1.0), observations=draws([50, 400, 100]), **given)
+    found = mlejax.record(several, {"count": [100, 400], "seed": 5}, epochs=20, progress=False)
+    for place, count in enumerate([100, 400]):
+        alone = mlejax.sweep(mlejax.Normal(0.0, 1.0), observations=draws(count), **given)
+        for name, values in mlejax.record(alone, {"seed": 5}, epochs=20, progress=False).arrays().items():
+            np.testing.assert_array_equal(found.arrays()[name][:, place], values, err_msg=name)
+    assert not np.array_equal(found.model.mean[:, 0], found.model.mean[:, 1])
+    with pytest.raises(ValueError, match=r"this is a part of one, .* it has no 'count'"):
+        mlejax.record(several.sel(count=100), {}, progress=False)
 
 
 @pytest.mark.slow
