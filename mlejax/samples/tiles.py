@@ -34,7 +34,8 @@ def tiled(terms: Terms, columns: Columns, combine: Sequence[Any], width: int = T
     before = (n - 1) // width  # whole tiles before the last, which reaches back over some that they count
 
     def tile(start: Any) -> Sequence[Any]:
-        return terms([lax.dynamic_slice_in_dim(column, start, width) for column in columns])
+        found = terms([lax.dynamic_slice_in_dim(column, start, width) for column in columns])
+        return [_rounded(term) if f is jnp.add else term for f, term in zip(combine, found, strict=True)]
 
     def step(index: Any, totals: list[Any]) -> list[Any]:
         return [f(total, term) for f, total, term in zip(combine, totals, tile(index * width), strict=True)]
@@ -52,6 +53,17 @@ def tiled(terms: Terms, columns: Columns, combine: Sequence[Any], width: int = T
         found = _as_numbers(kind[0], lax.optimization_barrier(jnp.stack([totals[i] for i in alike])))
         numbers |= {i: found[place] for place, i in enumerate(alike)}
     return [numbers[i] for i in range(len(totals))]
+
+
+def _rounded(term: Any) -> Any:
+    """Return numbers as they are, by a comparison that keeps them apart from the addition that follows.
+
+    Otherwise a product and that addition may become one operation, which rounds once instead of twice: whether they do
+    hangs on what else the compiler puts beside them, such as on the number of devices.
+    """
+    if not jnp.issubdtype(term.dtype, jnp.floating):
+        return term
+    return jnp.where(jnp.abs(term) <= jnp.finfo(term.dtype).max, term, term * 2)  # twice infinity is infinity
 
 
 def at_once(terms: Terms, columns: Columns, combine: Sequence[Any]) -> list[Any]:
