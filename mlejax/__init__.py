@@ -7,13 +7,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .ascent.fit import fit
     from .ascent.newton import maximize
     from .ascent.optimizers import natural_gradient
     from .ascent.rates import suggest_learning_rate
     from .ascent.step import StepInfo, TrainState, init_state, train_step
-    from .ascent.train import fit, train
+    from .ascent.train import train
     from .ascent.vary import vary
-    from .checks import InputError
+    from .checks import ConvergenceWarning, InputError
     from .likelihood import (
         covariance,
         distance,
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     )
     from .models.constraints import Domain, parameter, positive, real, unit_interval
     from .models.support import Support
+    from .results.fit import FitResult
     from .results.histories import Histories
     from .results.sweep import RunResult, SweepResult
     from .results.train import History, TrainResult
@@ -77,13 +79,14 @@ if TYPE_CHECKING:
 __version__ = "0.2.0.dev0"
 
 _HOME = {
+    "ascent.fit": ["fit"],
     "ascent.newton": ["maximize"],
     "ascent.optimizers": ["natural_gradient"],
     "ascent.rates": ["suggest_learning_rate"],
     "ascent.step": ["StepInfo", "TrainState", "init_state", "train_step"],
-    "ascent.train": ["fit", "train"],
+    "ascent.train": ["train"],
     "ascent.vary": ["vary"],
-    "checks": ["InputError"],
+    "checks": ["ConvergenceWarning", "InputError"],
     "likelihood": [
         "covariance",
         "distance",
@@ -128,6 +131,7 @@ _HOME = {
     ],
     "models.constraints": ["Domain", "parameter", "positive", "real", "unit_interval"],
     "models.support": ["Support"],
+    "results.fit": ["FitResult"],
     "results.histories": ["Histories"],
     "results.sweep": ["RunResult", "SweepResult"],
     "results.train": ["History", "TrainResult"],
@@ -153,9 +157,11 @@ __all__ = [
     "Binomial",
     "Burr12",
     "Cauchy",
+    "ConvergenceWarning",
     "Domain",
     "Draws",
     "Exponential",
+    "FitResult",
     "Frechet",
     "Gamma",
     "GeneralizedExtremeValue",

@@ -43,6 +43,10 @@ class InputKeyError(InputError, KeyError):
     __str__ = Exception.__str__  # KeyError would put the sentence into quotation marks
 
 
+class ConvergenceWarning(UserWarning):
+    """A fit that has found no maximum of the likelihood; the message says why. There are no standard errors then."""
+
+
 def numbers(name: str, values: object, rule: str, holds: Callable[[np.ndarray], Any]) -> np.ndarray:
     """Return the values (any shape) as float64, every one of which must obey the rule.
 

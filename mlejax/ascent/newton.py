@@ -29,6 +29,9 @@ REACH = 3.0
 LEAST_DAMPING, DAMPING_OUTSIDE, MOST_DAMPING = 1e-3, 1e-2, 1e12
 """Added to the information: after a refused step at least, where it is not positive definite at least, and at most."""
 
+FARTHEST = 100.0
+"""A bounded parameter stays within this many powers of e of the start: what has no maximum ends there."""
+
 SURE = 1e-3
 """The part of the predicted gain that a step must bring."""
 
@@ -42,6 +45,7 @@ class Climb(eqx.Module, Generic[M]):
     sample: Sample
     start: Vector
     free: Float[Array | np.ndarray, " p"]  # 1 for a coordinate that may move, 0 for one that is held
+    most: Int[Array, ""] | np.integer | int  # steps
     table: Parameters[M] = eqx.field(static=True)
 
     def about(self, coordinates: Vector) -> LocalQuadratic:
@@ -96,19 +100,21 @@ def step(climb: Climb[M], state: ClimbState) -> ClimbState:
     definite = jnp.all(jnp.isfinite(direction))
     size = jnp.max(jnp.abs(direction))
     move = jnp.where(definite, direction * jnp.minimum(1, state.reach / jnp.maximum(size, state.reach)), 0)
-    coordinates = state.coordinates + unit * move
+    far = np.repeat(np.where(climb.table.bounded, FARTHEST, np.inf), climb.table.sizes)
+    coordinates = jnp.clip(state.coordinates + unit * move, climb.start - far, climb.start + far)
+    move = (coordinates - state.coordinates) / unit
     there = climb.about(coordinates)
     rise, rise_there = score @ move, there.score * unit @ move
     lost = rise / 2 < ROUNDING * jnp.finfo(move.dtype).eps * (1 + jnp.abs(here.log_likelihood))
     gained = there.log_likelihood - here.log_likelihood > SURE * rise / 2
     good = jnp.where(lost, jnp.abs(rise_there) <= jnp.abs(rise) / 2, gained)
     inside = climb.table.inside(climb.table.from_real(coordinates)) & _finite(there)
-    taken = first | (definite & good & inside)
+    taken = first | (definite & good & inside & (rise > 0))
     more = jnp.maximum(10 * state.damping, jnp.where(definite, LEAST_DAMPING, DAMPING_OUTSIDE))
     less = jnp.where(state.damping / 10 < LEAST_DAMPING, 0, state.damping / 10)
     damping = jnp.where(taken, less, more)
     stuck = (definite & lost & ~taken) | (damping > MOST_DAMPING)
-    status = jnp.where(state.steps + 1 >= MAX_STEPS, int(Status.MAX_STEPS), int(Status.RUNNING))
+    status = jnp.where(state.steps + 1 >= climb.most, int(Status.MAX_STEPS), int(Status.RUNNING))
     status = jnp.where(stuck, int(Status.PRECISION), status)
     status = jnp.where(first & ~inside, int(Status.OUTSIDE_SUPPORT), status)
     following = ClimbState(
@@ -153,8 +159,7 @@ def _units(table: Parameters[M], information: Matrix) -> Vector:
     curvature = jnp.abs(jnp.diagonal(information))
     units = 1 / jnp.sqrt(jnp.where(jnp.isfinite(curvature) & (curvature > 0), curvature, 1))
     # Where a start tells little of a parameter that has a bound, a factor of e is far enough.
-    bounded = np.array([domain.lower > -np.inf or domain.upper < np.inf for domain in table.domains])
-    return jnp.minimum(units, np.repeat(np.where(bounded, 1.0, np.inf), table.sizes))
+    return jnp.minimum(units, np.repeat(np.where(table.bounded, 1.0, np.inf), table.sizes))
 
 
 def _finite(here: LocalQuadratic) -> Array:
@@ -258,7 +263,7 @@ class _Peak(eqx.Module):
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
 def _peak(table: Parameters[M], start: Vector, sample: Sample) -> _Peak:
     """Return where the climb from a start, in unconstrained coordinates, ends."""
-    state = climbed(Climb(sample, start, np.ones(table.size), table))
+    state = climbed(Climb(sample, start, np.ones(table.size), MAX_STEPS, table))
     whole = (part.astype(start.dtype) for part in (state.steps, state.status))
     return _Peak(state.coordinates, state.here.log_likelihood, newton_step(state, sample.count)[1], *whole)
 
@@ -274,7 +279,7 @@ def _peak_jvp(table: Parameters[M], primals: Any, tangents: Any) -> tuple[_Peak,
         return jax.value_and_grad(lambda vector: mean(table.from_real(vector)))(found.end)
 
     _, (rise, change) = jax.jvp(slope, (sample,), (move,))
-    information = Climb(sample, start, np.ones(table.size), table).about(found.end).information
+    information = Climb(sample, start, np.ones(table.size), MAX_STEPS, table).about(found.end).information
     scale = 1 / jnp.sqrt(jnp.diagonal(information))
     shift, _ = solve_positive(information * scale[:, None] * scale[None, :], change * scale)
     there = found.status == Status.CONVERGED

@@ -122,10 +122,6 @@ def train(
     )
 
 
-fit = train
-"""An alias of `train` until `fit` means the maximum of the likelihood."""
-
-
 def _ascend(
     run: Run[M], dtype: np.dtype, optimizer: Any, record_every: int, progress: bool
 ) -> tuple[Outcome[M], Outlook[M], History[M]]:

@@ -1,5 +1,6 @@
 """What a model may do besides its log-density. Each is a method; a model that has it can do it."""
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
@@ -47,6 +48,23 @@ class HasClosedForm(Protocol):
 
         Where the maximum lies on the border of the domain, so do the parameters.
         """
+        ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Irregular:
+    """What is known of a maximum at which the log-likelihood is not smooth."""
+
+    reason: str  # why the curvature there says nothing, and where the errors come from instead
+    standard_errors: Model  # NaN of a parameter that has none
+
+
+@runtime_checkable
+class HasIrregularMaximum(HasClosedForm, Protocol):
+    """A family whose log-likelihood has a corner or a jump at its maximum, which is the closed form."""
+
+    def irregular(self, count: float) -> Irregular:
+        """Return what is known of the maximum, which this model is, of so many observations."""
         ...
 
 

@@ -11,6 +11,7 @@ from jax.nn import softplus
 from jaxtyping import Array, Key, Num
 from numpy.typing import ArrayLike
 
+from .abilities import Irregular
 from .base import Model, Parameter
 from .constraints import Number, parameter, positive, real
 from .moments import (
@@ -84,6 +85,11 @@ class Pareto(Model):
             ratio = np.maximum(x / smallest, 1.0)  # one with a weight of zero may lie below
         spread = mean(np.where(ratio < math.inf, np.log(ratio), np.log(x) - math.log(smallest)), weights)
         return Pareto(shape=np.float64(1 / spread if spread else math.inf), minimum=np.float64(smallest))
+
+    def irregular(self, count: float) -> Irregular:
+        """Return the error of the shape, shape / sqrt(n); the minimum has none."""
+        reason = "the minimum is the smallest observation, which is above the true one and has no standard error"
+        return Irregular(reason, Pareto(shape=self.shape / math.sqrt(count), minimum=math.nan))
 
 
 class Lomax(Model):

@@ -75,6 +75,11 @@ class Parameters(Generic[M]):
         return tuple(map(math.prod, self.shapes))
 
     @property
+    def bounded(self) -> tuple[bool, ...]:
+        """Whether the domain of each parameter has an end."""
+        return tuple(domain.lower > -math.inf or domain.upper < math.inf for domain in self.domains)
+
+    @property
     def size(self) -> int:
         """How many numbers are estimated: what information criteria count."""
         return sum(self.sizes)

@@ -9,6 +9,7 @@ from jax.nn import softplus
 from jaxtyping import Array, Key, Num
 from numpy.typing import ArrayLike
 
+from .abilities import Irregular
 from .base import Model, Parameter
 from .constraints import Number, parameter, positive, real
 from .moments import Weights, as_values, inside, mean, median, moments, quantiles
@@ -144,6 +145,12 @@ class Laplace(Model):
         x = as_values(observations)
         location = median(x, weights)
         return Laplace(location=np.float64(location), scale=np.float64(mean(np.abs(x - location), weights)))
+
+    def irregular(self, count: float) -> Irregular:
+        """Return the errors of the expected information: scale / sqrt(n) of both parameters."""
+        error = self.scale / math.sqrt(count)
+        reason = "the log-likelihood has a corner at the median; standard errors are those of the expected information"
+        return Irregular(reason, Laplace(error, error))
 
 
 class Logistic(Model):

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ..models.parameters import parameter_dict
+from ..status import Status
+from .fit import FitResult
 from .sweep import SweepResult
 from .train import TrainResult
 
@@ -36,6 +38,36 @@ def train_record(result: TrainResult[Any]) -> dict[str, Any]:
         "learning_rate": _floats(result.learning_rate),
     }
     return {"runs": [run], "summary": summary}
+
+
+def fit_record(result: FitResult[Any]) -> dict[str, Any]:
+    """Return a fit as JSON has it, null where a number would mislead.
+
+    Args:
+        result: of `fit`.
+
+    Returns:
+        `{"model", "parameters": {name: {"estimate", "standard_error", "interval"}}, ...}`, with intervals of 95 %.
+    """
+    errors, intervals = _floats(result.standard_errors), result.confidence_intervals()
+    parameters = {
+        name: {"estimate": value, "standard_error": errors[name], "interval": list(intervals[name])}
+        for name, value in _floats(result.model).items()
+    }
+    numbers = {name: float(getattr(result, name)) for name in ("log_likelihood", "aic", "aicc", "bic")}
+    if result.status is Status.UNBOUNDED:
+        numbers["log_likelihood"] = math.inf
+    return {
+        "model": type(result.model).__name__,
+        "parameters": parameters,
+        **numbers,
+        "count": result.count,
+        "converged": result.converged,
+        "distance": result.distance,
+        "status": result.status.name,
+        "reason": result.reason,
+        "steps": result.steps,
+    }
 
 
 def sweep_record(result: SweepResult[Any]) -> dict[str, Any]:

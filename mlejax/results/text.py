@@ -53,7 +53,7 @@ def train_report(result: TrainResult[Any], closed_form: Any = None) -> str:
     if closed_form is not None:
         header.append(f"closed form, all {result.count}")
         columns.append(parameter_dict(closed_form))
-    rows = [[name, *(_number(column[name]) for column in columns)] for name in columns[0]]
+    rows = [[name, *(number(column[name]) for column in columns)] for name in columns[0]]
     held_out = result.validation is not None
     of_train = f" over the {int(result.train.count)} observations trained on" if held_out else ""
     facts = {"log-likelihood": f"{result.log_likelihood:.4f} over {result.count} observations"}
@@ -72,11 +72,12 @@ def train_report(result: TrainResult[Any], closed_form: Any = None) -> str:
     return "\n".join([table(rows, header=header), "", *lines, "", result.reason])
 
 
-def _number(value: Any) -> str:
+def number(value: Any) -> str:
+    """Return a number as a table shows it; a dash for one that is not known."""
     if math.isnan(value):
         return "-"
-    # Six decimals would leave few digits of a small number, or none.
-    return f"{value:.6g}" if 0 < abs(value) < 0.01 else f"{value:.6f}"
+    # Six decimals would leave few digits of a small number, or none, and more of a large one than it has.
+    return f"{value:.6g}" if 0 < abs(value) < 0.01 or abs(value) >= 1e16 else f"{value:.6f}"
 
 
 def train_reason(result: TrainResult[Any]) -> str:

@@ -11,6 +11,7 @@ from ..checks import InputTypeError, InputValueError
 from ..formula.jaxpr import as_formula_takes
 from ..models.base import Model
 from ..models.parameters import parameter_dict
+from ..models.support import Support
 from ..models.tracing import check_formula
 from .filled import Filled
 
@@ -18,10 +19,10 @@ SMALLEST_SQUARED, LARGEST_SQUARED = 1e-150, 1e150
 """Where squares of float64 numbers lose their digits or overflow."""
 
 
-def as_observations(values: Any, what: str = "observations") -> np.ndarray:
+def as_observations(values: Any, what: str = "observations", *, any_number: bool = False) -> np.ndarray:
     """Check and convert data: a one-dimensional array of at least two finite numbers that are not all equal.
 
-    Integers stay integers; everything else becomes float64.
+    Integers stay integers; everything else becomes float64. With `any_number` one is enough, and all may be equal.
 
     Raises:
         TypeError, ValueError: naming the first offending value and its index.
@@ -40,14 +41,15 @@ def as_observations(values: Any, what: str = "observations") -> np.ndarray:
         raise InputTypeError(f"{what} must be real numbers; got an array of {array.dtype}")
     if array.ndim != 1:
         raise InputValueError(f"{what} must be one-dimensional; got shape {array.shape}")
-    if len(array) < 2:
-        raise InputValueError(f"{what} must hold at least two values; got {len(array)}")
+    if len(array) < 2 - any_number:
+        least = "one value" if any_number else "two values"
+        raise InputValueError(f"{what} must hold at least {least}; got {len(array)}")
     small = array.dtype.kind in "iu" and array.max() <= np.iinfo(np.int64).max  # an unsigned integer may be larger
     array = array.astype(np.int64 if small else np.float64)
     if not np.all(finite := np.isfinite(array)):
         index = int(np.argmin(finite))
         raise InputValueError(f"{what} must be finite; got {array[index]} at index {index}")
-    if np.all(array == array[0]):
+    if not any_number and np.all(array == array[0]):
         raise InputValueError(f"{what} must not be constant; all {len(array)} values equal {array[0]}")
     return array
 
@@ -75,10 +77,8 @@ def check_support(
     with jax.enable_x64(True):
         taken = as_formula_takes(model, values)
     check_formula(model, jax.ShapeDtypeStruct((), taken.dtype))
-    name, support = type(model).__name__, model.support
-    if not np.all(contained := support.contains(values)):
-        index = int(np.argmin(contained))
-        raise InputValueError(f"{name} needs {support.rule}; got {values[index]} {place(index)}")
+    name = type(model).__name__
+    check_inside(name, model.support, values, place)
     for start in (model, *starts):
         with jax.enable_x64(True):
             log_probs = np.asarray(_log_probs(start, Filled.of(taken).values))[: len(taken)]
@@ -92,6 +92,17 @@ def check_support(
                 f"{log_probs[index]} {place(index)} for {name}({parameters})"
                 f"{fix if size > LARGEST_SQUARED else ''}"
             )
+
+
+def check_inside(family: str, support: Support, values: np.ndarray, place: Callable[[int], str] = at_index) -> None:
+    """Refuse observations outside a support.
+
+    Raises:
+        ValueError: naming the first such observation, its place and the rule.
+    """
+    if not np.all(contained := support.contains(values)):
+        index = int(np.argmin(contained))
+        raise InputValueError(f"{family} needs {support.rule}; got {values[index]} {place(index)}")
 
 
 @jax.jit

@@ -53,7 +53,7 @@ def test_a_start_without_density_is_a_status():
 
 def test_a_state_that_has_ended_stays_as_it_is(x64):
     table = Parameters.of(zoo.Rayleigh(1.0))
-    climb = newton.Climb(Observations(jnp.asarray(WAVES)), jnp.zeros(1), np.ones(1), table)
+    climb = newton.Climb(Observations(jnp.asarray(WAVES)), jnp.zeros(1), np.ones(1), 100, table)
     state = jax.jit(newton.climbed)(climb)
     assert int(state.status) == Status.CONVERGED
     again = jax.jit(newton.step)(climb, state)
@@ -62,7 +62,9 @@ def test_a_state_that_has_ended_stays_as_it_is(x64):
 
 def test_a_coordinate_that_is_held_does_not_move(x64):
     table = Parameters.of(Gamma(1.0, 1.0))
-    climb = newton.Climb(Observations(jnp.asarray(WAVES)), jnp.log(jnp.array([1.0, 1.0])), np.array([0.0, 1.0]), table)
+    climb = newton.Climb(
+        Observations(jnp.asarray(WAVES)), jnp.log(jnp.array([1.0, 1.0])), np.array([0.0, 1.0]), 100, table
+    )
     state = jax.jit(newton.climbed)(climb)
     assert int(state.status) == Status.CONVERGED
     # With the shape at one it is an exponential.

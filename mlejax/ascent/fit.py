@@ -1,0 +1,258 @@
+"""`fit`: the maximum likelihood estimate of a sample, its uncertainty, and an honest word on whether it is one."""
+
+import dataclasses
+import inspect
+import warnings
+from collections.abc import Sequence
+from typing import Any, Generic
+
+import jax
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .. import checks, devices, likelihood
+from ..checks import ConvergenceWarning, InputTypeError, InputValueError
+from ..models.abilities import HasIrregularMaximum, HasStart
+from ..models.base import M, Model
+from ..models.parameters import Parameters, with_dtype
+from ..models.support import Support
+from ..progress import Progress
+from ..results.fit import FitResult
+from ..results.schema import check_names
+from ..samples.observations import as_observations, check_inside
+from ..status import Status
+from .ground import Ground, climb_and_look, is_inside
+from .outward import End, judge
+from .train import train
+from .units import Units, units_for
+
+NO_START = 1e-290
+"""Distance from the border of the domain: nearer, float64 does not hold the derivatives."""
+
+AGREE = 1e-6
+"""Nats, and relative, within which two starts have led to the same height."""
+
+
+def fit(
+    family_or_model: type[M] | M,
+    observations: ArrayLike,
+    *,
+    weights: ArrayLike | None = None,
+    starts: int | Sequence[M] | None = None,
+    progress: bool = True,
+    **training: object,
+) -> FitResult[M]:
+    """Find the maximum of a likelihood, by damped Newton steps in unconstrained coordinates.
+
+    `converged` means: within 1e-6 standard errors of a maximum, with a positive definite information, that stays a
+    maximum when looked at from further away. Otherwise `status` and `reason` say why there is none, and there are no
+    standard errors.
+
+    Args:
+        family_or_model: a family, such as `Gamma`, which finds its start in the data; or a model, to start there.
+        observations: (n,) finite numbers inside the family's support.
+        weights: (n,) numbers, at least 0: how often each observation counts. None counts each once.
+        starts: models to start from besides, or how many starts in all, the others drawn about the first; the highest
+            end is taken, and `reason` says how many led there. None: one.
+        progress: say on standard error what a long fit is doing.
+        **training: what `train` takes is refused: a fit needs no learning rate.
+
+    Returns:
+        A `FitResult`; `print` shows it as a table.
+
+    Raises:
+        TypeError, ValueError: an argument is not as described, or the observations are not; it names the value.
+
+    Reference: J. Nocedal and S. Wright, Numerical Optimization (2006), chapter 3.
+
+    Example:
+        >>> import numpy as np
+        >>> import mlejax
+        >>> waits = np.random.RandomState(0).gamma(2.0, 3.0, 1000)
+        >>> result = mlejax.fit(mlejax.Gamma, waits)
+        >>> print(f"{result.model.shape:.4f} +- {result.standard_errors.shape:.4f}", result.status.name)
+        1.9983 +- 0.0831 CONVERGED
+    """
+    _refuse(training)
+    devices.start()
+    family = family_or_model if isinstance(family_or_model, type) else type(family_or_model)
+    if not issubclass(family, Model):
+        raise InputTypeError(
+            f"fit needs a family, such as mlejax.Gamma, or a model to start at, such as mlejax.Gamma(1.0, 1.0); got "
+            f"{checks.shown(family_or_model)}"
+        )
+    values, heavy = _checked_sample(observations, weights)
+    with Progress(progress) as told:
+        told.say(f"fitting {family.__name__}")
+        if isinstance(family_or_model, type):
+            first, units = _found_start(family_or_model, values, heavy)
+        else:
+            first, units = _given_start(family_or_model, values)
+        check_names(family.__name__, Parameters.of(first).names)
+        ground = Ground.of(first, values, heavy, units)
+        found = _irregular(ground, first, values, heavy) or _regular(starts, ground, first, _constant(values))
+    result = FitResult(
+        **vars(found),
+        start=first if units is None else units.to_data(first),
+        count=ground.count if weights is not None else len(values),
+        observations=values,
+        weights=heavy,
+        representation=ground.representation,
+        ground=ground,
+    )
+    if not result.converged:
+        warnings.warn(f"{family.__name__}: {result.reason}", ConvergenceWarning, stacklevel=2)
+    return result
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Found(Generic[M]):
+    """The part of a `FitResult` that the way to the maximum decides."""
+
+    model: M
+    status: Status
+    reason: str
+    notes: tuple[str, ...]
+    log_likelihood: float
+    distance: float
+    steps: int
+    starts: int
+    agreed: int
+    own_covariance: np.ndarray
+    end: End | None
+
+
+def _regular(starts: int | Sequence[M] | None, ground: Ground[M], first: M, constant: str) -> _Found[M]:
+    """Climb from every start, look outward, and judge the highest end."""
+    begun = [ground.coordinates(first), *_others(starts, ground, ground.coordinates(first))]
+    ended = [climb_and_look(ground, start) for start in begun]
+    highest = max(ended, key=lambda each: each.end.mean_log_likelihood)
+    height = ground.count * highest.end.mean_log_likelihood
+    heights = [ground.count * each.end.mean_log_likelihood for each in ended]
+    agreed = sum(bool(abs(height - other) <= AGREE * (1 + abs(height))) for other in heights)
+    verdict = judge(highest.end, highest.views, ground.table, ground.count, ground.offset)
+    converged = verdict.status is Status.CONVERGED
+    why = "" if converged else (f"{constant}: " if constant else "") + verdict.reason
+    several = "" if len(begun) == 1 else f"{agreed} of {len(begun)} starts led to this height"
+    return _Found(
+        model=ground.model(highest.end.coordinates),
+        status=verdict.status,
+        reason="; ".join(part for part in (why, several) if part),
+        notes=verdict.notes,
+        log_likelihood=height + ground.offset,
+        distance=highest.end.distance,
+        steps=highest.end.steps,
+        starts=len(begun),
+        agreed=agreed,
+        own_covariance=ground.covariance(highest.end),
+        end=highest.end,
+    )
+
+
+def _irregular(ground: Ground[M], first: M, values: np.ndarray, weights: np.ndarray | None) -> _Found[M] | None:
+    """Return the closed form of a family whose log-likelihood is not smooth there; None where there is none."""
+    if not isinstance(first, HasIrregularMaximum):
+        return None
+    own = values if ground.units is None else ground.units.of_observations(values)
+    best = first.closed_form(own, weights)
+    if not is_inside(best):
+        return None
+    known = best.irregular(ground.count)  # type: ignore[attr-defined]
+    errors = np.array(jax.tree.leaves(known.standard_errors), np.float64)
+    height = float(likelihood.log_likelihood(best, ground.sample))
+    model: Any = best if ground.units is None else ground.units.to_data(best)  # type: ignore[arg-type]
+    return _Found(
+        model, Status.CONVERGED, known.reason, (), height + ground.offset, 0.0, 0, 1, 1, np.diag(errors**2), None
+    )  # type: ignore[arg-type]
+
+
+# Arguments ------------------------------------------------------------------------------------------------------------
+
+
+def _refuse(training: dict[str, object]) -> None:
+    """Refuse an argument of `train`, which a person who means training may give, and any other."""
+    for name in training:
+        if name in inspect.signature(train).parameters:
+            raise InputTypeError(f"fit finds the maximum; train takes {name}")
+        raise TypeError(f"fit() got an unexpected keyword argument {name!r}")
+
+
+def _checked_sample(observations: ArrayLike, weights: ArrayLike | None) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return the observations that count, and their weights."""
+    values = as_observations(observations, any_number=True)
+    if weights is None:
+        return values, None
+    heavy = checks.non_negative("weights", weights)
+    if heavy.shape != values.shape:
+        raise InputValueError(f"weights must be one for each of {len(values)} observations; got shape {heavy.shape}")
+    if not np.any(heavy):
+        raise InputValueError("weights must not all be 0")
+    return values[heavy > 0], heavy[heavy > 0]
+
+
+def _given_start(model: M, values: np.ndarray) -> tuple[M, Units[M] | None]:
+    """Return the model to start at, in the units of the fit, and these units."""
+    start = with_dtype(model, np.float64)
+    table = Parameters.of(start)
+    table.require_single_numbers()
+    check_inside(table.family, start.support, values)
+    units = units_for(table, start.support, values)
+    return (start, None) if units is None else (units.from_data(start), units)
+
+
+def _found_start(family: type[M], values: np.ndarray, weights: np.ndarray | None) -> tuple[M, Units[M] | None]:
+    """Return where a family starts, in the units of the fit, and these units."""
+    name = family.__name__
+    if not isinstance(family, HasStart):
+        raise InputTypeError(
+            f"{name} has no start(observations, weights) of its own: give a model to start at, such as {name}(...)"
+        )
+    if isinstance(support := getattr(family, "support", None), Support):
+        check_inside(name, support, values)
+
+    def start(x: np.ndarray) -> M:
+        with np.errstate(all="ignore"):
+            return _off_the_border(family.start(x, weights))  # type: ignore[return-value]
+
+    wide = values.astype(np.float64)
+    first = start(wide)
+    if not is_inside(first):  # float64 holds no such parameters, but perhaps those of other units
+        first = start(wide / 2.0 ** np.frexp(np.max(np.abs(wide)))[1])
+    units = units_for(Parameters.of(first), first.support, wide)
+    own = first if units is None else start(units.of_observations(wide))
+    return with_dtype(own, np.float64), units
+
+
+def _off_the_border(model: M) -> M:
+    """Return a start whose parameters are not at the border of the domain, as is the variance of equal observations."""
+    table = Parameters.of(model)
+    leaves = [
+        leaf if leaf - domain.lower > NO_START and domain.upper - leaf > NO_START else domain.from_real(0.0)
+        for leaf, domain in zip(jax.tree.leaves(model), table.domains, strict=True)
+    ]
+    return table.tree.unflatten([np.float64(leaf) for leaf in leaves])
+
+
+def _others(starts: int | Sequence[Model] | None, ground: Ground[Any], first: np.ndarray) -> list[np.ndarray]:
+    """Return the coordinates of the starts besides the first."""
+    if starts is None:
+        return []
+    if isinstance(starts, int | np.integer):
+        checks.counts("starts", starts)
+        unit = ground.ascend(first, np.ones(len(first)), 0).unit
+        random = np.random.RandomState(0)
+        return [first + unit * random.normal(size=len(first)) for _ in range(int(starts) - 1)]
+    if isinstance(starts, str) or not isinstance(starts, Sequence):
+        raise InputTypeError(f"starts must be a whole number, or a list of models; got {checks.shown(starts)}")
+    own = [with_dtype(start, np.float64, f"starts[{i}]") for i, start in enumerate(starts)]
+    for i, start in enumerate(own):
+        if Parameters.of(start) != ground.table:
+            raise InputTypeError(f"starts[{i}] must be a {ground.table.family}; got {start!r}")
+    return [ground.coordinates(start if ground.units is None else ground.units.from_data(start)) for start in own]
+
+
+def _constant(values: np.ndarray) -> str:
+    """Say that observations are all the same; nothing of others."""
+    if not np.all(values == values[0]):
+        return ""
+    return f"all {len(values)} observations equal {values[0]:g}" if len(values) > 1 else "there is one observation"

@@ -1,0 +1,164 @@
+"""The log-likelihood of one sample as ground to climb on: from anywhere, by one compiled program."""
+
+import dataclasses
+import math
+from typing import Any, Generic
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ..checks import InputValueError
+from ..models.base import M, Model
+from ..models.parameters import Parameters
+from ..samples.observations import check_support
+from ..samples.representation import Sample, summarize
+from ..status import Status
+from .newton import MAX_STEPS, Climb, climbed, newton_step
+from .outward import HIGHER, End, View, look_outward
+from .units import Units
+
+RESTARTS = 4
+"""Higher points, seen when looking outward, that are climbed from in turn."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Ground(Generic[M]):
+    """The log-likelihood of a sample, ready to be climbed from anywhere."""
+
+    table: Parameters[M]
+    sample: Sample  # in its own units
+    units: Units[M] | None  # None where they are those of the data
+    count: float  # the sum of the weights
+    representation: str
+
+    @classmethod
+    def of(cls, start: M, values: np.ndarray, weights: np.ndarray | None, units: Units[M] | None) -> "Ground[M]":
+        """Return the ground of observations (n,), in units of their own; the start is in these too."""
+        own = values if units is None else units.of_observations(values)
+        check_support(start, own)
+        sample, representation = summarize(start, own, weights=weights)
+        count = float(len(values) if weights is None else math.fsum(weights))
+        return cls(Parameters.of(start), sample, units, count, representation)
+
+    @property
+    def offset(self) -> float:
+        """What the log-likelihood has besides in the data's own units, nats."""
+        return 0.0 if self.units is None else -self.count * math.log(self.units.scale)
+
+    def coordinates(self, own: M) -> np.ndarray:
+        """Return the unconstrained coordinates of parameters in the sample's units."""
+        with jax.enable_x64(True):
+            return np.asarray(self.table.to_real(own), np.float64)
+
+    def model(self, coordinates: np.ndarray) -> M:
+        """Return the parameters, in the data's units, as NumPy float64.
+
+        Raises:
+            ValueError: float64 does not hold them.
+        """
+        with jax.enable_x64(True):
+            own = jax.tree.map(lambda leaf: np.asarray(leaf)[()], self.table.from_real(jnp.asarray(coordinates)))
+        return own if self.units is None else _representable(self.units.to_data(own))
+
+    def ascend(self, start: np.ndarray, free: np.ndarray, most: int) -> End:
+        """Climb from coordinates, with those that are free marked 1, at most so many steps."""
+        with jax.enable_x64(True):
+            found = jax.device_get(_ended(Climb(self.sample, start, free, np.int64(most), self.table)))
+        return End(
+            coordinates=found["coordinates"],
+            mean_log_likelihood=float(found["mean"]),
+            information=found["information"],
+            jacobian=found["jacobian"],
+            unit=found["unit"],
+            distance=float(found["distance"]),
+            steps=int(found["steps"]),
+            status=Status(int(found["status"])),
+        )
+
+    @property
+    def factors(self) -> np.ndarray:
+        """What multiplies the standard error of each parameter on the way to the data's own units."""
+        return np.ones(self.table.size) if self.units is None else self.units.factors
+
+    def covariance(self, end: End) -> np.ndarray:
+        """Return the inverse of the information about the parameters, in the sample's units; NaN if there is none."""
+        squared = np.outer(end.scale, end.scale)
+        try:
+            inverse = np.linalg.inv(end.information * squared) * squared / self.count
+        except np.linalg.LinAlgError:
+            return np.full_like(end.information, np.nan)
+        return end.jacobian @ inverse @ end.jacobian.T
+
+
+@jax.jit
+def _ended(climb: Climb[Any]) -> dict[str, Any]:
+    """Climb to the end, from which everything else about a fit follows."""
+    state = climbed(climb)
+
+    def parameters(coordinates: Any) -> Any:
+        return climb.table.to_vector(climb.table.from_real(coordinates))
+
+    return {
+        "coordinates": state.coordinates,
+        "mean": state.here.log_likelihood,
+        "information": state.here.information,
+        "jacobian": jax.jacfwd(parameters)(state.coordinates),
+        "unit": state.unit,
+        "distance": newton_step(state, climb.sample.count)[1],
+        "steps": state.steps,
+        "status": state.status,
+    }
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Climbed:
+    """Where a climb ended, and what was seen from there."""
+
+    end: End
+    views: list[View]
+
+
+def climb_and_look(ground: Ground[Any], start: np.ndarray) -> Climbed:
+    """Climb from a start, look outward, and climb again from what is higher.
+
+    Args:
+        ground: what is climbed.
+        start: its unconstrained coordinates.
+
+    Returns:
+        Where that ends, and the views from there. Of what rises without an end, after the second climb.
+    """
+    everywhere = np.ones(ground.table.size)
+    end, endless = ground.ascend(start, everywhere, MAX_STEPS), 0
+    views = look_outward(ground.ascend, end, ground.table, ground.count)
+    for _ in range(RESTARTS):
+        higher = [view for view in views if max(view.gains) > HIGHER]
+        endless += any(view.endless for view in higher)
+        if not higher or endless > 1:
+            break
+        highest = max(higher, key=lambda view: view.highest.mean_log_likelihood).highest
+        again = ground.ascend(highest.coordinates, everywhere, MAX_STEPS)
+        if not again.mean_log_likelihood > end.mean_log_likelihood:
+            break
+        end = dataclasses.replace(again, steps=end.steps + again.steps)
+        views = look_outward(ground.ascend, end, ground.table, ground.count)
+    return Climbed(end, views)
+
+
+def is_inside(model: Model) -> bool:
+    """Return whether every parameter, a single number, is finite and inside its domain."""
+    leaves = zip(jax.tree.leaves(model), Parameters.of(model).domains, strict=True)
+    return all(bool(domain.contains(leaf)) for leaf, domain in leaves)
+
+
+def _representable(model: M) -> M:
+    """Return a model in the data's units, which must be numbers that float64 has."""
+    table = Parameters.of(model)
+    for (name, leaf), domain in zip(table.by_name(model).items(), table.domains, strict=True):
+        if not domain.contains(leaf):
+            raise InputValueError(
+                f"{table.family}.{name} of these observations would be {leaf}, as float64 has it: divide them by a "
+                "number of their size"
+            )
+    return model

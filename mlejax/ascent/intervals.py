@@ -1,0 +1,107 @@
+"""Intervals and covariances of a fit that look at its log-likelihood again."""
+
+import functools
+import math
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ..formula.jaxpr import as_formula_takes
+from ..models.parameters import Parameters
+from ..results.fit import FitResult, Interval
+from .newton import MAX_STEPS
+
+WIDEST = 60.0
+"""So many Wald half-widths from the estimate an end is looked for; what has none there has none."""
+
+
+def score_products(result: FitResult[Any]) -> np.ndarray:
+    """Return the sum of the outer products of every observation's score, at the estimate, (p, p).
+
+    Args:
+        result: of `fit`.
+
+    Returns:
+        A matrix in the inverse of the parameters' units, those of the sample that was climbed on; a weight counts an
+        observation so many times.
+    """
+    ground, units = result.ground, result.ground.units
+    values = result.observations if units is None else units.of_observations(result.observations)
+    with jax.enable_x64(True):
+        vector = ground.table.to_vector(ground.table.from_real(jnp.asarray(result.end.coordinates)))
+        scores = np.asarray(_scores(ground.table, vector, as_formula_takes(result.model, values)))
+    heavy = scores if result.weights is None else scores * result.weights[:, None]
+    return heavy.T @ scores
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _scores(table: Parameters[Any], vector: Any, values: Any) -> Any:
+    return jax.vmap(jax.grad(lambda vector, x: table.to_model(vector).log_prob(x)), (None, 0))(vector, values)
+
+
+def profile_intervals(result: FitResult[Any], level: float) -> dict[str, Interval]:
+    """Return where the profile of each parameter has fallen by half a quantile of chi-squared; see `FitResult`.
+
+    Args:
+        result: of a fit that converged.
+        level: between 0 and 1.
+
+    Returns:
+        Pairs of ends by name.
+    """
+    from scipy.special import ndtri
+
+    ground, end = result.ground, result.end
+    drop = float(ndtri((1 + level) / 2)) ** 2 / 2
+    squared = np.outer(end.scale, end.scale)
+    covariance = np.linalg.inv(end.information * squared) * squared / ground.count
+    size = len(covariance)
+    found = {}
+    for j, name in enumerate(ground.table.names):
+        free = np.where(np.arange(size) == j, 0.0, 1.0)
+        tangent = covariance[:, j] / covariance[j, j]
+        ends = []
+        for sign in (-1, 1):
+
+            def depth(away: float, sign: int = sign, tangent: Any = tangent, free: Any = free) -> float:
+                there = ground.ascend(end.coordinates + sign * away * tangent, free, MAX_STEPS)
+                fallen = ground.count * (end.mean_log_likelihood - there.mean_log_likelihood) - drop
+                return fallen if math.isfinite(fallen) else math.inf
+
+            half = math.sqrt(2 * drop * covariance[j, j])
+            away = _root(depth, half)
+            at = end.coordinates + sign * away * (np.arange(size) == j)
+            ends.append(_value(result, j, at) if math.isfinite(away) else _wall(result, j, sign))
+        found[name] = (min(ends), max(ends))
+    return found
+
+
+def _root(depth: Callable[[float], float], half: float) -> float:
+    """Return where a profile has fallen so far; infinite where it does not. It begins below zero, and rises."""
+    from scipy.optimize import brentq
+
+    low, high = 0.0, half
+    while (fallen := depth(high)) < 0:
+        low, high = high, 2 * high
+        if high > WIDEST * half:
+            return math.inf
+    if not math.isfinite(fallen):  # a wall of the formula: the fall is somewhere before it
+        for _ in range(60):
+            middle = (low + high) / 2
+            low, high = (middle, high) if depth(middle) < 0 else (low, middle)
+        return high
+    return float(brentq(depth, low, high, xtol=1e-10 * half))  # type: ignore[arg-type]
+
+
+def _value(result: FitResult[Any], index: int, coordinates: np.ndarray) -> float:
+    return float(jax.tree.leaves(result.ground.model(coordinates))[index])
+
+
+def _wall(result: FitResult[Any], index: int, sign: int) -> float:
+    """Return the end of the domain in the direction in which a coordinate grows or falls."""
+    domain = result.ground.table.domains[index]
+    mirrored = math.isinf(domain.lower) and math.isfinite(domain.upper)
+    return float(domain.upper if (sign > 0) != mirrored else domain.lower)

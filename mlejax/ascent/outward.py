@@ -1,0 +1,269 @@
+"""Whether a maximum stays one when looked at from further away, and why there is none.
+
+A distance is local: where a likelihood flattens towards infinity or a wall, it falls below any bound at a point that is
+no maximum. So the profile is followed outward along every coordinate of which the data say little.
+"""
+
+import dataclasses
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from ..models.constraints import Domain
+from ..models.parameters import Parameters
+from ..status import Status
+
+UNCERTAIN = 0.5
+"""A bounded coordinate is looked at where its standard error, a factor's logarithm, exceeds this."""
+
+REACHES = (math.log(10), math.log(100))
+"""How far outward a bounded coordinate is followed."""
+
+REAL_REACHES = (1.0, 3.0)
+"""Likewise a real one, in the larger of its size and the standard error that one observation leaves."""
+
+MOST_ERRORS = (3.0, 10.0)
+"""But at most so many standard errors of its own."""
+
+FARTHER = tuple(math.log(10.0**power) for power in (4, 8, 16, 32))
+"""How far a bounded coordinate is followed whose profile is flat both up and down: it may itself be far out."""
+
+BESIDE = 1e-7
+"""How far beside a point the formula is evaluated again: there, all but its rounding is the same."""
+
+ROUNDED = 10.0
+"""A gain is told from the rounding of the formula where it is so many times as large."""
+
+REFIT_STEPS = 10
+"""Steps for the other coordinates, wherever one of them is held."""
+
+FLAT, OPEN = -0.01, -1.92
+"""Nats: a profile that falls by less is flat, or leaves the interval of 95 % open on that side."""
+
+HIGHER = 0.01
+"""Nats by which a point must be higher than the maximum to be climbed from."""
+
+SINGULAR = 1e-10
+"""The least eigenvalue, of an information with a unit diagonal, that tells the parameters apart."""
+
+Coordinates = Float[np.ndarray, " p"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class End:
+    """Where a climb ended, in unconstrained coordinates; of the mean log-likelihood."""
+
+    coordinates: Coordinates
+    mean_log_likelihood: float
+    information: Float[np.ndarray, "p p"]
+    jacobian: Float[np.ndarray, "p p"]  # of the parameters by the coordinates
+    unit: Coordinates  # the standard error of each coordinate that one observation would leave at the start
+    distance: float
+    steps: int
+    status: Status
+
+    @property
+    def scale(self) -> Coordinates:
+        """The standard error of each coordinate that one observation leaves here; 1 where it leaves none."""
+        curvature = np.abs(np.diagonal(self.information))
+        return 1 / np.sqrt(np.where(np.isfinite(curvature) & (curvature > 0), curvature, 1.0))
+
+    @property
+    def arrived(self) -> bool:
+        """Whether the climb ended at the top of a parabola."""
+        return self.status is Status.CONVERGED
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class View:
+    """The profile along one coordinate, in one direction: how much higher it is there than at the maximum, in nats."""
+
+    index: int  # of the coordinate
+    sign: int  # of the direction
+    gains: tuple[float, float]  # near and far
+    highest: End  # of the two
+
+    @property
+    def flat(self) -> bool:
+        """Whether the log-likelihood rises, or does not fall, all the way."""
+        return min(self.gains) > FLAT
+
+    @property
+    def open(self) -> bool:
+        """Whether it falls too little to end an interval of 95 %."""
+        return min(self.gains) > OPEN
+
+    @property
+    def endless(self) -> bool:
+        """Whether it rises as the logarithm of the parameter does, without slowing."""
+        near, far = self.gains
+        return near > 0.5 and far - near > 0.8 * near
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """What became of a fit, and why, in words."""
+
+    status: Status
+    reason: str
+    notes: tuple[str, ...] = ()
+
+
+Ascend = Callable[[Coordinates, Coordinates, int], End]
+"""A climb from coordinates, with those that are free marked 1, of at most so many steps."""
+
+
+def look_outward(ascend: Ascend, end: End, table: Parameters, count: float) -> list[View]:
+    """Follow the profile outward along every coordinate of which little is known.
+
+    The others start along the profile's tangent, and are fitted again.
+
+    Args:
+        ascend: climbs.
+        end: where the maximum may be.
+        table: of the parameters.
+        count: of the observations.
+
+    Returns:
+        Two views, up and down, of every coordinate that was looked at; none of a maximum that the data determine well.
+    """
+    covariance = _covariance(end, count)
+    errors = np.sqrt(np.diagonal(covariance))
+    bounded = np.repeat(table.bounded, table.sizes)
+    doubtful = not end.arrived or _least_eigenvalue(end) < SINGULAR
+    views: list[View] = []
+    for j, (error, at) in enumerate(zip(errors, end.coordinates, strict=True)):
+        if not doubtful and error <= (UNCERTAIN if bounded[j] else abs(at)):
+            continue
+        tangent = covariance[:, j] / covariance[j, j]
+        free = np.where(np.arange(len(errors)) == j, 0.0, 1.0)
+
+        def view(sign: int, reaches: Sequence[float], j: int = j, along: Any = tangent, free: Any = free) -> View:
+            ends = [ascend(end.coordinates + sign * reach * along, free, REFIT_STEPS) for reach in reaches]
+            near, far = (_gain(ascend, there, end, count, bounded) for there in ends)
+            return View(j, sign, (near, far), ends[int(far > near)])
+
+        size = max(abs(at), end.unit[j])
+        real = [min(a * size, b * error) for a, b in zip(REAL_REACHES, MOST_ERRORS, strict=True)]
+        if not bounded[j] and at + real[0] == at:
+            continue  # no other number is so near
+        pair = [view(sign, REACHES if bounded[j] else real) for sign in (1, -1)]
+        for reach in FARTHER if bounded[j] else ():
+            if not all(each.flat for each in pair):
+                break
+            pair = [view(sign, (reach / 2, reach)) for sign in (1, -1)]
+        views += pair
+    return views
+
+
+def _gain(ascend: Ascend, there: End, end: End, count: float, bounded: np.ndarray) -> float:
+    """Return how much higher another point is, in nats, as far as the rounding of the formula lets that be told."""
+    gain = count * (there.mean_log_likelihood - end.mean_log_likelihood)
+    if not math.isfinite(gain):
+        return -math.inf
+    shift, held = BESIDE * bounded, np.zeros(len(bounded))
+    beside = [ascend(there.coordinates + sign * shift, held, 0).mean_log_likelihood for sign in (1, -1)]
+    rounding = count * max(abs(value - there.mean_log_likelihood) for value in beside)
+    return math.copysign(max(abs(gain) - ROUNDED * rounding, 0.0), gain) if math.isfinite(rounding) else gain
+
+
+def judge(end: End, views: Sequence[View], table: Parameters, count: float, offset: float) -> Verdict:
+    """Return what a fit found, by where it ended and by what was seen from there.
+
+    Args:
+        end: where the climb ended.
+        views: from there; see `look_outward`.
+        table: of the parameters.
+        count: of the observations.
+        offset: what the log-likelihood has besides, in the data's own units; nats.
+    """
+    names = _names(table)
+    supremum = max([end.mean_log_likelihood, *(view.highest.mean_log_likelihood for view in views)]) * count + offset
+    flat = [view for view in views if view.flat]
+    both = {view.index for view in flat if view.sign > 0} & {view.index for view in flat if view.sign < 0}
+    if endless := [view for view in flat if view.endless]:
+        view = max(endless, key=lambda view: view.gains[1])
+        how = f"{names[view.index]} {_towards(view, table)}"
+        return Verdict(Status.UNBOUNDED, f"the log-likelihood grows without bound as {how}")
+    if both:
+        return Verdict(Status.NOT_IDENTIFIED, _unidentified(end, sorted(both), table, names))
+    if flat:
+        view = max(flat, key=lambda view: view.gains)
+        wall = _wall(view, table)
+        status, where = (Status.AT_INFINITY, "infinity") if wall is None else (Status.AT_BOUNDARY, f"{wall:g}")
+        how = f"{names[view.index]} {_towards(view, table)}"
+        return Verdict(
+            status, f"the log-likelihood keeps rising as {how}; its supremum, {supremum:.4f} at {where}, is no maximum"
+        )
+    if not end.arrived:
+        return Verdict(Status.MAX_STEPS if end.status is Status.MAX_STEPS else Status.PRECISION, _unfinished(end))
+    sides = {1: "above", -1: "below"}
+    notes = tuple(f"these data do not limit {names[view.index]} from {sides[view.sign]}" for view in views if view.open)
+    return Verdict(Status.CONVERGED, "", notes)
+
+
+def _unfinished(end: End) -> str:
+    steps = f"after {end.steps} steps"
+    if math.isinf(end.distance):
+        return f"{steps} the log-likelihood does not curve down around the estimate, and no step leads further up"
+    return f"{steps} the estimate is {end.distance:.2g} standard errors from the top of its parabola"
+
+
+def _towards(view: View, table: Parameters) -> str:
+    wall = _wall(view, table)
+    return f"approaches {wall:g}" if wall is not None else "grows" if _upwards(view, table) else "falls"
+
+
+def _wall(view: View, table: Parameters) -> float | None:
+    """Return the end of the domain that a view leads to; None where that is infinite."""
+    domain = _domain(view.index, table)
+    wall = domain.upper if _upwards(view, table) else domain.lower
+    return float(wall) if math.isfinite(wall) else None
+
+
+def _upwards(view: View, table: Parameters) -> bool:
+    """Return whether the parameter itself grows in the direction of a view."""
+    domain = _domain(view.index, table)
+    return (view.sign > 0) != (math.isinf(domain.lower) and math.isfinite(domain.upper))
+
+
+def _domain(index: int, table: Parameters) -> Domain:
+    return table.domains[int(np.searchsorted(np.cumsum(table.sizes), index, side="right"))]
+
+
+def _names(table: Parameters) -> list[str]:
+    """Return what each number is called: `mean`, `weights[0]`."""
+    rows = zip(table.names, table.shapes, strict=True)
+    return [
+        f"{name}[{','.join(map(str, index))}]" if shape else name for name, shape in rows for index in np.ndindex(shape)
+    ]
+
+
+def _unidentified(end: End, both: Sequence[int], table: Parameters, names: Sequence[str]) -> str:
+    """Say which parameters, or which of their combinations, the log-likelihood does not depend on."""
+    scale = end.scale
+    direction = np.linalg.eigh(end.information * np.outer(scale, scale))[1][:, 0] * scale
+    together = [i for i in both if abs(direction[i]) > 1e-3 * np.max(np.abs(direction))]
+    if len(together) < 2:
+        return f"the log-likelihood does not depend on {names[both[0]]}"
+    bounded = np.repeat(table.bounded, table.sizes)
+    coordinates = [f"log {names[i]}" if bounded[i] else names[i] for i in together]
+    changes = direction[together] / direction[together[0]]
+    steps = ", ".join(f"{coordinate} by {change:.3g}" for coordinate, change in zip(coordinates, changes, strict=True))
+    which = " and ".join(names[i] for i in together)
+    return f"these data do not tell {which} apart: the log-likelihood stays the same when {steps} change together"
+
+
+def _least_eigenvalue(end: End) -> float:
+    scale = end.scale
+    return float(np.linalg.eigvalsh(end.information * np.outer(scale, scale))[0])
+
+
+def _covariance(end: End, count: float) -> np.ndarray:
+    """Return the inverse of the information, with what it does not tell apart left very uncertain."""
+    scale = end.scale
+    values, vectors = np.linalg.eigh(np.nan_to_num(end.information * np.outer(scale, scale)))
+    return (vectors / np.maximum(values, SINGULAR)) @ vectors.T * np.outer(scale, scale) / count

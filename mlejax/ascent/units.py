@@ -1,0 +1,181 @@
+"""Observations in units of their own: what a shift and another scale do to parameters is found in the formula."""
+
+import dataclasses
+import functools
+import math
+from typing import Any, Generic
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from ..models.base import M
+from ..models.parameters import Parameters
+from ..models.support import Support
+
+ORDINARY = 2.0**40
+"""Scales from 1 / ORDINARY to ORDINARY are left as they are."""
+
+MEAN_BESIDE_SPREAD = 1e3
+"""A center so many times the spread is taken off."""
+
+LOOKED_AT = 256
+"""Observations, evenly spread, on which the formula is held against itself in other units."""
+
+EXACT = 1e-9
+"""How closely a law of units must hold, relative to its terms."""
+
+Numbers = Float[np.ndarray, " p"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Units(Generic[M]):
+    """A shift and a scale of observations, and what they do to the parameters of a family.
+
+    The family of x is that of (x - shift) / scale with every parameter multiplied by scale^power, and `logs` times
+    log(scale) and `moves` times the shift added.
+    """
+
+    table: Parameters[M]
+    powers: Numbers
+    logs: Numbers
+    moves: Numbers
+    shift: float = 0.0
+    scale: float = 1.0
+
+    def of_observations(self, values: np.ndarray) -> np.ndarray:
+        """Return observations (n,) in these units."""
+        return (values - self.shift) / self.scale
+
+    @property
+    def factors(self) -> Numbers:
+        """What multiplies each parameter, and its standard error, on the way back to the data's own units."""
+        with np.errstate(over="ignore", under="ignore"):
+            return np.float64(self.scale) ** self.powers
+
+    def to_data(self, model: M) -> M:
+        """Return the parameters in the data's own units; infinite or zero where float64 does not hold them."""
+        vector = np.stack([np.asarray(leaf, np.float64) for leaf in jax.tree.leaves(model)])
+        with np.errstate(over="ignore", under="ignore"):
+            moved = vector * self.factors + self.logs * math.log(self.scale) + self.moves * self.shift
+        return jax.tree.map(lambda leaf: leaf[()], self.table.to_model(moved))
+
+    def from_data(self, model: M) -> M:
+        """Return the parameters in these units: the inverse of `to_data`."""
+        vector = np.stack([np.asarray(leaf, np.float64) for leaf in jax.tree.leaves(model)])
+        moved = (vector - self.logs * math.log(self.scale) - self.moves * self.shift) / self.factors
+        return jax.tree.map(lambda leaf: leaf[()], self.table.to_model(moved))
+
+
+def units_for(table: Parameters[M], support: Support, values: np.ndarray) -> Units[M] | None:
+    """Return units in which observations are ordinary numbers, where the formula follows a change of units.
+
+    It does where its derivatives say so at some points, and its values for these very observations.
+
+    Args:
+        table: of the family; single numbers as parameters.
+        support: of the family.
+        values: observations (n,), float64.
+
+    Returns:
+        The units; None where the observations are ordinary already, or where the formula has none of its own.
+    """
+    if support.whole or values.dtype.kind != "f" or any(table.shapes) or not len(values):
+        return None
+    center = float(np.partition(values, len(values) // 2)[len(values) // 2])
+    spread, size = _typical(values - center), _typical(values)
+    far = bool(abs(center) > MEAN_BESIDE_SPREAD * spread > 0)
+    strange = not 1 / ORDINARY < (spread if far else size) < ORDINARY
+    if not (far or strange) or not spread:
+        return None
+    powers, logs, moves = _laws(table, support)
+    shift = center if far and moves is not None else 0.0
+    scale = 2.0 ** round(math.log2(spread if shift else size)) if powers is not None and (strange or shift) else 1.0
+    none = np.zeros(table.size)
+    units = Units(
+        table, none if powers is None else powers, none if logs is None else logs, none if moves is None else moves,
+        shift, scale,
+    )  # fmt: skip
+    return units if (shift, scale) != (0.0, 1.0) and _holds(units, values) else None
+
+
+def _typical(values: np.ndarray) -> float:
+    """Return a median of the sizes of numbers; their maximum where more than half are zero."""
+    sizes = np.abs(values)
+    return float(np.partition(sizes, len(sizes) // 2)[len(sizes) // 2]) or float(np.max(sizes))
+
+
+def _points(table: Parameters[Any], count: int) -> np.ndarray:
+    """Return parameters (count, p) in the domain, of ordinary size, the same ones every time."""
+    random = np.random.RandomState(0)
+    reals = random.normal(size=(count, table.size))
+    with jax.enable_x64(True):
+        columns = [domain.from_real(jnp.asarray(reals[:, i])) for i, domain in enumerate(table.domains)]
+        return np.stack([np.asarray(column) for column in columns], axis=1)
+
+
+@functools.lru_cache(maxsize=64)
+def _laws(table: Parameters[Any], support: Support) -> tuple[Numbers | None, Numbers | None, Numbers | None]:
+    """Return powers and logs of a change of scale, and moves of a shift; None where the formula does not follow it.
+
+    With other units of x the density changes as dx does: where parameters move along, x f_x + sum_i (a_i theta_i + c_i)
+    f_i = -1 for a change of scale, and f_x + sum_i b_i f_i = 0 for a shift, with f the log-density, at every point.
+    """
+    open_below, open_above = math.isinf(support.lower), math.isinf(support.upper)
+    if not open_above or not (open_below or support.lower == 0):
+        return None, None, None
+    count = 16 * table.size + 16
+    theta, x = _points(table, count), 2 * np.random.RandomState(1).normal(size=count)
+    x = x if open_below else np.exp(x)
+    with jax.enable_x64(True):
+        value, (slopes, by_x) = jax.device_get(_slopes(table, theta, x))
+    good = np.isfinite(value) & np.isfinite(by_x) & np.all(np.isfinite(slopes), axis=1)
+    theta, x, slopes, by_x = theta[good], x[good], slopes[good], by_x[good]
+    if np.count_nonzero(good) < 4 * table.size:
+        return None, None, None
+    scaled = _solved(np.concatenate([theta * slopes, slopes], axis=1), -1 - x * by_x, halves=2)
+    moves = _solved(slopes, -by_x, halves=1) if open_below else None
+    powers, logs = (None, None) if scaled is None else (scaled[: table.size], scaled[table.size :])
+    return powers, logs, moves
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _slopes(table: Parameters[Any], theta: Any, x: Any) -> Any:
+    return jax.vmap(jax.value_and_grad(lambda vector, x: table.to_model(vector).log_prob(x), argnums=(0, 1)))(theta, x)
+
+
+def _solved(matrix: np.ndarray, wanted: np.ndarray, halves: int) -> Numbers | None:
+    """Return the multiples of 1 / halves that solve a system with more equations than unknowns; None if none do."""
+    found = np.round(halves * np.linalg.lstsq(matrix, wanted, rcond=None)[0]) / halves
+    size = np.abs(matrix) @ np.abs(found) + np.abs(wanted) + 1
+    return found if np.all(np.abs(matrix @ found - wanted) <= EXACT * size) else None
+
+
+def _holds(units: Units[Any], values: np.ndarray) -> bool:
+    """Return whether the formula gives these very observations the same density in both units, at a few points.
+
+    Parameters that move with a shift are taken there themselves, so that nothing is rounded.
+    """
+    spread = values[:: -(-len(values) // LOOKED_AT)]
+    some = np.concatenate([spread, [values.min(), values.max()]])
+    for point in _points(units.table, 3):
+        own = units.table.to_model(np.where(units.moves != 0, 0.0, point))
+        raw = units.to_data(own)
+        if not bool(units.table.inside(raw)):
+            continue
+        with jax.enable_x64(True):
+            here, there = (
+                np.asarray(_log_probs(model, jnp.asarray(x)))
+                for model, x in ((own, units.of_observations(some)), (raw, some))
+            )
+        expected = here - math.log(units.scale)
+        both = np.isfinite(here) & np.isfinite(there)
+        if not np.all(np.abs(there - expected)[both] <= EXACT * (1 + np.abs(expected[both]))):
+            return False
+    return True
+
+
+@jax.jit
+def _log_probs(model: Any, values: Any) -> Any:
+    return jax.vmap(model.log_prob)(values)

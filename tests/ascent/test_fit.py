@@ -1,0 +1,190 @@
+"""The maximum of a likelihood: against fifty digits, in any unit, with weights, and where there is none."""
+
+import json
+
+import fits
+import jax.numpy as jnp
+import numpy as np
+import oracles
+import pytest
+import zoo
+
+import mlejax
+from mlejax import ConvergenceWarning, Exponential, Gamma, InputError, Normal, NormalMixture, fit
+from mlejax.status import Status
+
+WAITS = np.array([0.5, 1.5, 4.0, 0.7])
+
+
+def test_a_family_finds_its_start_and_a_model_is_one():
+    for start in (Exponential, Exponential(30.0)):
+        result = fit(start, WAITS, progress=False)
+        assert result.converged
+        assert result.model.rate == pytest.approx(1 / WAITS.mean(), rel=1e-12)
+        assert result.standard_errors.rate == pytest.approx(1 / WAITS.mean() / 2, rel=1e-6)
+        assert result.log_likelihood == pytest.approx(-4 * np.log(WAITS.mean()) - 4, rel=1e-14)
+        assert result.distance < 1e-6
+        assert result.count == 4
+    assert fit(Exponential, WAITS, progress=False).steps == 0
+
+
+def test_a_weight_is_so_many_observations():
+    weighted = fit(Exponential, WAITS, weights=[2, 0, 1, 3], progress=False)
+    repeated = fit(Exponential, np.repeat(WAITS, [2, 0, 1, 3]), progress=False)
+    assert weighted.model.rate == pytest.approx(repeated.model.rate, rel=1e-14)
+    assert weighted.standard_errors.rate == pytest.approx(repeated.standard_errors.rate, rel=1e-14)
+    assert weighted.log_likelihood == pytest.approx(repeated.log_likelihood, rel=1e-14)
+    assert weighted.count == 6
+    assert fit(Exponential, WAITS, weights=[0.5] * 4, progress=False).count == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"learning_rate": 0.1}, "fit finds the maximum; train takes learning_rate"),
+        ({"nonsense": 1}, "unexpected keyword argument 'nonsense'"),
+        ({"weights": [1, 1, -1, 1]}, "weights must be at least 0; got -1 at index 2"),
+        ({"weights": [1, 1]}, "weights must be one for each of 4 observations; got shape (2,)"),
+        ({"weights": [0, 0, 0, 0]}, "weights must not all be 0"),
+        ({"starts": [Gamma(1.0, 1.0)]}, "starts[0] must be a Exponential"),
+        ({"starts": 0}, "starts must be a whole number from 1"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_arguments_are_refused_by_value_and_rule(arguments, message):
+    with pytest.raises(TypeError if "train" in message or "unexpected" in message else (InputError)) as refused:
+        fit(Exponential, WAITS, progress=False, **arguments)
+    assert message in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("family", "values", "message"),
+    [
+        (zoo.Rayleigh, WAITS, "Rayleigh has no start(observations, weights) of its own: give a model to start at"),
+        (Gamma, [1.0, -2.0], "Gamma needs positive numbers; got -2.0 at index 1"),
+        (Gamma, [], "observations must hold at least one value; got 0"),
+        (zoo.Vector(jnp.zeros(2)), WAITS, "parameters are single numbers for now"),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_families_and_observations_are_refused_by_value_and_rule(family, values, message):
+    with pytest.raises(InputError, match=message.replace("(", r"\(").replace(")", r"\)")):
+        fit(family, values, progress=False)
+
+
+def test_constant_observations_have_a_maximum_where_the_family_allows_it():
+    assert fit(Exponential, [2.0, 2.0], progress=False).model.rate == pytest.approx(0.5)
+    with pytest.warns(ConvergenceWarning, match="all 3 observations equal 5: the log-likelihood grows without bound"):
+        result = fit(Normal, [5.0, 5.0, 5.0], progress=False)
+    assert result.status is Status.UNBOUNDED
+    assert np.isnan(result.standard_errors.variance)
+    assert np.isnan(result.aic)
+    assert json.loads(result.to_json())["log_likelihood"] is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", fits.FAMILIES)
+def test_the_maximum_against_fifty_digits(name):
+    family, values, exact = fits.FAMILIES[name]
+    result, reference = fit(family, values, progress=False), exact(values)
+    assert result.converged
+    for parameter, value in result.parameters.items():
+        error = getattr(result.standard_errors, parameter)
+        assert abs(value - reference.estimate[parameter]) < 1e-6 * reference.standard_error[parameter]
+        assert error == pytest.approx(reference.standard_error[parameter], rel=1e-4)
+    assert result.log_likelihood == pytest.approx(reference.log_likelihood, rel=1e-8)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("unit", [1e-200, 1e-9, 1e9, 1e160])
+@pytest.mark.parametrize("name", ["weibull", "gamma", "student_t"])
+def test_units_decide_nothing(name, unit):
+    family, values, _ = fits.FAMILIES[name]
+    plain, other = fit(family, values, progress=False), fit(family, unit * values, progress=False)
+    assert other.converged
+    powers = {"weibull": (0, 1), "gamma": (0, -1), "student_t": (1, 1, 0)}[name]
+    for parameter, power in zip(plain.parameters, powers, strict=True):
+        scale = unit ** float(power)
+        error = getattr(plain.standard_errors, parameter)
+        assert abs(other.parameters[parameter] / scale - plain.parameters[parameter]) < 1e-6 * error
+        assert getattr(other.standard_errors, parameter) / scale == pytest.approx(error, rel=1e-6)
+    expected = plain.log_likelihood - len(values) * np.log(unit)
+    assert other.log_likelihood == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.slow
+def test_a_mean_that_is_large_beside_the_spread():
+    result = fit(Normal, 1e15 + np.array([0.0, 1.0, 2.0]), progress=False)
+    assert (result.model.mean, result.model.variance) == (1e15 + 1, pytest.approx(2 / 3, rel=1e-14))
+    whole = fit(Normal, 10**15 + np.array([0, 1, 2]), progress=False)
+    assert whole.model.variance == pytest.approx(2 / 3, rel=1e-14)
+    student = fit(mlejax.Logistic, 1e15 + np.arange(10.0), progress=False)
+    near = fit(mlejax.Logistic, np.arange(10.0), progress=False)
+    assert student.model.scale == pytest.approx(near.model.scale, rel=1e-9)
+
+
+@pytest.mark.slow
+def test_parameters_that_float64_does_not_hold_are_refused():
+    with pytest.raises(InputError, match=r"Normal\.variance of these observations would be inf"):
+        fit(Normal, [1e160, 2e160, 4e160], progress=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", fits.NIST)
+def test_the_univariate_samples_of_nist(name):
+    values, mean, deviation = fits.NIST[name]
+    result = fit(Normal, values, progress=False)
+    n = len(values)
+    assert result.model.mean == pytest.approx(mean, rel=1e-13)
+    # The certified deviation is that of the decimal numbers; 10000000.1 itself is rounded by 1e-9.
+    assert np.sqrt(result.model.variance * n / (n - 1)) == pytest.approx(deviation, rel=1e-7)
+    exact = oracles.exact_mean_and_variance(values)
+    assert (result.model.mean, result.model.variance) == pytest.approx(exact, rel=1e-12)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", fits.WITHOUT_MAXIMUM)
+def test_where_there_is_no_maximum_the_reason_is_given(name):
+    start, values, status, words = fits.WITHOUT_MAXIMUM[name]
+    with pytest.warns(ConvergenceWarning, match=words):
+        result = fit(start, values, progress=False)
+    assert result.status is status
+    assert words in result.reason
+    assert all(np.isnan(error) for error in mlejax.models.parameters.parameter_dict(result.standard_errors).values())
+    assert "no: " in str(result)
+
+
+@pytest.mark.slow
+def test_a_supremum_at_infinity_is_that_of_the_limit():
+    start, values, *_ = fits.WITHOUT_MAXIMUM["t of light tails"]
+    with pytest.warns(ConvergenceWarning):
+        reason = fit(start, values, progress=False).reason
+    limit = fit(Normal, values, progress=False).log_likelihood
+    assert f"its supremum, {limit:.4f} at infinity" in reason
+
+
+@pytest.mark.slow
+def test_several_starts_say_how_many_agreed():
+    random = np.random.RandomState(0)
+    values = np.append(random.normal(0.0, 1.0, 60), random.normal(6.0, 1.0, 40))
+    start = NormalMixture(0.5, 0.0, 1.0, 5.0, 1.0)
+    swapped = NormalMixture(0.5, 5.0, 1.0, 0.0, 1.0)
+    result = fit(start, values, starts=[swapped], progress=False)
+    assert result.converged
+    assert result.reason == "2 of 2 starts led to this height"
+    assert fit(start, values, starts=3, progress=False).starts == 3
+
+
+@pytest.mark.slow
+def test_families_that_are_not_smooth_say_so():
+    result = fit(mlejax.Laplace, [1.0, 2.0, 6.0], progress=False)
+    assert (result.model.location, result.model.scale) == (2.0, pytest.approx(5 / 3))
+    assert result.standard_errors.location == pytest.approx(5 / 3 / np.sqrt(3))
+    assert "a corner at the median" in result.reason
+    pareto = fit(mlejax.Pareto, [1.0, 2.0, 4.0], progress=False)
+    assert pareto.model.minimum == 1.0
+    assert np.isnan(pareto.standard_errors.minimum)
+    assert pareto.standard_errors.shape == pytest.approx(1 / np.log(2) / np.sqrt(3))
+    assert pareto.log_likelihood == pytest.approx(mlejax.log_likelihood(pareto.model, [1.0, 2.0, 4.0]))
+    with pytest.raises(InputError, match="Pareto has no profile intervals"):
+        pareto.confidence_intervals(method="profile")

@@ -1,0 +1,53 @@
+import mpmath
+import numpy as np
+import pytest
+
+import mlejax
+from mlejax import Exponential, Normal, fit
+
+WAITS = np.array([0.5, 1.5, 4.0, 0.7])
+
+
+def test_a_profile_of_one_parameter_against_its_equation():
+    result = fit(Exponential, WAITS, progress=False)
+    low, high = result.confidence_intervals(0.9, method="profile")["rate"]
+    # n log(rate) - rate sum(x), less the same at 1 / mean, is minus half the 90 % quantile of chi-squared with one
+    # degree of freedom.
+    n, total, rate = len(WAITS), WAITS.sum(), 1 / WAITS.mean()
+    half = mpmath.erfinv(0.9) ** 2
+
+    def fallen(r):
+        return n * mpmath.log(r / rate) - (r - rate) * total + half
+
+    assert low == pytest.approx(float(mpmath.findroot(fallen, 0.2)), rel=1e-8)
+    assert high == pytest.approx(float(mpmath.findroot(fallen, 1.3)), rel=1e-8)
+    wald = result.confidence_intervals(0.9)["rate"]
+    assert wald[1] - rate == pytest.approx(rate - wald[0])
+    assert high - rate > rate - low
+
+
+@pytest.mark.slow
+def test_a_profile_over_another_parameter_against_its_closed_form():
+    x = np.random.RandomState(3).normal(5.0, 2.0, 30)
+    low, high = fit(Normal, x, progress=False).confidence_intervals(method="profile")["mean"]
+    # The profile of the mean is -n / 2 log(mean((x - mean)^2)).
+    half = np.sqrt(x.var() * np.expm1(2 * float(mpmath.erfinv(0.95)) ** 2 / 30))
+    assert (low, high) == pytest.approx((x.mean() - half, x.mean() + half), rel=1e-8)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("unit", [1.0, 1e-200])
+def test_the_sandwich_is_that_of_the_direct_function(unit):
+    x = np.random.RandomState(4).gamma(2.0, 3.0, 50)
+    result = fit(mlejax.Weibull, unit * x, progress=False)
+    own = fit(mlejax.Weibull, x, progress=False).model
+    robust = mlejax.robust_standard_errors(own, x)
+    found = result.covariance("sandwich")
+    assert np.sqrt(found[0, 0]) == pytest.approx(robust.shape, rel=1e-6)
+    assert found[0, 1] / unit == pytest.approx(found[1, 0] / unit, rel=1e-12)
+    weighted = fit(mlejax.Weibull, x, weights=np.full(50, 2.0), progress=False)
+    np.testing.assert_allclose(np.sqrt(np.diagonal(weighted.covariance("sandwich"))) * np.sqrt(2), robust_of(robust))
+
+
+def robust_of(model):
+    return [model.shape, model.scale]

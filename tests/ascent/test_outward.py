@@ -1,0 +1,116 @@
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+import zoo
+
+from mlejax import NegativeBinomial, Normal
+from mlejax.ascent.outward import REFIT_STEPS, End, judge, look_outward
+from mlejax.models.parameters import Parameters
+from mlejax.status import Status
+
+TABLE = Parameters.of(NegativeBinomial(1.0, 1.0))
+COUNT = 100.0
+
+
+def end_at(coordinates, height, information=None, status=Status.CONVERGED):
+    size = len(coordinates)
+    information = np.eye(size) if information is None else information
+    return End(np.array(coordinates), height / COUNT, information, np.eye(size), np.ones(size), 1e-9, 5, status)
+
+
+def looked(height_at, at, table=TABLE, **end):
+    """Look at a log-likelihood, a function of the coordinates, from a point; nothing but the start of a climb moves."""
+    asked = []
+
+    def ascend(start, free, most):
+        asked.append((tuple(free), most))
+        return end_at(start, height_at(start))
+
+    here = end_at(at, height_at(np.array(at)), **end)
+    views = look_outward(ascend, here, table, COUNT)
+    return judge(here, views, table, COUNT, offset=-7.0), asked
+
+
+# Of the coordinates log size and log mean, the second a parabola that the data determine well.
+WELL = np.diag([1.0, 1.0])
+FLAT = np.diag([1e-4, 1.0])
+
+
+def test_a_maximum_that_the_data_determine_is_not_looked_at():
+    verdict, asked = looked(lambda u: -COUNT * np.sum(u**2) / 2, [0.0, 0.0], information=WELL)
+    assert verdict.status is Status.CONVERGED
+    assert asked == []
+
+
+def test_a_likelihood_that_flattens_has_its_supremum_at_infinity():
+    verdict, asked = looked(lambda u: -1.0 - math.exp(-u[0]) - COUNT * u[1] ** 2 / 2, [15.0, 0.0], information=FLAT)
+    assert verdict.status is Status.AT_INFINITY
+    assert verdict.reason == (
+        "the log-likelihood keeps rising as size grows; its supremum, -8.0000 at infinity, is no maximum"
+    )
+    assert ((0.0, 1.0), REFIT_STEPS) in asked
+
+
+def test_a_likelihood_that_rises_towards_a_wall():
+    verdict, _ = looked(lambda u: -1.0 - math.exp(u[0]) - COUNT * u[1] ** 2 / 2, [-15.0, 0.0], information=FLAT)
+    assert verdict.status is Status.AT_BOUNDARY
+    assert "as size approaches 0; its supremum, -8.0000 at 0" in verdict.reason
+
+
+def test_a_likelihood_without_a_bound():
+    verdict, _ = looked(lambda u: -3 * u[0] - COUNT * u[1] ** 2 / 2, [-20.0, 0.0], information=FLAT)
+    assert verdict.status is Status.UNBOUNDED
+    assert verdict.reason == "the log-likelihood grows without bound as size approaches 0"
+
+
+def test_a_parameter_that_does_not_matter():
+    verdict, _ = looked(lambda u: -COUNT * u[1] ** 2 / 2, [0.0, 0.0], information=np.diag([0.0, 1.0]))
+    assert verdict.status is Status.NOT_IDENTIFIED
+    assert verdict.reason == "the log-likelihood does not depend on size"
+
+
+def test_a_combination_that_does_not_matter_is_named():
+    information = np.array([[1.0, 1.0], [1.0, 1.0]])
+    verdict, _ = looked(lambda u: -COUNT * (u[0] + u[1]) ** 2 / 2, [0.0, 0.0], information=information)
+    assert verdict.status is Status.NOT_IDENTIFIED
+    assert "do not tell size and mean apart" in verdict.reason
+    assert "log size by 1, log mean by -1" in verdict.reason
+
+
+def test_an_interval_that_is_open_is_noted():
+    # It falls by about a nat towards infinity: a maximum, but any large value will do.
+    verdict, _ = looked(lambda u: -(math.tanh(u[0] / 2) ** 2), [0.0, 0.0], information=FLAT)
+    assert verdict.status is Status.CONVERGED
+    assert verdict.notes == ("these data do not limit size from above", "these data do not limit size from below")
+
+
+def test_noise_is_not_taken_for_a_fall():
+    """A formula that cancels far out: its values there are those of the limit, give or take a nat."""
+    random = np.random.RandomState(0)
+
+    def height(u):
+        return -1.0 - math.exp(-u[0]) + (random.normal() if u[0] > 17 else 0.0)
+
+    verdict, _ = looked(height, [15.0, 0.0], information=FLAT)
+    assert verdict.status is Status.AT_INFINITY
+
+
+def test_a_climb_that_ended_short_says_how_far():
+    here = end_at([0.0, 0.0], -5.0, status=Status.MAX_STEPS)
+    verdict = judge(dataclasses.replace(here, distance=2.5), [], TABLE, COUNT, 0.0)
+    assert verdict.status is Status.MAX_STEPS
+    assert verdict.reason == "after 5 steps the estimate is 2.5 standard errors from the top of its parabola"
+
+
+@pytest.mark.parametrize("table", [Parameters.of(Normal(0.0, 1.0)), Parameters.of(zoo.Cauchy(0.0, 1.0))], ids=str)
+def test_a_real_coordinate_is_followed_no_further_than_ten_standard_errors(table):
+    asked = []
+
+    def ascend(start, free, most):
+        asked.append(start[0])
+        return end_at(start, -COUNT * np.sum(start**2) / 2)
+
+    look_outward(ascend, end_at([0.0, 0.0], 0.0), table, COUNT)
+    assert 0.05 < np.max(np.abs(asked)) <= 10 / math.sqrt(COUNT) + 1e-6

@@ -1,0 +1,76 @@
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import zoo
+
+import mlejax
+from mlejax import LogNormal, Normal, Poisson
+from mlejax.ascent.units import _laws, units_for
+from mlejax.models.parameters import Parameters
+
+NEAR_A_MILLION_MILLION = 1e15 + np.array([0.0, 1.0, 2.0])
+
+
+def laws(model):
+    return [None if law is None else law.tolist() for law in _laws(Parameters.of(model), model.support)]
+
+
+def units(model, values):
+    return units_for(Parameters.of(model), model.support, values)
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        # Powers of the scale, logarithms of it, and shifts: a variance has the square of the unit.
+        (Normal(0.0, 1.0), [[1, 2], [0, 0], [1, 0]]),
+        (LogNormal(0.0, 1.0), [[0, 0], [1, 0], None]),
+        (zoo.Rayleigh(1.0), [[1], [0], None]),  # a person's own
+        (mlejax.Beta(1.0, 1.0), [None, None, None]),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_a_change_of_units_does_is_found_in_the_formula(model, expected):
+    assert laws(model) == expected
+
+
+def test_a_formula_with_a_unit_of_its_own_is_left_alone():
+    # The second term knows what 1 is, so no change of the parameter undoes a change of the unit.
+    own = zoo.family(lambda m, x: -x / m.scale - x**2 - m.scale, scale=mlejax.positive)(1.0)
+    assert laws(own)[0] is None
+    assert units(own, np.array([1e200, 2e200, 3e200])) is None
+
+
+def test_a_threshold_in_the_formula_is_noticed_in_the_data():
+    def log_prob(m, x):
+        z = x / m.scale
+        return jnp.where(x > 1e30, -2 * z, -z) - jnp.log(m.scale)
+
+    own = zoo.family(log_prob, scale=mlejax.positive)(1.0)
+    assert laws(own)[0] == [1.0]  # at ordinary points it follows a change of scale
+    assert units(own, np.array([1e40, 2e40])) is None
+    assert units(own, np.array([1e-20, 2e-20])) is not None
+
+
+@pytest.mark.parametrize("unit", [1e-200, 1e160])
+def test_parameters_there_and_back(unit):
+    found = units(mlejax.Cauchy(0.0, 1.0), unit * np.array([-1.0, 1.0, 2.0, 5.0]))
+    own = found.of_observations(unit * np.array([-1.0, 1.0, 2.0, 5.0]))
+    assert 0.1 < np.median(np.abs(own)) < 10
+    raw = found.to_data(mlejax.Cauchy(0.5, 2.0))
+    assert raw.scale == pytest.approx(2.0 * found.scale, rel=1e-15)
+    back = found.from_data(raw)
+    assert (back.location, back.scale) == pytest.approx((0.5, 2.0), rel=1e-15)
+
+
+def test_a_mean_far_from_zero_is_taken_off_exactly():
+    found = units(Normal(0.0, 1.0), NEAR_A_MILLION_MILLION)
+    assert found.shift == 1e15 + 1
+    assert found.of_observations(NEAR_A_MILLION_MILLION).tolist() == [-1.0, 0.0, 1.0]
+    assert found.to_data(Normal(0.0, 2.0)).mean == 1e15 + 1
+
+
+def test_ordinary_observations_whole_ones_and_constants_stay_as_they_are():
+    assert units(Normal(0.0, 1.0), np.array([1.0, 2.0, 3e5])) is None
+    assert units(Normal(0.0, 1.0), np.array([1e300, 1e300])) is None
+    assert units(Poisson(1.0), np.array([1e15, 1e15 + 1])) is None
