@@ -46,7 +46,7 @@ MOST_EPOCHS = 10_000
 NEAR = 1e-6
 """How far an estimate that is computed again may lie from the one before, in standard errors."""
 
-FIRST_CALL = 1000
+FIRST_CALL = 128
 """Epochs in the first call of compiled code."""
 
 
@@ -144,6 +144,7 @@ def _recorded(
         samples, again = samples_for(spec, wanted, devices.mesh(), told), _Runs.of(spec, epochs)
         told.train(int(np.count_nonzero(wanted)), 0)
         told.compiling(compiling := True)
+        tally = Tally()
         for number, of_sample in again.by_sample(np.flatnonzero(wanted)):
             pair = samples.of(number)
             for run in of_sample:
@@ -156,7 +157,8 @@ def _recorded(
                     found[name][index] = values
                 if compiling:
                     told.compiling(compiling := False)
-                told.runs_done(1, Tally())
+                tally.executed += before.epochs
+                told.runs_done(1, tally)
     if different:
         before, made = different[0]
         raise InputValueError(

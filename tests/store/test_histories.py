@@ -63,6 +63,7 @@ def test_another_program_reads_them(recorded):
     assert set(xarray.open_zarr(out)) == set(mlejax.load(out).to_xarray())  # which knows nothing of them
 
 
+@pytest.mark.slow
 def test_the_sweep_does_not_know_of_them(recorded, out):
     before = contents(recorded[0] / "histories")
     fresh = mlejax.load(out)
@@ -77,6 +78,7 @@ def test_the_sweep_does_not_know_of_them(recorded, out):
     assert list(loaded.sweep.axes["seed"]) == RUNS["seed"]
 
 
+@pytest.mark.slow
 def test_the_latest_take_the_place_of_those_before(out):
     found = mlejax.record(out, {"seed": 4}, epochs=16, progress=False)
     assert_same(mlejax.load_histories(out), found)
@@ -105,12 +107,14 @@ def test_every_flipped_bit_is_refused_by_name(out):
     assert mlejax.load_histories(out) is not None
 
 
+@pytest.mark.slow
 def test_damaged_ones_can_be_recorded_again(recorded, out):
     (out / "histories" / "zarr.json").write_bytes(b"{}")
     assert_same(mlejax.record(out, RUNS, epochs=16, progress=False), recorded[1])
     assert_same(mlejax.load_histories(out), recorded[1])
 
 
+@pytest.mark.slow
 def test_those_of_another_sweep_are_refused(recorded, tmp_path):
     """Of one with other settings, of one without those runs, and of one whose runs ended in another way."""
     for name, given in {
@@ -153,6 +157,7 @@ def test_a_disk_that_is_full_leaves_those_before(recorded, out, monkeypatch):
     assert {".histories", ".histories.old"} & set(os.listdir(out)) == set()
 
 
+@pytest.mark.slow
 def test_a_kill_while_they_change_places_leaves_the_old_or_the_new(recorded, out, monkeypatch):
     rename, renamed = os.rename, []
 
