@@ -74,15 +74,15 @@ class Progress:
         """
         self._show(words, UNCOUNTED)
 
-    def draw(self, seeds: int) -> None:
-        """Begin to count seeds; nothing is counted while their program is compiled, before the first of them."""
-        self._show("compiling, then drawing samples", UNCOUNTED, total=seeds, unit=" seeds")
+    def draw(self, samples: int) -> None:
+        """Begin to count samples; nothing is counted while their program is compiled, before the first of them."""
+        self._show("compiling, then drawing samples", UNCOUNTED, total=samples, unit=" samples")
 
-    def seeds_done(self, count: int) -> None:
-        """Count this many seeds more."""
+    def samples_done(self, count: int) -> None:
+        """Count this many samples more."""
         if self.enabled and self.bar.bar_format == UNCOUNTED:
             self.bar.bar_format = COUNTED
-            self.bar.set_description_str("drawing samples", refresh=False)
+            self.bar.set_description_str("drawing", refresh=False)
         self.bar.update(count)
 
     def train(self, runs: int, finished: int) -> None:

@@ -29,7 +29,7 @@ def test_seeds_are_counted_and_then_runs(capsys, clock):
     tally = Tally()
     with Progress(enabled=True) as bar:
         bar.draw(4)
-        bar.seeds_done(4)
+        bar.samples_done(4)
         bar.bar.refresh()
         bar.train(10, 3)
         tally.executed += 500
@@ -37,7 +37,7 @@ def test_seeds_are_counted_and_then_runs(capsys, clock):
         bar.runs_done(7, tally)
         bar.bar.refresh()
     told = shown(capsys)
-    assert "drawing samples: 4/4 seeds" in told
+    assert "drawing: 4/4 samples" in told
     assert "training: 3/10 runs" in told
     assert "10/10" in told
     assert "1e+02 epochs/s" in told
@@ -59,7 +59,7 @@ def test_no_share_is_shown_of_what_cannot_be_counted(capsys):
         bar.say("drawing pictures")
         bar.draw(100)
         assert "%" not in shown(capsys)
-        bar.seeds_done(1)
+        bar.samples_done(1)
         bar.train(10, 5)
         shown(capsys)
         bar.compiling(True)
@@ -95,7 +95,7 @@ def test_waiting_for_other_processes_is_said(capsys):
 def test_nothing_is_shown_when_it_is_not_wanted(capsys):
     with Progress(enabled=False) as bar:
         bar.draw(4)
-        bar.seeds_done(1)
+        bar.samples_done(1)
         bar.train(10, 3)
         bar.compiling(True)
         bar.compiling(False)

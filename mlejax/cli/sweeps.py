@@ -81,7 +81,8 @@ def data_of(options: argparse.Namespace, column: Column | None) -> str:
     if column is not None:
         return f"data: {column.file}; seeds are splits\n"
     several = 100_000 if options.observations is None else options.observations
-    count = " or ".join(f"{each:,}" for each in np.atleast_1d(several).tolist())
+    *others, last = (f"{each:,}" for each in np.atleast_1d(several).tolist())
+    count = f"{', '.join(others)} or {last}" if others else last
     return f"data: the reference problem, {count} draws from N(7.2, 2.8^2) per seed (--file takes your own numbers)\n"
 
 

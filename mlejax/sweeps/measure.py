@@ -58,7 +58,7 @@ def samples_for(spec: SweepSpec[Any], wanted: np.ndarray, mesh: Mesh, told: Prog
     positions = np.flatnonzero(np.any(wanted.reshape(spec.sample_count, -1), axis=1))
     told.draw(len(positions))
     request = Request(spec.start, spec.source, spec.axes[spec.source.axis], spec.validation_fraction, spec.summarize)
-    return gather(request, positions, mesh, told.seeds_done)
+    return gather(request, positions, mesh, told.samples_done)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -105,6 +105,34 @@ def test_sweep_with_a_rate_per_parameter_and_a_file(run, heights, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.slow
+def test_a_sweep_over_the_number_of_observations(run, tmp_path):
+    words = [
+        "sweep",
+        "--seeds",
+        "0:3",
+        "--learning-rates",
+        "0.5,2",
+        "--observations",
+        "60,30,120",
+        "--max-epochs",
+        "50",
+    ]
+    status, out, _ = run(*words, "--validation-fraction", "0", "--out", tmp_path / "s", "--json", tmp_path / "s.json")
+    assert status == 0
+    assert out.startswith("data: the reference problem, 60, 30 or 120 draws from N(7.2, 2.8^2) per seed")
+    assert {path.name for path in (tmp_path / "s").glob("*.png")} >= {"counts.png", "atlas_30.png", "map_arrived.png"}
+    read = json.loads((tmp_path / "s.json").read_text())
+    runs = [(run["seed"], run["count"], run["learning_rate"]) for run in read["runs"]]
+    assert runs == [(seed, count, rate) for seed in range(3) for count in (60, 30, 120) for rate in (0.5, 2.0)]
+    assert len(read["summary"]["best_by_count"]) == 3
+    status, out, _ = run("verify", tmp_path / "s", "--runs", "all")
+    assert (status, out) == (0, "18 of 18 runs, 3 of 3 seeds recomputed, 0 different\n")
+    status, out, _ = run("export", tmp_path / "s", "--format", "csv")
+    assert status == 0
+    assert (tmp_path / "s.csv").read_text().startswith("seed,count,learning_rate,mean,variance,status,")
+
+
 def test_plot(swept, run):
     for old in swept.glob("*.svg"):
         old.unlink()

@@ -2,12 +2,14 @@
 
 import functools
 
+import jax
 import numpy as np
 import pytest
 from helpers import arrays, assert_same_bits, draws
 
 import mlejax
 from mlejax.status import Status
+from mlejax.store import layout
 from mlejax.store.files import StoreError
 from mlejax.sweeps import measure
 
@@ -76,6 +78,39 @@ def test_a_store_is_extended_by_a_count_and_verified(tmp_path):
     assert (found.checked, found.different) == (both.count, [])
     with pytest.raises(StoreError, match="this one has 400 draws"):
         sweep(observations=draws(COUNTS[0]), out=tmp_path / "store")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_neither_the_order_of_counts_nor_the_number_of_devices_matters(dtype):
+    one = sweep(observations=draws(COUNTS), dtype=dtype, devices=jax.local_devices()[:1])
+    other = sweep(observations=draws(COUNTS[::-1]), dtype=dtype)
+    for count in COUNTS:
+        assert_same_bits(one.sel(count=count), other.sel(count=count))
+
+
+@pytest.mark.slow
+def test_a_store_is_extended_by_counts_and_seeds_at_once(tmp_path):
+    sweep(observations=draws(COUNTS[:1]), seeds=[0], out=tmp_path / "store")
+    whole = sweep(observations=draws(COUNTS), out=tmp_path / "store")
+    assert whole.spent.runs == whole.count - 4
+    assert_same_bits(whole, sweep(observations=draws(COUNTS)))
+
+
+@pytest.mark.slow
+def test_only_the_samples_of_a_damaged_batch_are_drawn_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(layout, "SMALLEST_BATCH", 4)
+    given = {"observations": draws(COUNTS), "out": tmp_path / "store"}
+    whole = sweep(**given)
+    expected = {name: array.copy() for name, array in arrays(whole).items()}
+    (tmp_path / "store" / "variance" / "c" / "0" / "1" / "0" / "0").unlink()  # of all seeds, of the second count
+    drawn, gather = [], measure.gather
+    monkeypatch.setattr(measure, "gather", lambda request, positions, *rest: drawn.append(
+        positions.tolist()) or gather(request, positions, *rest))  # fmt: skip
+    again = sweep(**given, repair=True)
+    assert drawn == [[1, 3, 5]]
+    for name, array in arrays(again).items():
+        np.testing.assert_array_equal(array, expected[name], err_msg=name)
 
 
 def test_the_information_is_that_of_the_largest_samples():
