@@ -8,6 +8,7 @@ from references import FAMILIES, counts
 import mlejax
 from mlejax.models import FAMILIES as NAMED
 from mlejax.models.parameters import Parameters, parameter_dict
+from mlejax.models.start import start_of
 
 POWERS = {
     "mean": 1, "variance": 2, "rate": -1, "scale": 1, "location": 1, "minimum": 1,
@@ -120,3 +121,23 @@ def test_a_large_sample_has_a_start_by_part_of_it(name):
     one, other = family(name).start(x), family(name).start(x, np.full(5000, 0.5))
     for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
         assert a == pytest.approx(b, rel=0.5)  # a tail is seen in few of 2000
+
+
+@pytest.mark.parametrize("name", ["Normal", "StudentT", "Gamma", "GeneralizedPareto", "Pareto", "NegativeBinomial"])
+def test_a_very_large_sample_has_nearly_the_start_of_all_of_it(name):
+    x = np.tile(drawn(name, 9000, 7), 10)
+    weights = np.repeat([1.0, 0.0], [9000, 81000])
+    truth, whole = parameter_dict(family(name).start(x)), start_of(family(name), x)
+    assert jax.tree.leaves(whole) == jax.tree.leaves(start_of(family(name), x))
+    for found in (whole, start_of(family(name), x, weights)):
+        for parameter, value in parameter_dict(found).items():
+            assert value == pytest.approx(truth[parameter], rel=0.15, abs=0.1)
+    changed = np.where(weights > 0, x, 1.1 * np.max(x))  # what has no weight
+    assert start_of(family(name), changed, weights) == start_of(family(name), x, weights)
+
+
+def test_a_rare_number_is_not_missed():
+    x = np.zeros(1_000_000)
+    x[123_456] = 1.0
+    assert start_of(mlejax.Normal, x).variance > 1e-5
+    assert start_of(mlejax.Poisson, x).rate > 1e-5
