@@ -15,6 +15,7 @@ from ..checks import ConvergenceWarning, InputTypeError, InputValueError
 from ..models.abilities import HasIrregularMaximum, HasStart
 from ..models.base import M, Model
 from ..models.parameters import Parameters, with_dtype
+from ..models.start import name_of, start_of
 from ..models.support import Support
 from ..progress import Progress
 from ..results.fit import FitResult
@@ -34,7 +35,7 @@ AGREE = 1e-6
 
 
 def fit(
-    family_or_model: type[M] | M,
+    family_or_model: type[M] | HasStart | M,
     observations: ArrayLike,
     *,
     weights: ArrayLike | None = None,
@@ -49,7 +50,8 @@ def fit(
     standard errors.
 
     Args:
-        family_or_model: a family, such as `Gamma`, which finds its start in the data; or a model, to start there.
+        family_or_model: a family, such as `Gamma` or `Binomial.of(10)`, which finds its start in the data; or a model,
+            to start there.
         observations: (n,) finite numbers inside the family's support.
         weights: (n,) numbers, at least 0: how often each observation counts. None counts each once.
         starts: models to start from besides, or how many starts in all, the others drawn about the first; the highest
@@ -75,20 +77,20 @@ def fit(
     """
     _refuse(training)
     devices.start()
-    family = family_or_model if isinstance(family_or_model, type) else type(family_or_model)
-    if not issubclass(family, Model):
+    if not isinstance(family_or_model, Model) and not _is_family(family_or_model):
         raise InputTypeError(
             f"fit needs a family, such as mlejax.Gamma, or a model to start at, such as mlejax.Gamma(1.0, 1.0); got "
             f"{checks.shown(family_or_model)}"
         )
+    name = name_of(type(family_or_model) if isinstance(family_or_model, Model) else family_or_model)
     values, heavy = _checked_sample(observations, weights)
     with Progress(progress) as told:
-        told.say(f"fitting {family.__name__}")
-        if isinstance(family_or_model, type):
-            first, units = _found_start(family_or_model, values, heavy)
-        else:
+        told.say(f"fitting {name}")
+        if isinstance(family_or_model, Model):
             first, units = _given_start(family_or_model, values)
-        check_names(family.__name__, Parameters.of(first).names)
+        else:
+            first, units = _found_start(family_or_model, values, heavy)
+        check_names(name, Parameters.of(first).names)
         ground = Ground.of(first, values, heavy, units)
         found = _irregular(ground, first, values, heavy) or _regular(starts, ground, first, _constant(values))
     result = FitResult(
@@ -101,7 +103,7 @@ def fit(
         ground=ground,
     )
     if not result.converged:
-        warnings.warn(f"{family.__name__}: {result.reason}", ConvergenceWarning, stacklevel=2)
+        warnings.warn(f"{name}: {result.reason}", ConvergenceWarning, stacklevel=2)
     return result
 
 
@@ -190,6 +192,11 @@ def _checked_sample(observations: ArrayLike, weights: ArrayLike | None) -> tuple
     return values[heavy > 0], heavy[heavy > 0]
 
 
+def _is_family(thing: object) -> bool:
+    """Return whether this is a class of models, or anything else that finds a start for one."""
+    return issubclass(thing, Model) if isinstance(thing, type) else isinstance(thing, HasStart)
+
+
 def _given_start(model: M, values: np.ndarray) -> tuple[M, Units[M] | None]:
     """Return the model to start at, in the units of the fit, and these units."""
     start = with_dtype(model, np.float64)
@@ -200,9 +207,11 @@ def _given_start(model: M, values: np.ndarray) -> tuple[M, Units[M] | None]:
     return (start, None) if units is None else (units.from_data(start), units)
 
 
-def _found_start(family: type[M], values: np.ndarray, weights: np.ndarray | None) -> tuple[M, Units[M] | None]:
+def _found_start(
+    family: type[M] | HasStart, values: np.ndarray, weights: np.ndarray | None
+) -> tuple[M, Units[M] | None]:
     """Return where a family starts, in the units of the fit, and these units."""
-    name = family.__name__
+    name = name_of(family)
     if not isinstance(family, HasStart):
         raise InputTypeError(
             f"{name} has no start(observations, weights) of its own: give a model to start at, such as {name}(...)"
@@ -212,7 +221,7 @@ def _found_start(family: type[M], values: np.ndarray, weights: np.ndarray | None
 
     def start(x: np.ndarray) -> M:
         with np.errstate(all="ignore"):
-            return _off_the_border(family.start(x, weights))  # type: ignore[return-value]
+            return _off_the_border(start_of(family, x, weights))  # type: ignore[return-value]
 
     wide = values.astype(np.float64)
     first = start(wide)

@@ -198,6 +198,16 @@ class BinomialTrials:
     def __post_init__(self) -> None:
         checks.counts("trials", self.trials, at_most=2**53)
 
+    @property
+    def __name__(self) -> str:
+        """What the family is called."""
+        return f"Binomial.of({self.trials})"
+
+    @property
+    def support(self) -> Support:
+        """The whole numbers from 0 to `trials`."""
+        return Support(lower=0, upper=self.trials, whole=True)
+
     def start(self, observations: ArrayLike, weights: Weights = None) -> Binomial:
         """Return the closed form; where all trials or none succeed, that of half a failure or half a success in all."""
         found, least = self.closed_form(observations, weights), half_of_one(observations, weights) / self.trials

@@ -28,6 +28,26 @@ def test_a_family_finds_its_start_and_a_model_is_one():
     assert fit(Exponential, WAITS, progress=False).steps == 0
 
 
+def test_a_family_with_a_number_that_is_given_finds_its_start():
+    result = fit(mlejax.Binomial.of(11), [3, 4, 8], progress=False)
+    assert result.converged
+    assert result.model.trials == 11
+    assert result.model.probability == pytest.approx(5 / 11, rel=1e-12)
+    assert result.standard_errors.probability == pytest.approx(np.sqrt(5 / 11 * 6 / 11 / 33), rel=1e-6)
+    with pytest.raises(InputError, match=r"Binomial.of\(3\) needs whole numbers >= 0 and <= 3; got 4.* at index 1"):
+        fit(mlejax.Binomial.of(3), [3, 4, 1], progress=False)
+    with pytest.raises(InputError, match=r"give mlejax.Binomial.of\(trials\) in its place"):
+        fit(mlejax.Binomial, [3, 4, 1], progress=False)
+
+
+@pytest.mark.slow
+def test_a_large_sample_is_started_in_part_and_fitted_whole():
+    x = np.random.RandomState(0).gamma(2.0, 3.0, 30_000)
+    one, other = fit(Gamma, x, progress=False), fit(Gamma(1.0, 1.0), x, progress=False)
+    assert one.converged
+    assert one.model.shape == pytest.approx(other.model.shape, rel=1e-9)
+
+
 def test_a_weight_is_so_many_observations():
     weighted = fit(Exponential, WAITS, weights=[2, 0, 1, 3], progress=False)
     repeated = fit(Exponential, np.repeat(WAITS, [2, 0, 1, 3]), progress=False)
