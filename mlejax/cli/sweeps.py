@@ -19,6 +19,7 @@ from ..samples.sources import Draws, Numbers
 from ..store.files import StoreError
 from .numbers import MOST_RUNS, AxisValues, geometric
 from .output import UsageError, folder
+from .signals import INTERRUPTS
 
 
 def check_sweep(options: argparse.Namespace) -> None:
@@ -137,11 +138,13 @@ def record_runs(runs: Mapping[str, np.ndarray], observations: Numbers | None, op
     """
     from ..sweeps.record import record
 
-    try:
-        found = record(options.out, runs, observations=observations, progress=options.progress) if runs else None
-    except InputError as error:
-        return Recorded(complaint=f"--record: {error}")
-    return Recorded(found)
+    if not runs:
+        return Recorded()
+    with INTERRUPTS.keeping(f"The sweep is safe in {options.out}; the histories have not been recorded."):
+        try:
+            return Recorded(record(options.out, runs, observations=observations, progress=options.progress))
+        except InputError as error:
+            return Recorded(complaint=f"--record: {error}")
 
 
 def stored_histories(directory: str) -> Recorded:

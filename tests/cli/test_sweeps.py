@@ -79,3 +79,16 @@ def test_what_is_wrong_with_histories_is_no_harm_to_the_sweep(run, heights, tmp_
     assert status == 1
     assert err.startswith("mlejax sweep: --record: sweep: 1 of the 1 chosen runs end in another way")
     assert "2 runs: " in out
+
+
+@pytest.mark.slow
+def test_an_interruption_while_histories_are_recorded_leaves_the_sweep(run, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mlejax.sweeps.record.record", interrupted)
+    status, out, err = run(*SWEEP, "--record", "seed=1", "--out", "atlas")
+    assert (status, out) == (130, "")
+    assert err.endswith("interrupted. The sweep is safe in atlas; the histories have not been recorded.\n")
+    assert mlejax.load("atlas").finished
+    assert mlejax.load_histories("atlas") is None
