@@ -118,7 +118,7 @@ def test_a_path_is_text_or_stands_for_one(tmp_path):
 # What mlejax refuses is told from what fails --------------------------------------------------------------------------
 
 PLAIN = {"ValueError", "TypeError", "KeyError"}
-CAUGHT = {"samples.cells", "store.batches", "store.layout"}
+CAUGHT = {"samples.cells", "store.batches", "store.layout", "sweeps.recorded"}
 """Modules whose own exceptions are caught by their callers, who say more."""
 
 

@@ -176,7 +176,7 @@ def _refuse(training: dict[str, object]) -> None:
     for name in training:
         if name in inspect.signature(train).parameters:
             raise InputTypeError(f"fit finds the maximum; train takes {name}")
-        raise TypeError(f"fit() got an unexpected keyword argument {name!r}")
+        raise InputTypeError(f"fit() got an unexpected keyword argument {name!r}")
 
 
 def _checked_sample(observations: ArrayLike, weights: ArrayLike | None) -> tuple[np.ndarray, np.ndarray | None]:
