@@ -24,6 +24,7 @@ ELSEWHERE = {
     "models.extremes": "models/test_families",
     "models.heavy_tails": "models/test_families",
     "models.symmetric": "models/test_families",
+    "samples.table": "samples/test_files",
     "store.batches": "store/test_repair",
     "store.reading": "store/test_store",
     "sweeps.collect": "store/test_store",

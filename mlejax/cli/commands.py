@@ -11,19 +11,20 @@ import jax
 import numpy as np
 
 from .. import devices
-from ..checks import InputValueError
+from ..checks import ConvergenceWarning, InputValueError
 from ..models import Model, Normal
 from ..models.parameters import with_dtype
+from ..models.support import Support
 from ..progress import Progress
 from ..results import record, text
 from ..results.schema import ARRIVED
 from ..results.sweep import SweepResult
-from ..samples.files import Column, TableError, read_column
-from ..samples.observations import check_support
-from .models import models
+from ..samples.files import Column, TableError, read_column, read_columns
+from ..samples.observations import check_inside, check_support
+from .models import family_of, models
 from .options import in_options
 from .output import Answer, UsageError, folder
-from .pictures import draw_fit, draw_sweep, pictures_text
+from .pictures import draw_fit, draw_sweep, draw_training, pictures_text
 from .signals import INTERRUPTS
 from .sweeps import check_sweep, chosen_runs, data_of, record_runs, stored_histories, sweep_arguments
 
@@ -86,10 +87,9 @@ def train(options: argparse.Namespace) -> Answer:
         dtype=options.dtype,
         progress=options.progress,
     )
-    pictures = draw_fit(result, column, out, options)
+    pictures = draw_training(result, column, out, options)
     lines = [
-        f"{len(column.values)} observations from {column.file}"
-        f"{'' if column.header else ', which has no header: its first line is read as data'}\n",
+        read_from(column),
         in_options(text.train_report(result, text.closed_form_of(result, column.values)), options.name),
         *([f"Ascent by the natural gradient, at a learning rate of {rate:.4g} from the curvature."] if natural else []),
         pictures_text(pictures),
@@ -99,7 +99,45 @@ def train(options: argparse.Namespace) -> Answer:
     return Answer("\n".join(lines), lambda: record.train_record(result), 0 if arrived else 1, complaint)
 
 
-fit = train
+def fit(options: argparse.Namespace) -> Answer:
+    """Find the maximum of the likelihood of a column of a file."""
+    from ..ascent.fit import fit as find_maximum
+
+    family = family_of(options.model)
+    columns = [options.column, *([] if options.weights is None else [options.weights])]
+    column, *others = read_columns(options.file, columns, options.delimiter, drop=options.missing == "drop")
+    out = folder(options.out)
+    use_compilation_cache()
+    devices.start()
+    if isinstance(support := family.support, Support):
+        name = family.__name__ if isinstance(family, type) else type(family).__name__
+        check_inside(name, support, column.values, lambda index: f"in {column.place(index)}")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the last line says it
+        result = find_maximum(
+            family,
+            column.values,
+            weights=others[0].values if others else None,
+            starts=options.starts,
+            progress=options.progress,
+        )
+    # Observations that are all the same have no distribution to show.
+    pictures = draw_fit(result, column, out, options) if np.ptp(column.values) else []
+    lines = [
+        read_from(column),
+        in_options(str(result), options.name),
+        *(["", pictures_text(pictures)] if pictures else []),
+    ]
+    complaint = "" if result.converged else f"no maximum: {result.reason}"
+    return Answer("\n".join(lines), lambda: record.fit_record(result), int(not result.converged), complaint)
+
+
+def read_from(column: Column) -> str:
+    """Return how many observations were read, from where, and what was made of the file."""
+    rows = f"{column.dropped} row{'s' * (column.dropped > 1)} with a missing value left out"
+    dropped = f"; {rows}" if column.dropped else ""
+    header = "" if column.header else ", which has no header: its first line is read as data"
+    return f"{len(column.values)} observations from {column.file}{header}{dropped}\n"
 
 
 def sweep(options: argparse.Namespace) -> Answer:

@@ -2,14 +2,16 @@
 
 import argparse
 import dataclasses
+import importlib
 import inspect
+import sys
 
 import jax
 import numpy as np
 
 from ..formula.jaxpr import NotApplicable
 from ..formula.sufficient import SufficientForm, separate, structure_for_statistics
-from ..models import FAMILIES
+from ..models import FAMILIES, Model
 from ..models.abilities import HasClosedForm
 from ..models.constraints import positive, real, unit_interval
 from ..models.parameters import Parameters
@@ -37,6 +39,34 @@ class Row:
         statistics = "-" if self.statistics is None else str(self.statistics)
         parameters = ", ".join([*self.parameters.values(), *(f"{name} given" for name in self.given)])
         return self.name, parameters, self.observations, statistics, "yes" if self.closed_form else "-"
+
+
+def family_of(name: str) -> type[Model] | Model:
+    """Return the family, or the model to start at, that `--model` names.
+
+    Args:
+        name: of a family in `FAMILIES`; or `module:Name`, of a class or a model in a module of the current directory
+            or of an installed package.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if name in FAMILIES:
+        return FAMILIES[name]
+    module, colon, inside = name.partition(":")
+    if not colon:
+        raise UsageError(f"--model {name}: there is no such family; they are {', '.join(FAMILIES)}, or module:Class")
+    if "" not in sys.path:
+        sys.path.insert(0, "")  # as `python -m` does
+    try:
+        found = getattr(importlib.import_module(module), inside)
+    except ModuleNotFoundError as error:
+        raise UsageError(f"--model {name}: there is no module {error.name}") from None
+    except AttributeError:
+        raise UsageError(f"--model {name}: the module {module} has no {inside}") from None
+    if isinstance(found, Model) or (isinstance(found, type) and issubclass(found, Model)):
+        return found
+    raise UsageError(f"--model {name}: neither a family nor a model, but {type(found).__name__}")
 
 
 def models(options: argparse.Namespace) -> Answer:

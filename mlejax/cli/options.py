@@ -27,7 +27,7 @@ MOST_DEVICES = 1024
 
 EPILOG = """exit status:
   0  done
-  1  the estimate is not the maximum, or `verify` found a difference
+  1  there is no maximum or it was not reached, or `verify` found a difference
   2  bad usage or bad input; one line on standard error says what
   70  a fault in mlejax
   129, 130, 143  ended by SIGHUP, Ctrl-C, SIGTERM; what a sweep had finished is kept
@@ -100,8 +100,24 @@ STOPPING = (
     Option("--tolerance", "default 1e-8", number, "NATS", 1e-8),
     Option("--dtype", "default float64", choices=("float64", "float32"), default="float64"),
 )
+FILE = Option(
+    "file", "a .csv, .tsv or other text file (also .gz), a .npy file, or `-` for standard input", path, "FILE"
+)
+FIT = (
+    FILE,
+    *COLUMN,
+    Option("--model", "a family of `mlejax models`, or your own, module:Name; default normal", str, "NAME", "normal"),
+    Option("--weights", "the column that says how often each row counts", metavar="NAME"),
+    Option("--starts", "how many starts; the highest maximum is taken; default 1", at_least_one, "N"),
+    Option(
+        "--missing",
+        "what becomes of a row in which a value is missing, such as NA; default refuse",
+        choices=("refuse", "drop"),
+        default="refuse",
+    ),
+)
 TRAIN = (
-    Option("file", "a .csv, .tsv or other text file (also .gz), a .npy file, or `-` for standard input", path, "FILE"),
+    FILE,
     *COLUMN,
     Option(
         "--learning-rate",
@@ -174,15 +190,15 @@ COMMANDS = {
             ),
         ),
     ),
+    "fit": Command(
+        "find the maximum of the likelihood of a column of numbers, with standard errors",
+        "mlejax fit heights.csv --column cm --model gamma",
+        (*FIT, *_output("mlejax-fit")),
+    ),
     "train": Command(
         "train a normal distribution on a column of numbers, with early stopping",
         "mlejax train heights.csv --column cm",
         (*TRAIN, *_output("mlejax-train")),
-    ),
-    "fit": Command(
-        "an alias of `train`, until `fit` finds the maximum of the likelihood",
-        "mlejax fit heights.csv --column cm --validation-fraction 0",
-        (*TRAIN, *_output("mlejax-fit")),
     ),
     "reproduce": Command(
         "compute the figures of the reference problem, beside those that were published",
@@ -265,7 +281,12 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
             words[-1] += f"={word}"
         else:
             words.append(word)
-    return make_parser().parse_args(words)
+    parser = make_parser()
+    if words[:1] == ["fit"]:
+        training = {option.name for option in TRAIN} - {option.name for option in FIT}
+        if asked := [word.split("=")[0] for word in words if word.split("=")[0] in training]:
+            parser.exit(2, f"mlejax fit: fit finds the maximum; train takes {asked[0]}\n")
+    return parser.parse_args(words)
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -6,25 +6,40 @@ from pathlib import Path
 from typing import Any
 
 from ..progress import Progress
+from ..results.fit import FitResult
 from ..results.histories import Histories
 from ..results.sweep import SweepResult
 from ..results.train import TrainResult
 from ..samples.files import Column
 
 
-def draw_fit(result: TrainResult[Any], column: Column, folder: Path, options: argparse.Namespace) -> list[Path]:
+def draw_training(result: TrainResult[Any], column: Column, folder: Path, options: argparse.Namespace) -> list[Path]:
     """Draw a run trained on a column of a file; return the files written."""
     with Progress(options.progress) as told:
         told.say("drawing pictures")
         from .. import plotting
 
-        name = column.name.split("'")[1] if "'" in column.name else "observation"
+        name = _name_of(column)
         pictures = {
             "log_likelihood": plotting.fit_figure(result),
             "distribution": plotting.distribution(result, column.values, name=name),
             "surface": plotting.surface(result),
         }
         return plotting.save_all(pictures, folder, options.format)
+
+
+def draw_fit(result: FitResult[Any], column: Column, folder: Path, options: argparse.Namespace) -> list[Path]:
+    """Draw an estimate from a column of a file; return the files written."""
+    with Progress(options.progress) as told:
+        told.say("drawing pictures")
+        from .. import plotting
+
+        pictures = {"distribution": plotting.distribution(result, column.values, name=_name_of(column))}
+        return plotting.save_all(pictures, folder, options.format)
+
+
+def _name_of(column: Column) -> str:
+    return column.name.split("'")[1] if "'" in column.name else "observation"
 
 
 def draw_sweep(

@@ -18,6 +18,7 @@ from ..checks import InputValueError
 from ..models.base import Model
 from ..models.parameters import parameter_dict, parameter_names
 from ..results.diagnostics import density_on, grid_around, heights_over, maximum
+from ..results.fit import FitResult
 from ..results.schema import ARRIVED
 from ..results.train import TrainResult
 from ..samples.observations import as_observations
@@ -119,16 +120,16 @@ def distance(result: TrainResult[Any], ax: Axes | None = None) -> Axes:
 
 
 def distribution(
-    result: TrainResult[Any],
+    result: TrainResult[Any] | FitResult[Any],
     observations: ArrayLike,
     target: Model | None = None,
     ax: Axes | None = None,
     name: str = "observation",
 ) -> Axes:
-    """Draw the data, and the densities of the start, the estimate and, where known, the target.
+    """Draw the data, and the densities of the estimate, the start of a run and, where known, the target.
 
     Args:
-        result: of `train`.
+        result: of `train` or `fit`.
         observations: the data, (n,). Integers within a hundred of each other are drawn as the share of each.
         target: the model that the data were drawn from.
         ax: where to draw; None for a new figure.
@@ -137,7 +138,7 @@ def distribution(
     Returns:
         The axes drawn on.
     """
-    ax, values = new_axes(ax, result=result), as_observations(observations)
+    ax, values = new_axes(ax, result=result), as_observations(observations, any_number=True)
     low, high = np.quantile(values, [0.0005, 0.9995])
     if low == high:
         low, high = values.min(), values.max()
@@ -151,7 +152,8 @@ def distribution(
         ax.bar(grid, shares, width=0.8, color="0.85")
     else:
         ax.stairs(shares, edges, fill=True, color="0.85")
-    curves = [("start", result.start, ORANGE, (0, (1, 1)), "^"), ("estimate", result.model, BLUE, "-", "o")]
+    curves: list[Any] = [("start", result.start, ORANGE, (0, (1, 1)), "^")] if isinstance(result, TrainResult) else []
+    curves.append(("estimate", result.model, BLUE, "-", "o"))
     if target is not None:
         curves.append(("target", target, "black", (0, (4, 4)), "s"))
     tallest, handles = shares.max(), [Patch(color="0.85", label=f"data, n = {len(values):,}")]

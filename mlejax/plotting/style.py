@@ -12,6 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
+from ..results.fit import FitResult
 from ..results.sweep import SweepResult
 from ..results.text import caption
 from ..results.train import TrainResult
@@ -56,7 +57,7 @@ MEANINGS = {
     "train_log_likelihood": "train log-likelihood (nats)",
     "validation_log_likelihood": "validation log-likelihood (nats)",
 }
-Shown: TypeAlias = SweepResult[Any] | TrainResult[Any] | str
+Shown: TypeAlias = SweepResult[Any] | TrainResult[Any] | FitResult[Any] | str
 GAP = r"$\sqrt{2\,(L_{\max}-L)}$"
 GAP_FROM_BEST = r"$\sqrt{2\,(L_{\mathrm{best}}-L)}$"
 

@@ -16,6 +16,7 @@ from ..models.abilities import HasClosedForm
 from ..models.parameters import parameter_dict
 from ..samples.observations import LARGEST_SQUARED, SMALLEST_SQUARED
 from ..status import Status
+from .fit import FitResult
 from .settings import FATES, SIGNIFICANCE, fates, in_words
 from .sweep import SweepResult
 from .train import TrainResult
@@ -275,11 +276,11 @@ def _spread(count: int, most: int, also: list[int]) -> list[int]:
     return sorted({*also, *(round(i * (count - 1) / max(others - 1, 1)) for i in range(others))})
 
 
-def caption(result: SweepResult[Any] | TrainResult[Any]) -> str:
+def caption(result: SweepResult[Any] | TrainResult[Any] | FitResult[Any]) -> str:
     """Return what tells a result from others, for the small print of its pictures.
 
     Args:
-        result: of `sweep` or `train`.
+        result: of `sweep`, `train` or `fit`.
 
     Returns:
         How many runs and observations, the version of mlejax, and a digest of what decides the result: of the settings
@@ -292,6 +293,10 @@ def caption(result: SweepResult[Any] | TrainResult[Any]) -> str:
         count, version = made.settings.get("count", 0), {way.get("mlejax", "?") for way in made.computed_by}
         counts = result.axes.get("count", np.array([count]))
         decides: Any = made.settings
+    elif isinstance(result, FitResult):
+        runs, counts, version = "1 fit", np.array([len(result.observations)]), {__version__}
+        weights = None if result.weights is None else result.weights.tolist()
+        decides = [type(result.model).__name__, result.observations.tolist(), weights, dict(result.parameters)]
     else:
         runs, counts, version = "1 run", np.array([result.count]), {__version__}
         sample = [

@@ -46,6 +46,20 @@ def number(text: str, separator: str = ",") -> float:
     return value
 
 
+def is_missing(text: str) -> bool:
+    """Return whether this says that there is no value: nothing, NA, null, nan, or a dash, but no infinity."""
+    text = text.strip().lower()
+    return text in _MISSING and "inf" not in text
+
+
+def mismatch(count: int, expected: int, separator: str, named: bool) -> str:
+    """Return how a row differs from the first one."""
+    found = f"{count} cell{'s' * (count != 1)} where the {'header' if named else 'first line'} has {expected}"
+    if separator == "," and count == 2 * expected:
+        return f"{found}; is this a decimal comma? write a point"
+    return f"{found} (cells are cut at the {DELIMITERS[separator]}; --delimiter names another)"
+
+
 def almost_number(text: str) -> bool:
     """Return whether what is no number was perhaps meant to be one, or to say that there is none."""
     if text.lower() in _MISSING or _SPREADSHEET_ERROR.fullmatch(text):

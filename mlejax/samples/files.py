@@ -1,23 +1,23 @@
 """Columns of numbers from files: every cell is checked, and the first that is malformed is named with its line."""
 
-import bisect
 import contextlib
 import csv
 import dataclasses
 import gzip
 import io
 import itertools
-import re
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
 import numpy as np
 
-from ..checks import InputValueError
-from .cells import DELIMITERS, almost_number, is_comment, is_number, listed, number, shown
+from .cells import DELIMITERS, almost_number, is_comment, is_missing, is_number, mismatch, number, shown
+from .table import Column, TableError, column_index
+
+__all__ = ["Column", "TableError", "read_column", "read_columns"]
 
 SNIFFED = 1 << 16
 """Bytes at the beginning of a file from which its kind is told."""
@@ -44,61 +44,10 @@ _OTHERS = (
 """Endings of the names of files that are no tables of text either."""
 
 
-class TableError(InputValueError):
-    """A file that is not a table of numbers; the message names the file, the line and the column."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Column:
-    """A column of numbers, and where each of them stands in its file."""
-
-    values: np.ndarray  # (n,) finite float64
-    file: str
-    name: str  # in words, such as "column 'cm'"
-    starts: tuple[int, ...] = ()  # indices from which on lines follow each other; none in an array
-    lines: tuple[int, ...] = ()  # the line of each of these
-    header: bool = True  # whether its name is known; otherwise the first line was read as data
-
-    def place(self, index: int) -> str:
-        """Return where the value with this index stands, such as "heights.csv, line 7, column 'cm'"."""
-        if not self.starts:
-            return f"{self.file}, {self.name}, index {index}"
-        run = bisect.bisect_right(self.starts, index) - 1
-        return f"{self.file}, line {self.lines[run] + index - self.starts[run]}, {self.name}"
-
-
 def read_column(file: str, column: str | None = None, delimiter: str | None = None) -> Column:
-    """Read one column of finite numbers: at least two, not all equal.
-
-    Args:
-        file: a .csv, .tsv or other text file (also with .gz), a .npy file, or `-` for text on standard input.
-        column: a name from the header, or a number from 1; not needed when there is one column.
-        delimiter: what stands between cells: comma, semicolon, tab or pipe, or the character itself; by default what
-            the first lines show.
-
-    Returns:
-        The column; `.values` holds the numbers, (n,) float64, and `.place(index)` says where one of them stands.
-
-    Raises:
-        TableError: the file is not such a table; the message names the file, the line and the column of the first
-            thing that is malformed.
-    """
-    path, name = Path(file), "standard input" if file == "-" else file
-    try:
-        if other := next((end for end in _OTHERS if file.lower().removesuffix(".gz").endswith(end)), None):
-            raise TableError(f"{name}: {other} files are not read; give a .csv, .tsv, .txt (also .gz) or .npy file")
-        found = _read_npy(path, column) if path.suffix.lower() == ".npy" else _read_text(file, name, column, delimiter)
-    except FileNotFoundError:
-        raise TableError(f"{name}: no such file") from None
-    except IsADirectoryError:
-        raise TableError(f"{name}: is a directory, not a file of numbers") from None
-    except PermissionError:
-        raise TableError(f"{name}: may not be read (permission denied)") from None
-    except (OSError, EOFError, zlib.error) as error:
-        raise TableError(f"{name}: cannot be read: {error}") from None
-    values = found.values
-    if len(values) == 0:
-        raise TableError(f"{name}: no numbers in {found.name}")
+    """Read one column of finite numbers: at least two, not all equal; see `read_columns`."""
+    (found,) = read_columns(file, [column], delimiter)
+    values, name = found.values, "standard input" if file == "-" else file
     if len(values) == 1:
         raise TableError(f"{name}: one number in {found.name}; an estimate needs at least two")
     if np.all(values == values[0]):
@@ -108,7 +57,45 @@ def read_column(file: str, column: str | None = None, delimiter: str | None = No
     return found
 
 
-def _read_npy(path: Path, column: str | None) -> Column:
+def read_columns(
+    file: str, columns: Sequence[str | None], delimiter: str | None = None, drop: bool = False
+) -> list[Column]:
+    """Read columns of finite numbers, at least one in each.
+
+    Args:
+        file: a .csv, .tsv or other text file (also with .gz), a .npy file, or `-` for text on standard input.
+        columns: names from the header, or numbers from 1; None where there is one column.
+        delimiter: what stands between cells: comma, semicolon, tab or pipe, or the character itself; by default what
+            the first lines show.
+        drop: whether to leave out rows in which a value is missing, such as NA, rather than refuse them.
+
+    Returns:
+        The columns; `.values` holds the numbers, (n,) float64, and `.place(index)` says where one of them stands.
+
+    Raises:
+        TableError: the file is not such a table; the message names the file, the line and the column of the first
+            thing that is malformed.
+    """
+    path, name = Path(file), "standard input" if file == "-" else file
+    try:
+        if other := next((end for end in _OTHERS if file.lower().removesuffix(".gz").endswith(end)), None):
+            raise TableError(f"{name}: {other} files are not read; give a .csv, .tsv, .txt (also .gz) or .npy file")
+        npy = path.suffix.lower() == ".npy"
+        found = _read_npy(path, columns, drop) if npy else _read_text(file, name, columns, delimiter, drop)
+    except FileNotFoundError:
+        raise TableError(f"{name}: no such file") from None
+    except IsADirectoryError:
+        raise TableError(f"{name}: is a directory, not a file of numbers") from None
+    except PermissionError:
+        raise TableError(f"{name}: may not be read (permission denied)") from None
+    except (OSError, EOFError, zlib.error) as error:
+        raise TableError(f"{name}: cannot be read: {error}") from None
+    if len(found[0].values) == 0:
+        raise TableError(f"{name}: no numbers in {found[0].name}")
+    return found
+
+
+def _read_npy(path: Path, columns: Sequence[str | None], drop: bool) -> list[Column]:
     try:
         with open(path, "rb") as handle:
             array = np.load(handle, allow_pickle=False)
@@ -118,31 +105,39 @@ def _read_npy(path: Path, column: str | None) -> Column:
         raise TableError(f"{path}: not an array of numbers but an archive of several")
     if array.dtype.kind not in "iuf":
         raise TableError(f"{path}: not an array of numbers but of {array.dtype}")
+    chosen = [_of_array(path, array, column) for column in columns]
+    known = np.all([np.isfinite(found.values) for found in chosen], axis=0) if drop else np.ones(len(array), bool)
+    for found in chosen:
+        bad = np.flatnonzero(~np.isfinite(found.values) & known)
+        if len(bad):
+            raise TableError(f"{path}, {found.name}: {found.values[bad[0]]} at index {bad[0]} is not a finite number")
+    dropped = int(np.count_nonzero(~known))
+    return [dataclasses.replace(found, values=found.values[known], dropped=dropped) for found in chosen]
+
+
+def _of_array(path: Path, array: np.ndarray, column: str | None) -> Column:
     where = "the array"
     if array.ndim == 2:
-        index = _column_index(str(path), [str(i + 1) for i in range(array.shape[1])], column, named=False)
+        index = column_index(str(path), [str(i + 1) for i in range(array.shape[1])], column, named=False)
         array, where = array[:, index], f"column {index + 1}"
     if array.ndim != 1:
         raise TableError(f"{path}: an array of shape {array.shape} is not a column")
     if column not in (None, "1") and where == "the array":
         raise TableError(f"{path}: no column {shown(str(column))}; the array is one column without a name")
-    bad = np.flatnonzero(~np.isfinite(array))
-    if len(bad):
-        raise TableError(f"{path}, {where}: {array[bad[0]]} at index {bad[0]} is not a finite number")
     return Column(array.astype(np.float64), str(path), where)
 
 
 # Text -----------------------------------------------------------------------------------------------------------------
 
 
-def _read_text(file: str, name: str, column: str | None, delimiter: str | None) -> Column:
+def _read_text(file: str, name: str, columns: Sequence[str | None], delimiter: str | None, drop: bool) -> list[Column]:
     with _opened(file, name) as handle:
         # Spreadsheets begin a file with a byte order mark, which is no part of the first cell. Bytes that are not UTF-8
         # become lone surrogates, which `_Lines` finds: so the line is known.
         text = io.TextIOWrapper(handle, encoding="utf-8-sig", errors="surrogateescape", newline="")
         lines = _Lines(name, text)
         separator = _separator(name, lines.first(2), delimiter)
-        return _column(name, _Rows(name, lines, separator), column)
+        return _columns(name, _Rows(name, lines, separator), columns, drop)
 
 
 @contextlib.contextmanager
@@ -272,9 +267,9 @@ def _beginning(
     return None, 0, []
 
 
-def _column(file: str, rows: _Rows, column: str | None) -> Column:
-    """Read the numbers of one column, and check that every row has as many cells as the first."""
-    separator, remaining = rows.separator, iter(rows)
+def _columns(file: str, rows: _Rows, columns: Sequence[str | None], drop: bool) -> list[Column]:
+    """Read the numbers of some columns, and check that every row has as many cells as the first."""
+    separator, remaining, column = rows.separator, iter(rows), columns[0]
     names, begin, first = _beginning(file, remaining, column)
     if not first:
         raise TableError(f"{file}: the file is empty")
@@ -286,34 +281,34 @@ def _column(file: str, rows: _Rows, column: str | None) -> Column:
             f"{file}: {len(first)} cells in a line, and no header. Where that is a decimal comma, write points; where "
             f"these are columns, say which with --column, a number from 1 to {len(first)}"
         )
-    index = _column_index(file, names, column, named)
-    where = f"column {shown(names[index])}" if named else f"column {index + 1}"
-    if named:
-        _check_name(file, begin, names[index], column, alone=len(first) == 1)
-    values: list[float] = []
+    chosen = [column_index(file, names, column, named) for column in columns]
+    where = [f"column {shown(names[index])}" if named else f"column {index + 1}" for index in chosen]
+    for index, column in zip(chosen, columns, strict=True):
+        if named:
+            _check_name(file, begin, names[index], column, alone=len(first) == 1)
+    values: list[list[float]] = [[] for _ in chosen]
     starts: list[int] = []
     lines: list[int] = []
-    expected = 0
+    expected = dropped = 0
     for line, cells in itertools.chain([(begin, first)] if data else [], remaining):
         if len(cells) != len(first):
-            raise TableError(f"{file}, line {line}: {_mismatch(len(cells), len(first), separator, named)}")
+            raise TableError(f"{file}, line {line}: {mismatch(len(cells), len(first), separator, named)}")
+        if drop and any(is_missing(cells[index]) for index in chosen):
+            dropped += 1
+            continue
         if line != expected:
-            starts.append(len(values))
+            starts.append(len(values[0]))
             lines.append(line)
-        try:
-            values.append(number(cells[index], separator))
-        except ValueError as error:
-            raise TableError(f"{file}, line {line}, {where}: {error}") from None
+        for which, index in enumerate(chosen):
+            try:
+                values[which].append(number(cells[index], separator))
+            except ValueError as error:
+                raise TableError(f"{file}, line {line}, {where[which]}: {error}") from None
         expected = line + 1
-    return Column(np.array(values, np.float64), file, where, tuple(starts), tuple(lines), header=named)
-
-
-def _mismatch(count: int, expected: int, separator: str, named: bool) -> str:
-    """Return how a row differs from the first one."""
-    found = f"{count} cell{'s' * (count != 1)} where the {'header' if named else 'first line'} has {expected}"
-    if separator == "," and count == 2 * expected:
-        return f"{found}; is this a decimal comma? write a point"
-    return f"{found} (cells are cut at the {DELIMITERS[separator]}; --delimiter names another)"
+    return [
+        Column(np.array(each, np.float64), file, name, tuple(starts), tuple(lines), header=named, dropped=dropped)
+        for each, name in zip(values, where, strict=True)
+    ]
 
 
 def _check_name(file: str, line: int, name: str, column: str | None, alone: bool) -> None:
@@ -325,21 +320,3 @@ def _check_name(file: str, line: int, name: str, column: str | None, alone: bool
         )
     if almost_number(name) and (name or alone):
         raise TableError(f"{file}, line {line}: {shown(name)} is neither a number nor the name of a column")
-
-
-def _column_index(file: str, names: list[str], column: str | None, named: bool) -> int:
-    if column is None:
-        if len(names) == 1:
-            return 0
-        raise TableError(f"{file}: {len(names)} columns ({listed(names)}); say which with --column")
-    if names.count(column) > 1:
-        places = [str(i + 1) for i, name in enumerate(names) if name == column]
-        raise TableError(
-            f"{file}: columns {' and '.join(places[:2])} are both named {shown(column)}; give the number of the column"
-        )
-    if column in names:
-        return names.index(column)
-    if re.fullmatch("[0-9]{1,9}", column) and 1 <= int(column) <= len(names):
-        return int(column) - 1
-    kind = "columns are" if named else "columns have no names and are numbered"
-    raise TableError(f"{file}: no column {shown(column)}; the {kind} {listed(names)}")

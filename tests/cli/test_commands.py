@@ -18,9 +18,9 @@ SWEEP = ["sweep", "--seeds", "0:2", "--learning-rates", "0.1:1:2", "--observatio
 
 
 @pytest.mark.slow
-def test_fit(run, heights, tmp_path):
+def test_train(run, heights, tmp_path):
     file, x = heights
-    status, out, _ = run("fit", file, "--column", "cm", "--validation-fraction", "0", "--out", tmp_path / "f")
+    status, out, _ = run("train", file, "--column", "cm", "--validation-fraction", "0", "--out", tmp_path / "f")
     assert status == 0
     assert out.startswith(f"120 observations from {file}")
     mean = next(line.split() for line in out.splitlines() if line.startswith("mean"))
@@ -29,6 +29,78 @@ def test_fit(run, heights, tmp_path):
     pictures = out.splitlines()[-1].removeprefix("pictures: ").split(", ")
     assert len(pictures) == 3
     assert all(Path(picture).read_bytes().startswith(b"\x89PNG") for picture in pictures)
+
+
+@pytest.mark.slow
+def test_fit_finds_the_maximum(run, heights, tmp_path):
+    file, x = heights
+    status, out, err = run("fit", file, "--column", "cm", "--out", tmp_path / "f")
+    assert (status, err) == (0, "")
+    assert out.startswith(f"120 observations from {file}")
+    rows = {line.split()[0]: line.split()[1:] for line in out.splitlines() if line.startswith(("mean", "variance"))}
+    assert rows["mean"][:2] == [f"{x.mean():.6f}", f"{np.sqrt(x.var() / 120):.6f}"]
+    assert "converged       yes, in 0 steps" in out
+    picture = out.splitlines()[-1].removeprefix("pictures: ")
+    assert Path(picture).read_bytes().startswith(b"\x89PNG")
+
+
+def test_fit_by_weight_and_without_what_is_missing(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(commands, "draw_fit", lambda *_: [])
+    file = tmp_path / "waits.csv"
+    file.write_text("hours,times\n0.5,2\nNA,1\n1.5,1\n4,\n")
+    words = ("fit", file, "--column", "hours", "--weights", "times", "--model", "exponential")
+    status, out, _ = run(*words, "--missing", "drop")
+    assert status == 0
+    assert out.startswith(f"2 observations from {file}; 2 rows with a missing value left out\n")
+    assert "rate       1.200000" in out  # 3 / (2 * 0.5 + 1.5)
+    assert "over 3 observations, by weight" in out
+    assert run(*words) == (2, "", f"mlejax fit: {file}, line 3, column 'hours': 'NA' is not a number; fill it in, or "
+        "leave the line out\n")  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_fit_without_a_maximum_exits_with_one(run, tmp_path):
+    file = tmp_path / "same.csv"
+    file.write_text("x\n5\n5\n")
+    status, out, err = run("fit", file, "--json", "-")
+    assert status == 1
+    assert err == (
+        "mlejax fit: no maximum: all 2 observations equal 5: the log-likelihood grows without bound as variance "
+        "approaches 0\n"
+    )
+    read = json.loads(out)
+    assert (read["status"], read["converged"], read["aic"]) == ("UNBOUNDED", False, None)
+    assert read["parameters"]["mean"]["standard_error"] is None
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--learning-rate", "0.1"], "fit finds the maximum; train takes --learning-rate"),
+        (["--max-epochs=5"], "fit finds the maximum; train takes --max-epochs"),
+        (["--model", "gama"], "--model gama: there is no such family; they are normal, lognormal"),
+        (["--model", "nowhere:Own"], "--model nowhere:Own: there is no module nowhere"),
+        (["--model", "mlejax:Nothing"], "--model mlejax:Nothing: the module mlejax has no Nothing"),
+        (["--model", "mlejax:fit"], "--model mlejax:fit: neither a family nor a model, but function"),
+        (["--model", "beta"], "Beta needs numbers > 0 and < 1; got 1.5 in {file}, line 3, column 'x'"),
+    ],
+    ids=lambda value: " ".join(value)[:30] if isinstance(value, list) else "",
+)
+def test_fit_says_what_it_does_not_take(run, tmp_path, words, said):
+    file = tmp_path / "x.csv"
+    file.write_text("x\n0.5\n1.5\n")
+    status, out, err = run("fit", file, *words)
+    assert (status, out) == (2, "")
+    assert err.startswith(f"mlejax fit: {said.format(file=file)}")
+
+
+@pytest.mark.slow
+def test_fit_starts_at_a_model_of_a_persons_own(run, tmp_path):
+    (tmp_path / "ownmodel.py").write_text("import mlejax\nstart = mlejax.Exponential(7.0)\n")
+    (tmp_path / "x.csv").write_text("x\n1\n3\n")
+    status, out, _ = run("fit", "x.csv", "--model", "ownmodel:start")
+    assert status == 0
+    assert "rate       0.500000" in out
 
 
 @pytest.mark.slow

@@ -178,6 +178,6 @@ def test_ctrl_c_is_130(monkeypatch, run):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(commands, "read_column", interrupted)
-    status, out, err = run("fit", "a.csv")
+    status, out, err = run("train", "a.csv")
     assert (status, out) == (130, "")
-    assert err.strip() == "mlejax fit: interrupted."
+    assert err.strip() == "mlejax train: interrupted."

@@ -19,7 +19,7 @@ def options(progress=False, suffix="svg"):
 def test_a_run_is_drawn_under_the_name_of_its_column(tmp_path, capsys):
     x = np.random.RandomState(0).normal(170.0, 8.0, 50)
     run = mlejax.train(mlejax.Normal(170.0, 60.0), x, max_epochs=3, progress=False)
-    paths = pictures.draw_fit(run, Column(x, "heights.csv", "column 'cm'"), tmp_path, options())
+    paths = pictures.draw_training(run, Column(x, "heights.csv", "column 'cm'"), tmp_path, options())
     assert paths == [tmp_path / f"{name}.svg" for name in ("log_likelihood", "distribution", "surface")]
     assert "<!-- cm -->" in paths[1].read_text()  # the label of its axis
     assert capsys.readouterr().err == ""

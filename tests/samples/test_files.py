@@ -9,7 +9,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 
-from mlejax.samples.files import TableError, read_column
+from mlejax.samples.files import TableError, read_column, read_columns
 
 GOOD = {
     "a column without a header": ("a.csv", "1.5\n2.5\n-3\n", None, [1.5, 2.5, -3.0]),
@@ -322,3 +322,23 @@ def test_a_damaged_table_is_read_as_the_csv_module_reads_it_or_not_at_all(folder
     assert {len(row) for row in table} == {len(table[0])}
     assert [repr(value) for value in found] == [repr(float(row[place])) for row in table[1:]]
     assert all(set(row[place].strip()) <= set("0123456789+-.eE") for row in table[1:])
+
+
+def test_several_columns_are_read_in_one_pass(tmp_path):
+    file = tmp_path / "table.csv"
+    file.write_text("a,b,c\n1,2,x\n,3,y\n4,nan,z\n5,6,z\n")
+    b, a = read_columns(str(file), ["b", "a"], drop=True)
+    assert (a.values.tolist(), b.values.tolist()) == ([1.0, 5.0], [2.0, 6.0])
+    assert (a.dropped, b.name) == (2, "column 'b'")
+    assert a.place(1) == f"{file}, line 5, column 'a'"
+    with pytest.raises(TableError, match="line 2, column 'c': 'x' is not a number"):
+        read_columns(str(file), ["a", "c"], drop=True)
+
+
+def test_what_is_missing_in_an_array_is_dropped_or_refused(tmp_path):
+    file = tmp_path / "table.npy"
+    np.save(file, np.array([[1.0, np.nan], [2.0, 5.0]]))
+    first, second = read_columns(str(file), ["1", "2"], drop=True)
+    assert (first.values.tolist(), second.values.tolist(), first.dropped) == ([2.0], [5.0], 1)
+    with pytest.raises(TableError, match="column 2: nan at index 0 is not a finite number"):
+        read_columns(str(file), ["1", "2"])
