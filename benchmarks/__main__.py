@@ -19,6 +19,7 @@ NAMES = (
     "durability",
     "scale",
     "accelerator",
+    "starts",
 )
 """Modules of this package. Each has a docstring whose first line describes it, `add_arguments(parser)` and
 `main(arguments)`."""
