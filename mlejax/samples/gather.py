@@ -25,7 +25,7 @@ from .sources import Draws, Parts, Source, draw_with_jax, jax_randomness
 from .split import validation_count
 from .summary import Form, Summary, form_of_any, summarize_with
 
-MOST_TO_LOOK_AT = 10_000
+LOOKED_AT = 10_000
 """Observations that show whether a model factors, where its statistics are drawn in their place."""
 
 Forms = tuple[Form, Form | None]
@@ -265,7 +265,7 @@ def _drawn_directly(
     request: Request, source: Draws, positions: np.ndarray, mesh: Mesh, progress: Callable[[int], None]
 ) -> Samples:
     """Draw statistics in place of samples: a short sample shows that the model factors, no other is ever drawn."""
-    few = Draws(source.target, min(source.size, MOST_TO_LOOK_AT), base_seed=source.base_seed)
+    few = Draws(source.target, LOOKED_AT, base_seed=source.base_seed)  # whatever the count: one program for all
     look = represent(dataclasses.replace(request, source=few, seeds=np.zeros(1, np.int64)), 0)
     if look.forms is None:
         raise InputValueError(f"by='statistics' needs a model with sufficient statistics: {look.representation}")

@@ -124,7 +124,8 @@ class Draws(Source):
         target: the model to draw from. By JAX it needs a method `sample(key, shape)`.
         count: how many observations each sample has, held-out ones included. A sequence is an axis `count`: for every
             seed a sample of each count, the one that is drawn where only this count is given. The samples of one seed
-            are drawn from one key, so they are not independent of each other.
+            are drawn from one key, so they are not independent of each other. What draws by JAX is compiled for each
+            count, which takes some two seconds.
         by: `"jax"`: independent draws from the key `fold_in(key(base_seed), seed)`; `"numpy"`: NumPy's legacy stream
             `RandomState(seed)`, for a `Normal` target, cut as scikit-learn's `train_test_split` cuts;
             `"statistics"`: the sufficient statistics of a sample drawn in place of it, exact in distribution, for
