@@ -9,6 +9,7 @@ from typing import Any, Generic
 import jax
 import numpy as np
 from numpy.typing import ArrayLike
+from tqdm import tqdm
 
 from .. import checks, devices, likelihood
 from ..checks import ConvergenceWarning, InputTypeError, InputValueError
@@ -17,7 +18,6 @@ from ..models.base import M, Model
 from ..models.parameters import Parameters, with_dtype
 from ..models.start import name_of, start_of
 from ..models.support import Support
-from ..progress import Progress
 from ..results.fit import FitResult
 from ..results.schema import check_names
 from ..samples.observations import as_observations, check_inside
@@ -56,7 +56,7 @@ def fit(
         weights: (n,) numbers, at least 0: how often each observation counts. None counts each once.
         starts: models to start from besides, or how many starts in all, the others drawn about the first; the highest
             end is taken, and `reason` says how many led there. None: one.
-        progress: say on standard error what a long fit is doing.
+        progress: show a progress bar on standard error when several starts take more than a second.
         **training: what `train` takes is refused: a fit needs no learning rate.
 
     Returns:
@@ -73,7 +73,7 @@ def fit(
         >>> waits = np.random.RandomState(0).gamma(2.0, 3.0, 1000)
         >>> result = mlejax.fit(mlejax.Gamma, waits)
         >>> print(f"{result.model.shape:.4f} +- {result.standard_errors.shape:.4f}", result.status.name)
-        1.9983 +- 0.0831 CONVERGED
+        2.1409 +- 0.0893 CONVERGED
     """
     _refuse(training)
     devices.start()
@@ -84,15 +84,13 @@ def fit(
         )
     name = name_of(type(family_or_model) if isinstance(family_or_model, Model) else family_or_model)
     values, heavy = _checked_sample(observations, weights)
-    with Progress(progress) as told:
-        told.say(f"fitting {name}")
-        if isinstance(family_or_model, Model):
-            first, units = _given_start(family_or_model, values)
-        else:
-            first, units = _found_start(family_or_model, values, heavy)
-        check_names(name, Parameters.of(first).names)
-        ground = Ground.of(first, values, heavy, units)
-        found = _irregular(ground, first, values, heavy) or _regular(starts, ground, first, _constant(values))
+    if isinstance(family_or_model, Model):
+        first, units = _given_start(family_or_model, values)
+    else:
+        first, units = _found_start(family_or_model, values, heavy)
+    check_names(name, Parameters.of(first).names)
+    ground = Ground.of(first, values, heavy, units)
+    found = _irregular(ground, first, values, heavy) or _regular(starts, ground, first, _constant(values), progress)
     result = FitResult(
         **vars(found),
         start=first if units is None else units.to_data(first),
@@ -124,10 +122,12 @@ class _Found(Generic[M]):
     end: End | None
 
 
-def _regular(starts: int | Sequence[M] | None, ground: Ground[M], first: M, constant: str) -> _Found[M]:
+def _regular(starts: int | Sequence[M] | None, ground: Ground[M], first: M, constant: str, progress: bool) -> _Found[M]:
     """Climb from every start, look outward, and judge the highest end."""
-    begun = [ground.coordinates(first), *_others(starts, ground, ground.coordinates(first))]
-    ended = [climb_and_look(ground, start) for start in begun]
+    begun = [(at := ground.coordinates(first)), *_others(starts, ground, at)]
+    quiet = not progress or len(begun) == 1
+    bar = tqdm(begun, desc="fitting", unit=" starts", delay=1, leave=False, disable=quiet)
+    ended = [climb_and_look(ground, start) for start in bar]
     highest = max(ended, key=lambda each: each.end.mean_log_likelihood)
     height = ground.count * highest.end.mean_log_likelihood
     heights = [ground.count * each.end.mean_log_likelihood for each in ended]

@@ -1,14 +1,15 @@
 """The log-likelihood of one sample as ground to climb on: from anywhere, by one compiled program."""
 
 import dataclasses
+import functools
 import math
 from typing import Any, Generic
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from ..checks import InputValueError
+from ..likelihood import Vector
 from ..models.base import M, Model
 from ..models.parameters import Parameters
 from ..samples.observations import check_support
@@ -49,7 +50,7 @@ class Ground(Generic[M]):
     def coordinates(self, own: M) -> np.ndarray:
         """Return the unconstrained coordinates of parameters in the sample's units."""
         with jax.enable_x64(True):
-            return np.asarray(self.table.to_real(own), np.float64)
+            return np.asarray(_to_real(self.table, own), np.float64)
 
     def model(self, coordinates: np.ndarray) -> M:
         """Return the parameters, in the data's units, as NumPy float64.
@@ -58,7 +59,7 @@ class Ground(Generic[M]):
             ValueError: float64 does not hold them.
         """
         with jax.enable_x64(True):
-            own = jax.tree.map(lambda leaf: np.asarray(leaf)[()], self.table.from_real(jnp.asarray(coordinates)))
+            own = jax.tree.map(lambda leaf: np.asarray(leaf)[()], jax.device_get(_from_real(self.table, coordinates)))
         return own if self.units is None else _representable(self.units.to_data(own))
 
     def ascend(self, start: np.ndarray, free: np.ndarray, most: int) -> End:
@@ -89,6 +90,16 @@ class Ground(Generic[M]):
         except np.linalg.LinAlgError:
             return np.full_like(end.information, np.nan)
         return end.jacobian @ inverse @ end.jacobian.T
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _to_real(table: Parameters[M], model: M) -> Vector:
+    return table.to_real(model)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _from_real(table: Parameters[M], coordinates: Vector) -> M:
+    return table.from_real(coordinates)
 
 
 @jax.jit

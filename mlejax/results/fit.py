@@ -109,7 +109,7 @@ class FitResult(Generic[M]):
             >>> import mlejax
             >>> result = mlejax.fit(mlejax.Exponential, [0.5, 1.5, 4.0], progress=False)
             >>> result.confidence_intervals(0.9, method="profile")["rate"]
-            (0.159..., 1.159...)
+            (0.162..., 1.135...)
         """
         if not 0 < level < 1:
             raise InputValueError(f"level must be between 0 and 1; got {shown(level)}")
