@@ -51,6 +51,7 @@ def test_a_start_without_density_is_a_status():
     assert found.distance == np.inf
 
 
+@pytest.mark.slow
 def test_a_state_that_has_ended_stays_as_it_is(x64):
     table = Parameters.of(zoo.Rayleigh(1.0))
     climb = newton.Climb(Observations(jnp.asarray(WAVES)), jnp.zeros(1), np.ones(1), 100, table)

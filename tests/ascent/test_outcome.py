@@ -26,6 +26,7 @@ def ended(status, last, best):
     return eqx.tree_at(where, state, changed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("status", "last", "kept"),
     [

@@ -149,6 +149,7 @@ def test_what_was_asked_is_kept(result):
     assert (float(result.train.count), float(result.validation.count)) == (160, 40)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("every", [1, 7, 1000])
 def test_the_history_has_a_row_for_every_so_many_epochs(every, small_normal):
     train, validation = oracles.train_test_indices(200, 0.2, 42)
@@ -205,6 +206,7 @@ def test_learning_rates_per_parameter_and_an_optimizer(small_normal):
     assert adam.train_log_likelihood > quick(small_normal, max_epochs=5).train_log_likelihood
 
 
+@pytest.mark.slow
 def test_float32_results_leave_as_float64(small_normal, result):
     single = quick(small_normal, dtype="float32")
     assert type(single.model.mean) is np.float64

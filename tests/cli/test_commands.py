@@ -205,6 +205,7 @@ def test_a_sweep_over_the_number_of_observations(run, tmp_path):
     assert (tmp_path / "s.csv").read_text().startswith("seed,count,learning_rate,mean,variance,status,")
 
 
+@pytest.mark.slow
 def test_plot(swept, run):
     for old in swept.glob("*.svg"):
         old.unlink()
@@ -305,6 +306,7 @@ def test_devices_are_started_before_anything_is_computed(run, tmp_path, monkeypa
     assert called == ["start", "check"]
 
 
+@pytest.mark.slow
 def test_verify_takes_the_file_where_it_is_now(run, tmp_path):
     (tmp_path / "a.csv").write_text("\n".join(map(str, range(30))))
     given = ("--seeds", "0:2", "--learning-rates", "1", "--max-epochs", "5", "--out", "s")

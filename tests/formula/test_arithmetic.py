@@ -91,6 +91,7 @@ def test_log1p_is_within_one_and_a_half_units_of_the_last_place(x64):
     assert ulps(arithmetic.log1p, mpmath.log1p, np.concatenate([near_zero, large, near_one, edges])) < 1.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "x", "expected"),
     [

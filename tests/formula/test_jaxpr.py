@@ -182,6 +182,7 @@ def test_whole_numbers_do_not_overflow_in_a_formula(factoring):
     assert abs(control) < np.mean(values.astype(float) ** 3) / 2  # what int64 would have made of it
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factoring", [True, False], ids=["factored", "raw"])
 def test_whole_numbers_stay_what_they_are_where_a_formula_looks_them_up(factoring):
     values, kind = COUNTS % 4, family(looked_up, **q)

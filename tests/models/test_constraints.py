@@ -19,6 +19,7 @@ DOMAINS = {
 domains = pytest.mark.parametrize("domain", DOMAINS.values(), ids=DOMAINS)
 
 
+@pytest.mark.slow
 @domains
 @given(value=st.floats(-15, 15))
 def test_the_real_line_and_a_domain_are_one_to_one(domain, value):

@@ -138,6 +138,7 @@ STALE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("function", STALE.values(), ids=STALE)
 def test_no_function_goes_on_with_an_old_value(monkeypatch, function):
     shift = [0.0]

@@ -121,6 +121,7 @@ def test_a_path_over_decades_is_drawn_by_equal_factors():
     np.testing.assert_allclose(np.diff(np.log(y)), np.log(y[1] / y[0]))
 
 
+@pytest.mark.slow
 def test_surface_has_its_top_at_the_maximum_and_the_path_on_it(result):
     ax = plotting.surface(result)
     x, y = diagnostics.grid_around(result, "mean"), diagnostics.grid_around(result, "variance")

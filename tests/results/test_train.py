@@ -109,6 +109,7 @@ def test_advice_is_of_the_status_and_the_type(short):
     assert advice(status=Status.OUTSIDE_SUPPORT) == Status.OUTSIDE_SUPPORT.advice
 
 
+@pytest.mark.slow
 def test_a_run_that_diverged_at_the_maximum_says_that_it_is_there(data):
     start = Normal(data.mean() + 1e-7, data.var() + 1e-7)  # of which no gradient is zero
     jump = optax.stateless(lambda gradient, _: jax.tree.map(lambda g: 100 * jnp.sign(g), gradient))

@@ -25,6 +25,7 @@ def test_points_are_the_start_and_others_inside_the_domain(x64):
     assert len(np.unique(points.first_mean)) == 4
 
 
+@pytest.mark.slow
 def test_statistics_of_the_data_agree_and_others_do_not(x64, small_normal):
     summary, _ = mlejax.summarize(START, small_normal)
     assert apart(START, summary, small_normal) < AGREEMENT

@@ -28,6 +28,7 @@ def test_what_is_filled_in_does_not_count(n, array, x64):
     assert filled_weights(array(np.ones(n)), filled_length(n)).sum() == n
 
 
+@pytest.mark.slow
 def test_a_summary_is_that_of_the_observations_alone(x64):
     x = np.random.RandomState(0).normal(1e6, 1e-3, 1000)  # filled up to 1,024
     summary, _ = summarize(Normal(1e6, 1e-6), x)

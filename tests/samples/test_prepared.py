@@ -72,6 +72,7 @@ def test_data_that_changed_in_place_are_looked_through_again():
         made(observations=values)
 
 
+@pytest.mark.slow
 def test_zeros_of_either_sign_are_not_the_same():
     zero, minus = np.array([0.0, 1.0, 2.0, 3.0, 4.0]), np.array([-0.0, 1.0, 2.0, 3.0, 4.0])
     assert made(observations=minus) is not made(observations=zero)

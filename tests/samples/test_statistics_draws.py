@@ -180,6 +180,7 @@ def test_summaries_must_not_be_switched_off():
         sweep(seeds=[0], learning_rates=[0.1], summarize=False)
 
 
+@pytest.mark.slow
 def test_the_command(capsys, tmp_path, monkeypatch):
     monkeypatch.setattr(commands, "use_compilation_cache", lambda: None)
     monkeypatch.setattr(commands, "draw_sweep", lambda *_: [])

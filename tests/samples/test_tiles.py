@@ -22,6 +22,7 @@ def test_each_observation_counts_once(n, x64):
         assert list(map(float, found)) == [values.sum(), values.min(), values.max()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", [0, TILE, 3 * TILE - 1])
 def test_one_value_that_is_no_number_spoils_all(where, x64):
     values = np.ones(3 * TILE)

@@ -161,6 +161,7 @@ def test_disk_is_near_what_the_store_takes(monkeypatch, tmp_path):
     assert found.disk_bytes == pytest.approx(size, rel=0.3)
 
 
+@pytest.mark.slow
 def test_the_command_stops_before_the_sweep(capsys, tmp_path, small_trial, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(commands, "use_compilation_cache", lambda: None)

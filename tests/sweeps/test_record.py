@@ -53,6 +53,7 @@ def changed(made, **arrays):
     return dataclasses.replace(made, arrays=found)
 
 
+@pytest.mark.slow
 def test_a_history_is_that_of_the_loop(made):
     """Each epoch that is kept, against the loop as the article has it."""
     histories = mlejax.record(made, {"seed": [6, 4]}, epochs=20, progress=False)
