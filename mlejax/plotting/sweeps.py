@@ -38,7 +38,7 @@ def learning_rates(
     Args:
         result: a `SweepResult`.
         value: "epochs" or "distance".
-        axis: the name of an axis of learning rates, such as "learning_rate.variance".
+        axis: the name of an axis of learning rates, such as "learning_rate.variance", or `count`.
         ax: where to draw; None for a new figure.
 
     Returns:
@@ -71,7 +71,7 @@ def status_shares(result: SweepResult[Any], axis: str = "learning_rate", ax: Axe
 
     Args:
         result: a `SweepResult`.
-        axis: the name of an axis of learning rates.
+        axis: the name of an axis of learning rates, or `count`.
         ax: where to draw; None for a new figure.
 
     Returns:
@@ -137,11 +137,11 @@ def outcomes(result: SweepResult[Any], value: str = "distance", ax: Axes | None 
 
 
 def atlas(result: SweepResult[Any], axis: str = "learning_rate") -> Figure:
-    """Draw `status_shares` over `learning_rates`, epochs and distance, on one axis of learning rates.
+    """Draw `status_shares` over `learning_rates`, epochs and distance, on one axis of learning rates or counts.
 
     Args:
         result: a `SweepResult`.
-        axis: the name of an axis of learning rates.
+        axis: the name of an axis of learning rates, or `count`.
 
     Returns:
         A new figure of three panels.
