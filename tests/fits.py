@@ -147,6 +147,24 @@ WITHOUT_MAXIMUM = {
         Status.AT_BOUNDARY,
         "keeps rising as zero approaches 0",
     ),
+    "an upper end": (
+        mlejax.GeneralizedPareto,
+        np.array([0.2, 0.9, 0.95, 0.99, 1.0]),
+        Status.UNBOUNDED,
+        "grows without bound as the upper end of the distribution approaches the largest observation",
+    ),
+    "a lower end": (
+        mlejax.GeneralizedExtremeValue,
+        np.array([0.0, 0.1, 1.0, 3.0, 30.0]),
+        Status.UNBOUNDED,
+        "grows without bound as the shape grows and the lower end of the distribution approaches the smallest",
+    ),
+    "a spike": (
+        mlejax.StudentT,
+        np.array([0.0, 1e-9, 1e5, -50.0, 30.0]),
+        Status.UNBOUNDED,
+        "grows without bound as the scale approaches 0 around one observation",
+    ),
     "a sum of two parameters": (
         TwoMeans(0.0, 1.0, 1.0),
         _uniform,

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from .. import checks, devices, likelihood
 from ..checks import ConvergenceWarning, InputTypeError, InputValueError
-from ..models.abilities import HasIrregularMaximum, HasStart
+from ..models.abilities import CanBeUnbounded, HasIrregularMaximum, HasStart
 from ..models.base import M, Model
 from ..models.parameters import Parameters, with_dtype
 from ..models.start import name_of, start_of
@@ -23,7 +23,7 @@ from ..results.schema import check_names
 from ..samples.observations import as_observations, check_inside
 from ..status import Status
 from .ground import Ground, climb_and_look, is_inside
-from .outward import End, judge
+from .outward import End, Verdict, judge
 from .train import train
 from .units import Units, units_for
 
@@ -133,11 +133,15 @@ def _regular(starts: int | Sequence[M] | None, ground: Ground[M], first: M, cons
     heights = [ground.count * each.end.mean_log_likelihood for each in ended]
     agreed = sum(bool(abs(height - other) <= AGREE * (1 + abs(height))) for other in heights)
     verdict = judge(highest.end, highest.views, ground.table, ground.count, ground.offset)
+    model = ground.model(highest.end.coordinates)
+    how = model.unbounded(ground.count) if isinstance(model, CanBeUnbounded) else ""
+    if how and verdict.status in (Status.MAX_STEPS, Status.PRECISION):
+        verdict = Verdict(Status.UNBOUNDED, f"the log-likelihood grows without bound as {how}")
     converged = verdict.status is Status.CONVERGED
     why = "" if converged else (f"{constant}: " if constant else "") + verdict.reason
     several = "" if len(begun) == 1 else f"{agreed} of {len(begun)} starts led to this height"
     return _Found(
-        model=ground.model(highest.end.coordinates),
+        model=model,
         status=verdict.status,
         reason="; ".join(part for part in (why, several) if part),
         notes=verdict.notes,

@@ -69,6 +69,19 @@ class HasIrregularMaximum(HasClosedForm, Protocol):
 
 
 @runtime_checkable
+class CanBeUnbounded(Protocol):
+    """A family whose likelihood grows without bound in a part of its domain, whatever the sample."""
+
+    def unbounded(self, count: float) -> str:
+        """Return what this model approaches where the likelihood of `count` observations grows without bound.
+
+        Returns:
+            Words that follow "as"; none where a maximum may be nearby.
+        """
+        ...
+
+
+@runtime_checkable
 class HasTypicalObservations(Protocol):
     """A family with a few observations that stand for all: its expected information is exact over them.
 

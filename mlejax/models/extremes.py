@@ -26,6 +26,9 @@ from .moments import (
 from .special import expm1_over, log1p_over
 from .support import positive_numbers
 
+IRREGULAR_BELOW = -0.5
+"""The likelihood of shapes below -1 is unbounded; an ascent that has come so far and found no maximum goes there."""
+
 _SHAPES = np.concatenate([np.arange(-0.6, 2, 0.1), np.arange(2, 6, 0.5)])
 
 
@@ -140,8 +143,9 @@ class GeneralizedExtremeValue(Model):
     log p(x) = -log(scale) - (1 + shape) y - exp(-y) where 1 + shape z > 0, and -inf elsewhere.
 
     A positive `shape` is a heavy upper tail (Frechet), a negative one an upper end (Weibull), and 0, where y = z, the
-    Gumbel distribution. SciPy's parameter `c` is the negative of `shape`. Below a shape of -1 the likelihood is
-    unbounded; from -1/2 down its maximum is not normally distributed.
+    Gumbel distribution. SciPy's parameter `c` is the negative of `shape`. The likelihood is unbounded below a
+    shape of -1, and where the shape grows while the lower end approaches the smallest observation: its maximum is a
+    highest point in between. From a shape of -1/2 down that is not normally distributed.
 
     Args:
         location: in the units of the data.
@@ -169,6 +173,14 @@ class GeneralizedExtremeValue(Model):
         """Return independent draws of this shape, with a typed JAX key."""
         y = jax.random.gumbel(key, shape, jnp.result_type(float))
         return self.location + self.scale * expm1_over(y, self.shape)
+
+    def unbounded(self, count: float) -> str:
+        """Return which end of the distribution approaches an observation where the likelihood grows without bound."""
+        if self.shape < IRREGULAR_BELOW:
+            return "the upper end of the distribution approaches the largest observation"
+        if self.shape > 1:
+            return "the shape grows and the lower end of the distribution approaches the smallest observation"
+        return ""
 
     @classmethod
     def start(cls, observations: ArrayLike, weights: Weights = None) -> "GeneralizedExtremeValue":

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from .abilities import Irregular
 from .base import Model, Parameter
 from .constraints import Number, parameter, positive, real
+from .extremes import IRREGULAR_BELOW
 from .moments import (
     NO_SPREAD,
     SHARES,
@@ -161,6 +162,11 @@ class GeneralizedPareto(Model):
     def sample(self, key: Key[Array, ""], shape: tuple[int, ...]) -> Num[Array, "..."]:
         """Return independent draws of this shape, with a typed JAX key."""
         return self.scale * expm1_over(jax.random.exponential(key, shape, jnp.result_type(float)), self.shape)
+
+    def unbounded(self, count: float) -> str:
+        """Return that the upper end approaches an observation where the likelihood grows without bound."""
+        below = self.shape < IRREGULAR_BELOW
+        return "the upper end of the distribution approaches the largest observation" if below else ""
 
     @classmethod
     def start(cls, observations: ArrayLike, weights: Weights = None) -> "GeneralizedPareto":

@@ -58,6 +58,11 @@ class StudentT(Model):
         """Return independent draws of this shape, with a typed JAX key."""
         return self.location + self.scale * jax.random.t(key, self.degrees_of_freedom, shape, jnp.result_type(float))
 
+    def unbounded(self, count: float) -> str:
+        """Return that the scale shrinks to nothing where so few degrees of freedom let the likelihood grow so."""
+        few = self.degrees_of_freedom * (count - 1) < 1
+        return "the scale approaches 0 around one observation" if few else ""
+
     @classmethod
     def start(cls, observations: ArrayLike, weights: Weights = None) -> "StudentT":
         """Return the median, and the scale and degrees of freedom that two quantiles of the deviations from it have."""

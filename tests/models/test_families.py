@@ -134,6 +134,30 @@ def test_no_density_beyond_an_end_that_parameters_decide(model, outside, within,
     assert np.isfinite(value(model, within)[0])
 
 
+def towards_the_largest(k):
+    return mlejax.GeneralizedPareto(1.5 * (1 + np.exp(-k)), -1.5), mlejax.GeneralizedPareto(1.5, -0.3)
+
+
+def towards_the_smallest(k):
+    """The lower end, location - scale / shape, comes exponentially near to 0.2 as the shape grows."""
+    lower, shape = 0.2 - np.exp(-k), k
+    return mlejax.GeneralizedExtremeValue(lower + 1.0, shape, shape), mlejax.GeneralizedExtremeValue(1.0, 1.0, 0.3)
+
+
+def around_one(k):
+    return mlejax.StudentT(0.9, np.exp(-k), 0.2), mlejax.StudentT(0.9, 1.0, 2.0)
+
+
+@pytest.mark.parametrize("path", [towards_the_largest, towards_the_smallest, around_one])
+def test_the_likelihood_is_unbounded_where_a_family_says_so(path, x64):
+    x = jnp.asarray([0.2, 0.9, 0.95, 0.99, 1.0])
+    heights = [float(jnp.sum(jax.vmap(path(k)[0].log_prob)(x))) for k in (10.0, 20.0, 30.0)]
+    assert heights[2] - heights[1] > 1
+    assert heights[1] - heights[0] > 1
+    assert path(30.0)[0].unbounded(5.0)
+    assert not path(30.0)[1].unbounded(5.0)
+
+
 CLOSED = [name for name in FAMILIES if isinstance(FAMILIES[name][0], HasClosedForm)]
 
 
