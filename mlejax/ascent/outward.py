@@ -40,8 +40,8 @@ ROUNDED = 10.0
 REFIT_STEPS = 10
 """Steps for the other coordinates, wherever one of them is held."""
 
-FLAT, OPEN = -0.01, -1.92
-"""Nats: a profile that falls by less is flat, or leaves the interval of 95 % open on that side."""
+FLAT, OPEN = -1e-5, -1.92
+"""Nats: a profile that falls by less, rounding apart, is flat; or leaves the interval of 95 % open on that side."""
 
 HIGHER = 0.01
 """Nats by which a point must be higher than the maximum to be climbed from."""

@@ -1,6 +1,7 @@
 """The maximum of a likelihood: against fifty digits, in any unit, with weights, and where there is none."""
 
 import json
+import warnings
 
 import fits
 import jax.numpy as jnp
@@ -181,6 +182,22 @@ def test_a_supremum_at_infinity_is_that_of_the_limit():
         reason = fit(start, values, progress=False).reason
     limit = fit(Normal, values, progress=False).log_likelihood
     assert f"its supremum, {limit:.4f} at infinity" in reason
+
+
+@pytest.mark.slow
+def test_counts_have_a_maximum_exactly_if_they_are_overdispersed():
+    """A theorem: B. Levin and J. Reeds, Compound multinomial likelihood functions are unimodal, 1977."""
+    random = np.random.RandomState(5)
+    found = []
+    for _ in range(16):
+        counts = random.poisson(4.0, 20)
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
+            converged = fit(mlejax.NegativeBinomial, counts, progress=False).converged
+        assert converged == (counts.var() > counts.mean())
+        assert converged == (not warned)
+        found.append(converged)
+    assert set(found) == {True, False}
 
 
 @pytest.mark.slow

@@ -86,6 +86,13 @@ def test_an_interval_that_is_open_is_noted():
     assert verdict.notes == ("these data do not limit size from above", "these data do not limit size from below")
 
 
+def test_a_maximum_is_one_however_little_the_limit_lies_below_it():
+    # In y = 1 / size a parabola with its maximum at 0.01, as of counts that are hardly overdispersed.
+    verdict, _ = looked(lambda u: -3.0 - 50 * (math.exp(-u[0]) - 0.01) ** 2, [math.log(100.0), 0.0], information=FLAT)
+    assert verdict.status is Status.CONVERGED
+    assert verdict.notes == ("these data do not limit size from above",)
+
+
 def test_noise_is_not_taken_for_a_fall():
     """A formula that cancels far out: its values there are those of the limit, give or take a nat."""
     random = np.random.RandomState(0)
