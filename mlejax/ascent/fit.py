@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from .. import checks, devices, likelihood
 from ..checks import ConvergenceWarning, InputTypeError, InputValueError
-from ..models.abilities import CanBeUnbounded, HasIrregularMaximum, HasStart
+from ..models.abilities import CanBeIrregular, CanBeUnbounded, HasIrregularMaximum, HasStart
 from ..models.base import M, Model
 from ..models.parameters import Parameters, with_dtype
 from ..models.start import name_of, start_of
@@ -138,7 +138,9 @@ def _regular(starts: int | Sequence[M] | None, ground: Ground[M], first: M, cons
     if how and verdict.status in (Status.MAX_STEPS, Status.PRECISION):
         verdict = Verdict(Status.UNBOUNDED, f"the log-likelihood grows without bound as {how}")
     converged = verdict.status is Status.CONVERGED
-    why = "" if converged else (f"{constant}: " if constant else "") + verdict.reason
+    irregular = model.irregularity() if converged and isinstance(model, CanBeIrregular) else ""
+    why = irregular if converged else (f"{constant}: " if constant else "") + verdict.reason
+    covariance = ground.covariance(highest.end)
     several = "" if len(begun) == 1 else f"{agreed} of {len(begun)} starts led to this height"
     return _Found(
         model=model,
@@ -150,7 +152,7 @@ def _regular(starts: int | Sequence[M] | None, ground: Ground[M], first: M, cons
         steps=highest.end.steps,
         starts=len(begun),
         agreed=agreed,
-        own_covariance=ground.covariance(highest.end),
+        own_covariance=np.full_like(covariance, np.nan) if irregular else covariance,
         end=highest.end,
     )
 

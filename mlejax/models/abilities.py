@@ -82,6 +82,15 @@ class CanBeUnbounded(Protocol):
 
 
 @runtime_checkable
+class CanBeIrregular(Protocol):
+    """A family whose maximum, in a part of its domain, is not normally distributed however large the sample."""
+
+    def irregularity(self) -> str:
+        """Return why the curvature at a maximum here tells nothing of its errors; nothing where it does."""
+        ...
+
+
+@runtime_checkable
 class HasTypicalObservations(Protocol):
     """A family with a few observations that stand for all: its expected information is exact over them.
 

@@ -27,7 +27,11 @@ from .special import expm1_over, log1p_over
 from .support import positive_numbers
 
 IRREGULAR_BELOW = -0.5
-"""The likelihood of shapes below -1 is unbounded; an ascent that has come so far and found no maximum goes there."""
+"""From here down a maximum is not normally distributed. The likelihood of shapes below -1 is unbounded; an ascent that
+has come so far and found no maximum goes there.
+
+Source: R. L. Smith, Maximum likelihood estimation in a class of nonregular cases, Biometrika 72 (1985).
+"""
 
 _SHAPES = np.concatenate([np.arange(-0.6, 2, 0.1), np.arange(2, 6, 0.5)])
 
@@ -174,6 +178,10 @@ class GeneralizedExtremeValue(Model):
         y = jax.random.gumbel(key, shape, jnp.result_type(float))
         return self.location + self.scale * expm1_over(y, self.shape)
 
+    def irregularity(self) -> str:
+        """Return that the upper end is learned faster than standard errors tell, at a shape of -1/2 or below."""
+        return irregularity(self.shape)
+
     def unbounded(self, count: float) -> str:
         """Return which end of the distribution approaches an observation where the likelihood grows without bound."""
         if self.shape < IRREGULAR_BELOW:
@@ -196,6 +204,11 @@ class GeneralizedExtremeValue(Model):
             shape = 0.8 * shape if abs(shape) > 1e-3 else 0.0
             line = _line(seen, shape)
         return cls(location=center + line.location, scale=line.scale, shape=shape)
+
+
+def irregularity(shape: float) -> str:
+    """Return why a distribution with an end of this shape has no standard errors; nothing where it has."""
+    return "no standard errors: they hold at shapes above -1/2 only" if shape <= IRREGULAR_BELOW else ""
 
 
 def _line(seen: Values, shape: float) -> Line:

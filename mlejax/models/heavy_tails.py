@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from .abilities import Irregular
 from .base import Model, Parameter
 from .constraints import Number, parameter, positive, real
-from .extremes import IRREGULAR_BELOW
+from .extremes import IRREGULAR_BELOW, irregularity
 from .moments import (
     NO_SPREAD,
     SHARES,
@@ -162,6 +162,10 @@ class GeneralizedPareto(Model):
     def sample(self, key: Key[Array, ""], shape: tuple[int, ...]) -> Num[Array, "..."]:
         """Return independent draws of this shape, with a typed JAX key."""
         return self.scale * expm1_over(jax.random.exponential(key, shape, jnp.result_type(float)), self.shape)
+
+    def irregularity(self) -> str:
+        """Return that the upper end is learned faster than standard errors tell, at a shape of -1/2 or below."""
+        return irregularity(self.shape)
 
     def unbounded(self, count: float) -> str:
         """Return that the upper end approaches an observation where the likelihood grows without bound."""

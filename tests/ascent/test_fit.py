@@ -213,6 +213,19 @@ def test_several_starts_say_how_many_agreed():
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("shape", [-0.7, -0.3])
+@pytest.mark.parametrize("family", [mlejax.GeneralizedPareto, mlejax.GeneralizedExtremeValue])
+def test_an_end_that_is_learned_too_fast_has_no_standard_errors(family, shape):
+    random = np.random.RandomState(0)
+    y = random.exponential(1.0, 500) if family is mlejax.GeneralizedPareto else random.gumbel(0.0, 1.0, 500)
+    result = fit(family, np.expm1(shape * y) / shape, progress=False)
+    assert result.converged
+    assert result.model.shape == pytest.approx(shape, abs=0.15)
+    assert np.isnan(result.standard_errors.scale) == (shape < -0.5)
+    assert ("no standard errors: they hold at shapes above -1/2 only" in str(result)) == (shape < -0.5)
+
+
+@pytest.mark.slow
 def test_families_that_are_not_smooth_say_so():
     result = fit(mlejax.Laplace, [1.0, 2.0, 6.0], progress=False)
     assert (result.model.location, result.model.scale) == (2.0, pytest.approx(5 / 3))
