@@ -163,6 +163,9 @@ def _factored(points: Model, summaries: Sequence[Summary], looks: Sequence[tuple
 
 
 def _relative(means: Any, sizes: Any, found: Any) -> Any:
-    apart = jnp.abs(means - found) / (sizes + jnp.finfo(float).tiny)
+    # Beside the largest of all points of a sample: at one of them all terms may cancel, each by itself.
+    known = jnp.where(jnp.isfinite(sizes), sizes, 0).reshape(-1, POINTS, sizes.shape[1])
+    largest = jnp.repeat(known.max(axis=1), POINTS, axis=0)
+    apart = jnp.abs(means - found) / (largest + jnp.finfo(float).tiny)
     apart = jnp.where(jnp.isnan(apart), jnp.inf, apart)
     return jnp.where(jnp.isfinite(sizes), apart, 0)  # where the formula itself overflows there is nothing to compare

@@ -42,6 +42,12 @@ def test_many_observations_are_all_looked_at_and_at_other_points_some(x64):
     assert apart(START, summary, x) > AGREEMENT
 
 
+def test_terms_that_cancel_one_by_one_are_no_disagreement(x64):
+    """At a rate of 3, the slope of each observation of 3 is exactly zero, and that of their rounded mean is not."""
+    sample, reason = mlejax.summarize(mlejax.Poisson(3.0), np.full(3, 3.0))
+    assert isinstance(sample, mlejax.Summary), reason
+
+
 class Bent(mlejax.Model):
     """A formula that is another one above a location of 6.5, which its own start does not show."""
 
