@@ -50,8 +50,8 @@ class Status(enum.IntEnum):
     )
     AT_BOUNDARY = (
         10,
-        "The log-likelihood is highest where a parameter reaches the end of its domain, and standard errors hold only "
-        "inside. The simpler model at that end may describe the data.",
+        "The log-likelihood is highest where a parameter reaches the end of its domain, or an observation that of the "
+        "support, and standard errors hold only inside. A simpler model may describe the data.",
     )
     AT_INFINITY = (
         11,

@@ -131,6 +131,15 @@ class TwoMeans(mlejax.Model):
         return -jnp.log(self.scale) - ((x - self.first - self.second) / self.scale) ** 2 / 2
 
 
+class UpTo(mlejax.Model):
+    """A uniform distribution, whose likelihood is highest at the largest observation."""
+
+    end: float = mlejax.parameter(mlejax.positive)
+
+    def log_prob(self, x):
+        return jnp.where(x <= self.end, -jnp.log(self.end), -jnp.inf)
+
+
 _uniform = np.random.RandomState(0).uniform(size=40)
 
 WITHOUT_MAXIMUM = {
@@ -164,6 +173,12 @@ WITHOUT_MAXIMUM = {
         np.array([0.0, 1e-9, 1e5, -50.0, 30.0]),
         Status.UNBOUNDED,
         "grows without bound as the scale approaches 0 around one observation",
+    ),
+    "a density that ends with the data": (
+        UpTo(2.0),
+        _uniform,
+        Status.AT_BOUNDARY,
+        "an observation meets the edge of the support",
     ),
     "a sum of two parameters": (
         TwoMeans(0.0, 1.0, 1.0),

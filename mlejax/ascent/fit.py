@@ -132,10 +132,10 @@ def _regular(starts: int | Sequence[M] | None, ground: Ground[M], first: M, cons
     height = ground.count * highest.end.mean_log_likelihood
     heights = [ground.count * each.end.mean_log_likelihood for each in ended]
     agreed = sum(bool(abs(height - other) <= AGREE * (1 + abs(height))) for other in heights)
-    verdict = judge(highest.end, highest.views, ground.table, ground.count, ground.offset)
+    verdict = judge(highest.end, highest.views, ground.table, ground.count, ground.offset, highest.edge)
     model = ground.model(highest.end.coordinates)
     how = model.unbounded(ground.count) if isinstance(model, CanBeUnbounded) else ""
-    if how and verdict.status in (Status.MAX_STEPS, Status.PRECISION):
+    if how and (highest.edge or verdict.status in (Status.MAX_STEPS, Status.PRECISION)):
         verdict = Verdict(Status.UNBOUNDED, f"the log-likelihood grows without bound as {how}")
     converged = verdict.status is Status.CONVERGED
     irregular = model.irregularity() if converged and isinstance(model, CanBeIrregular) else ""

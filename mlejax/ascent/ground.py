@@ -16,7 +16,7 @@ from ..samples.observations import check_support
 from ..samples.representation import Sample, summarize
 from ..status import Status
 from .newton import MAX_STEPS, Climb, climbed, newton_step
-from .outward import HIGHER, End, View, look_outward
+from .outward import HIGHER, End, View, at_edge, look_outward
 from .units import Units
 
 RESTARTS = 4
@@ -128,6 +128,7 @@ class Climbed:
 
     end: End
     views: list[View]
+    edge: bool  # whether an observation has no density a little beside it
 
 
 def climb_and_look(ground: Ground[Any], start: np.ndarray) -> Climbed:
@@ -154,7 +155,7 @@ def climb_and_look(ground: Ground[Any], start: np.ndarray) -> Climbed:
             break
         end = dataclasses.replace(again, steps=end.steps + again.steps)
         views = look_outward(ground.ascend, end, ground.table, ground.count)
-    return Climbed(end, views)
+    return Climbed(end, views, not end.arrived and at_edge(ground.ascend, end, ground.table))
 
 
 def is_inside(model: Model) -> bool:

@@ -31,6 +31,9 @@ MOST_ERRORS = (3.0, 10.0)
 FARTHER = tuple(math.log(10.0**power) for power in (4, 8, 16, 32))
 """How far a bounded coordinate is followed whose profile is flat both up and down: it may itself be far out."""
 
+EDGE = 1e-3
+"""How far beside the end of a climb, in logarithms or in units, an edge of the support is looked for."""
+
 BESIDE = 1e-7
 """How far beside a point the formula is evaluated again: there, all but its rounding is the same."""
 
@@ -170,7 +173,23 @@ def _gain(ascend: Ascend, there: End, end: End, count: float, bounded: np.ndarra
     return math.copysign(max(abs(gain) - ROUNDED * rounding, 0.0), gain) if math.isfinite(rounding) else gain
 
 
-def judge(end: End, views: Sequence[View], table: Parameters, count: float, offset: float) -> Verdict:
+def at_edge(ascend: Ascend, end: End, table: Parameters) -> bool:
+    """Return whether the formula has no value a little beside the end of a climb: an observation has no density there.
+
+    Args:
+        ascend: climbs.
+        end: where a climb ended that has not arrived.
+        table: of the parameters.
+    """
+    held = np.zeros(len(end.coordinates))
+    steps = np.diag(EDGE * np.where(np.repeat(table.bounded, table.sizes), 1.0, end.unit))
+    beside = [ascend(end.coordinates + sign * step, held, 0) for step in steps for sign in (1, -1)]
+    return not all(math.isfinite(there.mean_log_likelihood) for there in beside)
+
+
+def judge(
+    end: End, views: Sequence[View], table: Parameters, count: float, offset: float, edge: bool = False
+) -> Verdict:
     """Return what a fit found, by where it ended and by what was seen from there.
 
     Args:
@@ -179,6 +198,7 @@ def judge(end: End, views: Sequence[View], table: Parameters, count: float, offs
         table: of the parameters.
         count: of the observations.
         offset: what the log-likelihood has besides, in the data's own units; nats.
+        edge: whether the climb ended beside parameters for which an observation has no density.
     """
     names = _names(table)
     supremum = max([end.mean_log_likelihood, *(view.highest.mean_log_likelihood for view in views)]) * count + offset
@@ -197,6 +217,11 @@ def judge(end: End, views: Sequence[View], table: Parameters, count: float, offs
         how = f"{names[view.index]} {_towards(view, table)}"
         return Verdict(
             status, f"the log-likelihood keeps rising as {how}; its supremum, {supremum:.4f} at {where}, is no maximum"
+        )
+    if not end.arrived and edge:
+        return Verdict(
+            Status.AT_BOUNDARY,
+            "the way up ends where an observation meets the edge of the support, where there is no regular maximum",
         )
     if not end.arrived:
         return Verdict(Status.MAX_STEPS if end.status is Status.MAX_STEPS else Status.PRECISION, _unfinished(end))
