@@ -1,10 +1,12 @@
 """The pictures that commands draw."""
 
 import argparse
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ..checks import InputValueError
 from ..progress import Progress
 from ..results.fit import FitResult
 from ..results.histories import Histories
@@ -34,7 +36,10 @@ def draw_fit(result: FitResult[Any], column: Column, folder: Path, options: argp
         told.say("drawing pictures")
         from .. import plotting
 
-        pictures = {"distribution": plotting.distribution(result, column.values, name=_name_of(column))}
+        name = _name_of(column)
+        pictures: dict[str, Any] = {"distribution": plotting.distribution(result, result.observations, name=name)}
+        with contextlib.suppress(InputValueError):  # of a density that does not integrate to one
+            pictures["quantiles"] = plotting.estimate_figure(result, name)
         return plotting.save_all(pictures, folder, options.format)
 
 

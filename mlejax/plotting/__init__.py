@@ -4,6 +4,7 @@ Nothing here touches pyplot, its backends or its settings; `save(axes, "picture.
 """
 
 from .counts import by_count
+from .estimates import distribution_function, estimate_figure, quantiles
 from .fits import ascents, distance, distribution, fit_figure, log_likelihood, surface
 from .histories import histories, histories_figure
 from .maps import heat_map
@@ -16,6 +17,8 @@ __all__ = [
     "by_count",
     "distance",
     "distribution",
+    "distribution_function",
+    "estimate_figure",
     "fit_figure",
     "heat_map",
     "histories",
@@ -23,6 +26,7 @@ __all__ = [
     "learning_rates",
     "log_likelihood",
     "outcomes",
+    "quantiles",
     "save",
     "save_all",
     "status_shares",

@@ -130,7 +130,8 @@ def distribution(
 
     Args:
         result: of `train` or `fit`.
-        observations: the data, (n,). Integers within a hundred of each other are drawn as the share of each.
+        observations: the data, (n,); of a fit, its `observations`. Integers within a hundred of each other are drawn as
+            the share of each.
         target: the model that the data were drawn from.
         ax: where to draw; None for a new figure.
         name: of the horizontal axis: what was observed, and its unit.
@@ -147,7 +148,8 @@ def distribution(
     grid = np.unique(np.round(grid)) if whole else grid
     few = whole and len(grid) <= 100
     edges = np.append(grid, grid[-1] + 1) - 0.5 if few else _bin_edges(values, low, high)
-    shares = np.histogram(values, edges)[0] / (len(values) * np.diff(edges))
+    weights = np.ones(len(values)) if isinstance(result, TrainResult) or result.weights is None else result.weights
+    shares = np.histogram(values, edges, weights=weights)[0] / (np.sum(weights) * np.diff(edges))
     if few:
         ax.bar(grid, shares, width=0.8, color="0.85")
     else:

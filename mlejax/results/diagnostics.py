@@ -1,5 +1,6 @@
 """Figures that pictures show: the maximum near an estimate, densities, and surfaces of the log-likelihood."""
 
+import dataclasses
 import math
 from typing import Any
 
@@ -12,6 +13,9 @@ from ..models.base import Model
 from ..models.parameters import Parameters, parameter_dict, parameter_names
 from ..samples.summary import Summary
 from .train import TrainResult
+
+GRID = 8001
+"""Points of a distribution function."""
 
 WIDE = 30.0
 """The factor from which on the values of a positive parameter are spread by equal factors."""
@@ -54,6 +58,57 @@ def density_on(model: Model, grid: np.ndarray) -> np.ndarray:
     with jax.enable_x64(True):
         density = np.asarray(jnp.exp(jax.vmap(model.log_prob)(jnp.asarray(grid))))
     return np.where(np.isfinite(density), density, np.nan)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Distribution:
+    """A distribution function on a grid, found by integrating or adding up a density."""
+
+    points: np.ndarray  # rising
+    below: np.ndarray  # the probability of no more than each
+
+    def at(self, values: np.ndarray) -> np.ndarray:
+        """Return the probabilities of no more than these values."""
+        return np.interp(values, self.points, self.below, left=0.0, right=1.0)
+
+    def quantiles(self, probabilities: np.ndarray) -> np.ndarray:
+        """Return the values below which these probabilities lie."""
+        return np.interp(probabilities, self.below, self.points)
+
+
+def distribution_of(model: Model, values: np.ndarray) -> Distribution | None:
+    """Return the distribution function of a model, from far below observations to far above them.
+
+    Args:
+        model: of single numbers.
+        values: observations (n,), about which the grid is dense; not all the same.
+
+    Returns:
+        The function; None where the density could not be integrated to one, within 2 %.
+    """
+    low, center, high = np.quantile(values, [0.25, 0.5, 0.75])
+    spread = float(high - low) or float(np.std(values))
+    if model.support.whole:
+        start = 0 if math.isinf(model.support.lower) else int(model.support.lower)
+        points = np.arange(start, int(values.max() + 20 * spread) + 2.0)
+        weights = np.ones(len(points))
+    elif model.support.lower == 0 and math.isinf(model.support.upper):
+        points = center * np.exp(np.linspace(-60.0, 60.0, GRID))
+        weights = np.gradient(np.log(points)) * points
+    elif math.isfinite(model.support.lower) and math.isfinite(model.support.upper):
+        along = 1 / (1 + np.exp(-np.linspace(-36.0, 36.0, GRID)))
+        points = model.support.lower + (model.support.upper - model.support.lower) * along
+        weights = np.gradient(points)
+    else:
+        t = np.linspace(-14.0, 14.0, GRID)
+        points = center + spread * np.sinh(t)
+        weights = spread * np.cosh(t) * (t[1] - t[0])
+    with np.errstate(over="ignore", invalid="ignore"):  # of a formula that is no density
+        terms = np.nan_to_num(density_on(model, points)) * weights
+        below = np.cumsum(terms) - (0 if model.support.whole else terms / 2)
+    if not abs(below[-1] - 1) < 0.02 or np.any(np.diff(below) < 0):
+        return None
+    return Distribution(points, below / below[-1])
 
 
 def grid_around(result: TrainResult[Any], name: str) -> np.ndarray:

@@ -49,6 +49,7 @@ def test_a_large_sample_is_started_in_part_and_fitted_whole():
     assert one.model.shape == pytest.approx(other.model.shape, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_a_weight_is_so_many_observations():
     weighted = fit(Exponential, WAITS, weights=[2, 0, 1, 3], progress=False)
     repeated = fit(Exponential, np.repeat(WAITS, [2, 0, 1, 3]), progress=False)
@@ -93,6 +94,7 @@ def test_families_and_observations_are_refused_by_value_and_rule(family, values,
         fit(family, values, progress=False)
 
 
+@pytest.mark.slow
 def test_constant_observations_have_a_maximum_where_the_family_allows_it():
     assert fit(Exponential, [2.0, 2.0], progress=False).model.rate == pytest.approx(0.5)
     with pytest.warns(ConvergenceWarning, match="all 3 observations equal 5: the log-likelihood grows without bound"):

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-import scipy.stats
+from scipy import stats
+from zoo import family
 
 import mlejax
 from mlejax.results import diagnostics
@@ -20,13 +21,13 @@ def test_the_maximum_is_the_closed_form_of_the_train_part(run, small_normal):
     assert found
     assert (peak.mean, peak.variance) == (pytest.approx(train.mean(), rel=1e-9), pytest.approx(train.var(), rel=1e-9))
     assert errors.mean == pytest.approx(np.sqrt(train.var() / 160), rel=1e-6)
-    exact = scipy.stats.norm.logpdf(train, train.mean(), train.std()).sum()
+    exact = stats.norm.logpdf(train, train.mean(), train.std()).sum()
     assert height == pytest.approx(exact, rel=1e-12)
 
 
 def test_a_density_is_that_of_scipy():
     grid = np.linspace(-3, 3, 7)
-    expected = scipy.stats.norm.pdf(grid, 0.5, 2.0)
+    expected = stats.norm.pdf(grid, 0.5, 2.0)
     np.testing.assert_allclose(diagnostics.density_on(mlejax.Normal(0.5, 4.0), grid), expected, rtol=1e-6)
 
 
@@ -49,3 +50,25 @@ def test_heights_are_the_log_likelihood_and_highest_near_the_maximum(run):
     peak = diagnostics.maximum(run)[0]
     assert abs(x[column] - peak.mean) <= 0.1
     assert abs(y[row] - peak.variance) <= 0.1
+
+
+@pytest.mark.parametrize(
+    ("model", "exact"),
+    [
+        (mlejax.Normal(3.0, 4.0), stats.norm(3.0, 2.0)),
+        (mlejax.Cauchy(1.0, 2.0), stats.cauchy(1.0, 2.0)),
+        (mlejax.Gamma(0.5, 2.0), stats.gamma(0.5, scale=0.5)),
+        (mlejax.Beta(0.5, 2.0), stats.beta(0.5, 2.0)),
+        (mlejax.Poisson(4.0), stats.poisson(4.0)),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_distribution_functions_against_scipy(model, exact):
+    values = exact.ppf(np.linspace(0.02, 0.98, 25))
+    found = diagnostics.distribution_of(model, values)
+    np.testing.assert_allclose(found.at(values), exact.cdf(values), atol=2e-4)
+
+
+def test_what_is_no_density_has_no_distribution_function():
+    doubled = family(lambda m, x: np.log(2.0) - x / m.scale, scale=mlejax.positive)(1.0)
+    assert diagnostics.distribution_of(doubled, np.array([0.5, 1.0, 2.0])) is None

@@ -1,0 +1,43 @@
+import numpy as np
+import pytest
+
+from mlejax import Exponential, fit, plotting
+
+WAITS = np.random.RandomState(0).exponential(2.0, 30)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return fit(Exponential, WAITS, progress=False)
+
+
+def test_a_quantile_stands_beside_every_observation(fitted):
+    ax = plotting.quantiles(fitted, name="hours")
+    expected, values = ax.lines[1].get_data()
+    np.testing.assert_array_equal(values, np.sort(WAITS))
+    # The quantiles of an exponential at the middles of 30 equal shares.
+    exact = -np.log1p(-(np.arange(30) + 0.5) / 30) / fitted.model.rate
+    np.testing.assert_allclose(expected, exact, rtol=1e-3)  # finer than a picture shows
+    assert ax.get_ylabel() == "hours"
+
+
+def test_the_distribution_function_is_that_of_the_estimate(fitted):
+    ax = plotting.distribution_function(fitted, name="hours")
+    steps, curve = ax.lines
+    assert steps.get_ydata()[-1] == pytest.approx(1.0)
+    x, y = curve.get_data()
+    np.testing.assert_allclose(y, -np.expm1(-fitted.model.rate * x), atol=1e-4)
+    assert ax.get_xlabel() == "hours"
+
+
+def test_weights_widen_the_steps():
+    weighted = fit(Exponential, [1.0, 2.0, 3.0], weights=[2.0, 1.0, 1.0], progress=False)
+    assert plotting.distribution_function(weighted).lines[0].get_ydata().tolist() == [0.5, 0.75, 1.0]
+    assert len(plotting.estimate_figure(weighted).axes) == 2
+
+
+def test_weights_raise_the_bars():
+    weighted = fit(Exponential, [1.0, 2.0, 3.0], weights=[2.0, 1.0, 1.0], progress=False)
+    ax = plotting.distribution(weighted, weighted.observations)
+    assert [bar.get_height() for bar in ax.patches] == [0.5, 0.25, 0.25]
+    assert not any("start" in text.get_text() for text in ax.get_legend().get_texts())
