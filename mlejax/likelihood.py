@@ -293,15 +293,21 @@ def robust_standard_errors(model: M, observations: Sample | ArrayLike) -> M:
         >>> mlejax.robust_standard_errors(mlejax.Exponential(1.0), [0.5, 1.5])  # the scores are 0.5 and -0.5
         Exponential(rate=0.3535533905932738)
     """
-    sample = as_sample(observations)
+    bread = covariance(model, observations)
+    sandwich = bread @ score_products(model, observations) @ bread
+    return Parameters.of(model).to_model(jnp.sqrt(jnp.diagonal(sandwich)))
+
+
+@in_float64_outside
+def score_products(model: Model, observations: Sample | ArrayLike) -> Matrix:
+    """Return the sum over observations of the outer product of the score of each, (p, p), counted by its weight."""
+    sample, table = as_sample(observations), Parameters.of(model)
     if isinstance(sample, Summary):
         raise InputTypeError("a Summary does not keep the score of every observation; give the observations")
-    table = Parameters.of(model)
     scores = jax.vmap(jax.grad(lambda v, x: table.to_model(v).log_prob(x)), (None, 0))(
         table.to_vector(model), as_formula_takes(model, sample.values)
     )
-    bread = covariance(model, sample)
-    return table.to_model(jnp.sqrt(jnp.diagonal(bread @ (scores.T @ scores) @ bread)))
+    return (scores if sample.weights is None else scores * sample.weights[:, None]).T @ scores
 
 
 @in_float64_outside

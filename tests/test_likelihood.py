@@ -104,6 +104,14 @@ def test_distance_is_infinite_where_the_information_is_not_positive_definite(poi
     assert float(distance(Normal(*point), samples["summary"])) == math.inf
 
 
+def test_robust_errors_count_an_observation_by_its_weight(x64):
+    weighted = mlejax.Observations(np.array([0.5, 1.5, 4.0]), weights=np.array([2.0, 1.0, 1.0]))
+    robust = robust_standard_errors(Exponential(0.5), weighted).rate
+    assert float(robust) == pytest.approx(robust_standard_errors(Exponential(0.5), np.array([0.5, 0.5, 1.5, 4.0])).rate)
+    # The information is n / rate^2, the scores are 1 / rate - x.
+    assert float(robust) == pytest.approx(math.sqrt(2 * 1.5**2 + 0.5**2 + 2.0**2) * 0.25 / 4)
+
+
 def test_distance_is_infinite_where_a_parameter_does_not_matter(x64):
     class Idle(Model):
         rate: float = parameter(positive)

@@ -52,14 +52,18 @@ class Ground(Generic[M]):
         with jax.enable_x64(True):
             return np.asarray(_to_real(self.table, own), np.float64)
 
+    def own_model(self, coordinates: np.ndarray) -> M:
+        """Return the parameters, in the sample's units, as NumPy float64."""
+        with jax.enable_x64(True):
+            return jax.tree.map(lambda leaf: np.asarray(leaf)[()], jax.device_get(_from_real(self.table, coordinates)))
+
     def model(self, coordinates: np.ndarray) -> M:
         """Return the parameters, in the data's units, as NumPy float64.
 
         Raises:
             ValueError: float64 does not hold them.
         """
-        with jax.enable_x64(True):
-            own = jax.tree.map(lambda leaf: np.asarray(leaf)[()], jax.device_get(_from_real(self.table, coordinates)))
+        own = self.own_model(coordinates)
         return own if self.units is None else _representable(self.units.to_data(own))
 
     def ascend(self, start: np.ndarray, free: np.ndarray, most: int) -> End:

@@ -1,17 +1,15 @@
 """Intervals and covariances of a fit that look at its log-likelihood again."""
 
-import functools
 import math
 from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from ..formula.jaxpr import as_formula_takes
-from ..models.parameters import Parameters
+from .. import likelihood
 from ..results.fit import FitResult, Interval
+from ..samples.raw import Observations
 from .newton import MAX_STEPS
 
 WIDEST = 60.0
@@ -30,16 +28,8 @@ def score_products(result: FitResult[Any]) -> np.ndarray:
     """
     ground, units = result.ground, result.ground.units
     values = result.observations if units is None else units.of_observations(result.observations)
-    with jax.enable_x64(True):
-        vector = ground.table.to_vector(ground.table.from_real(jnp.asarray(result.end.coordinates)))
-        scores = np.asarray(_scores(ground.table, vector, as_formula_takes(result.model, values)))
-    heavy = scores if result.weights is None else scores * result.weights[:, None]
-    return heavy.T @ scores
-
-
-@functools.partial(jax.jit, static_argnums=0)
-def _scores(table: Parameters[Any], vector: Any, values: Any) -> Any:
-    return jax.vmap(jax.grad(lambda vector, x: table.to_model(vector).log_prob(x)), (None, 0))(vector, values)
+    own = ground.own_model(result.end.coordinates)
+    return np.asarray(likelihood.score_products(own, Observations(values, weights=result.weights)))
 
 
 def profile_intervals(result: FitResult[Any], level: float) -> dict[str, Interval]:
