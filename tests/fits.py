@@ -174,6 +174,18 @@ WITHOUT_MAXIMUM = {
         Status.UNBOUNDED,
         "grows without bound as the scale approaches 0 around one observation",
     ),
+    "a probability of one": (
+        mlejax.Geometric,
+        np.zeros(3),
+        Status.AT_BOUNDARY,
+        "keeps rising as probability approaches 1",
+    ),
+    "one observation": (
+        mlejax.Gamma,
+        np.array([5.0]),
+        Status.UNBOUNDED,
+        "there is one observation: the log-likelihood grows without bound",
+    ),
     "a density that ends with the data": (
         UpTo(2.0),
         _uniform,

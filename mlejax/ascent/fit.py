@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import math
 import warnings
 from collections.abc import Sequence
 from typing import Any, Generic
@@ -29,6 +30,9 @@ from .units import Units, units_for
 
 NO_START = 1e-290
 """Distance from the border of the domain: nearer, float64 does not hold the derivatives."""
+
+NARROW = 5.0
+"""A density times the value it is taken at, whose logarithm exceeds this, is that of a narrow distribution."""
 
 AGREE = 1e-6
 """Nats, and relative, within which two starts have led to the same height."""
@@ -90,7 +94,7 @@ def fit(
         first, units = _found_start(family_or_model, values, heavy)
     check_names(name, Parameters.of(first).names)
     ground = Ground.of(first, values, heavy, units)
-    found = _irregular(ground, first, values, heavy) or _regular(starts, ground, first, _constant(values), progress)
+    found = _irregular(ground, first, values, heavy) or _regular(starts, ground, first, values, progress)
     result = FitResult(
         **vars(found),
         start=first if units is None else units.to_data(first),
@@ -122,7 +126,9 @@ class _Found(Generic[M]):
     end: End | None
 
 
-def _regular(starts: int | Sequence[M] | None, ground: Ground[M], first: M, constant: str, progress: bool) -> _Found[M]:
+def _regular(
+    starts: int | Sequence[M] | None, ground: Ground[M], first: M, values: np.ndarray, progress: bool
+) -> _Found[M]:
     """Climb from every start, look outward, and judge the highest end."""
     begun = [(at := ground.coordinates(first)), *_others(starts, ground, at)]
     quiet = not progress or len(begun) == 1
@@ -137,6 +143,9 @@ def _regular(starts: int | Sequence[M] | None, ground: Ground[M], first: M, cons
     how = model.unbounded(ground.count) if isinstance(model, CanBeUnbounded) else ""
     if how and (highest.edge or verdict.status in (Status.MAX_STEPS, Status.PRECISION)):
         verdict = Verdict(Status.UNBOUNDED, f"the log-likelihood grows without bound as {how}")
+    constant = _constant(values)
+    if constant and verdict.status is not Status.CONVERGED and _narrow(model, values, height / ground.count):
+        verdict = Verdict(Status.UNBOUNDED, "the log-likelihood grows without bound as the distribution narrows")
     converged = verdict.status is Status.CONVERGED
     irregular = model.irregularity() if converged and isinstance(model, CanBeIrregular) else ""
     why = irregular if converged else (f"{constant}: " if constant else "") + verdict.reason
@@ -264,6 +273,12 @@ def _others(starts: int | Sequence[Model] | None, ground: Ground[Any], first: np
         if Parameters.of(start) != ground.table:
             raise InputTypeError(f"starts[{i}] must be a {ground.table.family}; got {start!r}")
     return [ground.coordinates(start if ground.units is None else ground.units.from_data(start)) for start in own]
+
+
+def _narrow(model: Model, values: np.ndarray, mean: float) -> bool:
+    """Return whether a density, of this mean logarithm at observations that are all the same, is narrow beside them."""
+    size = abs(float(values[0]))
+    return not model.support.whole and size > 0 and mean + math.log(size) > NARROW
 
 
 def _constant(values: np.ndarray) -> str:

@@ -146,7 +146,12 @@ def look_outward(ascend: Ascend, end: End, table: Parameters, count: float) -> l
 
         def view(sign: int, reaches: Sequence[float], j: int = j, along: Any = tangent, free: Any = free) -> View:
             ends = [ascend(end.coordinates + sign * reach * along, free, REFIT_STEPS) for reach in reaches]
-            near, far = (_gain(ascend, there, end, count, bounded) for there in ends)
+            # A parameter that is no longer told from the end of its domain has the value that it has there.
+            told = [_is_told(_domain(j, table), end.coordinates[j] + sign * reach) for reach in reaches]
+            near, far = (
+                _gain(ascend, there, end, count, bounded) if known else 0.0
+                for there, known in zip(ends, told, strict=True)
+            )
             return View(j, sign, (near, far), ends[int(far > near)])
 
         size = max(abs(at), end.unit[j])
@@ -257,6 +262,19 @@ def _upwards(view: View, table: Parameters) -> bool:
 
 def _domain(index: int, table: Parameters) -> Domain:
     return table.domains[int(np.searchsorted(np.cumsum(table.sizes), index, side="right"))]
+
+
+def _is_told(domain: Domain, coordinate: float) -> bool:
+    """Return whether float64 has a number inside a domain for an unconstrained coordinate."""
+    if math.isinf(domain.lower) and math.isinf(domain.upper):
+        return True
+    with np.errstate(over="ignore"):
+        if math.isfinite(domain.lower) and math.isfinite(domain.upper):
+            value = domain.lower + (domain.upper - domain.lower) / (1 + np.exp(-coordinate))
+        else:
+            away = np.exp(coordinate)
+            value = domain.lower + away if math.isfinite(domain.lower) else domain.upper - away
+    return bool(domain.contains(value))
 
 
 def _names(table: Parameters) -> list[str]:
