@@ -144,7 +144,11 @@ def _regular(
     if how and (highest.edge or verdict.status in (Status.MAX_STEPS, Status.PRECISION)):
         verdict = Verdict(Status.UNBOUNDED, f"the log-likelihood grows without bound as {how}")
     constant = _constant(values)
-    if constant and verdict.status is not Status.CONVERGED and _narrow(model, values, height / ground.count):
+    if (
+        constant
+        and verdict.status not in (Status.CONVERGED, Status.UNBOUNDED)
+        and _narrow(model, values, height / ground.count)
+    ):
         verdict = Verdict(Status.UNBOUNDED, "the log-likelihood grows without bound as the distribution narrows")
     converged = verdict.status is Status.CONVERGED
     irregular = model.irregularity() if converged and isinstance(model, CanBeIrregular) else ""

@@ -40,8 +40,9 @@ def test_fit_finds_the_maximum(run, heights, tmp_path):
     rows = {line.split()[0]: line.split()[1:] for line in out.splitlines() if line.startswith(("mean", "variance"))}
     assert rows["mean"][:2] == [f"{x.mean():.6f}", f"{np.sqrt(x.var() / 120):.6f}"]
     assert "converged       yes, in 0 steps" in out
-    picture = out.splitlines()[-1].removeprefix("pictures: ")
-    assert Path(picture).read_bytes().startswith(b"\x89PNG")
+    pictures = out.splitlines()[-1].removeprefix("pictures: ").split(", ")
+    assert [Path(picture).name for picture in pictures] == ["distribution.png", "quantiles.png"]
+    assert all(Path(picture).read_bytes().startswith(b"\x89PNG") for picture in pictures)
 
 
 def test_fit_by_weight_and_without_what_is_missing(run, tmp_path, monkeypatch):
