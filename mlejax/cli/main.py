@@ -5,6 +5,7 @@ import io
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 
 from .output import UsageError, check_json, write
@@ -58,6 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return answer.status if delivered else READER_GONE
     except KeyboardInterrupt as interrupt:
         INTERRUPTS.acknowledge()
+        warnings.simplefilter("ignore")  # of what a library had begun and will not end
         _complain(f"interrupted. {interrupt}".rstrip())
         return INTERRUPTS.status
     except Exception as error:

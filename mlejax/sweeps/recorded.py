@@ -80,7 +80,8 @@ def source_recorded(
             "observations="
         )
     name = recorded["target"]
-    target = start if type(start).__name__ == name else _library(name)
+    of_the_library = "target_sample" not in recorded  # one of another's may bear the name of one of the library's
+    target = start if type(start).__name__ == name else _library(name) if of_the_library else None
     if target is None:
         raise InputValueError(
             f"observations: the sweep drew from {name}, which is not one of the library's: give "
