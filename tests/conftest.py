@@ -23,10 +23,13 @@ def pytest_sessionstart():
 
 SLOW_DOCTESTS = {
     "README.md",
+    "mlejax.ascent.fit.fit",
     "mlejax.ascent.optimizers.natural_gradient",
     "mlejax.ascent.train.train",
     "mlejax.ascent.vary.vary",
     "mlejax.store.histories.load_histories",
+    "mlejax.plotting.fits.log_likelihood",
+    "mlejax.store.load.load",
     "mlejax.sweeps.cost.estimate_cost",
     "mlejax.sweeps.record.record",
     "mlejax.sweeps.sweep.sweep",

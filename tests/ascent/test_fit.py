@@ -17,6 +17,7 @@ from mlejax.status import Status
 WAITS = np.array([0.5, 1.5, 4.0, 0.7])
 
 
+@pytest.mark.slow
 def test_a_family_finds_its_start_and_a_model_is_one():
     for start in (Exponential, Exponential(30.0)):
         result = fit(start, WAITS, progress=False)
@@ -29,6 +30,7 @@ def test_a_family_finds_its_start_and_a_model_is_one():
     assert fit(Exponential, WAITS, progress=False).steps == 0
 
 
+@pytest.mark.slow
 def test_a_family_with_a_number_that_is_given_finds_its_start():
     result = fit(mlejax.Binomial.of(11), [3, 4, 8], progress=False)
     assert result.converged

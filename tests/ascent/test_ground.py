@@ -6,6 +6,7 @@ from mlejax.ascent.ground import Ground, climb_and_look, is_inside
 from mlejax.status import Status
 
 
+@pytest.mark.slow
 def test_a_sample_is_climbed_from_anywhere_by_one_program():
     values = np.array([0.5, 1.5, 4.0])
     ground = Ground.of(Exponential(1.0), values, np.array([1.0, 2.0, 3.0]), None)

@@ -13,6 +13,7 @@ from mlejax.status import Status
 WAVES = np.random.RandomState(0).rayleigh(3.0, 40)
 
 
+@pytest.mark.slow
 def test_a_positive_definite_system_of_any_size_is_solved(x64):
     random = np.random.RandomState(1)
     for size in (1, 2, 3, newton.SMALL + 1):
@@ -29,6 +30,7 @@ def test_a_matrix_that_is_not_positive_definite_has_no_solution(x64):
     assert np.isnan(product)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", [0.01, 1.0, 2.0, 300.0])
 def test_the_maximum_is_the_closed_form_from_any_start(start):
     found = maximize(zoo.Rayleigh(start), WAVES)
@@ -61,6 +63,7 @@ def test_a_state_that_has_ended_stays_as_it_is(x64):
     assert all(np.array_equal(a, b) for a, b in zip(jax.tree.leaves(state), jax.tree.leaves(again), strict=True))
 
 
+@pytest.mark.slow
 def test_a_coordinate_that_is_held_does_not_move(x64):
     table = Parameters.of(Gamma(1.0, 1.0))
     climb = newton.Climb(
@@ -72,6 +75,7 @@ def test_a_coordinate_that_is_held_does_not_move(x64):
     np.testing.assert_allclose(np.exp(state.coordinates), [1.0, 1 / WAVES.mean()], rtol=1e-8)
 
 
+@pytest.mark.slow
 def test_the_maximum_inside_a_callers_program_in_float32():
     found = jax.jit(lambda x: maximize(Exponential(1.0), x))(WAVES.astype(np.float32))
     assert found.model.rate.dtype == np.float32

@@ -48,6 +48,7 @@ def test_the_better_parameters_are_kept_and_measured(status, last, kept, small_n
     assert found.distance == pytest.approx(oracles.exact_normal(small_normal, *expected)["distance"], rel=1e-9)
 
 
+@pytest.mark.slow
 def test_at_a_maximum_nothing_rises_and_everything_is_determined(small_normal):
     closed = mlejax.Normal.closed_form(small_normal)
     found = look_around(normal(closed.mean, closed.variance), mlejax.Observations(jax.numpy.asarray(small_normal)))

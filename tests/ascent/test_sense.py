@@ -38,6 +38,7 @@ def preconditioned(matrix):
     return optax.stateless(update)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sign", [1, -1], ids=["along", "against"])
 def test_any_positive_definite_metric_ascends(sign):
     """A gradient of ones gives A^-1 1 = (5, -1.1, -1.1): most of its signs point the other way."""

@@ -76,6 +76,7 @@ def test_the_articles_runs_stop_where_its_own_program_stops(setting, fate, artic
     np.testing.assert_allclose([found.last_model.mean, found.last_model.variance], expected.last, rtol=1e-10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", ["raw", "summary"])
 def test_every_epoch_is_that_of_the_restated_loop_on_raw_data(which, parts, x64):
     state, info = scan(init_state(Normal(*START)), *parts[which], 0.5, length=300, tolerance=0.0)

@@ -45,6 +45,7 @@ def test_fit_finds_the_maximum(run, heights, tmp_path):
     assert all(Path(picture).read_bytes().startswith(b"\x89PNG") for picture in pictures)
 
 
+@pytest.mark.slow
 def test_fit_by_weight_and_without_what_is_missing(run, tmp_path, monkeypatch):
     monkeypatch.setattr(commands, "draw_fit", lambda *_: [])
     file = tmp_path / "waits.csv"
@@ -146,6 +147,7 @@ def test_sweep(swept, run):
     assert list(swept.glob("*.png"))
 
 
+@pytest.mark.slow
 def test_sweep_again_goes_on_and_prints_the_report(swept, run):
     status, out, err = run(*SWEEP, "--out", swept)
     assert status == 0

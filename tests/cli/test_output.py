@@ -56,6 +56,7 @@ CLOSED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("line", "status", "said"), CLOSED.values(), ids=CLOSED)
 def test_streams_that_take_nothing(tmp_path, line, status, said):
     if "/dev/full" in line and not os.path.exists("/dev/full"):

@@ -35,6 +35,7 @@ def test_a_declared_derivative_that_differs_only_far_from_the_start_is_the_one_t
     assert_agrees(kind(start), sample, POSITIVE)
 
 
+@pytest.mark.slow
 def test_a_declared_derivative_that_is_the_formulas_own_factors():
     kind = declared(lambda a, x: -x)
     sample, path = summarize(kind(1.0), POSITIVE)

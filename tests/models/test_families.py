@@ -125,6 +125,7 @@ BEYOND = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("model", "outside", "within"), BEYOND.values(), ids=BEYOND)
 def test_no_density_beyond_an_end_that_parameters_decide(model, outside, within, x64):
     value = jax.jit(jax.value_and_grad(lambda m, x: m.log_prob(x)))

@@ -37,6 +37,7 @@ FUNCTIONS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_values_and_derivatives_against_50_digits(name, x64):
     """In the argument that is a parameter; relative to the derivative itself, where that has not a zero nearby."""
@@ -62,6 +63,7 @@ def test_what_is_avoided_would_be_seen(x64):
     assert abs(float(jax.jit(log_gamma_ratio)(x, r)) - exact) < 1e-15 < 1e-9 < abs(float(naive) - exact)
 
 
+@pytest.mark.slow
 def test_no_second_derivative_is_nan_at_the_ends(x64):
     functions = {
         "log1p_over": (lambda a: log1p_over(0.7, a), [0.0, 1e-320, -1e-320, 1e300]),

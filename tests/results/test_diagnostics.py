@@ -52,6 +52,7 @@ def test_heights_are_the_log_likelihood_and_highest_near_the_maximum(run):
     assert abs(y[row] - peak.variance) <= 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "exact"),
     [

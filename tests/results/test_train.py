@@ -160,6 +160,7 @@ def test_a_symmetric_start_says_why_it_has_no_errors():
     assert "began equal" not in other.reason  # the variances did, and went their own ways
 
 
+@pytest.mark.slow
 def test_data_whose_squares_no_float_holds_are_told_to_be_rescaled():
     x = np.random.RandomState(0).normal(5.0, 2.0, 100) * 1e-200
     result = train(Normal(0.0, 1.0), x, validation_fraction=0, progress=False)

@@ -42,6 +42,7 @@ def test_many_observations_are_all_looked_at_and_at_other_points_some(x64):
     assert apart(START, summary, x) > AGREEMENT
 
 
+@pytest.mark.slow
 def test_terms_that_cancel_one_by_one_are_no_disagreement(x64):
     """At a rate of 3, the slope of each observation of 3 is exactly zero, and that of their rounded mean is not."""
     sample, reason = mlejax.summarize(mlejax.Poisson(3.0), np.full(3, 3.0))

@@ -17,6 +17,7 @@ def test_lengths_are_few_and_near():
     assert [filled_length(n) for n in (1, SHORTEST, SHORTEST + 1, 129, 1 << 20)] == [1, SHORTEST, 128, 256, 1 << 20]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("array", [np.asarray, jnp.asarray], ids=["host", "device"])
 @pytest.mark.parametrize("n", [3, 128, 300])
 def test_what_is_filled_in_does_not_count(n, array, x64):

@@ -176,6 +176,7 @@ def test_no_observations_have_no_mean(x64):
     assert np.isnan(mean(STARTS["weibull"], np.zeros(0)))
 
 
+@pytest.mark.slow
 def test_accelerators_take_all_observations_at_once(x64):
     model, values = cast(STARTS["student_t"], np.float64), jnp.asarray(draw(1000))
     lowered = jax.jit(mean).trace(model, values)

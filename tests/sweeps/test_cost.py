@@ -107,6 +107,7 @@ def test_one_line_is_shown(capsys, small_trial):
     }
 
 
+@pytest.mark.slow
 def test_a_trial_ends_when_it_has_taken_long_enough(small_trial, monkeypatch):
     monkeypatch.setattr(cost, "MOST_SECONDS", -1.0)
     most = 100_000

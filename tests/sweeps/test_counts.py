@@ -69,6 +69,7 @@ def test_a_sample_outside_the_support_ends_the_runs_of_its_seed_and_count_alone(
     np.testing.assert_array_equal(result.status == Status.OUTSIDE_SUPPORT, np.stack([outside, outside], axis=-1))
 
 
+@pytest.mark.slow
 def test_a_store_is_extended_by_a_count_and_verified(tmp_path):
     sweep(observations=draws(COUNTS[:1]), out=tmp_path / "store")
     both = sweep(observations=draws(COUNTS), out=tmp_path / "store")

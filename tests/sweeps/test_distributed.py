@@ -251,6 +251,7 @@ def test_a_follower_takes_what_the_first_has_made(tmp_path, impatient):
     first.close()
 
 
+@pytest.mark.slow
 def test_a_follower_waits_for_the_same_sweep(tmp_path, impatient):
     """Nothing there; or another sweep's results, which the first process may be about to extend."""
     with pytest.raises(StoreError, match="process 1 waited 0 s for the first process"):

@@ -132,6 +132,7 @@ def test_a_part_of_a_sweep_is_refused(made):
             mlejax.record(made.sel(**part), {}, progress=False)
 
 
+@pytest.mark.slow
 def test_a_run_that_has_not_ended_is_refused(made):
     unfinished = changed(made, status=Status.RUNNING)
     with pytest.raises(ValueError, match="runs: 1 of the 3 chosen have not ended, seed = 5, learning_rate = 8 first"):
