@@ -67,6 +67,7 @@ def test_standard_errors_at_the_maximum(which, samples, x64):
     assert float(distance(best, samples[which])) < 1e-10
 
 
+@pytest.mark.slow
 def test_covariance_is_the_inverse_of_the_information_away_from_the_maximum(samples, x64):
     model = Normal(7.4, 7.0)
     product = covariance_of(model, samples["summary"]) @ observed_information(model, samples["summary"])
@@ -267,6 +268,7 @@ def test_value_score_and_information_come_together(which, samples):
     np.testing.assert_allclose(here.information, mlejax.observed_information(model, sample), rtol=1e-14)
 
 
+@pytest.mark.slow
 def test_an_array_of_parameters_has_a_row_for_each_number():
     rows = np.random.RandomState(0).normal(size=(50, 3))
     model = zoo.Vector(rows.mean(0))

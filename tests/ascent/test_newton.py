@@ -46,6 +46,7 @@ def test_the_maximum_is_the_closed_form_from_any_start(start):
     assert maximize(zoo.Rayleigh(closed_form * 1.01), WAVES).steps <= 4
 
 
+@pytest.mark.slow
 def test_a_start_without_density_is_a_status():
     found = maximize(Gamma(1.0, 1.0), [1.0, -2.0])
     assert Status(int(found.status)) is Status.OUTSIDE_SUPPORT

@@ -145,6 +145,7 @@ def end(b1, x):
     return jax.lax.scan(epoch, init_state(Normal(*START), optimizer=optimizer), length=12)[0].model.mean
 
 
+@pytest.mark.slow
 def test_a_hyperparameter_may_be_mapped_over_in_a_closure(small_normal):
     b1 = np.array([0.5, 0.8, 0.9])
     found = jax.jit(jax.vmap(lambda b1: end(b1, small_normal)))(b1)

@@ -116,6 +116,7 @@ def test_every_fate_is_that_of_the_oracle(fate, parts, x64):
     assert_run(state, *parts["summary"], expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("learning_rate", [5.0, 20.0, 120.0, 300.0, 500.0])
 def test_large_learning_rates_end_as_in_the_oracle_and_stay_in_the_domain(learning_rate, parts, x64):
     expected = oracles.ascend_normal(*parts["raw"], learning_rate, (7.0, 6.0), max_epochs=60)
@@ -177,6 +178,7 @@ def test_out_of_epochs_the_last_parameters_are_measured_too(parts, x64):
     )
 
 
+@pytest.mark.slow
 def test_without_validation_the_train_log_likelihood_decides(parts, x64):
     train = parts["summary"][0]
     state, info = scan(init_state(Normal(*START)), train, None, 0.5, length=300, max_epochs=40)
@@ -356,6 +358,7 @@ def test_shard_map_over_four_devices(one_by_one, parts, x64):
     np.testing.assert_allclose(np.stack([model.mean, model.variance], -1), one_by_one, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_grad_through_a_step(parts, x64):
     """The derivative of theta_1 by the learning rate is the gradient at theta_0."""
     derivative = jax.grad(lambda rate: train_step(init_state(Normal(*START)), *parts["summary"], rate)[0].model.mean)(

@@ -129,6 +129,7 @@ def test_an_interrupted_run_leaves_things_as_they_were(small_normal, monkeypatch
     assert quick(small_normal).epochs == 60
 
 
+@pytest.mark.slow
 def test_a_run_too_long_for_one_program_is_the_same_in_pieces(small_normal, monkeypatch):
     whole = quick(small_normal)
     monkeypatch.setattr(importlib.import_module("mlejax.ascent.train"), "FIRST_CALL", 70)  # 7 epochs in the first call

@@ -19,6 +19,7 @@ def units(model, values):
     return units_for(Parameters.of(model), model.support, values)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "expected"),
     [

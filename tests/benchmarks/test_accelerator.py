@@ -64,6 +64,7 @@ def test_it_times_what_there_is_time_for(found):
     )
 
 
+@pytest.mark.slow
 def test_what_does_not_compile_is_said():
     tuning = devices.Tuning(16, 16, epochs=8, unroll=2, advance="elsewhere", queue=1)
     (record,) = accelerator.timed(jax.local_devices()[0], [tuning], ("float64",), 0.0, float("inf"))

@@ -193,6 +193,7 @@ def test_whole_numbers_stay_what_they_are_where_a_formula_looks_them_up(factorin
     assert found == pytest.approx(np.mean(TABLE[values]) * np.log(2) - 2, rel=1e-14)
 
 
+@pytest.mark.slow
 def test_whole_numbers_too_large_for_floating_point_stay_what_they_are():
     model = family(lambda m, k: (k % 10) * m.rate, **q)(1.0)
     with jax.enable_x64(True):

@@ -14,6 +14,7 @@ def run(small_normal):
     return mlejax.train(mlejax.Normal(7.0, 8.0), small_normal, max_epochs=30, learning_rate=0.5, progress=False)
 
 
+@pytest.mark.slow
 def test_the_maximum_is_the_closed_form_of_the_train_part(run, small_normal):
     held_out = np.random.RandomState(42).permutation(200)[:40]
     train = np.delete(small_normal, held_out)

@@ -60,6 +60,7 @@ def test_a_run_that_arrived_shows_them_and_says_converged(arrived):
     assert "look at" not in shown
 
 
+@pytest.mark.slow
 def test_criteria_of_a_part_say_of_which(data):
     result = train(
         Normal(0.0, 1.0), data, learning_rate=1.0, patience=3000, tolerance=0.0, max_epochs=3000, progress=False

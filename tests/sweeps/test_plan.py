@@ -28,6 +28,7 @@ def samples():
     return each, Stack(np.array([2, 0, 1]), jax.tree.map(lambda *leaves: np.stack(leaves), *each), None)
 
 
+@pytest.mark.slow
 def test_every_run_is_decided_by_its_place():
     each, stack = samples()
     plan = Plan.of(SPEC, stack)

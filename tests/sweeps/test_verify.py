@@ -82,6 +82,7 @@ def test_as_many_runs_as_asked(fresh, runs):
     assert (found.checked, found.different) == (runs, [])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mean", "variance", "train_log_likelihood", "validation_log_likelihood", "distance"])
 def test_a_changed_bit_is_found_and_named(saved, name):
     before = zarr.open_group(saved, mode="r")[name][1, 2]
