@@ -241,8 +241,8 @@ def maximize(start: M, sample: Sample | ArrayLike) -> Maximum[M]:
     Example:
         >>> import mlejax
         >>> found = mlejax.maximize(mlejax.Exponential(1.0), [0.5, 1.5, 4.0])
-        >>> print(found.model, found.converged)  # the rate is 1 / mean
-        Exponential(rate=0.5) True
+        >>> print(f"{found.model.rate:.4f}", found.converged)  # the rate is 1 / mean
+        0.5000 True
     """
     sample, table = as_sample(sample), Parameters.of(start)
     found = _peak(table, table.to_real(start), sample)
