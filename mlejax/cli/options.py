@@ -249,6 +249,10 @@ AXES = {"count": "--observations", "learning_rate": "--learning-rates"}
 """Axes of a sweep that have another name than their options."""
 
 
+LEFT_OUT = "fill it in, or leave the line out"
+"""How a message about a value that is missing ends."""
+
+
 def in_options(text: str, command: str) -> str:
     """Return a sentence of the library in the words of a command: `--patience` where it says `patience`."""
     known = {option.name.lstrip("-").replace("-", "_"): option.name for option in COMMANDS[command].options}
@@ -260,7 +264,8 @@ def in_options(text: str, command: str) -> str:
         return found[0] if name not in known else f"{known[name]} {found['value'] or ''}".rstrip()
 
     forms = r"`(?P<quoted>[a-z_]+)`", r"`?\b(?P<set>[a-z_]+)=(?P<value>[\w.]+)`?", r"^(?P<first>[a-z_.]+)(?= must )"
-    return re.sub("|".join(forms), option, text)
+    said = re.sub("|".join(forms), option, text)
+    return f"{said}; --missing drop leaves out all such" if "missing" in known and said.endswith(LEFT_OUT) else said
 
 
 class _Parser(argparse.ArgumentParser):
