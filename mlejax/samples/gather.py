@@ -239,8 +239,9 @@ def _drawn_together(
         own = drawn.contained & drawn.holds
         found.outside += left[~drawn.contained].tolist()
         if np.any(differing := own & ~drawn.agrees):
-            found.add(int(left[differing][0]), represent(request, int(left[differing][0])))
-            found.alone += left[differing][1:].tolist()
+            # By itself, which decides what it is, when it is used: there, rounding may take it across the limit again.
+            found.sentences[represent(request, int(left[differing][0])).representation] = None
+            found.alone += left[differing].tolist()
         good = own & drawn.agrees
         if np.any(good):
             parts = jax.tree.map(lambda leaf: leaf[good], (drawn.train, drawn.validation))  # noqa: B023

@@ -117,3 +117,13 @@ def test_nothing_is_summarized_where_that_is_not_wanted():
     found = collected(SOURCES["draws"], range(3), summarize=False)
     assert (found.stacks, found.representation) == ((), "raw observations, as asked")
     assert isinstance(found.of(0).train, mlejax.Observations)
+
+
+def test_a_sample_that_differs_only_where_it_is_drawn_is_kept(monkeypatch):
+    """At the limit, rounding decides: what is no summary among others may be one by itself, and is never lost."""
+    monkeypatch.setattr("mlejax.samples.gather.AGREEMENT", -1.0)  # none agrees where all are drawn together
+    start = mlejax.Normal(np.float64(6.0), np.float64(7.0))
+    count = 67  # the compiled program is kept: one that no other test draws with
+    found = collected(Draws(mlejax.Normal(7.2, 7.84), count), range(4), start)
+    assert sorted(found.alone.tolist()) == [0, 1, 2, 3]
+    assert found.of(2).forms is not None
