@@ -83,7 +83,7 @@ def examine(model: Model, summaries: Sequence[Summary], samples: Sequence[Any]) 
         known.append(summary)
     looks = [(point, elsewhere[i] if point else i) for i in range(len(filled)) for point in range(POINTS)]
     means, sizes, outside = _passes(points, looked_at, looks)
-    apart = _relative(means, sizes, _factored(points, known, looks)).max(axis=1).reshape(-1, POINTS)
+    apart = _relative(means, sizes, _factored(points, known, looks), points).max(axis=1).reshape(-1, POINTS)
     return Examined(apart.max(axis=1), outside.reshape(-1, POINTS)[:, 0] == 0)
 
 
@@ -162,10 +162,18 @@ def _factored(points: Model, summaries: Sequence[Summary], looks: Sequence[tuple
     return jnp.stack([found[i] for i in range(len(looks))])
 
 
-def _relative(means: Any, sizes: Any, found: Any) -> Any:
-    # Beside the largest of all points of a sample: at one of them all terms may cancel, each by itself.
+CANCELED = 1e-4
+"""Terms of a slope that are smaller than so much of what they are made of have canceled, each by itself."""
+
+
+def _relative(means: Any, sizes: Any, found: Any, points: Model) -> Any:
+    # What the terms of a slope are made of is not known: at most the size at another point of the sample, and at most
+    # that of the log-density beside the parameter.
     known = jnp.where(jnp.isfinite(sizes), sizes, 0).reshape(-1, POINTS, sizes.shape[1])
-    largest = jnp.repeat(known.max(axis=1), POINTS, axis=0)
-    apart = jnp.abs(means - found) / (largest + jnp.finfo(float).tiny)
+    elsewhere = jnp.broadcast_to(known.max(axis=1, keepdims=True), known.shape)
+    parameters = jnp.abs(jnp.stack([jnp.asarray(leaf, float) for leaf in jax.tree.leaves(points)], axis=1))[None]
+    slopes = jnp.minimum(elsewhere[..., 1:], jnp.where(parameters > 0, known[..., :1] / parameters, jnp.inf))
+    made_of = jnp.concatenate([known[..., :1], slopes], axis=-1).reshape(sizes.shape)
+    apart = jnp.abs(means - found) / (jnp.maximum(sizes, CANCELED * made_of) + jnp.finfo(float).tiny)
     apart = jnp.where(jnp.isnan(apart), jnp.inf, apart)
     return jnp.where(jnp.isfinite(sizes), apart, 0)  # where the formula itself overflows there is nothing to compare
