@@ -14,11 +14,16 @@ SHORTEST = 8
 
 
 def filled_length(n: int) -> int:
-    """Return the length at which n observations are passed over: one of four between a power of two and the next."""
+    """Return the length at which n observations are passed over.
+
+    Up to eight tiles, a power of two; beyond, one of four lengths between a power of two and the next.
+    """
     if n <= SHORTEST:
         return n
-    step = 1 << max(n.bit_length() - 3, 0)
-    return max(TILE, -(-n // step) * step) if n <= TILE or n > 8 * TILE else 1 << (n - 1).bit_length()
+    if n <= 8 * TILE:
+        return max(TILE, 1 << (n - 1).bit_length())
+    step = 1 << (n.bit_length() - 3)
+    return -(-n // step) * step
 
 
 class Filled(eqx.Module):
