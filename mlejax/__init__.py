@@ -26,39 +26,26 @@ if TYPE_CHECKING:
         score,
         standard_errors,
     )
-    from .models import (
+    from .models.base import Model
+    from .models.circular import VonMises
+    from .models.constraints import Domain, parameter, positive, real, unit_interval
+    from .models.continuous import (
         Beta,
-        Binomial,
-        Burr12,
-        Cauchy,
         Exponential,
-        Frechet,
         Gamma,
-        GeneralizedExtremeValue,
-        GeneralizedPareto,
-        Geometric,
-        Gumbel,
-        GumbelMin,
         InverseGamma,
         InverseGaussian,
-        Laplace,
-        Logistic,
-        LogLogistic,
         LogNormal,
-        Lomax,
-        Model,
-        NegativeBinomial,
-        Normal,
         NormalMixture,
-        Pareto,
-        Poisson,
         Rayleigh,
-        StudentT,
-        VonMises,
         Weibull,
     )
-    from .models.constraints import Domain, parameter, positive, real, unit_interval
+    from .models.discrete import Binomial, Geometric, NegativeBinomial, Poisson
+    from .models.extremes import Frechet, GeneralizedExtremeValue, Gumbel, GumbelMin
+    from .models.heavy_tails import Burr12, GeneralizedPareto, LogLogistic, Lomax, Pareto
+    from .models.normal import Normal
     from .models.support import Support
+    from .models.symmetric import Cauchy, Laplace, Logistic, StudentT
     from .results.fit import FitResult
     from .results.histories import Histories
     from .results.sweep import RunResult, SweepResult
@@ -98,37 +85,24 @@ _HOME = {
         "score",
         "standard_errors",
     ],
-    "models": [
+    "models.base": ["Model"],
+    "models.circular": ["VonMises"],
+    "models.continuous": [
         "Beta",
-        "Binomial",
-        "Burr12",
-        "Cauchy",
         "Exponential",
-        "Frechet",
         "Gamma",
-        "GeneralizedExtremeValue",
-        "GeneralizedPareto",
-        "Geometric",
-        "Gumbel",
-        "GumbelMin",
         "InverseGamma",
         "InverseGaussian",
-        "Laplace",
-        "LogLogistic",
         "LogNormal",
-        "Logistic",
-        "Lomax",
-        "Model",
-        "NegativeBinomial",
-        "Normal",
         "NormalMixture",
-        "Pareto",
-        "Poisson",
         "Rayleigh",
-        "StudentT",
-        "VonMises",
         "Weibull",
     ],
+    "models.discrete": ["Binomial", "Geometric", "NegativeBinomial", "Poisson"],
+    "models.extremes": ["Frechet", "GeneralizedExtremeValue", "Gumbel", "GumbelMin"],
+    "models.heavy_tails": ["Burr12", "GeneralizedPareto", "LogLogistic", "Lomax", "Pareto"],
+    "models.normal": ["Normal"],
+    "models.symmetric": ["Cauchy", "Laplace", "Logistic", "StudentT"],
     "models.constraints": ["Domain", "parameter", "positive", "real", "unit_interval"],
     "models.support": ["Support"],
     "results.fit": ["FitResult"],

@@ -12,7 +12,7 @@ from . import __version__
 from .ascent.optimizers import natural_gradient
 from .ascent.train import train
 from .likelihood import distance, expected_information, log_likelihood
-from .models import Normal
+from .models.normal import Normal
 from .results.record import train_record
 from .results.schema import ARRIVED
 from .results.sweep import SweepResult

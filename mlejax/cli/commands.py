@@ -12,7 +12,8 @@ import numpy as np
 
 from .. import devices
 from ..checks import ConvergenceWarning, InputValueError
-from ..models import Model, Normal
+from ..models.base import Model
+from ..models.normal import Normal
 from ..models.parameters import with_dtype
 from ..models.support import Support
 from ..progress import Progress

@@ -11,8 +11,9 @@ import numpy as np
 
 from ..formula.jaxpr import NotApplicable
 from ..formula.sufficient import SufficientForm, separate, structure_for_statistics
-from ..models import FAMILIES, Model
+from ..models import FAMILIES
 from ..models.abilities import HasClosedForm
+from ..models.base import Model
 from ..models.constraints import positive, real, unit_interval
 from ..models.parameters import Parameters
 from ..models.tracing import ONE_NUMBER

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..article import ARTICLE_TARGET
 from ..checks import InputError
-from ..models import Normal
+from ..models.normal import Normal
 from ..results.histories import Histories, places_of
 from ..samples.files import Column
 from ..samples.sources import Draws, Numbers

@@ -1,85 +1,66 @@
-"""`Model`, and one small class per family."""
+"""The families by name; each is loaded when it is first used, so that a program pays for those alone that it names."""
 
-from collections.abc import Mapping
+import importlib
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
-from .base import Model
-from .circular import VonMises
-from .continuous import (
-    Beta,
-    Exponential,
-    Gamma,
-    InverseGamma,
-    InverseGaussian,
-    LogNormal,
-    NormalMixture,
-    Rayleigh,
-    Weibull,
+if TYPE_CHECKING:
+    from .base import Model
+
+
+class Families(Mapping[str, type["Model"]]):
+    """A mapping from names to families.
+
+    Args:
+        homes: for each name, the module of this package and the class in it, with a dot between.
+    """
+
+    def __init__(self, homes: Mapping[str, str]):
+        self.homes = homes
+
+    def __getitem__(self, name: str) -> type["Model"]:
+        module, _, family = self.homes[name].partition(".")
+        return getattr(importlib.import_module(f"{__name__}.{module}"), family)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.homes
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.homes)
+
+    def __len__(self) -> int:
+        return len(self.homes)
+
+
+FAMILIES = Families(
+    {
+        "normal": "normal.Normal",
+        "lognormal": "continuous.LogNormal",
+        "exponential": "continuous.Exponential",
+        "gamma": "continuous.Gamma",
+        "inverse_gamma": "continuous.InverseGamma",
+        "weibull": "continuous.Weibull",
+        "pareto": "heavy_tails.Pareto",
+        "lomax": "heavy_tails.Lomax",
+        "beta": "continuous.Beta",
+        "student_t": "symmetric.StudentT",
+        "cauchy": "symmetric.Cauchy",
+        "laplace": "symmetric.Laplace",
+        "logistic": "symmetric.Logistic",
+        "gumbel": "extremes.Gumbel",
+        "gumbel_min": "extremes.GumbelMin",
+        "loglogistic": "heavy_tails.LogLogistic",
+        "frechet": "extremes.Frechet",
+        "generalized_extreme_value": "extremes.GeneralizedExtremeValue",
+        "generalized_pareto": "heavy_tails.GeneralizedPareto",
+        "rayleigh": "continuous.Rayleigh",
+        "inverse_gaussian": "continuous.InverseGaussian",
+        "burr12": "heavy_tails.Burr12",
+        "von_mises": "circular.VonMises",
+        "poisson": "discrete.Poisson",
+        "geometric": "discrete.Geometric",
+        "negative_binomial": "discrete.NegativeBinomial",
+        "binomial": "discrete.Binomial",
+    }
 )
-from .discrete import Binomial, Geometric, NegativeBinomial, Poisson
-from .extremes import Frechet, GeneralizedExtremeValue, Gumbel, GumbelMin
-from .heavy_tails import Burr12, GeneralizedPareto, LogLogistic, Lomax, Pareto
-from .normal import Normal
-from .symmetric import Cauchy, Laplace, Logistic, StudentT
-
-FAMILIES: Mapping[str, type[Model]] = {
-    "normal": Normal,
-    "lognormal": LogNormal,
-    "exponential": Exponential,
-    "gamma": Gamma,
-    "inverse_gamma": InverseGamma,
-    "weibull": Weibull,
-    "pareto": Pareto,
-    "lomax": Lomax,
-    "beta": Beta,
-    "student_t": StudentT,
-    "cauchy": Cauchy,
-    "laplace": Laplace,
-    "logistic": Logistic,
-    "gumbel": Gumbel,
-    "gumbel_min": GumbelMin,
-    "loglogistic": LogLogistic,
-    "frechet": Frechet,
-    "generalized_extreme_value": GeneralizedExtremeValue,
-    "generalized_pareto": GeneralizedPareto,
-    "rayleigh": Rayleigh,
-    "inverse_gaussian": InverseGaussian,
-    "burr12": Burr12,
-    "von_mises": VonMises,
-    "poisson": Poisson,
-    "geometric": Geometric,
-    "negative_binomial": NegativeBinomial,
-    "binomial": Binomial,
-}
 """The families that are chosen by name, as on the command line; each has a `start`."""
-
-__all__ = [
-    "Beta",
-    "Binomial",
-    "Burr12",
-    "Cauchy",
-    "Exponential",
-    "Frechet",
-    "Gamma",
-    "GeneralizedExtremeValue",
-    "GeneralizedPareto",
-    "Geometric",
-    "Gumbel",
-    "GumbelMin",
-    "InverseGamma",
-    "InverseGaussian",
-    "Laplace",
-    "LogLogistic",
-    "LogNormal",
-    "Logistic",
-    "Lomax",
-    "Model",
-    "NegativeBinomial",
-    "Normal",
-    "NormalMixture",
-    "Pareto",
-    "Poisson",
-    "Rayleigh",
-    "StudentT",
-    "VonMises",
-    "Weibull",
-]

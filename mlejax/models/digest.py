@@ -14,11 +14,13 @@ import jax
 import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
 
-from . import FAMILIES, NormalMixture, StudentT
+from . import FAMILIES
 from .base import Model
 
-VERSIONS: Mapping[type[Model], int] = dict.fromkeys([*FAMILIES.values(), NormalMixture], 1) | {StudentT: 2}
-"""The version of each family's formula, raised whenever its `log_prob` gives other numbers.
+VERSIONS: Mapping[str, int] = dict.fromkeys([*FAMILIES.homes.values(), "continuous.NormalMixture"], 1) | {
+    "symmetric.StudentT": 2
+}
+"""The version of each family's formula, raised whenever its `log_prob` gives other numbers; by module and class.
 
 Some of these formulas call functions that JAX writes differently from version to version.
 """
@@ -30,9 +32,15 @@ UNSAID = {"sharding", "out_sharding", "weak_type", "jvp_jaxpr_fun", "name"}
 """Settings of operations that do not decide what they compute; nor do those that are None, False or a function."""
 
 
+def version_of(family: type[Model]) -> int | None:
+    """Return the version of the formula of a family of this package; None of any other class."""
+    package, _, module = family.__module__.rpartition(".")
+    return VERSIONS.get(f"{module}.{family.__qualname__}") if package == __package__ else None
+
+
 def formula_digest(model: Model) -> str:
     """Return a short name for the formula of `log_prob`: it changes when the formula does, fixed numbers included."""
-    if (version := VERSIONS.get(type(model))) is not None:
+    if (version := version_of(type(model))) is not None:
         given = (f" {f.name}={getattr(model, f.name)!r}" for f in dataclasses.fields(model) if f.metadata.get("static"))
         return hashlib.sha256(f"{type(model).__name__} {version}{''.join(given)}".encode()).hexdigest()[:16]
     return digest_of(_traced(model))

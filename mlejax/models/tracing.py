@@ -13,7 +13,7 @@ from jax.core import Tracer
 
 from ..checks import InputError, InputTypeError, InputValueError, shown
 from .base import Model
-from .digest import VERSIONS, digest_of
+from .digest import digest_of, version_of
 
 ONE_NUMBER = jax.ShapeDtypeStruct((), np.dtype(np.float64))
 """An observation that is a floating-point number."""
@@ -39,7 +39,7 @@ def check_formula(model: Model, observation: jax.ShapeDtypeStruct = ONE_NUMBER) 
     if not isinstance(model, Model):
         raise InputTypeError(f"a model must be an instance of mlejax.Model, such as Normal(0.0, 1.0); got {model!r}")
     check_fields(model)
-    if type(model) in VERSIONS and not observation.shape:
+    if version_of(type(model)) is not None and not observation.shape:
         return
     name = f"{type(model).__name__}.log_prob"
     with explained(model):
@@ -68,7 +68,7 @@ def check_unchanged(model: Model, observation: jax.ShapeDtypeStruct = ONE_NUMBER
     Raises:
         ValueError: as `check_formula` does.
     """
-    if type(model) in VERSIONS:
+    if version_of(type(model)) is not None:
         return
     try:
         traced, _ = _traced(model, observation)

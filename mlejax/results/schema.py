@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..checks import InputValueError
-from ..models import Model
+from ..models.base import Model
 from ..models.parameters import parameter_dict
 from ..status import Status
 

@@ -11,8 +11,8 @@ import jax
 import numpy as np
 
 from .. import __version__
-from ..models import Model
 from ..models.abilities import HasClosedForm
+from ..models.base import Model
 from ..models.parameters import parameter_dict
 from ..samples.observations import LARGEST_SQUARED, SMALLEST_SQUARED
 from ..status import Status

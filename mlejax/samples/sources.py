@@ -15,9 +15,10 @@ from numpy.typing import ArrayLike
 from .. import checks, devices
 from ..checks import InputTypeError, InputValueError
 from ..formula.jaxpr import as_formula_takes
-from ..models import Model, Normal
 from ..models.abilities import CanDrawClosedForm, CanSample
+from ..models.base import Model
 from ..models.digest import sample_digest
+from ..models.normal import Normal
 from ..models.parameters import parameter_dict, with_dtype
 from ..models.tracing import ONE_NUMBER, check_formula
 from .observations import as_observations, check_support

@@ -15,7 +15,7 @@ import numpy as np
 
 from .. import checks
 from ..checks import InputError
-from ..models import Model
+from ..models.base import Model
 from ..models.parameters import parameter_names
 from ..results.histories import Histories, history_variables, places_of
 from ..results.schema import QUANTITIES

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import checks, models
 from ..checks import InputTypeError, InputValueError
-from ..models import Model
+from ..models.base import Model
 from ..models.digest import formula_digest, printed_digest
 from ..models.parameters import parameter_names, with_dtype
 from ..results.schema import COMPUTED_BY, QUANTITIES

@@ -12,7 +12,7 @@ import numpy as np
 from ..ascent.outcome import Outcome
 from ..checks import InputValueError
 from ..likelihood import observed_information
-from ..models import Model
+from ..models.base import Model
 from ..models.parameters import parameter_names
 from ..results.schema import ARRIVED, COMPUTED_BY, QUANTITIES, variables
 from ..results.sweep import Provenance, SweepResult

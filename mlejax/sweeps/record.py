@@ -23,8 +23,7 @@ from ..ascent.step import RESOLUTION, StepInfo, TrainState
 from ..ascent.vary import Making, Optimizers, programs
 from ..checks import InputError, InputValueError
 from ..likelihood import log_likelihood, standard_errors
-from ..models import Model
-from ..models.base import M
+from ..models.base import M, Model
 from ..models.parameters import cast, parameter_dict
 from ..progress import Progress, Tally
 from ..results.histories import Histories, history_variables, places_of

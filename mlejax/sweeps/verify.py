@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import checks, devices
 from ..ascent.vary import Optimizers
-from ..models import Model
+from ..models.base import Model
 from ..models.parameters import parameter_names
 from ..progress import Progress, Tally
 from ..results.schema import COMPUTED_BY, QUANTITIES
