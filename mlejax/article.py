@@ -10,6 +10,7 @@ import optax
 
 from . import __version__
 from .ascent.optimizers import natural_gradient
+from .ascent.sense import Optimizer
 from .ascent.train import train
 from .likelihood import distance, expected_information, log_likelihood
 from .models.normal import Normal
@@ -92,7 +93,7 @@ def separate_learning_rates(observations: np.ndarray, points: int = 41, progress
     )
 
 
-METHODS: dict[str, tuple[optax.GradientTransformation | None, float, float]] = {
+METHODS: dict[str, tuple[Optimizer | None, float, float]] = {
     "plain ascent": (None, 0.1, 3.2),
     "momentum 0.9": (optax.trace(0.9), 0.01, 1.0),
     "Adam": (optax.scale_by_adam(), 0.1, 10.0),

@@ -159,6 +159,12 @@ def test_the_import_is_light():
     assert printed_by(program).split() == []
 
 
+def test_training_loads_neither_optax_nor_families_that_are_not_named():
+    unneeded = ["optax", "mlejax.models.continuous", "mlejax.models.symmetric", "mlejax.models.discrete"]
+    program = f"import sys; from mlejax import train, sweep, train_step; print(*{{*{unneeded}}} & {{*sys.modules}})"
+    assert printed_by(program).split() == []
+
+
 def test_the_version_is_that_of_the_project():
     text = (ROOT / "pyproject.toml").read_text()
     assert f'version = "{mlejax.__version__}"' in text

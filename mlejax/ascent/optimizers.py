@@ -7,7 +7,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jax.core import Tracer
 from jaxtyping import PyTree
 
@@ -20,7 +19,7 @@ from ..models.parameters import Parameters
 from .sense import LOOK_AHEAD, Optimizer, sense_of
 
 
-def natural_gradient() -> optax.GradientTransformation:
+def natural_gradient() -> Optimizer:
     """Return the gradient in the metric of the Fisher information: information(parameters)^-1 gradient.
 
     For models with `typical_observations`, of which the expected information is known exactly. A learning rate of 1 is
@@ -36,6 +35,7 @@ def natural_gradient() -> optax.GradientTransformation:
         >>> result.epochs < 60
         True
     """
+    import optax  # a run without an optimizer does not need it
 
     def direction(gradient: Any, model: Any) -> Any:
         if not (isinstance(model, Model) and isinstance(model, HasTypicalObservations)):

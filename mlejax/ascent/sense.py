@@ -4,13 +4,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
-import optax
 from jax.typing import ArrayLike
 from jaxtyping import Array, PyTree
 
 from ..models.base import M
 
 if TYPE_CHECKING:
+    import optax
+
     Optimizer: TypeAlias = optax.GradientTransformation | optax.MultiSteps
     """Anything of Optax that makes an update of a gradient, its own state and the parameters alone."""
 else:
