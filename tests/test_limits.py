@@ -17,6 +17,10 @@ LIMITS = {
 ELSEWHERE = {
     "__init__": "test_api",
     "__main__": "cli/test_main",
+    "cli.fits": "cli/test_commands",
+    "cli.machine": "cli/test_main",
+    "cli.option": "cli/test_options",
+    "cli.table": "cli/test_options",
     "models.normal": "models/test_families",
     "models.circular": "models/test_families",
     "models.continuous": "models/test_families",

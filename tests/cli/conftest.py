@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from mlejax.cli import commands, main
+from mlejax.cli import machine, main
 
 
 @pytest.fixture(autouse=True, scope="package")
 def no_compilation_cache():
     """The user's is left alone, and what other tests compile is not kept."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(commands, "use_compilation_cache", lambda: None)
+        patch.setattr(machine, "use_compilation_cache", lambda: None)
         yield
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import mlejax
-from mlejax.cli import commands
+from mlejax.cli import fits
 from mlejax.cli import main as cli
 from mlejax.sweeps import collect
 
@@ -47,7 +47,7 @@ def test_fit_finds_the_maximum(run, heights, tmp_path):
 
 @pytest.mark.slow
 def test_fit_by_weight_and_without_what_is_missing(run, tmp_path, monkeypatch):
-    monkeypatch.setattr(commands, "draw_fit", lambda *_: [])
+    monkeypatch.setattr(fits, "draw_fit", lambda *_: [])
     file = tmp_path / "waits.csv"
     file.write_text("hours,times\n0.5,2\nNA,1\n1.5,1\n4,\n")
     words = ("fit", file, "--column", "hours", "--weights", "times", "--model", "exponential")
@@ -303,8 +303,8 @@ def test_reports_of_an_unfinished_sweep_say_so(run, unfinished, tmp_path):
 def test_devices_are_started_before_anything_is_computed(run, tmp_path, monkeypatch, words):
     (tmp_path / "a.csv").write_text("1\n2\n1e200\n")
     called = []
-    monkeypatch.setattr(commands.devices, "start", lambda *_: called.append("start"))
-    monkeypatch.setattr(commands, "check_support", lambda *_, **__: called.append("check") or 1 / 0)
+    monkeypatch.setattr(fits.devices, "start", lambda *_: called.append("start"))
+    monkeypatch.setattr(fits, "check_support", lambda *_, **__: called.append("check") or 1 / 0)
     assert run(*words, "a.csv")[0] == 70
     assert called == ["start", "check"]
 

@@ -9,7 +9,7 @@ import scipy.stats
 from helpers import draws
 
 import mlejax
-from mlejax.cli import commands
+from mlejax.cli import commands, machine
 from mlejax.cli import main as cli
 from mlejax.devices import mesh
 from mlejax.results.schema import QUANTITIES
@@ -182,7 +182,7 @@ def test_summaries_must_not_be_switched_off():
 
 @pytest.mark.slow
 def test_the_command(capsys, tmp_path, monkeypatch):
-    monkeypatch.setattr(commands, "use_compilation_cache", lambda: None)
+    monkeypatch.setattr(machine, "use_compilation_cache", lambda: None)
     monkeypatch.setattr(commands, "draw_sweep", lambda *_: [])
     given = ["--seeds", "0:2", "--learning-rates", "0.1,0.5", "--observations", "300", "--max-epochs", "20"]
     assert cli.main(["sweep", *given, "--draw", "statistics", "--out", str(tmp_path / "out")]) == 0

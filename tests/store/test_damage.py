@@ -7,7 +7,7 @@ import pytest
 from helpers import assert_same_bits
 from stored import RATES, SEEDS, sweep
 
-from mlejax.cli import commands as cli_commands
+from mlejax.cli import machine
 from mlejax.cli import main as cli
 from mlejax.store import layout
 from mlejax.store.files import StoreError
@@ -57,7 +57,7 @@ def test_one_bit_of_any_byte_is_found(saved, fresh):
 @pytest.mark.slow
 def test_no_command_believes_a_flipped_bit(saved, fresh, computed, tmp_path, capsys, monkeypatch):
     """One in every file: each command refuses it in one line, writes nothing, and computes nothing."""
-    monkeypatch.setattr(cli_commands, "use_compilation_cache", lambda: None)
+    monkeypatch.setattr(machine, "use_compilation_cache", lambda: None)
     commands = [
         ["verify", saved],
         ["plot", saved, "--out", tmp_path / "figures"],

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import mlejax
-from mlejax.cli import commands
+from mlejax.cli import machine
 from mlejax.cli import main as cli
 from mlejax.status import Status
 from mlejax.store.files import StoreError
@@ -48,7 +48,7 @@ def test_a_store_of_version_0_1_is_neither_extended_nor_repaired(old, repair):
 
 
 def test_a_store_of_version_0_1_is_exported_and_not_verified(old, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(commands, "use_compilation_cache", lambda: None)
+    monkeypatch.setattr(machine, "use_compilation_cache", lambda: None)
     assert cli.main(["export", str(old), "--format", "csv", "--out", str(tmp_path / "table.csv")]) == 0
     assert len((tmp_path / "table.csv").read_text().splitlines()) == 1 + 3 * 2
     capsys.readouterr()

@@ -10,7 +10,7 @@ from helpers import draws
 
 import mlejax
 from mlejax.ascent.outcome import Outcome
-from mlejax.cli import commands
+from mlejax.cli import machine
 from mlejax.cli import main as cli
 from mlejax.store import layout
 from mlejax.sweeps import cost
@@ -165,7 +165,7 @@ def test_disk_is_near_what_the_store_takes(monkeypatch, tmp_path):
 @pytest.mark.slow
 def test_the_command_stops_before_the_sweep(capsys, tmp_path, small_trial, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(commands, "use_compilation_cache", lambda: None)
+    monkeypatch.setattr(machine, "use_compilation_cache", lambda: None)
     arguments = [
         "sweep", "--explain", "--seeds", "0:40", "--learning-rates", "0.1:1:12", "--observations", "300",
         "--max-epochs", "50", "--out", "results", "--json", "found.json",
@@ -181,7 +181,7 @@ def test_the_command_stops_before_the_sweep(capsys, tmp_path, small_trial, monke
 
 def test_the_command_refuses_what_a_sweep_refuses(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(commands, "use_compilation_cache", lambda: None)
+    monkeypatch.setattr(machine, "use_compilation_cache", lambda: None)
     assert cli.main(["sweep", "--explain", "--learning-rates=-0.1,0.2", "--seeds", "0:3"]) == 2
     assert "--learning-rates must be positive; got -0.1" in capsys.readouterr().err
 

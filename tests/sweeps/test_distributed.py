@@ -16,7 +16,7 @@ from helpers import ROOT, draws
 
 import mlejax
 from mlejax import devices
-from mlejax.cli import commands
+from mlejax.cli import machine
 from mlejax.cli import main as cli
 from mlejax.results.schema import variables
 from mlejax.status import Status
@@ -177,7 +177,7 @@ INCOMPLETE = {
 @pytest.mark.parametrize("arguments", INCOMPLETE.values(), ids=INCOMPLETE)
 def test_a_part_of_a_cluster_is_refused(tmp_path, capsys, monkeypatch, arguments):
     monkeypatch.setattr(devices, "start", lambda _: None)
-    monkeypatch.setattr(commands, "use_compilation_cache", lambda: None)
+    monkeypatch.setattr(machine, "use_compilation_cache", lambda: None)
     monkeypatch.setattr(jax.distributed, "initialize", lambda *_: pytest.fail("joined a cluster"))
     status = cli.main([*ARGUMENTS, "--out", str(tmp_path / "out"), *arguments])
     out, err = capsys.readouterr()

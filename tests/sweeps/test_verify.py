@@ -12,7 +12,7 @@ from zoo import Rayleigh
 
 import mlejax
 from mlejax import devices
-from mlejax.cli import commands
+from mlejax.cli import commands, machine
 from mlejax.cli import main as cli
 from mlejax.status import Status
 from mlejax.store import layout
@@ -40,7 +40,7 @@ def fresh(tmp_path_factory):
     directory = tmp_path_factory.mktemp("verify") / "fresh"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(commands, "draw_sweep", lambda *_: [])
-        patch.setattr(commands, "use_compilation_cache", lambda: None)
+        patch.setattr(machine, "use_compilation_cache", lambda: None)
         assert cli.main([*ARGUMENTS, "--out", str(directory)]) == 0
     return directory
 

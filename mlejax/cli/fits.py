@@ -1,0 +1,116 @@
+"""`mlejax fit` and `mlejax train`: one estimate from the numbers in a file."""
+
+import argparse
+import warnings
+
+import numpy as np
+
+from .. import devices
+from ..checks import ConvergenceWarning, InputValueError
+from ..models.base import Model
+from ..models.normal import Normal
+from ..models.parameters import with_dtype
+from ..models.support import Support
+from ..results import record, text
+from ..results.schema import ARRIVED
+from ..samples.files import Column, read_column, read_columns
+from ..samples.observations import check_inside, check_support
+from . import machine
+from .models import family_of
+from .options import in_options
+from .output import Answer, folder
+from .pictures import draw_fit, draw_training, pictures_text
+
+
+def train(options: argparse.Namespace) -> Answer:
+    """Train a normal distribution on a column of a file."""
+    from ..ascent.optimizers import natural_gradient
+    from ..ascent.train import train as run_train
+
+    start = with_dtype(Normal(options.start_mean, options.start_variance), np.float64)
+    column = read_column(options.file, options.column, options.delimiter)
+    out = folder(options.out)
+    machine.use_compilation_cache()
+    devices.start()
+    check_density(start, column)
+    natural = options.learning_rate is None
+    rate = _suggested_rate(column.values) if natural else options.learning_rate
+    result = run_train(
+        start,
+        column.values,
+        validation_fraction=options.validation_fraction,
+        split_seed=options.split_seed,
+        learning_rate=rate,
+        max_epochs=options.max_epochs,
+        patience=options.patience,
+        tolerance=options.tolerance,
+        optimizer=natural_gradient() if natural else None,
+        dtype=options.dtype,
+        progress=options.progress,
+    )
+    pictures = draw_training(result, column, out, options)
+    lines = [
+        read_from(column),
+        in_options(text.train_report(result, text.closed_form_of(result, column.values)), options.name),
+        *([f"Ascent by the natural gradient, at a learning rate of {rate:.4g} from the curvature."] if natural else []),
+        pictures_text(pictures),
+    ]
+    arrived = result.distance <= ARRIVED
+    complaint = "" if arrived else f"the estimate has not arrived: {text.how_far(result.distance)}"
+    return Answer("\n".join(lines), lambda: record.train_record(result), 0 if arrived else 1, complaint)
+
+
+def fit(options: argparse.Namespace) -> Answer:
+    """Find the maximum of the likelihood of a column of a file."""
+    from ..ascent.fit import fit as find_maximum
+
+    family = family_of(options.model)
+    columns = [options.column, *([] if options.weights is None else [options.weights])]
+    column, *others = read_columns(options.file, columns, options.delimiter, drop=options.missing == "drop")
+    out = folder(options.out)
+    machine.use_compilation_cache()
+    devices.start()
+    if isinstance(support := family.support, Support):
+        name = family.__name__ if isinstance(family, type) else type(family).__name__
+        check_inside(name, support, column.values, lambda index: f"in {column.place(index)}")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the last line says it
+        result = find_maximum(
+            family,
+            column.values,
+            weights=others[0].values if others else None,
+            starts=options.starts,
+            progress=options.progress,
+        )
+    # Observations that are all the same have no distribution to show.
+    pictures = draw_fit(result, column, out, options) if np.ptp(column.values) else []
+    lines = [
+        read_from(column),
+        in_options(str(result), options.name),
+        *(["", pictures_text(pictures)] if pictures else []),
+    ]
+    complaint = "" if result.converged else f"no maximum: {result.reason}"
+    return Answer("\n".join(lines), lambda: record.fit_record(result), int(not result.converged), complaint)
+
+
+def read_from(column: Column) -> str:
+    """Return how many observations were read, from where, and what was made of the file."""
+    rows = f"{column.dropped} row{'s' * (column.dropped > 1)} with a missing value left out"
+    dropped = f"; {rows}" if column.dropped else ""
+    header = "" if column.header else ", which has no header: its first line is read as data"
+    return f"{len(column.values)} observations from {column.file}{header}{dropped}\n"
+
+
+def check_density(start: Model, column: Column) -> None:
+    """Refuse a column with a number that the start gives no density, naming its line. Devices have been started."""
+    check_support(start, column.values, place=lambda index: f"in {column.place(index)}")
+
+
+def _suggested_rate(values: np.ndarray) -> float:
+    """Return a rate of the natural gradient for these data; without spread they have no curvature that suggests one."""
+    from ..ascent.rates import suggest_learning_rate
+
+    try:
+        return float(suggest_learning_rate(Normal.closed_form(values), values, natural=True))
+    except InputValueError:
+        return 0.1

@@ -1,0 +1,171 @@
+"""The commands and their options: one table."""
+
+import argparse
+
+from ..samples.cells import shown
+from .numbers import (
+    address,
+    at_least_one,
+    at_least_one_or_all,
+    axis_values,
+    geometric,
+    number,
+    path,
+    sizes,
+    whole,
+    whole_numbers,
+)
+from .option import COLUMN, DIRECTORY, FILE, FORMATS, HELD_OUT, JSON, STOPPING, Command, Option, output
+
+TABLES = ("csv", "parquet", "netcdf")
+
+MOST_DEVICES = 1024
+
+
+def _devices(text: str) -> int:
+    count = at_least_one(text)
+    if count > MOST_DEVICES:
+        raise argparse.ArgumentTypeError(f"at most {MOST_DEVICES:,} devices are possible; got {shown(text)}")
+    return count
+
+
+FIT = (
+    FILE,
+    *COLUMN,
+    Option("--model", "a family of `mlejax models`, or your own, module:Name; default normal", str, "NAME", "normal"),
+    Option("--weights", "the column that says how often each row counts", metavar="NAME"),
+    Option("--starts", "how many starts; the highest maximum is taken; default 1", at_least_one, "N"),
+    Option(
+        "--missing",
+        "what becomes of a row in which a value is missing, such as NA; default refuse",
+        choices=("refuse", "drop"),
+        default="refuse",
+    ),
+)
+TRAIN = (
+    FILE,
+    *COLUMN,
+    Option(
+        "--learning-rate",
+        "plain gradient ascent with this rate; default the natural gradient, unaffected by units, at a suggested rate",
+        number,
+        "RATE",
+    ),
+    Option("--start-mean", "default 0", number, "MEAN", 0.0),
+    Option("--start-variance", "default 1", number, "VARIANCE", 1.0),
+    HELD_OUT,
+    Option("--split-seed", "seed of the split; default 42", whole, "SEED", 42),
+    *STOPPING,
+)
+
+COMMANDS = {
+    "sweep": Command(
+        "train at many seeds and learning rates, on all cores or GPUs",
+        "mlejax sweep --seeds 0:1000 --learning-rates 0.01:10:31 --out atlas",
+        (
+            Option("--seeds", "0:100 or 0,5,7; default 0:100", whole_numbers, "SEEDS", "0:100"),
+            Option("--learning-rates", "0.001:10:41 (geometric) or 0.1,0.2; default 0.001:10:41", geometric, "RATES"),
+            Option("--learning-rate-mean", "rates of the mean alone, an axis of its own", geometric, "RATES"),
+            Option("--learning-rate-variance", "rates of the variance alone, an axis of its own", geometric, "RATES"),
+            Option(
+                "--observations",
+                "draws per seed from the reference problem, default 100000; several are an axis: 100,1000,10000 or "
+                "100:10000:3",
+                sizes,
+                "N",
+            ),
+            Option("--file", "your own numbers in place of draws; seeds then vary the split", path, "FILE"),
+            *COLUMN,
+            Option(
+                "--draw",
+                "jax: independent draws; numpy: NumPy's legacy stream and scikit-learn's split; statistics: the "
+                "sufficient statistics of a sample, drawn directly; default jax",
+                choices=("jax", "numpy", "statistics"),
+            ),
+            HELD_OUT,
+            Option("--devices", "number of CPU devices JAX should expose; default one per core", _devices, "N"),
+            Option(
+                "--distributed",
+                "share the sweep with the other processes of the cluster that JAX finds: SLURM, Open MPI, Kubernetes, "
+                "TPU",
+                flag=True,
+            ),
+            Option("--coordinator", "the first process, where JAX finds no cluster", address, "HOST:PORT"),
+            Option("--num-processes", "with --coordinator", at_least_one, "N"),
+            Option("--process-id", "with --coordinator: this process, from 0", whole, "I"),
+            Option(
+                "--record",
+                "keep the histories of the runs with these values, such as learning_rate=0.1,1 or seed=0:3; once for "
+                "each axis; at most 1,000 runs",
+                axis_values,
+                "AXIS=VALUES",
+                repeated=True,
+            ),
+            Option("--explain", "predict time, memory and disk from a short trial, and stop", flag=True),
+            Option("--repair", "recompute what is damaged in the result directory", flag=True),
+            Option(
+                "--allow-mixed",
+                "continue a sweep that was begun on other devices or versions, whose last bits may differ; each batch "
+                "records how it was computed",
+                flag=True,
+            ),
+            *STOPPING,
+            *output(
+                "mlejax-sweep",
+                "directory for the results (a Zarr store) and the figures; repeating a command resumes it",
+            ),
+        ),
+    ),
+    "fit": Command(
+        "find the maximum of the likelihood of a column of numbers, with standard errors",
+        "mlejax fit heights.csv --column cm --model gamma",
+        (*FIT, *output("mlejax-fit")),
+    ),
+    "train": Command(
+        "train a normal distribution on a column of numbers, with early stopping",
+        "mlejax train heights.csv --column cm",
+        (*TRAIN, *output("mlejax-train")),
+    ),
+    "reproduce": Command(
+        "compute the figures of the reference problem, beside those that were published",
+        "mlejax reproduce",
+        output("mlejax-reproduce"),
+    ),
+    "plot": Command(
+        "redraw the figures of a stored sweep",
+        "mlejax plot mlejax-sweep --format pdf",
+        (
+            DIRECTORY,
+            Option("--out", "directory for the figures; default DIR", path, "FOLDER"),
+            Option("--format", "figure format; default png", choices=FORMATS, default="png"),
+            JSON,
+        ),
+    ),
+    "verify": Command(
+        "recompute some runs of a stored sweep and compare them bit for bit",
+        "mlejax verify mlejax-sweep --runs 100",
+        (
+            DIRECTORY,
+            Option("--runs", "how many, or all; default 64", at_least_one_or_all, "N", 64),
+            Option("--file", "where the numbers are now, of a sweep that was given a file", path, "FILE"),
+            *COLUMN,
+            JSON,
+        ),
+    ),
+    "models": Command(
+        "list the families that come with mlejax: parameters, observations, sufficient statistics",
+        "mlejax models --family weibull",
+        (Option("--family", "tell more of one: its formula, its parameters, its source", metavar="NAME"), JSON),
+    ),
+    "export": Command(
+        "write the results of a stored sweep as a table for other programs",
+        "mlejax export mlejax-sweep --format csv",
+        (
+            DIRECTORY,
+            Option("--format", "needs pip install 'mlejax[export]'", choices=TABLES, required=True),
+            Option("--out", "default DIR with the format's suffix", path, "FILE"),
+            Option("--finished-only", "leave out the runs that have not ended (csv, parquet)", flag=True),
+            JSON,
+        ),
+    ),
+}
