@@ -5,6 +5,7 @@ They do not depend on the version of JAX that traces the formula, as far as it i
 
 import dataclasses
 import hashlib
+import importlib
 import itertools
 import re
 from collections.abc import Mapping
@@ -30,6 +31,12 @@ CALLS = {"jit", "pjit", "closed_call", "core_call", "checkpoint", "remat2"}
 
 UNSAID = {"sharding", "out_sharding", "weak_type", "jvp_jaxpr_fun", "name"}
 """Settings of operations that do not decide what they compute; nor do those that are None, False or a function."""
+
+
+def listed_class(name: str) -> type[Model] | None:
+    """Return the class of this package whose formula has a version, by its name; None where none is called so."""
+    home = next((home for home in VERSIONS if home.partition(".")[2] == name), None)
+    return None if home is None else getattr(importlib.import_module(f"{__package__}.{home.partition('.')[0]}"), name)
 
 
 def version_of(family: type[Model]) -> int | None:

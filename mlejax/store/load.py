@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from .. import checks, models
+from .. import checks
 from ..checks import InputTypeError, InputValueError
 from ..models.base import Model
-from ..models.digest import formula_digest, printed_digest
+from ..models.digest import formula_digest, listed_class, printed_digest
 from ..models.parameters import parameter_names, with_dtype
 from ..results.schema import COMPUTED_BY, QUANTITIES
 from ..results.sweep import Provenance, SweepResult
@@ -96,8 +96,8 @@ def model_like(
                 f"model: the sweep is of {recorded} with {', '.join(names)}; the one given is {found}"
             )
         return model
-    known = getattr(models, name, None)
-    if isinstance(known, type) and [field.name for field in dataclasses.fields(known)] == names:
+    known = listed_class(name)
+    if known is not None and [field.name for field in dataclasses.fields(known)] == names:
         candidate = known(*(np.full(shape, 0.5)[()] for shape in shapes.values()))
         if f"{name} {digest(candidate)}" == recorded:
             return candidate

@@ -7,10 +7,9 @@ from typing import Any, cast
 import jax
 import numpy as np
 
-from .. import models
 from ..checks import InputValueError
 from ..models.base import Model
-from ..models.digest import formula_digest
+from ..models.digest import formula_digest, listed_class
 from ..models.parameters import with_dtype
 from ..samples.sources import Draws, Numbers, Source, source_of
 
@@ -40,8 +39,8 @@ def family_of(recorded: str, model: Model | None) -> Any:
 
 def _library(name: str) -> Model | None:
     """Return an instance, whatever its parameters, of the library's family of this name, where there is one."""
-    family = getattr(models, name, None)
-    if not (isinstance(family, type) and issubclass(family, Model) and family is not Model):
+    family = listed_class(name)
+    if family is None:
         return None
     return family(*[np.float64(0.5) for field in dataclasses.fields(family) if not field.metadata.get("static", False)])
 

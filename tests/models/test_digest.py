@@ -14,7 +14,7 @@ from zoo import family
 
 import mlejax
 from mlejax import positive
-from mlejax.models.digest import VERSIONS, digest_of, formula_digest, rendering, sample_digest, version_of
+from mlejax.models.digest import VERSIONS, digest_of, formula_digest, listed_class, rendering, sample_digest, version_of
 
 EXPONENTIAL = {
     "the same": lambda m, x: jnp.log(m.rate) - m.rate * x,
@@ -170,3 +170,10 @@ def test_a_formula_that_takes_whole_numbers_alone_has_a_name():
 def test_ways_of_drawing_are_told_apart():
     one, other = (sample_digest(model(np.float64(1.0))) for model in (mlejax.Exponential, mlejax.Poisson))
     assert one != other
+
+
+def test_classes_are_found_by_their_names():
+    assert listed_class("Weibull") is mlejax.Weibull
+    assert listed_class("NormalMixture") is mlejax.NormalMixture
+    assert listed_class("Model") is None
+    assert listed_class("weibull") is None
