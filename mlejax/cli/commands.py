@@ -16,7 +16,7 @@ from .fits import check_density, fit, train
 from .models import models
 from .options import in_options
 from .output import Answer, UsageError, folder
-from .pictures import draw_sweep, pictures_text
+from .pictures import draw_sweep, pictures_text, standing_pictures
 from .signals import INTERRUPTS
 from .sweeps import check_sweep, chosen_runs, data_of, record_runs, stored_histories, sweep_arguments
 
@@ -87,7 +87,8 @@ def sweep(options: argparse.Namespace) -> Answer:
     recorded = record_runs(runs, None if column is None else column.values, options)
     pictures = f"pictures: none, {options.out} may not be written to; mlejax plot {options.out} --out FOLDER draws them"
     if os.access(options.out, os.W_OK | os.X_OK):
-        pictures = pictures_text(draw_sweep(result, Path(options.out), options, recorded.histories))
+        standing = [] if runs else standing_pictures(result, Path(options.out), options.format)
+        pictures = pictures_text(standing or draw_sweep(result, Path(options.out), options, recorded.histories))
     # Where progress is shown, the sweep has said it already.
     spent = [] if options.progress or result.spent is None else [f"\n{result.spent}"]
     lines = [

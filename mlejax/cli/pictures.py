@@ -2,12 +2,18 @@
 
 import argparse
 import contextlib
+import hashlib
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from .. import __version__
 from ..checks import InputValueError
 from ..progress import Progress
+from ..results import text
 from ..results.fit import FitResult
 from ..results.histories import Histories
 from ..results.sweep import SweepResult
@@ -56,7 +62,36 @@ def draw_sweep(
         from .. import plotting
 
         also = {} if histories is None else {"histories": plotting.histories_figure(histories)}
-        return plotting.save_all(plotting.sweep_pictures(result) | also, folder, options.format)
+        pictures = plotting.sweep_pictures(result) | also
+        return plotting.save_all(pictures, folder, options.format, f"{what_decides(result)}: {' '.join(pictures)}.")
+
+
+def standing_pictures(result: SweepResult[Any], folder: Path, suffix: str) -> list[Path]:
+    """Return the pictures of a finished sweep that were drawn of this very result, all of them whole; none otherwise.
+
+    Each bears what decides it and the names of all. Only PNG is looked at.
+    """
+    if not result.finished or suffix != "png":
+        return []
+    mark = re.compile(re.escape(f"{what_decides(result)}: ").encode() + rb"([\w ]+)\.")
+    found = {path: mark.search(data) for path in sorted(folder.glob("*.png")) if (data := _whole_png(path))}
+    names = next((match[1].decode().split() for match in found.values() if match), [])
+    paths = [Path(folder, f"{name}.png") for name in names]
+    return paths if all(found.get(path) for path in paths) else []
+
+
+def what_decides(result: SweepResult[Any]) -> str:
+    """Return what tells the pictures of a sweep from others: a digest of its settings, its axes and what has ended."""
+    digest = hashlib.sha256(f"{text.caption(result)} {result.ended}".encode())
+    for name, at in result.axes.items():
+        digest.update(name.encode() + np.asarray(at).tobytes())
+    return f"mlejax {__version__} {digest.hexdigest()[:16]}"
+
+
+def _whole_png(path: Path) -> bytes:
+    """Return a PNG file; nothing where its end is missing, as where the process that wrote it was killed."""
+    data = path.read_bytes()
+    return data if data.endswith(b"IEND\xaeB`\x82") else b""
 
 
 def pictures_text(paths: Sequence[Path]) -> str:

@@ -124,30 +124,33 @@ def plain_number(value: float) -> str:
     return f"$10^{{{power}}}$" if abs(lead - 1) < 1e-9 else f"{value:.3g}"
 
 
-def save(drawing: Figure | Axes, path: str | Path) -> None:
+def save(drawing: Figure | Axes, path: str | Path, description: str = "") -> None:
     """Write a figure, or the figure of an `Axes`, to a file.
 
     Args:
         drawing: what to write.
         path: the file; its suffix says how: .png (1200 pixels wide), .pdf, .svg.
+        description: a text that a PNG bears besides.
     """
     figure = drawing if isinstance(drawing, Figure) else drawing.get_figure(root=True)
     assert figure is not None
-    figure.savefig(path, dpi=150)
+    bears = {"Description": description} if description and Path(path).suffix == ".png" else None
+    figure.savefig(path, dpi=150, metadata=bears)
 
 
-def save_all(drawings: Mapping[str, Figure | Axes], folder: Path, suffix: str) -> list[Path]:
+def save_all(drawings: Mapping[str, Figure | Axes], folder: Path, suffix: str, description: str = "") -> list[Path]:
     """Write figures to `folder/name.suffix`.
 
     Args:
         drawings: by their names.
         folder: an existing one.
         suffix: such as "png".
+        description: a text that each PNG bears besides.
 
     Returns:
         The files written, in the same order.
     """
     paths = [Path(folder, f"{name}.{suffix}") for name in drawings]
     for drawing, path in zip(drawings.values(), paths, strict=True):
-        save(drawing, path)
+        save(drawing, path, description)
     return paths
