@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from .models.normal import Normal
     from .models.support import Support
     from .models.symmetric import Cauchy, Laplace, Logistic, StudentT
+    from .models.wrappers import Fixed
     from .results.fit import FitResult
     from .results.histories import Histories
     from .results.sweep import RunResult, SweepResult
@@ -105,6 +106,7 @@ _HOME = {
     "models.symmetric": ["Cauchy", "Laplace", "Logistic", "StudentT"],
     "models.constraints": ["Domain", "parameter", "positive", "real", "unit_interval"],
     "models.support": ["Support"],
+    "models.wrappers": ["Fixed"],
     "results.fit": ["FitResult"],
     "results.histories": ["Histories"],
     "results.sweep": ["RunResult", "SweepResult"],
@@ -136,6 +138,7 @@ __all__ = [
     "Draws",
     "Exponential",
     "FitResult",
+    "Fixed",
     "Frechet",
     "Gamma",
     "GeneralizedExtremeValue",

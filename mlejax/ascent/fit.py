@@ -15,9 +15,9 @@ from tqdm import tqdm
 from .. import checks, devices, likelihood
 from ..checks import ConvergenceWarning, InputTypeError, InputValueError
 from ..models.abilities import CanBeIrregular, CanBeUnbounded, HasIrregularMaximum, HasStart
-from ..models.base import M, Model
+from ..models.base import M, Model, name_of
 from ..models.parameters import Parameters, with_dtype
-from ..models.start import name_of, start_of
+from ..models.start import start_of
 from ..models.support import Support
 from ..results.fit import FitResult
 from ..results.schema import check_names
@@ -86,7 +86,7 @@ def fit(
             f"fit needs a family, such as mlejax.Gamma, or a model to start at, such as mlejax.Gamma(1.0, 1.0); got "
             f"{checks.shown(family_or_model)}"
         )
-    name = name_of(type(family_or_model) if isinstance(family_or_model, Model) else family_or_model)
+    name = name_of(family_or_model)
     values, heavy = _checked_sample(observations, weights)
     if isinstance(family_or_model, Model):
         first, units = _given_start(family_or_model, values)

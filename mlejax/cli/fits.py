@@ -7,7 +7,7 @@ import numpy as np
 
 from .. import devices
 from ..checks import ConvergenceWarning, InputValueError
-from ..models.base import Model
+from ..models.base import Model, name_of
 from ..models.normal import Normal
 from ..models.parameters import with_dtype
 from ..models.support import Support
@@ -64,15 +64,14 @@ def fit(options: argparse.Namespace) -> Answer:
     """Find the maximum of the likelihood of a column of a file."""
     from ..ascent.fit import fit as find_maximum
 
-    family = family_of(options.model)
+    family = family_of(options.model, options.fixed or ())
     columns = [options.column, *([] if options.weights is None else [options.weights])]
     column, *others = read_columns(options.file, columns, options.delimiter, drop=options.missing == "drop")
     out = folder(options.out)
     machine.use_compilation_cache()
     devices.start()
-    if isinstance(support := family.support, Support):
-        name = family.__name__ if isinstance(family, type) else type(family).__name__
-        check_inside(name, support, column.values, lambda index: f"in {column.place(index)}")
+    if isinstance(support := getattr(family, "support", None), Support):
+        check_inside(name_of(family), support, column.values, lambda index: f"in {column.place(index)}")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the last line says it
         result = find_maximum(

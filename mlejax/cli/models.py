@@ -5,18 +5,24 @@ import dataclasses
 import importlib
 import inspect
 import sys
+from collections.abc import Sequence
+from typing import Any
 
 import jax
 import numpy as np
 
+from ..checks import InputError, InputValueError
 from ..formula.jaxpr import NotApplicable
 from ..formula.sufficient import SufficientForm, separate, structure_for_statistics
 from ..models import FAMILIES
-from ..models.abilities import HasClosedForm
+from ..models.abilities import HasClosedForm, HasStart
 from ..models.base import Model
 from ..models.constraints import positive, real, unit_interval
+from ..models.named import family_named
 from ..models.parameters import Parameters
 from ..models.tracing import ONE_NUMBER
+from ..models.wrappers import Family, Fixed
+from .numbers import FixedValue
 from .output import Answer, UsageError
 
 SHORT = {real: "", positive: " > 0", unit_interval: " in (0, 1)"}
@@ -42,32 +48,43 @@ class Row:
         return self.name, parameters, self.observations, statistics, "yes" if self.closed_form else "-"
 
 
-def family_of(name: str) -> type[Model] | Model:
+def family_of(name: str, fixed: Sequence[FixedValue] = ()) -> Family | Model:
     """Return the family, or the model to start at, that `--model` names.
 
     Args:
-        name: of a family in `FAMILIES`; or `module:Name`, of a class or a model in a module of the current directory
-            or of an installed package.
+        name: of a family, as in `FAMILIES`, or a wrapper of one, as in `WRAPPERS`; or `module:Name`, of a class or a
+            model in a module of the current directory or of an installed package.
+        fixed: parameters that are not estimated.
 
     Raises:
         UsageError: there is none.
     """
-    if name in FAMILIES:
-        return FAMILIES[name]
+    try:
+        found = family_named(name, _in_a_module)
+    except InputError as error:
+        raise UsageError(f"--model {name}: {error}") from None
+    try:
+        return Fixed.of(found, **{each.name: each.value for each in fixed}) if fixed else found
+    except InputError as error:
+        raise UsageError(str(error).replace("Fixed:", "--fixed:", 1)) from None
+
+
+def _in_a_module(name: str) -> Any:
+    """Return the class or the model that `module:Name` stands for; None of a name without a colon."""
     module, colon, inside = name.partition(":")
     if not colon:
-        raise UsageError(f"--model {name}: there is no such family; they are {', '.join(FAMILIES)}, or module:Class")
+        return None
     if "" not in sys.path:
         sys.path.insert(0, "")  # as `python -m` does
     try:
         found = getattr(importlib.import_module(module), inside)
     except ModuleNotFoundError as error:
-        raise UsageError(f"--model {name}: there is no module {error.name}") from None
+        raise InputValueError(f"there is no module {error.name}") from None
     except AttributeError:
-        raise UsageError(f"--model {name}: the module {module} has no {inside}") from None
-    if isinstance(found, Model) or (isinstance(found, type) and issubclass(found, Model)):
+        raise InputValueError(f"the module {module} has no {inside}") from None
+    if isinstance(found, Model | HasStart) or (isinstance(found, type) and issubclass(found, Model)):
         return found
-    raise UsageError(f"--model {name}: neither a family nor a model, but {type(found).__name__}")
+    raise InputValueError(f"neither a family nor a model, but {type(found).__name__}")
 
 
 def models(options: argparse.Namespace) -> Answer:

@@ -129,6 +129,21 @@ def axis_values(text: str) -> AxisValues:
     return AxisValues(axis.replace("-", "_"), whole_numbers(values) if values.count(":") == 1 else geometric(values))
 
 
+class FixedValue(NamedTuple):
+    """A parameter that is not estimated."""
+
+    name: str
+    value: float
+
+
+def fixed_value(text: str) -> FixedValue:
+    """Read NAME=VALUE, such as shape=2."""
+    name, sign, value = text.partition("=")
+    if not re.fullmatch(r"[A-Za-z_][\w.]*", name) or not sign:
+        raise argparse.ArgumentTypeError(f"expected NAME=VALUE, such as shape=2; got {shown(text)}")
+    return FixedValue(name, number(value))
+
+
 def address(text: str) -> str:
     """Read HOST:PORT."""
     host, _, port = text.rpartition(":")

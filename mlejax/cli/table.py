@@ -8,6 +8,7 @@ from .numbers import (
     at_least_one,
     at_least_one_or_all,
     axis_values,
+    fixed_value,
     geometric,
     number,
     path,
@@ -33,6 +34,7 @@ FIT = (
     FILE,
     *COLUMN,
     Option("--model", "a family of `mlejax models`, or your own, module:Name; default normal", str, "NAME", "normal"),
+    Option("--fixed", "a parameter that is not estimated; may be repeated", fixed_value, "NAME=VALUE", repeated=True),
     Option("--weights", "the column that says how often each row counts", metavar="NAME"),
     Option("--starts", "how many starts; the highest maximum is taken; default 1", at_least_one, "N"),
     Option(

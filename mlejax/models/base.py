@@ -58,4 +58,9 @@ def _shown(value: Any) -> str:
     return str(value) if number and not np.ndim(value) else eqx.tree_pformat(value)
 
 
+def name_of(thing: object) -> str:
+    """Return what a model, its class or a family is called: as it calls itself, or as its class is called."""
+    return getattr(thing, "__name__", type(thing).__name__)
+
+
 M = TypeVar("M", bound=Model)

@@ -9,12 +9,12 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.tree_util import keystr, tree_flatten_with_path
+from jax.tree_util import GetAttrKey, keystr, tree_flatten_with_path
 from jaxtyping import Array, ArrayLike, Bool, DTypeLike, Num
 
 from .. import checks
 from ..checks import InputTypeError, InputValueError
-from .base import M, Model
+from .base import M, Model, name_of
 from .constraints import Domain, real
 
 T = TypeVar("T")
@@ -62,12 +62,16 @@ class Parameters(Generic[M]):
         """
         leaves, tree = tree_flatten_with_path(model)
         shapes = tuple(np.shape(leaf) for _, leaf in leaves)
-        return cls(type(model).__name__, tree, tuple(path for path, _ in leaves), shapes, _domains(model))
+        return cls(name_of(model), tree, tuple(path for path, _ in leaves), shapes, _domains(model))
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The parameters' names: `mean`, `inner.mean` of a model in a model, `weights[0]` in a container."""
-        return tuple(keystr(path).removeprefix(".") for path in self.paths)
+        """The parameters' names: `mean`, `inner.mean` of a model in a model, `weights[0]` in a container.
+
+        Those of a model in the field `base`, which a wrapper has, keep their own, unless two would be the same.
+        """
+        plain = tuple(map(plain_name, self.paths))
+        return plain if len(set(plain)) == len(plain) else tuple(keystr(path).removeprefix(".") for path in self.paths)
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -140,6 +144,11 @@ class Parameters(Generic[M]):
     def one_for_each(self, value: object) -> M:
         """Return one value for every parameter, such as its learning rate: a model as it is, anything else repeated."""
         return value if isinstance(value, Model) else self.tree.unflatten([value] * self.tree.num_leaves)  # type: ignore[return-value]
+
+
+def plain_name(path: tuple[Any, ...]) -> str:
+    """Return what a parameter at this place in a model is called; see `Parameters.names`."""
+    return keystr(tuple(key for key in path if key != GetAttrKey("base"))).removeprefix(".")
 
 
 def parameter_names(model: Model) -> tuple[str, ...]:

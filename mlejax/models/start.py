@@ -32,11 +32,6 @@ def start_of(family: HasStart, observations: ArrayLike, weights: Weights = None)
     return family.start(x, weights) if len(x) <= MOST else family.start(_part(x, weights))
 
 
-def name_of(family: object) -> str:
-    """Return what a family is called: as its class, or as it calls itself."""
-    return getattr(family, "__name__", type(family).__name__)
-
-
 def _part(values: Values, weights: Weights) -> Float[np.ndarray, " few"]:
     """Return some observations, each as often as its weight says, and the two ends, which decide where a density is."""
     random = np.random.default_rng(0)  # evenly spaced ones would miss what repeats itself

@@ -11,8 +11,9 @@ import numpy as np
 from jaxtyping import Float
 
 from ..checks import InputValueError, shown
-from ..models.base import M
+from ..models.base import M, name_of
 from ..models.parameters import Parameters, parameter_dict
+from ..models.wrappers import fixed_parameters
 from ..status import Status
 
 Interval = tuple[float, float]
@@ -129,7 +130,7 @@ class FitResult(Generic[M]):
 
     def _require_smooth(self, what: str) -> None:
         if self.end is None:
-            raise InputValueError(f"{type(self.model).__name__} has no {what}: {self.reason}")
+            raise InputValueError(f"{name_of(self.model)} has no {what}: {self.reason}")
 
     @property
     def aic(self) -> float:
@@ -160,7 +161,7 @@ class FitResult(Generic[M]):
         errors = parameter_dict(self.standard_errors)
         numbers = ("log_likelihood", "aic", "aicc", "bic", "distance")
         return {
-            "model": type(self.model).__name__,
+            "model": name_of(self.model),
             **{name: float(value) for name, value in self.parameters.items()},
             **{f"standard_error.{name}": float(error) for name, error in errors.items()},
             **{name: float(getattr(self, name)) for name in numbers},
@@ -185,7 +186,7 @@ class FitResult(Generic[M]):
 
     def __repr__(self) -> str:
         estimate = ", ".join(f"{name}={float(value):.6g}" for name, value in self.parameters.items())
-        return f"<FitResult {type(self.model).__name__}({estimate}), {self.status.name}, distance {self.distance:.2g}>"
+        return f"<FitResult {name_of(self.model)}({estimate}), {self.status.name}, distance {self.distance:.2g}>"
 
 
 def _normal_quantile(probability: float) -> float:
@@ -204,9 +205,13 @@ def _rows(result: FitResult[Any]) -> list[list[str]]:
     from .text import number
 
     errors, intervals = parameter_dict(result.standard_errors), result.confidence_intervals()
-    return [
+    estimated = [
         [name, number(value), number(errors[name]), _between(*intervals[name])]
         for name, value in result.parameters.items()
+    ]
+    return [
+        *estimated,
+        *([name, number(value), "fixed", "-"] for name, value in fixed_parameters(result.model).items()),
     ]
 
 
@@ -239,7 +244,7 @@ def _report(result: FitResult[Any]) -> str:
     facts = _facts(result)
     width = max(map(len, facts))
     lines = [f"{name.ljust(width)}  {text}" for name, text in facts.items()]
-    return "\n".join([type(result.model).__name__, "", table(_rows(result), header=HEADER), "", *lines])
+    return "\n".join([name_of(result.model), "", table(_rows(result), header=HEADER), "", *lines])
 
 
 def _html(result: FitResult[Any]) -> str:
@@ -251,4 +256,4 @@ def _html(result: FitResult[Any]) -> str:
 
     rows = "".join([row(HEADER, "th"), *map(row, _rows(result))])
     facts = "".join(row(fact) for fact in _facts(result).items())
-    return f"<p><b>{html.escape(type(result.model).__name__)}</b></p><table>{rows}</table><table>{facts}</table>"
+    return f"<p><b>{html.escape(name_of(result.model))}</b></p><table>{rows}</table><table>{facts}</table>"

@@ -7,7 +7,9 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from ..models.base import name_of
 from ..models.parameters import parameter_dict
+from ..models.wrappers import fixed_parameters
 from ..status import Status
 from .fit import FitResult
 from .sweep import SweepResult
@@ -28,7 +30,7 @@ def train_record(result: TrainResult[Any]) -> dict[str, Any]:
         "arrived": result.arrived,
     }
     summary = {
-        "model": type(result.model).__name__,
+        "model": name_of(result.model),
         "observations": result.count,
         "log_likelihood": result.log_likelihood,
         "aic": result.aic,
@@ -47,7 +49,8 @@ def fit_record(result: FitResult[Any]) -> dict[str, Any]:
         result: of `fit`.
 
     Returns:
-        `{"model", "parameters": {name: {"estimate", "standard_error", "interval"}}, ...}`, with intervals of 95 %.
+        `{"model", "parameters": {name: {"estimate", "standard_error", "interval"}}, ...}`, with intervals of 95 %; and
+        `"fixed": {name: value}` where parameters are not estimated.
     """
     errors, intervals = _floats(result.standard_errors), result.confidence_intervals()
     parameters = {
@@ -58,8 +61,9 @@ def fit_record(result: FitResult[Any]) -> dict[str, Any]:
     if result.status is Status.UNBOUNDED:
         numbers["log_likelihood"] = math.inf
     return {
-        "model": type(result.model).__name__,
+        "model": name_of(result.model),
         "parameters": parameters,
+        **({"fixed": fixed} if (fixed := fixed_parameters(result.model)) else {}),
         **numbers,
         "count": result.count,
         "converged": result.converged,

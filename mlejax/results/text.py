@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import __version__
 from ..models.abilities import HasClosedForm
-from ..models.base import Model
+from ..models.base import Model, name_of
 from ..models.parameters import parameter_dict
 from ..samples.observations import LARGEST_SQUARED, SMALLEST_SQUARED
 from ..status import Status
@@ -296,14 +296,14 @@ def caption(result: SweepResult[Any] | TrainResult[Any] | FitResult[Any]) -> str
     elif isinstance(result, FitResult):
         runs, counts, version = "1 fit", np.array([len(result.observations)]), {__version__}
         weights = None if result.weights is None else result.weights.tolist()
-        decides = [type(result.model).__name__, result.observations.tolist(), weights, dict(result.parameters)]
+        decides = [name_of(result.model), result.observations.tolist(), weights, dict(result.parameters)]
     else:
         runs, counts, version = "1 run", np.array([result.count]), {__version__}
         sample = [
             np.asarray(leaf, float).ravel().tolist() for leaf in jax.tree.leaves((result.train, result.validation))
         ]
         numbers = [dict(parameter_dict(model)) for model in (result.start, result.learning_rate)]
-        decides = [type(result.model).__name__, result.dtype.name, result.count, numbers, sample]
+        decides = [name_of(result.model), result.dtype.name, result.count, numbers, sample]
     to = f" to {counts.max():,}" if len(counts) > 1 else ""
     observations = [f"n = {counts.min():,}{to}"] if counts.any() else []
     versions = ", ".join(sorted(version)) or "?"

@@ -9,7 +9,7 @@ from jaxtyping import Array, Num
 
 from ..checks import InputTypeError, InputValueError
 from ..formula.jaxpr import as_formula_takes
-from ..models.base import Model
+from ..models.base import Model, name_of
 from ..models.parameters import parameter_dict
 from ..models.support import Support
 from ..models.tracing import check_formula
@@ -77,7 +77,7 @@ def check_support(
     with jax.enable_x64(True):
         taken = as_formula_takes(model, values)
     check_formula(model, jax.ShapeDtypeStruct((), taken.dtype))
-    name = type(model).__name__
+    name = name_of(model)
     check_inside(name, model.support, values, place)
     for start in (model, *starts):
         with jax.enable_x64(True):

@@ -11,7 +11,7 @@ from jax.core import Tracer
 
 from .. import devices
 from ..formula.jaxpr import NotApplicable, as_formula_takes
-from ..models.base import Model
+from ..models.base import Model, name_of
 from ..models.tracing import ONE_NUMBER, check_formula
 from .agreement import AGREEMENT, examine
 from .filled import Filled
@@ -144,4 +144,4 @@ def found_in(model: Model, summary: Summary) -> str:
     """Return the sentence that says how many statistics a sample, or each of many, has."""
     count = summary.centers.shape[-1] + summary.averages.shape[-1]
     kept = _kept(summary.form.structure.observation.dtype)
-    return f"{count} sufficient statistic{'s' if count != 1 else ''} found in {type(model).__name__}.log_prob{kept}"
+    return f"{count} sufficient statistic{'s' if count != 1 else ''} found in {name_of(model)}.log_prob{kept}"

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from mlejax.models import FAMILIES
@@ -44,3 +45,27 @@ def test_every_family_is_listed_with_its_statistics(run):
     factoring = "normal lognormal exponential gamma inverse_gamma beta rayleigh inverse_gaussian von_mises"
     assert found == {*factoring.split(), "poisson", "geometric", "binomial"}
     assert (rows["gamma"], rows["normal"], rows["weibull"]) == (["2", "-"], ["2", "yes"], ["-", "-"])
+
+
+def test_a_fit_with_a_parameter_fixed(run, heights):
+    file, x = heights
+    status, out, err = run("fit", file, "--column", "cm", "--model", "weibull", "--fixed", "shape=2", "--json", "-")
+    assert (status, err) == (0, "")
+    made = json.loads(out)
+    assert (made["model"], made["fixed"]) == ("Fixed(Weibull)", {"shape": 2.0})
+    assert made["parameters"]["scale"]["estimate"] == pytest.approx(np.sqrt(np.mean(x**2)), rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--model", "weibull", "--fixed", "rate=2"], "--fixed: Weibull has no parameter rate; it has shape, scale"),
+        (["--fixed", "mean"], "expected NAME=VALUE, such as shape=2; got 'mean'"),
+        (["--model", "fixed(normal"], "--model fixed(normal: expected ')' at its end"),
+        (["--model", "fixed(gaussian,a=1)"], "--model fixed(gaussian,a=1): there is no family gaussian"),
+    ],
+)
+def test_a_model_that_cannot_be_is_refused(run, heights, words, said):
+    status, out, err = run("fit", heights[0], "--column", "cm", *words)
+    assert (status, out) == (2, "")
+    assert said in err

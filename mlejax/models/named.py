@@ -1,0 +1,128 @@
+"""Families by what they are called: `weibull`, `binomial(10)`, `fixed(student_t, degrees_of_freedom=9)`."""
+
+import dataclasses
+import inspect
+import re
+from collections.abc import Callable
+from typing import Any
+
+from ..checks import InputValueError
+from . import FAMILIES, Families
+
+WRAPPERS = Families({"fixed": "wrappers.Fixed"})
+"""What holds a family: `NAME(FAMILY, ...)` calls its `of`."""
+
+_TOKEN = re.compile(
+    r"\s*(?:(?P<name>[A-Za-z_][\w.]*(?::[A-Za-z_][\w.]*)?)"
+    r"|(?P<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|-?inf)|(?P<mark>[(),=]))\s*"
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Called:
+    """A name and what is handed to it: `mixture(normal, 3)`.
+
+    Args:
+        name: of a family or a wrapper.
+        arguments: others like it, and numbers, in their order.
+        options: numbers by name.
+    """
+
+    name: str
+    arguments: tuple["Called | float | int", ...] = ()
+    options: tuple[tuple[str, float | int], ...] = ()
+
+    def __str__(self) -> str:
+        given = [*map(str, self.arguments), *(f"{name}={value:g}" for name, value in self.options)]
+        return f"{self.name}({', '.join(given)})" if given else self.name
+
+
+def parsed(text: str) -> Called:
+    """Read a name, or a name with arguments in parentheses.
+
+    Raises:
+        ValueError: it is written otherwise; the message says where.
+
+    Example:
+        >>> parsed("fixed(shifted(weibull),shape=2)")
+        Called(name='fixed', arguments=(Called(name='shifted', ...),), options=(('shape', 2),))
+    """
+    tokens, at = [], 0
+    while at < len(text):
+        if (found := _TOKEN.match(text, at)) is None:
+            raise InputValueError(f"expected a name, a number or one of ( ) , = at {text[at:]!r} of {text!r}")
+        tokens.append((found.lastgroup or "", found[found.lastgroup or 0], at))
+        at = found.end()
+    tokens.append(("end", "", len(text)))
+    position = 0
+
+    def take(wanted: str) -> str:
+        nonlocal position
+        kind, word, where = tokens[position]
+        if wanted not in (kind, word):
+            got = repr(text[where:].strip()) if kind != "end" else "its end"
+            raise InputValueError(f"expected {'a name' if wanted == 'name' else repr(wanted)} at {got} of {text!r}")
+        position += 1
+        return word
+
+    def number() -> float | int:
+        word = take("number")
+        return int(word) if re.fullmatch(r"[+-]?\d+", word) else float(word)
+
+    def called() -> Called:
+        name, arguments, options = take("name"), [], []
+        if tokens[position][1] == "(":
+            take("(")
+            while True:
+                if tokens[position][0] == "number":
+                    arguments.append(number())
+                elif tokens[position][0] == "name" and tokens[position + 1][1] == "=":
+                    option = take("name")
+                    take("=")
+                    options.append((option, number()))
+                else:
+                    arguments.append(called())
+                if tokens[position][1] != ",":
+                    break
+                take(",")
+            take(")")
+        return Called(name, tuple(arguments), tuple(options))
+
+    whole = called()
+    if tokens[position][0] != "end":
+        take("end of the name")
+    return whole
+
+
+def family_named(text: str | Called, find: Callable[[str], Any] | None = None) -> Any:
+    """Return the family that a text names.
+
+    Args:
+        text: such as `gamma`, `binomial(10)` or `fixed(student_t, degrees_of_freedom=9)`.
+        find: what else a name without arguments may stand for, such as a model in a module; it returns None of a name
+            that it does not know.
+
+    Returns:
+        A class of models, or anything else that finds a start for one; or what `find` returned.
+
+    Raises:
+        ValueError: there is no such family, or it does not take these arguments.
+    """
+    said = parsed(text) if isinstance(text, str) else text
+    wraps = said.name in WRAPPERS
+    known = WRAPPERS if wraps else FAMILIES
+    family: Any = known[said.name] if said.name in known else find(said.name) if find else None
+    if family is None:
+        raise InputValueError(
+            f"there is no family {said.name}; they are {', '.join(FAMILIES)}, and {', '.join(WRAPPERS)} of one"
+        )
+    if not (wraps or said.arguments or said.options):
+        return family
+    if not hasattr(family, "of"):
+        raise InputValueError(f"{said}: {said.name} takes no arguments")
+    arguments = [family_named(each, find) if isinstance(each, Called) else each for each in said.arguments]
+    try:
+        inspect.signature(family.of).bind(*arguments, **dict(said.options))
+    except TypeError as error:
+        raise InputValueError(f"{said}: {error}") from None
+    return family.of(*arguments, **dict(said.options))
