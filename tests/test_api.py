@@ -38,8 +38,9 @@ DERIVED = {
     "covariance", "distance", "expected_information", "log_likelihood", "mean_log_likelihood", "observed_information",
     "robust_standard_errors", "score", "standard_errors",
 }  # fmt: skip
+WRAPPERS = {"Fixed"}
 DOMAINS = {"Domain", "Support", "parameter", "positive", "real", "unit_interval"}
-PUBLIC = MODELS | RUNNING | RECORDS | DERIVED | DOMAINS | {"InputError", "ConvergenceWarning"}
+PUBLIC = MODELS | WRAPPERS | RUNNING | RECORDS | DERIVED | DOMAINS | {"InputError", "ConvergenceWarning"}
 REQUIRED = inspect.Parameter.empty
 
 
