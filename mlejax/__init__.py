@@ -28,7 +28,16 @@ if TYPE_CHECKING:
     )
     from .models.base import Model
     from .models.circular import VonMises
-    from .models.constraints import Domain, parameter, positive, real, unit_interval
+    from .models.constraints import (
+        Domain,
+        covariance_matrix,
+        ordered,
+        parameter,
+        positive,
+        real,
+        simplex,
+        unit_interval,
+    )
     from .models.continuous import (
         Beta,
         Exponential,
@@ -104,7 +113,16 @@ _HOME = {
     "models.heavy_tails": ["Burr12", "GeneralizedPareto", "LogLogistic", "Lomax", "Pareto"],
     "models.normal": ["Normal"],
     "models.symmetric": ["Cauchy", "Laplace", "Logistic", "StudentT"],
-    "models.constraints": ["Domain", "parameter", "positive", "real", "unit_interval"],
+    "models.constraints": [
+        "Domain",
+        "covariance_matrix",
+        "ordered",
+        "parameter",
+        "positive",
+        "real",
+        "simplex",
+        "unit_interval",
+    ],
     "models.support": ["Support"],
     "models.wrappers": ["Fixed"],
     "results.fit": ["FitResult"],
@@ -178,6 +196,7 @@ __all__ = [
     "VonMises",
     "Weibull",
     "covariance",
+    "covariance_matrix",
     "distance",
     "estimate_cost",
     "expected_information",
@@ -191,12 +210,14 @@ __all__ = [
     "merge",
     "natural_gradient",
     "observed_information",
+    "ordered",
     "parameter",
     "positive",
     "real",
     "record",
     "robust_standard_errors",
     "score",
+    "simplex",
     "standard_errors",
     "suggest_learning_rate",
     "summarize",

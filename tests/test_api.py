@@ -39,7 +39,9 @@ DERIVED = {
     "robust_standard_errors", "score", "standard_errors",
 }  # fmt: skip
 WRAPPERS = {"Fixed"}
-DOMAINS = {"Domain", "Support", "parameter", "positive", "real", "unit_interval"}
+DOMAINS = {
+    "Domain", "Support", "covariance_matrix", "ordered", "parameter", "positive", "real", "simplex", "unit_interval",
+}  # fmt: skip
 PUBLIC = MODELS | WRAPPERS | RUNNING | RECORDS | DERIVED | DOMAINS | {"InputError", "ConvergenceWarning"}
 REQUIRED = inspect.Parameter.empty
 

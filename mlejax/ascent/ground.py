@@ -92,7 +92,7 @@ class Ground(Generic[M]):
         try:
             inverse = np.linalg.inv(end.information * squared) * squared / self.count
         except np.linalg.LinAlgError:
-            return np.full_like(end.information, np.nan)
+            return np.full((self.table.size, self.table.size), np.nan)
         return end.jacobian @ inverse @ end.jacobian.T
 
 
@@ -145,7 +145,7 @@ def climb_and_look(ground: Ground[Any], start: np.ndarray) -> Climbed:
     Returns:
         Where that ends, and the views from there. Of what rises without an end, after the second climb.
     """
-    everywhere = np.ones(ground.table.size)
+    everywhere = np.ones(ground.table.real_size)
     end, endless = ground.ascend(start, everywhere, MAX_STEPS), 0
     views = look_outward(ground.ascend, end, ground.table, ground.count)
     for _ in range(RESTARTS):
@@ -163,16 +163,16 @@ def climb_and_look(ground: Ground[Any], start: np.ndarray) -> Climbed:
 
 
 def is_inside(model: Model) -> bool:
-    """Return whether every parameter, a single number, is finite and inside its domain."""
+    """Return whether every parameter is finite and inside its domain."""
     leaves = zip(jax.tree.leaves(model), Parameters.of(model).domains, strict=True)
-    return all(bool(domain.contains(leaf)) for leaf, domain in leaves)
+    return all(bool(np.all(domain.contains(leaf))) for leaf, domain in leaves)
 
 
 def _representable(model: M) -> M:
     """Return a model in the data's units, which must be numbers that float64 has."""
     table = Parameters.of(model)
     for (name, leaf), domain in zip(table.by_name(model).items(), table.domains, strict=True):
-        if not domain.contains(leaf):
+        if not np.all(domain.contains(leaf)):
             raise InputValueError(
                 f"{table.family}.{name} of these observations would be {leaf}, as float64 has it: divide them by a "
                 "number of their size"

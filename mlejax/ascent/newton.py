@@ -30,7 +30,7 @@ LEAST_DAMPING, DAMPING_OUTSIDE, MOST_DAMPING = 1e-3, 1e-2, 1e12
 """Added to the information: after a refused step at least, where it is not positive definite at least, and at most."""
 
 FARTHEST = 100.0
-"""A bounded parameter stays within this many powers of e of the start: what has no maximum ends there."""
+"""A logarithmic coordinate stays within this many powers of e of the start: what has no maximum ends there."""
 
 SURE = 1e-3
 """The part of the predicted gain that a step must bring."""
@@ -100,7 +100,7 @@ def step(climb: Climb[M], state: ClimbState) -> ClimbState:
     definite = jnp.all(jnp.isfinite(direction))
     size = jnp.max(jnp.abs(direction))
     move = jnp.where(definite, direction * jnp.minimum(1, state.reach / jnp.maximum(size, state.reach)), 0)
-    far = np.repeat(np.where(climb.table.bounded, FARTHEST, np.inf), climb.table.sizes)
+    far = np.where(climb.table.logarithmic, FARTHEST, np.inf)
     coordinates = jnp.clip(state.coordinates + unit * move, climb.start - far, climb.start + far)
     move = (coordinates - state.coordinates) / unit
     there = climb.about(coordinates)
@@ -159,7 +159,7 @@ def _units(table: Parameters[M], information: Matrix) -> Vector:
     curvature = jnp.abs(jnp.diagonal(information))
     units = 1 / jnp.sqrt(jnp.where(jnp.isfinite(curvature) & (curvature > 0), curvature, 1))
     # Where a start tells little of a parameter that has a bound, a factor of e is far enough.
-    return jnp.minimum(units, np.repeat(np.where(table.bounded, 1.0, np.inf), table.sizes))
+    return jnp.minimum(units, np.where(table.logarithmic, 1.0, np.inf))
 
 
 def _finite(here: LocalQuadratic) -> Array:
@@ -263,7 +263,7 @@ class _Peak(eqx.Module):
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
 def _peak(table: Parameters[M], start: Vector, sample: Sample) -> _Peak:
     """Return where the climb from a start, in unconstrained coordinates, ends."""
-    state = climbed(Climb(sample, start, np.ones(table.size), MAX_STEPS, table))
+    state = climbed(Climb(sample, start, np.ones(table.real_size), MAX_STEPS, table))
     whole = (part.astype(start.dtype) for part in (state.steps, state.status))
     return _Peak(state.coordinates, state.here.log_likelihood, newton_step(state, sample.count)[1], *whole)
 
@@ -279,7 +279,7 @@ def _peak_jvp(table: Parameters[M], primals: Any, tangents: Any) -> tuple[_Peak,
         return jax.value_and_grad(lambda vector: mean(table.from_real(vector)))(found.end)
 
     _, (rise, change) = jax.jvp(slope, (sample,), (move,))
-    information = Climb(sample, start, np.ones(table.size), MAX_STEPS, table).about(found.end).information
+    information = Climb(sample, start, np.ones(table.real_size), MAX_STEPS, table).about(found.end).information
     scale = 1 / jnp.sqrt(jnp.diagonal(information))
     shift, _ = solve_positive(information * scale[:, None] * scale[None, :], change * scale)
     there = found.status == Status.CONVERGED

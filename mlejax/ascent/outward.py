@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from ..models.constraints import Domain
 from ..models.parameters import Parameters
 from ..status import Status
 
@@ -62,7 +61,7 @@ class End:
     coordinates: Coordinates
     mean_log_likelihood: float
     information: Float[np.ndarray, "p p"]
-    jacobian: Float[np.ndarray, "p p"]  # of the parameters by the coordinates
+    jacobian: Float[np.ndarray, "numbers p"]  # of the parameters by the coordinates
     unit: Coordinates  # the standard error of each coordinate that one observation would leave at the start
     distance: float
     steps: int
@@ -135,7 +134,7 @@ def look_outward(ascend: Ascend, end: End, table: Parameters, count: float) -> l
     """
     covariance = _covariance(end, count)
     errors = np.sqrt(np.diagonal(covariance))
-    bounded = np.repeat(table.bounded, table.sizes)
+    bounded = table.logarithmic
     doubtful = not end.arrived or _least_eigenvalue(end) < SINGULAR
     views: list[View] = []
     for j, (error, at) in enumerate(zip(errors, end.coordinates, strict=True)):
@@ -147,7 +146,7 @@ def look_outward(ascend: Ascend, end: End, table: Parameters, count: float) -> l
         def view(sign: int, reaches: Sequence[float], j: int = j, along: Any = tangent, free: Any = free) -> View:
             ends = [ascend(end.coordinates + sign * reach * along, free, REFIT_STEPS) for reach in reaches]
             # A parameter that is no longer told from the end of its domain has the value that it has there.
-            told = [_is_told(_domain(j, table), end.coordinates[j] + sign * reach) for reach in reaches]
+            told = [_is_told(table, j, end.coordinates[j] + sign * reach) for reach in reaches]
             near, far = (
                 _gain(ascend, there, end, count, bounded) if known else 0.0
                 for there, known in zip(ends, told, strict=True)
@@ -187,7 +186,7 @@ def at_edge(ascend: Ascend, end: End, table: Parameters) -> bool:
         table: of the parameters.
     """
     held = np.zeros(len(end.coordinates))
-    steps = np.diag(EDGE * np.where(np.repeat(table.bounded, table.sizes), 1.0, end.unit))
+    steps = np.diag(EDGE * np.where(table.logarithmic, 1.0, end.unit))
     beside = [ascend(end.coordinates + sign * step, held, 0) for step in steps for sign in (1, -1)]
     return not all(math.isfinite(there.mean_log_likelihood) for there in beside)
 
@@ -205,24 +204,21 @@ def judge(
         offset: what the log-likelihood has besides, in the data's own units; nats.
         edge: whether the climb ended beside parameters for which an observation has no density.
     """
-    names = _names(table)
     supremum = max([end.mean_log_likelihood, *(view.highest.mean_log_likelihood for view in views)]) * count + offset
     flat = [view for view in views if view.flat]
     both = {view.index for view in flat if view.sign > 0} & {view.index for view in flat if view.sign < 0}
     if endless := [view for view in flat if view.endless]:
         view = max(endless, key=lambda view: view.gains[1])
-        how = f"{names[view.index]} {_towards(view, table)}"
+        how = table.way(view.index, view.sign).words
         return Verdict(Status.UNBOUNDED, f"the log-likelihood grows without bound as {how}")
     if both:
-        return Verdict(Status.NOT_IDENTIFIED, _unidentified(end, sorted(both), table, names))
+        return Verdict(Status.NOT_IDENTIFIED, _unidentified(end, sorted(both), table))
     if flat:
         view = max(flat, key=lambda view: view.gains)
-        wall = _wall(view, table)
-        status, where = (Status.AT_INFINITY, "infinity") if wall is None else (Status.AT_BOUNDARY, f"{wall:g}")
-        how = f"{names[view.index]} {_towards(view, table)}"
-        return Verdict(
-            status, f"the log-likelihood keeps rising as {how}; its supremum, {supremum:.4f} at {where}, is no maximum"
-        )
+        way = table.way(view.index, view.sign)
+        status, where = (Status.AT_INFINITY, "infinity") if way.wall is None else (Status.AT_BOUNDARY, f"{way.wall:g}")
+        supreme = f"its supremum, {supremum:.4f} at {where}, is no maximum"
+        return Verdict(status, f"the log-likelihood keeps rising as {way.words}; {supreme}")
     if not end.arrived and edge:
         return Verdict(
             Status.AT_BOUNDARY,
@@ -231,6 +227,7 @@ def judge(
     if not end.arrived:
         return Verdict(Status.MAX_STEPS if end.status is Status.MAX_STEPS else Status.PRECISION, _unfinished(end))
     sides = {1: "above", -1: "below"}
+    names = [name.removeprefix("log ") for name in table.coordinates]
     notes = tuple(f"these data do not limit {names[view.index]} from {sides[view.sign]}" for view in views if view.open)
     return Verdict(Status.CONVERGED, "", notes)
 
@@ -242,31 +239,10 @@ def _unfinished(end: End) -> str:
     return f"{steps} the estimate is {end.distance:.2g} standard errors from the top of its parabola"
 
 
-def _towards(view: View, table: Parameters) -> str:
-    wall = _wall(view, table)
-    return f"approaches {wall:g}" if wall is not None else "grows" if _upwards(view, table) else "falls"
-
-
-def _wall(view: View, table: Parameters) -> float | None:
-    """Return the end of the domain that a view leads to; None where that is infinite."""
-    domain = _domain(view.index, table)
-    wall = domain.upper if _upwards(view, table) else domain.lower
-    return float(wall) if math.isfinite(wall) else None
-
-
-def _upwards(view: View, table: Parameters) -> bool:
-    """Return whether the parameter itself grows in the direction of a view."""
-    domain = _domain(view.index, table)
-    return (view.sign > 0) != (math.isinf(domain.lower) and math.isfinite(domain.upper))
-
-
-def _domain(index: int, table: Parameters) -> Domain:
-    return table.domains[int(np.searchsorted(np.cumsum(table.sizes), index, side="right"))]
-
-
-def _is_told(domain: Domain, coordinate: float) -> bool:
-    """Return whether float64 has a number inside a domain for an unconstrained coordinate."""
-    if math.isinf(domain.lower) and math.isinf(domain.upper):
+def _is_told(table: Parameters, index: int, coordinate: float) -> bool:
+    """Return whether float64 has a number inside an interval for an unconstrained coordinate of this index."""
+    domain = np.repeat(np.array(table.domains, object), table.real_sizes)[index]
+    if domain.rank or (math.isinf(domain.lower) and math.isinf(domain.upper)):
         return True
     with np.errstate(over="ignore"):
         if math.isfinite(domain.lower) and math.isfinite(domain.upper):
@@ -277,25 +253,17 @@ def _is_told(domain: Domain, coordinate: float) -> bool:
     return bool(domain.contains(value))
 
 
-def _names(table: Parameters) -> list[str]:
-    """Return what each number is called: `mean`, `weights[0]`."""
-    rows = zip(table.names, table.shapes, strict=True)
-    return [
-        f"{name}[{','.join(map(str, index))}]" if shape else name for name, shape in rows for index in np.ndindex(shape)
-    ]
-
-
-def _unidentified(end: End, both: Sequence[int], table: Parameters, names: Sequence[str]) -> str:
+def _unidentified(end: End, both: Sequence[int], table: Parameters) -> str:
     """Say which parameters, or which of their combinations, the log-likelihood does not depend on."""
-    scale = end.scale
+    scale, coordinates = end.scale, table.coordinates
+    names = [name.removeprefix("log ") for name in coordinates]
     direction = np.linalg.eigh(end.information * np.outer(scale, scale))[1][:, 0] * scale
     together = [i for i in both if abs(direction[i]) > 1e-3 * np.max(np.abs(direction))]
     if len(together) < 2:
         return f"the log-likelihood does not depend on {names[both[0]]}"
-    bounded = np.repeat(table.bounded, table.sizes)
-    coordinates = [f"log {names[i]}" if bounded[i] else names[i] for i in together]
     changes = direction[together] / direction[together[0]]
-    steps = ", ".join(f"{coordinate} by {change:.3g}" for coordinate, change in zip(coordinates, changes, strict=True))
+    pairs = zip(together, changes, strict=True)
+    steps = ", ".join(f"{coordinates[i]} by {change:.3g}" for i, change in pairs)
     which = " and ".join(names[i] for i in together)
     return f"these data do not tell {which} apart: the log-likelihood stays the same when {steps} change together"
 

@@ -109,8 +109,8 @@ def divide(structure: Structure) -> Division:
 @functools.lru_cache(maxsize=256)
 def _divide(structure: Structure) -> Division | NotApplicable:
     try:
-        if any(of.shape for of in (*structure.parameters, structure.observation)):
-            raise NotApplicable("parameters and observations must be scalars")
+        if structure.observation.shape:
+            raise NotApplicable("an observation is not a single number")
         formula = jaxpr.trace(structure)
         (result,) = formula.results
         if result.aval.dtype not in (jnp.float32, jnp.float64):

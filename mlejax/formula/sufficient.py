@@ -245,8 +245,8 @@ def forms_of(structure: Structure) -> int:
 
 def _separate(structure: Structure, branches: Branches, dtype: np.dtype, indicators: bool) -> SufficientForm | Question:
     """Carry the sum of products through the formula; with `indicators` no branch has to be decided."""
-    if any(of.shape for of in (*structure.parameters, structure.observation)):
-        raise NotApplicable("parameters and observations must be scalars")
+    if structure.observation.shape:
+        raise NotApplicable("an observation is not a single number")
     formula, graph = trace(structure.in_type(dtype)), Algebra()
     inputs = [graph.leaf(node.kind, node.name, node.sign) for node in formula.inputs]
     separation = Separation(graph, branches, indicators)

@@ -21,6 +21,15 @@ class CanSample(Protocol):
 
 
 @runtime_checkable
+class HasLabels(Protocol):
+    """A model that names the numbers in its arrays, such as the coefficients of a regression; others are numbered."""
+
+    def labels(self, field: str) -> tuple[str, ...]:
+        """Return a label for each number of the array in this field, in row order; () where they are to be numbered."""
+        ...
+
+
+@runtime_checkable
 class HasStart(Protocol):
     """A family that finds a start for the ascent in the observations."""
 

@@ -2,7 +2,9 @@
 
 import dataclasses
 import functools
+import itertools
 import math
+from collections.abc import Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
 import equinox as eqx
@@ -14,8 +16,9 @@ from jaxtyping import Array, ArrayLike, Bool, DTypeLike, Num
 
 from .. import checks
 from ..checks import InputTypeError, InputValueError
+from .abilities import HasLabels
 from .base import M, Model, name_of
-from .constraints import Domain, real
+from .constraints import Domain, Way, real
 
 T = TypeVar("T")
 
@@ -33,6 +36,7 @@ class Parameters(Generic[M]):
         paths: where each parameter stands in it.
         shapes: of each parameter; () for a single number.
         domains: of each parameter; the whole real line where none was declared.
+        labels: of the numbers of each parameter, in row order; () where they are numbered.
 
     Example:
         >>> import mlejax
@@ -49,6 +53,7 @@ class Parameters(Generic[M]):
     paths: tuple[tuple[Any, ...], ...]
     shapes: tuple[tuple[int, ...], ...]
     domains: tuple[Domain, ...]
+    labels: tuple[tuple[str, ...], ...]
 
     @classmethod
     def of(cls, model: M) -> "Parameters[M]":
@@ -62,7 +67,8 @@ class Parameters(Generic[M]):
         """
         leaves, tree = tree_flatten_with_path(model)
         shapes = tuple(np.shape(leaf) for _, leaf in leaves)
-        return cls(name_of(model), tree, tuple(path for path, _ in leaves), shapes, _domains(model))
+        domains, labels = zip(*found, strict=True) if (found := _declared(model)) else ((), ())
+        return cls(name_of(model), tree, tuple(path for path, _ in leaves), shapes, domains, labels)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -79,14 +85,55 @@ class Parameters(Generic[M]):
         return tuple(map(math.prod, self.shapes))
 
     @property
-    def bounded(self) -> tuple[bool, ...]:
-        """Whether the domain of each parameter has an end."""
-        return tuple(domain.lower > -math.inf or domain.upper < math.inf for domain in self.domains)
+    def size(self) -> int:
+        """How many numbers the parameters hold."""
+        return sum(self.sizes)
 
     @property
-    def size(self) -> int:
-        """How many numbers are estimated: what information criteria count."""
-        return sum(self.sizes)
+    def entries(self) -> tuple[str, ...]:
+        """The names of all numbers, in the order of the vector: `mean`, `covariance[0,1]`, `coefficients[age]`."""
+        rows = zip(self.names, self.shapes, self.labels, strict=True)
+        return tuple(f"{name}[{label}]" if label else name for name, a, b in rows for label in _labels(name, a, b))
+
+    @property
+    def real_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """The shape of the unconstrained coordinates of each parameter."""
+        return tuple(domain.real_shape(shape) for domain, shape in zip(self.domains, self.shapes, strict=True))
+
+    @property
+    def real_sizes(self) -> tuple[int, ...]:
+        """How many unconstrained coordinates each parameter has."""
+        return tuple(map(math.prod, self.real_shapes))
+
+    @property
+    def real_size(self) -> int:
+        """How many unconstrained coordinates there are: the number that is estimated, as information criteria count."""
+        return sum(self.real_sizes)
+
+    @property
+    def logarithmic(self) -> Bool[np.ndarray, " real_size"]:
+        """Which coordinates are logarithms, of which 1 is a long way."""
+        rows = zip(self.domains, self.shapes, strict=True)
+        return np.concatenate([domain.logarithmic(shape).ravel() for domain, shape in rows])
+
+    @property
+    def coordinates(self) -> tuple[str, ...]:
+        """The names of the unconstrained coordinates: `mean`, `log variance`, `log(weights[0] / weights[1])`."""
+        return tuple(name for part in self._arrays() for name in part.domain.coordinates(part.entries))
+
+    def way(self, index: int, sign: int) -> Way:
+        """Return where the coordinate of this index leads as it grows, or as it falls where `sign` is -1."""
+        places = ((part, i) for part in self._arrays() for i in range(len(part.domain.coordinates(part.entries))))
+        part, within = next(itertools.islice(places, index, None))
+        return part.domain.way(part.entries, within, sign)
+
+    def _arrays(self) -> Iterator["_Array"]:
+        """Yield the numbers that a domain constrains together, or one by one where it does not, in order."""
+        entries = iter(self.entries)
+        for domain, shape in zip(self.domains, self.shapes, strict=True):
+            size = math.prod(shape[len(shape) - domain.rank :]) if domain.rank else 1
+            for _ in range(math.prod(shape) // size):
+                yield _Array(domain, tuple(itertools.islice(entries, size)))
 
     def require_single_numbers(self) -> None:
         """Refuse a parameter that is an array.
@@ -111,24 +158,20 @@ class Parameters(Generic[M]):
         Returns:
             The vector, or as many as the axes in front say.
         """
-        leaves = [jnp.asarray(leaf) for leaf in self.tree.flatten_up_to(model)]
-        rows = zip(leaves, self.shapes, strict=True)
-        return jnp.concatenate([leaf.reshape(*leaf.shape[: leaf.ndim - len(s)], math.prod(s)) for leaf, s in rows], -1)
+        return _joined(self.tree.flatten_up_to(model), self.shapes)
 
     def to_model(self, vector: Num[Array | np.ndarray, "*batch size"]) -> M:
         """Return the model of a vector, or of many along axes in front: the inverse of `to_vector`."""
-        ends = np.cumsum([0, *self.sizes])
-        parts = zip(ends[:-1], ends[1:], self.shapes, strict=True)
-        return self.tree.unflatten([vector[..., a:b].reshape((*vector.shape[:-1], *shape)) for a, b, shape in parts])
+        return self.tree.unflatten(_parts(vector, self.shapes))
 
-    def to_real(self, model: M) -> Num[Array, " size"]:
-        """Return the unconstrained coordinates of a model: each number mapped from its domain to the real line."""
+    def to_real(self, model: M) -> Num[Array, "*batch real_size"]:
+        """Return the unconstrained coordinates of a model: each parameter mapped from its domain to real numbers."""
         leaves = zip(self.tree.flatten_up_to(model), self.domains, strict=True)
-        return self.to_vector(self.tree.unflatten([domain.to_real(leaf) for leaf, domain in leaves]))
+        return _joined([domain.to_real(leaf) for leaf, domain in leaves], self.real_shapes)
 
-    def from_real(self, vector: Num[Array | np.ndarray, " size"]) -> M:
+    def from_real(self, vector: Num[Array | np.ndarray, "*batch real_size"]) -> M:
         """Return the model of unconstrained coordinates: the inverse of `to_real`."""
-        leaves = zip(self.tree.flatten_up_to(self.to_model(vector)), self.domains, strict=True)
+        leaves = zip(_parts(vector, self.real_shapes), self.domains, strict=True)
         return self.tree.unflatten([domain.from_real(leaf) for leaf, domain in leaves])
 
     def inside(self, model: M) -> Bool[Array, ""]:
@@ -146,6 +189,42 @@ class Parameters(Generic[M]):
         return value if isinstance(value, Model) else self.tree.unflatten([value] * self.tree.num_leaves)  # type: ignore[return-value]
 
 
+@dataclasses.dataclass(frozen=True)
+class _Array:
+    """The numbers that a domain constrains together: one, or those of an array."""
+
+    domain: Domain
+    entries: tuple[str, ...]  # their names
+
+
+def _joined(leaves: Sequence[Any], shapes: Sequence[tuple[int, ...]]) -> Array:
+    """Return arrays as one vector; they may have further axes in front, the same for all."""
+    arrays = zip(map(jnp.asarray, leaves), shapes, strict=True)
+    return jnp.concatenate([leaf.reshape(*leaf.shape[: leaf.ndim - len(s)], math.prod(s)) for leaf, s in arrays], -1)
+
+
+def _parts(vector: Array | np.ndarray, shapes: Sequence[tuple[int, ...]]) -> list[Array | np.ndarray]:
+    """Return the arrays of a vector, or of many: the inverse of `_joined`."""
+    ends = np.cumsum([0, *map(math.prod, shapes)])
+    parts = zip(ends[:-1], ends[1:], shapes, strict=True)
+    return [vector[..., a:b].reshape((*vector.shape[:-1], *shape)) for a, b, shape in parts]
+
+
+def _labels(name: str, shape: tuple[int, ...], labels: tuple[str, ...]) -> Iterator[str]:
+    """Yield what stands in brackets after the name of a parameter for each of its numbers; nothing for a single one.
+
+    Axes in front of those that are labeled are numbered.
+    """
+    counted = next((i for i in range(len(shape) + 1) if math.prod(shape[i:]) == len(labels)), None)
+    if not labels:
+        yield from (",".join(map(str, index)) for index in np.ndindex(shape))
+        return
+    if counted is None:
+        raise InputValueError(f"{name} has shape {shape} and {len(labels)} labels: each of its numbers needs one")
+    for index in np.ndindex(shape[:counted]):
+        yield from (",".join([*map(str, index), label]) for label in labels)
+
+
 def plain_name(path: tuple[Any, ...]) -> str:
     """Return what a parameter at this place in a model is called; see `Parameters.names`."""
     return keystr(tuple(key for key in path if key != GetAttrKey("base"))).removeprefix(".")
@@ -159,6 +238,12 @@ def parameter_names(model: Model) -> tuple[str, ...]:
 def parameter_dict(model: Model) -> dict[str, Any]:
     """Return a model's parameters by name, in leaf order."""
     return Parameters.of(model).by_name(model)
+
+
+def entry_dict(model: Model) -> dict[str, Any]:
+    """Return all numbers of a model by name, those of its arrays one by one; see `Parameters.entries`."""
+    numbers = itertools.chain.from_iterable(np.ravel(leaf) for leaf in jax.tree.leaves(model))
+    return dict(zip(Parameters.of(model).entries, numbers, strict=True))
 
 
 def with_dtype(model: M, dtype: DTypeLike, what: str = "start") -> M:
@@ -195,6 +280,10 @@ def with_dtype(model: M, dtype: DTypeLike, what: str = "start") -> M:
         if array.dtype.kind not in "iuf" and array.dtype.name != "bfloat16":
             raise InputTypeError(f"{what}: {table.family}.{name} must be a real number; got {checks.shown(leaf)}")
         array = array.astype(dtype)
+        try:
+            domain.real_shape(array.shape)
+        except InputValueError as error:
+            raise InputValueError(f"{what}: {table.family}.{name}: {error}") from None
         if not np.all(domain.contains(array)):
             raise InputValueError(f"{what}: {table.family}.{name} must be {domain}; got {leaf}")
         arrays.append(array)
@@ -210,12 +299,16 @@ def cast(tree: T, dtype: DTypeLike) -> T:
     return jax.tree.map(one, tree)
 
 
-def _domains(module: eqx.Module) -> tuple[Domain, ...]:
-    """Return the declared domain of every parameter, in leaf order, of modules in modules too."""
-    found: list[Domain] = []
+def _declared(module: eqx.Module) -> list[tuple[Domain, tuple[str, ...]]]:
+    """Return the domain and the labels of every parameter, in leaf order, of modules in modules too."""
+    found: list[tuple[Domain, tuple[str, ...]]] = []
     for field in dataclasses.fields(module):
         if not field.metadata.get("static", False):
             for part in jax.tree.leaves(getattr(module, field.name), is_leaf=lambda x: isinstance(x, eqx.Module)):
-                inner = isinstance(part, eqx.Module)
-                found.extend(_domains(part) if inner else [field.metadata.get("domain", real)])
-    return tuple(found)
+                if isinstance(part, eqx.Module):
+                    found.extend(_declared(part))
+                    continue
+                named: Any = module if issubclass(type(module), HasLabels) else None  # not by a field of that name
+                labels = () if named is None else tuple(named.labels(field.name))
+                found.append((field.metadata.get("domain", real), labels))
+    return found

@@ -11,6 +11,7 @@ import numpy as np
 from jax import lax
 
 from ..models.base import M, Model
+from ..models.constraints import Domain
 from ..models.parameters import Parameters
 from .filled import Filled
 from .summary import Form, Summary, summarize_with
@@ -37,10 +38,12 @@ def check_points(model: M) -> M:
     def steps(shape: tuple[int, ...]) -> np.ndarray:
         return np.stack([np.zeros(shape), *random.normal(size=(POINTS - 1, *shape))])
 
-    moved = [
-        domain.from_real(domain.to_real(leaf) + steps(np.shape(leaf)))
-        for leaf, domain in zip(jax.tree.leaves(model), table.domains, strict=True)
-    ]
+    def around(leaf: Any, domain: Domain) -> Any:
+        shape = domain.real_shape(np.shape(leaf))
+        real: Any = domain.to_real(leaf)
+        return domain.from_real((real[None] if shape else real) + steps(shape))
+
+    moved = [around(leaf, domain) for leaf, domain in zip(jax.tree.leaves(model), table.domains, strict=True)]
     return table.tree.unflatten(moved)
 
 
@@ -135,10 +138,13 @@ def _passes(points: Model, samples: Sequence[Filled], looks: Sequence[tuple[int,
                     each = jax.tree.leaves(each)
                     terms = [*each, *map(jnp.abs, each), 1.0 - at.support.contains(x)]
                     counted = index * width + jnp.arange(width) < count
-                    return [total + jnp.where(counted, term, 0.0) for total, term in zip(totals, terms, strict=True)]
+                    ones = [jnp.expand_dims(counted, range(1, term.ndim)) for term in terms]
+                    every = zip(totals, terms, ones, strict=True)
+                    return [total + jnp.where(one, term, 0.0) for total, term, one in every]
 
-                totals = [jnp.zeros(width)] * (2 * (1 + len(jax.tree.leaves(points))) + 1)
-                return jnp.stack([jnp.sum(total) for total in lax.fori_loop(0, -(-count // width), tile, totals)])
+                each = [jnp.zeros(width), *(jnp.zeros((width, *jnp.shape(leaf))) for leaf in jax.tree.leaves(at))]
+                sums = lax.fori_loop(0, -(-count // width), tile, [*each, *each, jnp.zeros(width)])
+                return jnp.concatenate([jnp.sum(total, 0).ravel() for total in sums])
 
             return lax.map(look, (jnp.asarray(point), jnp.asarray(first[sample]), counts))
 
@@ -158,7 +164,8 @@ def _factored(points: Model, summaries: Sequence[Summary], looks: Sequence[tuple
         at = jax.tree.map(lambda leaf, of=of: leaf[np.array([looks[i][0] for i in of])], points)
         known = jax.tree.map(lambda *leaves: jnp.stack(leaves), *[summaries[looks[i][1]] for i in of])
         made = lax.map(lambda each: jax.value_and_grad(each[1].mean_log_prob)(each[0]), (at, known))
-        found |= {i: jnp.stack([leaf[place] for leaf in jax.tree.leaves(made)]) for place, i in enumerate(of)}
+        rows = jnp.concatenate([leaf.reshape(len(of), -1) for leaf in jax.tree.leaves(made)], axis=1)
+        found |= {i: rows[place] for place, i in enumerate(of)}
     return jnp.stack([found[i] for i in range(len(looks))])
 
 
@@ -171,7 +178,8 @@ def _relative(means: Any, sizes: Any, found: Any, points: Model) -> Any:
     # that of the log-density beside the parameter.
     known = jnp.where(jnp.isfinite(sizes), sizes, 0).reshape(-1, POINTS, sizes.shape[1])
     elsewhere = jnp.broadcast_to(known.max(axis=1, keepdims=True), known.shape)
-    parameters = jnp.abs(jnp.stack([jnp.asarray(leaf, float) for leaf in jax.tree.leaves(points)], axis=1))[None]
+    leaves = [jnp.asarray(leaf, float).reshape(POINTS, -1) for leaf in jax.tree.leaves(points)]
+    parameters = jnp.abs(jnp.concatenate(leaves, axis=1))[None]
     slopes = jnp.minimum(elsewhere[..., 1:], jnp.where(parameters > 0, known[..., :1] / parameters, jnp.inf))
     made_of = jnp.concatenate([known[..., :1], slopes], axis=-1).reshape(sizes.shape)
     apart = jnp.abs(means - found) / (jnp.maximum(sizes, CANCELED * made_of) + jnp.finfo(float).tiny)

@@ -71,7 +71,7 @@ def divided(model: Model, values: Any) -> tuple[Structure, Division]:
         NotApplicable: the formula has to be evaluated as it is, with the reason.
     """
     if np.ndim(values) != 1 or len(values) == 0:
-        raise NotApplicable("parameters and observations must be scalars")
+        raise NotApplicable("an observation is not a single number")
     structure = structure_of(model, jax.typeof(values).update(shape=()))
     if varies_over_a_mesh(*jax.tree.leaves(model), values):
         raise NotApplicable("a value varies over the devices of a mesh")

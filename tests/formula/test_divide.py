@@ -74,7 +74,7 @@ WHOLE = {
     "a whole number": family(lambda m, x: jnp.round(m.a * x).astype(int), a=positive)(0.7),
 }
 REASONS = {
-    "arrays in the parameters": "parameters and observations must be scalars",
+    "arrays in the parameters": "`sub` of an array that mixes data and parameters",
     "an array in the formula": "`mul` of an array that mixes data and parameters",
     "a loop": "`scan` of data and parameters",
     "a branch": "`cond` of data and parameters",

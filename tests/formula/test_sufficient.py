@@ -355,15 +355,25 @@ def test_a_proven_sign_lets_a_logarithm_split():
     assert_agrees(kind(-3.0, 0.1), sample, draw("positive"))
 
 
-def test_vector_parameters_do_not_factor_but_have_a_reason():
-    class Polynomial(Model):
+def test_the_numbers_of_an_array_factor_as_parameters_of_their_own_do():
+    class Line(Model):
         weights: jax.Array
 
         def log_prob(self, x):
             return -((self.weights[0] + self.weights[1] * x) ** 2)
 
-    _, path = summarize(Polynomial(np.ones(2)), draw("normal"))
-    assert path == "raw observations: parameters and observations must be scalars"
+    class Mixed(Line):
+        def log_prob(self, x):
+            return -jnp.sum(jnp.exp(self.weights * x))
+
+    sample, _ = summarize(Line(np.array([1.0, 2.0])), draw("normal"))
+    assert isinstance(sample, Summary)
+    expected = -np.mean((-3.0 + 0.5 * draw("normal")) ** 2)
+    with jax.enable_x64(True):
+        found = sample.mean_log_prob(Line(np.array([-3.0, 0.5])))
+    assert found == pytest.approx(expected, rel=1e-14)
+    _, path = summarize(Mixed(np.ones(2)), draw("normal"))
+    assert path.startswith("raw observations: `mul` of an array that mixes data and parameters")
 
 
 def test_factoring_can_be_declined():

@@ -12,12 +12,15 @@ from mlejax import (
     Model,
     Normal,
     NormalMixture,
+    covariance_matrix,
+    ordered,
     parameter,
     positive,
     real,
+    simplex,
     unit_interval,
 )
-from mlejax.models.parameters import Parameters, cast, parameter_dict, parameter_names, with_dtype
+from mlejax.models.parameters import Parameters, cast, entry_dict, parameter_dict, parameter_names, with_dtype
 
 
 def test_a_model_is_a_pytree_of_its_parameters_by_name():
@@ -176,6 +179,80 @@ def test_an_array_is_refused_where_single_numbers_are_asked_for():
     Parameters.of(Normal(0.0, 1.0)).require_single_numbers()
     with pytest.raises(ValueError, match=r"Regression.weights has shape \(2, 3\); parameters are single numbers for"):
         Parameters.of(regression()).require_single_numbers()
+
+
+class Shaped(Model):
+    """An array of every domain of arrays, one of them with labels."""
+
+    covariance: jax.Array = parameter(covariance_matrix)
+    shares: jax.Array = parameter(simplex)
+    cuts: jax.Array = parameter(ordered)
+    scales: jax.Array = parameter(positive)
+    slope: float = parameter(real)
+
+    def log_prob(self, x):
+        return -x * self.slope
+
+    def labels(self, field):
+        return ("age", "income") if field == "scales" else ()
+
+
+def shaped():
+    covariance = np.array([[2.0, 0.5], [0.5, 1.0]])
+    return Shaped(covariance, np.array([0.2, 0.5, 0.3]), np.array([-1.0, 2.0]), np.array([1.0, 3.0]), -0.5)
+
+
+def test_every_number_and_every_coordinate_has_a_name():
+    table = Parameters.of(shaped())
+    assert table.entries == (
+        *("covariance[0,0]", "covariance[0,1]", "covariance[1,0]", "covariance[1,1]"),
+        *("shares[0]", "shares[1]", "shares[2]", "cuts[0]", "cuts[1]", "scales[age]", "scales[income]", "slope"),
+    )
+    assert table.coordinates == (
+        *("log Cholesky factor of covariance[0,0]", "Cholesky factor of covariance[1,0]"),
+        *("log Cholesky factor of covariance[1,1]", "log(shares[0] / shares[2])", "log(shares[1] / shares[2])"),
+        *("cuts[0]", "log(cuts[1] - cuts[0])", "log scales[age]", "log scales[income]", "slope"),
+    )
+    assert (table.size, table.real_size, table.real_shapes) == (12, 10, ((3,), (2,), (2,), (2,), ()))
+    np.testing.assert_array_equal(table.logarithmic, [1, 0, 1, 1, 1, 0, 1, 1, 1, 0])
+    assert [table.way(i, -1).words for i in (4, 8, 9)] == [
+        "shares[1] approaches 0", "scales[income] approaches 0", "slope falls",
+    ]  # fmt: skip
+    assert entry_dict(shaped())["scales[income]"] == 3.0
+
+
+@pytest.mark.parametrize("batch", [(), (3,)], ids=str)
+def test_coordinates_and_models_are_one_to_one(batch, x64):
+    table = Parameters.of(shaped())
+    coordinates = np.random.RandomState(1).normal(size=(*batch, table.real_size))
+    model = jax.jit(table.from_real)(coordinates)
+    assert model.covariance.shape == (*batch, 2, 2)
+    np.testing.assert_allclose(table.to_real(model), coordinates, rtol=0, atol=1e-14)
+
+
+def test_labels_stand_for_the_last_axes_and_others_are_numbered():
+    stacked = eqx.tree_at(lambda model: model.scales, shaped(), np.ones((2, 2)))
+    assert Parameters.of(stacked).entries[9:13] == (
+        "scales[0,age]", "scales[0,income]", "scales[1,age]", "scales[1,income]",
+    )  # fmt: skip
+    wrong = eqx.tree_at(lambda model: model.scales, shaped(), np.ones(3))
+    with pytest.raises(ValueError, match=r"scales has shape \(3,\) and 2 labels: each of its numbers needs one"):
+        _ = Parameters.of(wrong).entries
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("covariance", [[1.0, 2.0], [2.0, 1.0]], "Shaped.covariance must be a symmetric positive definite matrix; got"),
+        ("covariance", [1.0, 2.0], r"Shaped.covariance: a covariance is a square matrix; got shape \(2,\)"),
+        ("shares", [0.5, 0.4], "Shaped.shares must be positive numbers that add up to 1; got"),
+        ("cuts", [2.0, 1.0], "Shaped.cuts must be finite numbers in rising order; got"),
+    ],
+)
+def test_an_array_outside_its_domain_is_refused(field, value, message):
+    start = eqx.tree_at(lambda model: getattr(model, field), shaped(), np.array(value))
+    with pytest.raises(ValueError, match=message):
+        with_dtype(start, np.float64)
 
 
 def test_models_in_a_list_keep_their_domains():
