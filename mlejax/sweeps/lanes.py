@@ -7,6 +7,7 @@ free lanes, advances the chunk by some epochs, and takes out the runs that have 
 
 import dataclasses
 import functools
+import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
@@ -150,6 +151,7 @@ class Engine:
         self.shared = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(np.shape(leaf), jnp.result_type(leaf)), shared)
         self.jitted = jax.jit(self.advance, donate_argnums=0)
         self.programs: dict[Any, Callable[..., tuple[Lanes, Finished]]] = {}
+        self.compiling: dict[Any, threading.Lock] = {}  # two threads that ask for one program wait for one compilation
         self.paces: dict[Any, Any] = {}  # what `schedule` has learned about their speed
 
     @staticmethod
@@ -163,14 +165,15 @@ class Engine:
 
     def program(self, width: int, device: Device) -> Callable[..., tuple[Lanes, Finished]]:
         """Return `advance`, compiled for this many lanes on this device. The `lanes` argument is donated."""
-        if (width, device) not in self.programs:
-            here = SingleDeviceSharding(device)
-            arguments = jax.tree.map(
-                lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=here), self.arguments(width)
-            )
-            options = compiler_options(device)
-            self.programs[width, device] = self.jitted.lower(*arguments).compile(compiler_options=options)
-        return self.programs[width, device]
+        key = width, device
+        with self.compiling.setdefault(key, threading.Lock()):
+            if key not in self.programs:
+                here = SingleDeviceSharding(device)
+                arguments = jax.tree.map(
+                    lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=here), self.arguments(width)
+                )
+                self.programs[key] = self.jitted.lower(*arguments).compile(compiler_options=compiler_options(device))
+        return self.programs[key]
 
     def _with_keys(self, run: Run[Any]) -> Lane:
         """Return the shapes of a lane, and a key of the optimizer's kind wherever it holds one."""

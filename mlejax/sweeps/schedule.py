@@ -1,6 +1,6 @@
 """Runs are scheduled like requests: waiting ones enter lanes as finished ones leave them.
 
-Runs share nothing, so neither do devices: each has a thread that calls its program again and again, with runs from one
+Runs share nothing, so neither do devices: each has a thread that calls a program again and again, with runs from one
 line. A program sharded over all devices would end each call only when the slowest of them is done.
 """
 
@@ -49,7 +49,7 @@ def run_all(
     """
     setting = tuning(devices[0])
     smallest = setting.smallest if shared[0] is None else setting.smallest_raw
-    devices = devices[: -(-count // smallest)]
+    devices = _one_for_each_thread(devices[: -(-count // smallest)])
     width = lanes_per_device(count, len(devices), setting, smallest)
     line = Waiting(count, portions, len(devices), least=width // 8)
     mailbox = Mailbox(len(devices), setting.reports)
@@ -83,6 +83,14 @@ def run_all(
         line.close()
         mailbox.close()
         pool.shutdown(wait=waits)
+
+
+def _one_for_each_thread(devices: Sequence[Device]) -> Sequence[Device]:
+    """Return the device that each thread calls: the first CPU in place of all of them.
+
+    What several threads call on one CPU device goes on at the same time, on a core each, and is compiled once.
+    """
+    return [devices[0]] * len(devices) if devices[0].platform == "cpu" else devices
 
 
 def lanes_per_device(runs: int, devices: int, setting: Tuning, smallest: int) -> int:
