@@ -6,14 +6,13 @@ Called outside any JAX transformation these functions answer in NumPy float64, w
 
 import functools
 from collections.abc import Callable
-from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
-from jaxtyping import Array, ArrayLike, Float
+from jaxtyping import ArrayLike
 
 from . import devices
 from .checks import InputTypeError
@@ -24,11 +23,8 @@ from .models.parameters import Parameters
 from .models.tracing import check_formula, check_unchanged
 from .samples.raw import Observations
 from .samples.representation import Sample, as_sample, observation_of
+from .samples.second import LocalQuadratic, Matrix, Nats, Vector
 from .samples.summary import Summary
-
-Nats: TypeAlias = Float[Array, ""] | np.float64
-Vector: TypeAlias = Float[Array | np.ndarray, " p"]
-Matrix: TypeAlias = Float[Array | np.ndarray, "p p"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -132,14 +128,6 @@ def score(model: M, sample: Sample | ArrayLike) -> M:
     return jax.tree.map(lambda slope: sample.count * slope, jax.grad(mean_log_likelihood)(model, sample))
 
 
-class LocalQuadratic(eqx.Module):
-    """A log-likelihood, a sum or a mean, about a point, to second order; in the order of `Parameters.names`."""
-
-    log_likelihood: Nats
-    score: Vector  # its gradient, in nats per unit of each parameter
-    information: Matrix  # minus its second derivatives
-
-
 @in_float64_outside
 def local_quadratic(model: Model, sample: Sample | ArrayLike) -> LocalQuadratic:
     """Return the log-likelihood, its score and the observed information at one point, from one pass over the sample.
@@ -158,27 +146,8 @@ def local_quadratic(model: Model, sample: Sample | ArrayLike) -> LocalQuadratic:
         [-1.] [[0.5]]
     """
     table, sample = Parameters.of(model), as_sample(sample)
-    mean = second_order(lambda v: mean_log_likelihood(table.to_model(v), sample), table.to_vector(model))
+    mean = sample.second_order(table.to_model, table.to_vector(model))
     return jax.tree.map(lambda part: sample.count * part, mean)
-
-
-def second_order(function: Callable[[Array], Nats], vector: Array) -> LocalQuadratic:
-    """Return a function of a vector (p,) about a point, to second order, from one evaluation of its derivatives.
-
-    Args:
-        function: a mean log-likelihood, traceable and twice differentiable.
-        vector: the point, in whatever coordinates the function takes.
-
-    Returns:
-        Its value, gradient, and minus its second derivatives.
-    """
-
-    def slope(vector: Array) -> tuple[Array, tuple[Nats, Array]]:
-        value, gradient = jax.value_and_grad(function)(vector)
-        return gradient, (value, gradient)
-
-    hessian, (value, gradient) = jax.jacfwd(slope, has_aux=True)(vector)
-    return LocalQuadratic(value, gradient, -hessian)
 
 
 @in_float64_outside

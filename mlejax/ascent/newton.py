@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int
 
-from ..likelihood import LocalQuadratic, Matrix, Nats, Vector, in_float64_outside, second_order
+from ..likelihood import LocalQuadratic, Matrix, Nats, Vector, in_float64_outside
 from ..models.base import M
 from ..models.parameters import Parameters
 from ..samples.raw import Observations
@@ -51,7 +51,7 @@ class Climb(eqx.Module, Generic[M]):
     def about(self, coordinates: Vector) -> LocalQuadratic:
         """Return the mean log-likelihood to second order; a held coordinate has slope 0 and curvature 1."""
         at = jnp.asarray(coordinates)
-        here = second_order(lambda vector: self.sample.mean_log_prob(self.table.from_real(vector)), at)
+        here = self.sample.second_order(self.table.from_real, at)
         both = self.free[:, None] * self.free[None, :]
         information = jnp.where(both == 1, here.information, jnp.eye(len(coordinates)))
         return LocalQuadratic(here.log_likelihood, jnp.where(self.free == 1, here.score, 0), information)

@@ -12,11 +12,12 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
+from jax import Array, lax
 
 from ..formula.divide import Division, divide
 from ..formula.jaxpr import NotApplicable, Structure, as_formula_takes, structure_of, varies_over_a_mesh
 from ..models.base import Model
+from .second import MOST, LocalQuadratic, in_one_pass, second_order
 from .tiles import at_once, tiled
 
 
@@ -44,9 +45,23 @@ class Observations(eqx.Module):
             structure, division = divided(model, values)
         except NotApplicable:
             return self.plain_mean_log_prob(model)
-        known = structure == self.structure
-        derived = self.derived if known else derived_columns(division, values)
-        return mean_log_prob(division, model, values, derived, self.weights)
+        return mean_log_prob(division, model, values, self._derived(structure, division, values), self.weights)
+
+    def second_order(self, model_at: Callable[[Array], Model], vector: Array) -> LocalQuadratic:
+        """Return the mean log-density about a vector (p,) to second order; `model_at` makes parameters of it."""
+        model = model_at(vector)
+        values = as_formula_takes(model, self.values)
+        try:
+            structure, division = divided(model, values)
+        except NotApplicable:
+            return second_order(lambda at: self.plain_mean_log_prob(model_at(at)), vector)
+        if len(division.scalars) > MOST:
+            return second_order(lambda at: self.mean_log_prob(model_at(at)), vector)
+        columns = [values, *self._derived(structure, division, values)]
+        return in_one_pass(division, model_at, vector, columns, self.weights)
+
+    def _derived(self, structure: Structure, division: Division, values: Any) -> Sequence[Any]:
+        return self.derived if structure == self.structure else derived_columns(division, values)
 
     def plain_mean_log_prob(self, model: Model) -> Any:
         """Return the mean log-density by the formula as it is written, observation by observation."""

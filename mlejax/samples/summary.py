@@ -2,13 +2,14 @@
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
 
 from ..checks import InputValueError
 from ..formula.jaxpr import NotApplicable, as_formula_takes
@@ -16,6 +17,7 @@ from ..formula.separate import Branches
 from ..formula.sufficient import Form, Question, SufficientForm, failure, question, structure_for_statistics
 from ..models.base import Model
 from .filled import Filled, filled_weights
+from .second import LocalQuadratic, second_order
 from .tiles import TILE, tiled
 
 LARGE = 1 << 20
@@ -48,6 +50,10 @@ class Summary(eqx.Module):
         separated, known = self.separated(model), self.in_jax_types()
         leaves = jax.tree.leaves(model)
         return separated.mean_log_prob(leaves, known.centers, known.residuals, known.averages, inside)
+
+    def second_order(self, model_at: Callable[[Array], Model], vector: Array) -> LocalQuadratic:
+        """Return the mean log-density about a vector (p,) to second order; `model_at` makes parameters of it."""
+        return second_order(lambda at: self.mean_log_prob(model_at(at)), vector)
 
     def in_jax_types(self) -> "Summary":
         """Return the same summary in the types that JAX has now: float32 where float64 is not enabled."""

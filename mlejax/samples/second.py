@@ -1,0 +1,152 @@
+"""A mean log-density about a point to second order: value, score and information from one pass over the sample."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jaxtyping import Array, ArrayLike, Float, Shaped
+
+from ..formula.divide import Division
+from ..models.base import Model
+from .tiles import TILE
+
+Nats: TypeAlias = Float[Array, ""] | np.float64
+Vector: TypeAlias = Float[Array | np.ndarray, " p"]
+Matrix: TypeAlias = Float[Array | np.ndarray, "p p"]
+Row: TypeAlias = Shaped[Array | np.ndarray, " m"]
+
+FORWARD = 3
+"""Scalars of a kernel up to which its gradient is found forward too; with more, backward is faster."""
+
+MOST = 8
+"""Scalars of a kernel up to which all second derivatives come from one pass: there are k (k + 1) / 2, each with sums of
+its own."""
+
+
+class LocalQuadratic(eqx.Module):
+    """A log-likelihood, a sum or a mean, about a point, to second order; in the order of `Parameters.names`."""
+
+    log_likelihood: Nats
+    score: Vector  # its gradient, in nats per unit of each parameter
+    information: Matrix  # minus its second derivatives
+
+
+def second_order(function: Callable[[Array], Nats], vector: Array) -> LocalQuadratic:
+    """Return a function of a vector (p,) about a point, to second order, from one evaluation of its derivatives.
+
+    Args:
+        function: a mean log-likelihood, traceable and twice differentiable.
+        vector: the point, in whatever coordinates the function takes.
+
+    Returns:
+        Its value, gradient, and minus its second derivatives.
+    """
+
+    def slope(vector: Array) -> tuple[Array, tuple[Nats, Array]]:
+        value, gradient = jax.value_and_grad(function)(vector)
+        return gradient, (value, gradient)
+
+    hessian, (value, gradient) = jax.jacfwd(slope, has_aux=True)(vector)
+    return LocalQuadratic(value, gradient, -hessian)
+
+
+def in_one_pass(
+    division: Division, model_at: Callable[[Array], Model], vector: Array, columns: Sequence[Row], weights: Row | None
+) -> LocalQuadratic:
+    """Return the mean log-density of a sample about a vector to second order, from one pass over its columns.
+
+    The mean of the kernel to second order in its own scalars, s0 + d, is all that the sample adds:
+    offset + factor * (v + g'd + d'H d / 2) has the value and the first two derivatives of the mean where d = 0.
+
+    Args:
+        division: of the formula; its kernel has at most `MOST` scalars.
+        model_at: the parameters of a vector.
+        vector: the point, (p,).
+        columns: what the kernel reads, each (n,): the observations first.
+        weights: how often each observation counts, (n,); None counts each once.
+    """
+    _, _, here, held = division.once(jax.tree.leaves(model_at(vector)))
+    value, slopes, curvatures = _kernel_means(division, here, held, columns, weights)
+
+    def parabola(at: Array) -> Nats:
+        offset, factor, scalars, _ = division.once(jax.tree.leaves(model_at(at)))
+        moves = [there - here for there, here in zip(scalars, here, strict=True)]
+        rise = sum(slope * move for slope, move in zip(slopes, moves, strict=True))
+        bend = sum(
+            curvatures[i, j] * moves[i] * moves[j] * (0.5 if i == j else 1.0)
+            for i in range(len(moves))
+            for j in range(i + 1)
+        )
+        return offset + factor * (value + rise + bend)
+
+    return second_order(parabola, vector)
+
+
+def _kernel_means(
+    division: Division, scalars: Sequence[Any], held: Sequence[Any], columns: Sequence[Row], weights: Row | None
+) -> tuple[Nats, list[Nats], dict[tuple[int, int], Nats]]:
+    """Return the means of the kernel, of its derivatives by the scalars, and of its second ones, (i, j) for j <= i."""
+    n, k = len(columns[0]), len(scalars)
+    pairs = [(i, j) for i in range(k) for j in range(i + 1)]
+
+    def terms(scalars: Sequence[Any], held: Sequence[Any], columns: Sequence[Row], weights: Row | None) -> list[Row]:
+        found = _derivatives(division, scalars, held, columns)
+        return found if weights is None else [*(weights * term for term in found), weights]
+
+    def tiled(scalars: Sequence[Any], held: Sequence[Any], columns: Sequence[Row], weights: Row | None) -> Array:
+        width = min(n, TILE)
+
+        def tile(index: ArrayLike) -> list[Row]:
+            begin = jnp.asarray(index * width)
+            first = begin if n % width == 0 else jnp.minimum(begin, n - width)  # the last tile reaches back
+            cut = jax.tree.map(lambda column: lax.dynamic_slice_in_dim(column, first, width), (columns, weights))
+            rows = terms(scalars, held, *cut)
+            counted = first + jnp.arange(width) >= begin
+            return rows if n % width == 0 else [jnp.where(counted, row, 0) for row in rows]
+
+        def step(index: ArrayLike, totals: list[Row]) -> list[Row]:
+            return [total + row for total, row in zip(totals, tile(index), strict=True)]
+
+        nothing = [jnp.zeros(of.shape, of.dtype) for of in jax.eval_shape(tile, 0)]
+        totals = lax.fori_loop(0, -(-n // width), step, nothing)
+        return jnp.sum(jnp.stack(totals), axis=1)  # by halves, as `tiles` does, it takes a minute to compile in a loop
+
+    def at_once(scalars: Sequence[Any], held: Sequence[Any], columns: Sequence[Row], weights: Row | None) -> Array:
+        return jnp.stack([jnp.sum(row) for row in terms(scalars, held, columns, weights)])
+
+    sums = list(lax.platform_dependent(scalars, held, columns, weights, cpu=tiled, default=at_once))
+    count = n if weights is None else sums.pop()
+    value, *rest = [total / count for total in sums]
+    return value, rest[:k], dict(zip(pairs, rest[k:], strict=True))
+
+
+def _derivatives(division: Division, scalars: Sequence[Any], held: Sequence[Any], columns: Sequence[Row]) -> list[Row]:
+    """Return the kernel of some observations, its k slopes, and its k (k + 1) / 2 second derivatives, a row of each."""
+
+    def kernel(scalars: Sequence[Any], columns: Sequence[Any]) -> Any:
+        return division.kernel(scalars, held, columns)
+
+    def along(function: Callable[[Sequence[Any]], Any], index: int, scalars: Sequence[Any]) -> tuple[Any, Any]:
+        """Return what a function gives, and how that changes with one of the scalars."""
+
+        def of_one(scalar: Any) -> Any:
+            return function([*scalars[:index], scalar, *scalars[index + 1 :]])
+
+        return jax.jvp(of_one, (scalars[index],), (jnp.ones_like(scalars[index]),))
+
+    def one(*columns: Any) -> list[Any]:
+        def slopes(scalars: Sequence[Any], most: int) -> list[Any]:
+            if len(scalars) > FORWARD:
+                return list(jax.grad(kernel)(list(scalars), columns))[:most]
+            return [along(lambda at: kernel(at, columns), i, scalars)[1] for i in range(most)]
+
+        value, first, second = kernel(scalars, columns), slopes(scalars, len(scalars)), []
+        for i in range(len(scalars)):
+            second += along(lambda at, i=i: slopes(at, i + 1), i, scalars)[1]
+        return [value, *first, *second]
+
+    return jax.vmap(one)(*columns)
