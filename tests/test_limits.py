@@ -29,6 +29,7 @@ ELSEWHERE = {
     "models.heavy_tails": "models/test_families",
     "models.symmetric": "models/test_families",
     "samples.table": "samples/test_files",
+    "samples.text": "samples/test_files",
     "store.batches": "store/test_repair",
     "store.reading": "store/test_store",
     "sweeps.collect": "store/test_store",

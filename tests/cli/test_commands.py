@@ -57,7 +57,7 @@ def test_fit_by_weight_and_without_what_is_missing(run, tmp_path, monkeypatch):
     assert "rate       1.200000" in out  # 3 / (2 * 0.5 + 1.5)
     assert "over 3 observations, by weight" in out
     assert run(*words) == (2, "", f"mlejax fit: {file}, line 3, column 'hours': 'NA' is not a number; fill it in, or "
-        "leave the line out; --missing drop leaves out all such\n")  # fmt: skip
+        "leave the row out; --missing drop leaves out all such\n")  # fmt: skip
 
 
 @pytest.mark.slow
