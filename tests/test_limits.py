@@ -17,6 +17,7 @@ LIMITS = {
 ELSEWHERE = {
     "__init__": "test_api",
     "__main__": "cli/test_main",
+    "cli.data": "cli/test_commands",
     "cli.fits": "cli/test_commands",
     "cli.machine": "cli/test_main",
     "cli.option": "cli/test_options",

@@ -9,6 +9,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 
+from mlejax.samples import files
 from mlejax.samples.files import TableError, read_column, read_columns
 
 GOOD = {
@@ -207,6 +208,20 @@ def test_where_a_number_stands(tmp_path):
     assert lines == ["2", "5", "7", "8"]
     np.save(tmp_path / "a.npy", [1.0, 2.0])
     assert read_column(str(tmp_path / "a.npy")).place(1).endswith("a.npy, the array, index 1")
+
+
+def test_how_much_of_a_large_file_has_been_read_is_shown(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(files, "PIECE", 100)
+    (tmp_path / "a.csv").write_text("cm\n" + "".join(f"{i}\n" for i in range(500)))
+    monkeypatch.setattr(files, "LARGE", 1000)
+    assert len(read_column(str(tmp_path / "a.csv"), progress=True).values) == 500
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "reading: 0.00/1.89kB" in err
+    read_column(str(tmp_path / "a.csv"))
+    monkeypatch.setattr(files, "LARGE", 2000)
+    read_column(str(tmp_path / "a.csv"), progress=True)
+    assert capsys.readouterr().err == ""
 
 
 # Random tables ----------------------------------------------------------------------------------------------------
