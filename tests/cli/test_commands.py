@@ -19,7 +19,7 @@ SWEEP = ["sweep", "--seeds", "0:2", "--learning-rates", "0.1:1:2", "--observatio
 
 @pytest.mark.slow
 def test_train(run, heights, tmp_path):
-    file, _ = heights
+    file, x = heights
     status, out, _ = run("train", file, "--column", "cm", "--validation-fraction", "0", "--out", tmp_path / "f")
     assert status == 0
     assert out.startswith(f"120 observations from {file}")
@@ -33,7 +33,7 @@ def test_train(run, heights, tmp_path):
 
 @pytest.mark.slow
 def test_fit_finds_the_maximum(run, heights, tmp_path):
-    file, _ = heights
+    file, x = heights
     status, out, err = run("fit", file, "--column", "cm", "--out", tmp_path / "f")
     assert (status, err) == (0, "")
     assert out.startswith(f"120 observations from {file}")
