@@ -20,6 +20,7 @@ from .formula.jaxpr import as_formula_takes
 from .models.abilities import HasTypicalObservations
 from .models.base import M, Model
 from .models.parameters import Parameters
+from .models.rows import Rows
 from .models.tracing import check_formula, check_unchanged
 from .samples.raw import Observations
 from .samples.representation import Sample, as_sample, observation_of
@@ -70,12 +71,12 @@ def _floating(tree: R, dtype: Any, integers: bool = True) -> R:
 
 
 @in_float64_outside
-def mean_log_likelihood(model: Model, sample: Sample | ArrayLike) -> Nats:
+def mean_log_likelihood(model: Model, sample: Sample | Rows | ArrayLike) -> Nats:
     """Return the mean log-density of a sample, per observation.
 
     Args:
         model: the parameters.
-        sample: observations (n,), or a `Summary` of them.
+        sample: observations, or a `Summary` of them.
 
     Returns:
         A number, in nats.
@@ -89,12 +90,12 @@ def mean_log_likelihood(model: Model, sample: Sample | ArrayLike) -> Nats:
 
 
 @in_float64_outside
-def log_likelihood(model: Model, sample: Sample | ArrayLike) -> Nats:
+def log_likelihood(model: Model, sample: Sample | Rows | ArrayLike) -> Nats:
     """Return the log-likelihood: the sum of the log-densities of a sample.
 
     Args:
         model: the parameters.
-        sample: observations (n,), or a `Summary` of them.
+        sample: observations, or a `Summary` of them.
 
     Returns:
         A number, in nats.
@@ -109,12 +110,12 @@ def log_likelihood(model: Model, sample: Sample | ArrayLike) -> Nats:
 
 
 @in_float64_outside
-def score(model: M, sample: Sample | ArrayLike) -> M:
+def score(model: M, sample: Sample | Rows | ArrayLike) -> M:
     """Return the score: the gradient of the log-likelihood by the parameters.
 
     Args:
         model: the parameters.
-        sample: observations (n,), or a `Summary` of them.
+        sample: observations, or a `Summary` of them.
 
     Returns:
         A model, each leaf in nats per unit of its parameter.
@@ -129,12 +130,12 @@ def score(model: M, sample: Sample | ArrayLike) -> M:
 
 
 @in_float64_outside
-def local_quadratic(model: Model, sample: Sample | ArrayLike) -> LocalQuadratic:
+def local_quadratic(model: Model, sample: Sample | Rows | ArrayLike) -> LocalQuadratic:
     """Return the log-likelihood, its score and the observed information at one point, from one pass over the sample.
 
     Args:
         model: the parameters, p numbers in all.
-        sample: observations (n,), or a `Summary` of them.
+        sample: observations, or a `Summary` of them.
 
     Returns:
         A record with `log_likelihood` (nats), `score` (p,) and `information` (p, p).
@@ -151,12 +152,12 @@ def local_quadratic(model: Model, sample: Sample | ArrayLike) -> LocalQuadratic:
 
 
 @in_float64_outside
-def observed_information(model: Model, sample: Sample | ArrayLike) -> Matrix:
+def observed_information(model: Model, sample: Sample | Rows | ArrayLike) -> Matrix:
     """Return the observed information: minus the matrix of second derivatives of the log-likelihood.
 
     Args:
         model: the parameters, p numbers in all.
-        sample: observations (n,), or a `Summary` of them.
+        sample: observations, or a `Summary` of them.
 
     Returns:
         A matrix (p, p), parameters in leaf order, in nats per product of their units.
@@ -200,12 +201,12 @@ def expected_information(model: Model) -> Matrix:
 
 
 @in_float64_outside
-def covariance(model: Model, sample: Sample | ArrayLike) -> Matrix:
+def covariance(model: Model, sample: Sample | Rows | ArrayLike) -> Matrix:
     """Return the inverse of the observed information: the covariance of the estimate when `model` is the maximum.
 
     Args:
         model: the estimate, p numbers in all.
-        sample: observations (n,), or a `Summary` of them.
+        sample: observations, or a `Summary` of them.
 
     Returns:
         A matrix (p, p), parameters in leaf order, in products of their units. Not finite where the information is
@@ -221,12 +222,12 @@ def covariance(model: Model, sample: Sample | ArrayLike) -> Matrix:
 
 
 @in_float64_outside
-def standard_errors(model: M, sample: Sample | ArrayLike) -> M:
+def standard_errors(model: M, sample: Sample | Rows | ArrayLike) -> M:
     """Return the standard errors of an estimate: square roots of the diagonal of `covariance`.
 
     Args:
         model: the estimate.
-        sample: observations (n,), or a `Summary` of them.
+        sample: observations, or a `Summary` of them.
 
     Returns:
         A model, each leaf in the unit of its parameter. NaN where the log-likelihood curves upward.
@@ -240,14 +241,14 @@ def standard_errors(model: M, sample: Sample | ArrayLike) -> M:
 
 
 @in_float64_outside
-def robust_standard_errors(model: M, observations: Sample | ArrayLike) -> M:
+def robust_standard_errors(model: M, observations: Sample | Rows | ArrayLike) -> M:
     """Return standard errors that hold when the family is wrong: the sandwich of covariance and squared scores.
 
     Covariance times the sum of the outer products of every observation's score, times covariance.
 
     Args:
         model: the estimate.
-        observations: the raw data, (n,).
+        observations: the raw data.
 
     Returns:
         A model, each leaf in the unit of its parameter.
@@ -268,7 +269,7 @@ def robust_standard_errors(model: M, observations: Sample | ArrayLike) -> M:
 
 
 @in_float64_outside
-def score_products(model: Model, observations: Sample | ArrayLike) -> Matrix:
+def score_products(model: Model, observations: Sample | Rows | ArrayLike) -> Matrix:
     """Return the sum over observations of the outer product of the score of each, (p, p), counted by its weight."""
     sample, table = as_sample(observations), Parameters.of(model)
     if isinstance(sample, Summary):
@@ -280,7 +281,7 @@ def score_products(model: Model, observations: Sample | ArrayLike) -> Matrix:
 
 
 @in_float64_outside
-def distance(model: Model, sample: Sample | ArrayLike) -> Nats:
+def distance(model: Model, sample: Sample | Rows | ArrayLike) -> Nats:
     """Return how far a model is from a stationary point of the log-likelihood, in standard errors.
 
     The Newton decrement, sqrt(score' information^-1 score): the length of the step to the top of the local parabola,
@@ -288,7 +289,7 @@ def distance(model: Model, sample: Sample | ArrayLike) -> Nats:
 
     Args:
         model: the parameters.
-        sample: observations (n,), or a `Summary` of them.
+        sample: observations, or a `Summary` of them.
 
     Returns:
         A number of standard errors. Infinite where the information is not positive definite: there the likelihood has

@@ -2,9 +2,10 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.scipy.special import gammaln
 
-from mlejax import Model, parameter, positive, real, simplex, unit_interval
+from mlejax import Model, parameter, positive, real, unit_interval
 
 
 def family(log_prob, **domains):
@@ -54,24 +55,27 @@ class Vector(Model):
         return -jnp.sum((x - self.mean) ** 2) / 2
 
 
-class Hazard(Model):
-    """An array of rates, one for each age, with labels; the maximum is events over time lived, age by age."""
+class Line(Model):
+    """A record as an observation: `y` about a line through `x`, each a number."""
 
-    rates: jax.Array = parameter(positive)
+    intercept: float = parameter(real)
+    slope: float = parameter(real)
+    variance: float = parameter(positive)
 
-    def log_prob(self, x):
-        young, middle, old = (self.rates[i] for i in range(3))
-        later = jnp.where(x < 2, jnp.log(middle) - middle * (x - 1), jnp.log(old) - middle - old * (x - 2))
-        return jnp.where(x < 1, jnp.log(young) - young * x, later - young)
-
-    def labels(self, field):
-        return ("young", "middle", "old")
+    def log_prob(self, point):
+        residual = point["y"] - self.intercept - self.slope * point["x"]
+        return -jnp.log(2 * jnp.pi * self.variance) / 2 - residual**2 / (2 * self.variance)
 
 
-class Dice(Model):
-    """Numbers that add up to one, the shares of the outcomes 0, 1, 2: the maximum is how often each was seen."""
+class Bent(Line):
+    """The same with heavy tails, of which there are no sufficient statistics."""
 
-    shares: jax.Array = parameter(simplex)
+    def log_prob(self, point):
+        residual = point["y"] - self.intercept - self.slope * point["x"]
+        return -jnp.log(self.variance) / 2 - 2 * jnp.log1p(residual**2 / (3 * self.variance))
 
-    def log_prob(self, x):
-        return sum(jnp.where(x == i, jnp.log(self.shares[i]), 0.0) for i in range(3))
+
+def points(n=40):
+    """Return a record of columns for `Line`."""
+    x = np.random.RandomState(1).normal(3.0, 2.0, n)
+    return {"x": x, "y": 1.5 - 0.5 * x + np.random.RandomState(2).normal(size=n)}

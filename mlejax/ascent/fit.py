@@ -16,8 +16,8 @@ from .. import checks, devices, likelihood
 from ..checks import ConvergenceWarning, InputTypeError, InputValueError
 from ..models.abilities import CanBeIrregular, CanBeUnbounded, HasIrregularMaximum, HasStart
 from ..models.base import M, Model, name_of
-from ..models.constraints import Domain
 from ..models.parameters import Parameters, with_dtype
+from ..models.rows import Rows, row_count, take
 from ..models.start import start_of
 from ..models.support import Support
 from ..results.fit import FitResult
@@ -41,7 +41,7 @@ AGREE = 1e-6
 
 def fit(
     family_or_model: type[M] | HasStart | M,
-    observations: ArrayLike,
+    observations: object,
     *,
     weights: ArrayLike | None = None,
     starts: int | Sequence[M] | None = None,
@@ -57,7 +57,8 @@ def fit(
     Args:
         family_or_model: a family, such as `Gamma` or `Binomial.of(10)`, which finds its start in the data; or a model,
             to start there.
-        observations: (n,) finite numbers inside the family's support.
+        observations: what `log_prob` takes, with an axis in front: n finite numbers (n,), vectors (n, d), or a record
+            of such columns (a dict, a table of pandas or PyArrow, a named tuple), inside the family's support.
         weights: (n,) numbers, at least 0: how often each observation counts. None counts each once.
         starts: models to start from besides, or how many starts in all, the others drawn about the first; the highest
             end is taken, and `reason` says how many led there. None: one.
@@ -99,7 +100,7 @@ def fit(
     result = FitResult(
         **vars(found),
         start=first if units is None else units.to_data(first),
-        count=ground.count if weights is not None else len(values),
+        count=ground.count if weights is not None else row_count(values),
         observations=values,
         weights=heavy,
         representation=ground.representation,
@@ -127,9 +128,7 @@ class _Found(Generic[M]):
     end: End | None
 
 
-def _regular(
-    starts: int | Sequence[M] | None, ground: Ground[M], first: M, values: np.ndarray, progress: bool
-) -> _Found[M]:
+def _regular(starts: int | Sequence[M] | None, ground: Ground[M], first: M, values: Rows, progress: bool) -> _Found[M]:
     """Climb from every start, look outward, and judge the highest end."""
     begun = [(at := ground.coordinates(first)), *_others(starts, ground, at)]
     quiet = not progress or len(begun) == 1
@@ -171,7 +170,7 @@ def _regular(
     )
 
 
-def _irregular(ground: Ground[M], first: M, values: np.ndarray, weights: np.ndarray | None) -> _Found[M] | None:
+def _irregular(ground: Ground[M], first: M, values: Rows, weights: np.ndarray | None) -> _Found[M] | None:
     """Return the closed form of a family whose log-likelihood is not smooth there; None where there is none."""
     if not isinstance(first, HasIrregularMaximum):
         return None
@@ -199,17 +198,17 @@ def _refuse(training: dict[str, object]) -> None:
         raise InputTypeError(f"fit() got an unexpected keyword argument {name!r}")
 
 
-def _checked_sample(observations: ArrayLike, weights: ArrayLike | None) -> tuple[np.ndarray, np.ndarray | None]:
+def _checked_sample(observations: object, weights: ArrayLike | None) -> tuple[Rows, np.ndarray | None]:
     """Return the observations that count, and their weights."""
     values = as_observations(observations, any_number=True)
     if weights is None:
         return values, None
     heavy = checks.non_negative("weights", weights)
-    if heavy.shape != values.shape:
-        raise InputValueError(f"weights must be one for each of {len(values)} observations; got shape {heavy.shape}")
+    if heavy.shape != ((n := row_count(values)),):
+        raise InputValueError(f"weights must be one for each of {n} observations; got shape {heavy.shape}")
     if not np.any(heavy):
         raise InputValueError("weights must not all be 0")
-    return values[heavy > 0], heavy[heavy > 0]
+    return take(values, heavy > 0), heavy[heavy > 0]
 
 
 def _is_family(thing: object) -> bool:
@@ -217,34 +216,36 @@ def _is_family(thing: object) -> bool:
     return issubclass(thing, Model) if isinstance(thing, type) else isinstance(thing, HasStart)
 
 
-def _given_start(model: M, values: np.ndarray) -> tuple[M, Units[M] | None]:
+def _given_start(model: M, values: Rows) -> tuple[M, Units[M] | None]:
     """Return the model to start at, in the units of the fit, and these units."""
     start = with_dtype(model, np.float64)
     table = Parameters.of(start)
+    table.require_single_numbers()
     check_inside(table.family, start.support, values)
     units = units_for(table, start.support, values)
     return (start, None) if units is None else (units.from_data(start), units)
 
 
-def _found_start(
-    family: type[M] | HasStart, values: np.ndarray, weights: np.ndarray | None
-) -> tuple[M, Units[M] | None]:
+def _found_start(family: type[M] | HasStart, values: Rows, weights: np.ndarray | None) -> tuple[M, Units[M] | None]:
     """Return where a family starts, in the units of the fit, and these units."""
     name = name_of(family)
     if not isinstance(family, HasStart):
         raise InputTypeError(
             f"{name} has no start(observations, weights) of its own: give a model to start at, such as {name}(...)"
         )
-    if isinstance(support := getattr(family, "support", None), Support):
+    support = getattr(family, "support", None)
+    if not isinstance(support, property | None):
         check_inside(name, support, values)
 
-    def start(x: np.ndarray) -> M:
+    def start(x: Rows) -> M:
         with np.errstate(all="ignore"):
             return _off_the_border(start_of(family, x, weights))  # type: ignore[return-value]
 
-    wide = values.astype(np.float64)
+    wide = jax.tree.map(lambda column: column.astype(np.float64), values)
     first = start(wide)
-    if not is_inside(first):  # float64 holds no such parameters, but perhaps those of other units
+    if isinstance(wide, np.ndarray) and not is_inside(
+        first
+    ):  # float64 holds no such parameters, but perhaps those of other units
         first = start(wide / 2.0 ** np.frexp(np.max(np.abs(wide)))[1])
     units = units_for(Parameters.of(first), first.support, wide)
     own = first if units is None else start(units.of_observations(wide))
@@ -254,19 +255,11 @@ def _found_start(
 def _off_the_border(model: M) -> M:
     """Return a start whose parameters are not at the border of the domain, as is the variance of equal observations."""
     table = Parameters.of(model)
-
-    def within(leaf: Any, domain: Domain) -> np.ndarray | np.float64:
-        value = np.asarray(leaf, np.float64)
-        apart = (value - domain.lower > NO_START) & (domain.upper - value > NO_START)
-        inside = domain.contains(value) if domain.rank else apart
-        if np.all(inside):
-            return value[()]
-        with jax.enable_x64(True):
-            middle = np.asarray(domain.from_real(np.zeros(domain.real_shape(value.shape))))
-        return middle if domain.rank else np.where(inside, value, middle)[()]
-
-    leaves = zip(jax.tree.leaves(model), table.domains, strict=True)
-    return table.tree.unflatten([within(leaf, domain) for leaf, domain in leaves])
+    leaves = [
+        leaf if leaf - domain.lower > NO_START and domain.upper - leaf > NO_START else domain.from_real(0.0)
+        for leaf, domain in zip(jax.tree.leaves(model), table.domains, strict=True)
+    ]
+    return table.tree.unflatten([np.float64(leaf) for leaf in leaves])
 
 
 def _others(starts: int | Sequence[Model] | None, ground: Ground[Any], first: np.ndarray) -> list[np.ndarray]:
@@ -287,14 +280,19 @@ def _others(starts: int | Sequence[Model] | None, ground: Ground[Any], first: np
     return [ground.coordinates(start if ground.units is None else ground.units.from_data(start)) for start in own]
 
 
-def _narrow(model: Model, values: np.ndarray, mean: float) -> bool:
+def _narrow(model: Model, values: Rows, mean: float) -> bool:
     """Return whether a density, of this mean logarithm at observations that are all the same, is narrow beside them."""
+    if not (isinstance(values, np.ndarray) and values.ndim == 1 and isinstance(model.support, Support)):
+        return False
     size = abs(float(values[0]))
     return not model.support.whole and size > 0 and mean + math.log(size) > NARROW
 
 
-def _constant(values: np.ndarray) -> str:
+def _constant(values: Rows) -> str:
     """Say that observations are all the same; nothing of others."""
-    if not np.all(values == values[0]):
+    if not all(np.all(column == column[0]) for column in jax.tree.leaves(values)):
         return ""
-    return f"all {len(values)} observations equal {values[0]:g}" if len(values) > 1 else "there is one observation"
+    if (n := row_count(values)) == 1:
+        return "there is one observation"
+    numbers = isinstance(values, np.ndarray) and values.ndim == 1
+    return f"all {n} observations equal {values[0]:g}" if numbers else f"all {n} observations are alike"

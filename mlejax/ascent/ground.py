@@ -12,6 +12,7 @@ from ..checks import InputValueError
 from ..likelihood import Vector
 from ..models.base import M, Model
 from ..models.parameters import Parameters
+from ..models.rows import Rows, row_count
 from ..samples.observations import check_support
 from ..samples.representation import Sample, summarize
 from ..status import Status
@@ -34,12 +35,12 @@ class Ground(Generic[M]):
     representation: str
 
     @classmethod
-    def of(cls, start: M, values: np.ndarray, weights: np.ndarray | None, units: Units[M] | None) -> "Ground[M]":
-        """Return the ground of observations (n,), in units of their own; the start is in these too."""
+    def of(cls, start: M, values: Rows, weights: np.ndarray | None, units: Units[M] | None) -> "Ground[M]":
+        """Return the ground of observations, in units of their own; the start is in these too."""
         own = values if units is None else units.of_observations(values)
         check_support(start, own)
         sample, representation = summarize(start, own, weights=weights)
-        count = float(len(values) if weights is None else math.fsum(weights))
+        count = float(row_count(values) if weights is None else math.fsum(weights))
         return cls(Parameters.of(start), sample, units, count, representation)
 
     @property

@@ -12,6 +12,7 @@ from jaxtyping import Array, ArrayLike, Float, Int
 from ..likelihood import LocalQuadratic, Matrix, Nats, Vector, in_float64_outside
 from ..models.base import M
 from ..models.parameters import Parameters
+from ..models.rows import Rows
 from ..samples.raw import Observations
 from ..samples.representation import Sample, as_sample
 from ..status import Status
@@ -222,7 +223,7 @@ class Maximum(eqx.Module, Generic[M]):
 
 
 @in_float64_outside
-def maximize(start: M, sample: Sample | ArrayLike) -> Maximum[M]:
+def maximize(start: M, sample: Sample | Rows | ArrayLike) -> Maximum[M]:
     """Return the maximum of a log-likelihood near a start; inside your own `jit`, `vmap` and `grad` too.
 
     The derivatives of `model` by the observations, their weights, or the numbers of a `Summary` are those of the
@@ -231,7 +232,7 @@ def maximize(start: M, sample: Sample | ArrayLike) -> Maximum[M]:
 
     Args:
         start: parameters from which to climb, p numbers in all.
-        sample: observations (n,), `Observations(values, weights=...)`, or a `Summary`.
+        sample: observations, `Observations(values, weights=...)`, or a `Summary`.
 
     Returns:
         A record with `model`, `log_likelihood` (nats), `distance` (standard errors), `steps`, `status`, `converged`.

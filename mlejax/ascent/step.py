@@ -22,6 +22,7 @@ from .. import checks
 from ..checks import InputValueError
 from ..models.base import M, Model
 from ..models.parameters import Parameters
+from ..models.rows import Rows, described, named_columns, one_of
 from ..models.tracing import check_fields, explained
 from ..samples.raw import Observations
 from ..samples.representation import Sample, as_sample
@@ -103,8 +104,8 @@ def init_state(model: M, *, optimizer: Optimizer | None = None) -> TrainState[M]
 
 def train_step(
     state: TrainState[M],
-    train: Sample | ArrayLike,
-    validation: Sample | ArrayLike | None,
+    train: Sample | Rows | ArrayLike,
+    validation: Sample | Rows | ArrayLike | None,
     learning_rate: ArrayLike | M,
     *,
     patience: ArrayLike = 50,
@@ -119,7 +120,7 @@ def train_step(
 
     Args:
         state: from `init_state` or an earlier step.
-        train: the sample to ascend on: an array (n,) or a `Summary`.
+        train: the sample to ascend on: observations, an array or a record of arrays; or a `Summary`.
         validation: the sample that decides the stop, likewise; None lets the train log-likelihood decide.
         learning_rate: one number, or a model whose leaves are one rate per parameter. Positive.
         patience: epochs without a better validation log-likelihood after which the run ends.
@@ -168,7 +169,7 @@ _seen_finite: weakref.WeakValueDictionary[int, Array] = weakref.WeakValueDiction
 """Arrays that have been looked through already, by identity: JAX's never change."""
 
 
-def check_values(name: str, sample: Sample | ArrayLike) -> None:
+def check_values(name: str, sample: Sample | Rows | ArrayLike) -> None:
     """Check observations whose values are known: at least one, and all finite. Tracers and summaries pass.
 
     Raises:
@@ -180,13 +181,15 @@ def check_values(name: str, sample: Sample | ArrayLike) -> None:
         return
     if isinstance(given, Array) and _seen_finite.get(id(given)) is given:
         return
-    array = np.asarray(given)
-    if not array.ndim or not len(array):
-        raise InputValueError(f"{name} must hold at least one observation; got shape {array.shape}")
-    if array.dtype.kind == "f" and not np.all(finite := np.isfinite(array)):
-        index = tuple(int(i) for i in np.unravel_index(int(np.argmin(finite)), array.shape))
-        place = ", ".join(map(str, index))
-        raise InputValueError(f"{name} must be finite; got {array[index]} at index {place}")
+    columns = {"": given} if isinstance(given, list | tuple) and not hasattr(given, "_fields") else named_columns(given)
+    for column, numbers in columns.items():
+        array, what = np.asarray(numbers), f"{name}: {column}" if column else name
+        if not array.ndim or not len(array):
+            raise InputValueError(f"{what} must hold at least one observation; got shape {array.shape}")
+        if array.dtype.kind == "f" and not np.all(finite := np.isfinite(array)):
+            index = tuple(int(i) for i in np.unravel_index(int(np.argmin(finite)), array.shape))
+            place = ", ".join(map(str, index))
+            raise InputValueError(f"{what} must be finite; got {array[index]} at index {place}")
     if isinstance(given, Array):
         _seen_finite[id(given)] = given
 
@@ -194,12 +197,12 @@ def check_values(name: str, sample: Sample | ArrayLike) -> None:
 def _check_shape(model: Model, sample: Sample) -> None:
     """Check that the formula turns one observation into one number."""
     if isinstance(sample, Observations):
-        one = jax.ShapeDtypeStruct(sample.values.shape[1:], sample.values.dtype)
-        with explained(model):
+        one = one_of(sample.values)
+        with explained(model, one):
             found = jax.eval_shape(lambda model, x: model.log_prob(x), model, one)
         if found.shape != ():
             raise InputValueError(
-                f"{type(model).__name__}.log_prob must return one number; for one observation, of shape {one.shape}, "
+                f"{type(model).__name__}.log_prob must return one number; for one observation, {described(one)}, "
                 f"it returns an array of shape {found.shape}"
             )
 

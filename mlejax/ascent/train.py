@@ -13,6 +13,7 @@ from tqdm import tqdm
 from .. import checks, devices
 from ..models.base import M, Model
 from ..models.parameters import Parameters, cast, parameter_names, with_dtype
+from ..models.rows import row_count
 from ..results.schema import check_names
 from ..results.train import History, TrainResult
 from ..samples.prepared import prepare
@@ -35,7 +36,7 @@ FIRST_CALL = 10_000_000
 
 def train(
     model: M,
-    observations: ArrayLike,
+    observations: object,
     *,
     validation_fraction: float | int = 0.2,
     split_seed: int = 42,
@@ -53,7 +54,8 @@ def train(
 
     Args:
         model: the start point; scalar parameters.
-        observations: (n,) finite numbers, not all equal, each with a finite log-density at the start.
+        observations: finite numbers (n,), vectors (n, d) or a record of such columns, not all alike, each observation
+            with a finite log-density at the start.
         validation_fraction: the part held out to decide the stop; 0 trains on everything and lets the train
             log-likelihood decide.
         split_seed: of the permutation that cuts the parts; scikit-learn's `train_test_split` cuts the same.
@@ -131,7 +133,7 @@ def _ascend(
     capacity = 1 << (-(-max_epochs // record_every) - 1).bit_length()
     samples = run.train
     # A guess for the first call: an observation costs about 10 ns and a whole epoch on statistics not much more.
-    guess = FIRST_CALL // (len(samples.values) if isinstance(samples, Observations) else 10)
+    guess = FIRST_CALL // (row_count(samples.values) if isinstance(samples, Observations) else 10)
     how = {"record_every": record_every, "optimizer": optimizer}
     if max_epochs <= guess and not isinstance(samples, Observations):
         rows, found = _at_once(run, capacity=capacity, dtype=dtype, **how)

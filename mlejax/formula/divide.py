@@ -17,7 +17,7 @@ import numpy as np
 
 from . import jaxpr
 from .arithmetic import exp, log, log1p, logaddexp, reciprocal
-from .jaxpr import CONSTANT, DATA, MIXED, PARAMETERS, Formula, Graph, Node, NotApplicable, Structure
+from .jaxpr import CONSTANT, DATA, MIXED, PARAMETERS, Formula, Graph, Node, NotApplicable, Structure, at
 
 FAST = {"exp": exp, "log": log, "log1p": log1p}
 OPAQUE = {"cond", "custom_vjp_call", "scan", "while"}
@@ -27,7 +27,7 @@ class Division:
     """A log-density as offset + factor * kernel; see the module's docstring."""
 
     parameters: Sequence[Node]
-    data: Node  # ONE observation
+    data: Sequence[Node]  # ONE observation, or its parts
     offset: Node
     factor: Node
     result: Node  # the kernel
@@ -37,24 +37,24 @@ class Division:
     derived: list[Node]  # of the data alone, that the kernel reads
     scalars: list[Node]  # of the parameters alone, that the kernel reads
     held: list[Node]  # likewise, but without a derivative
+    array: str  # the first operation of the kernel that has to do with arrays; none where it is made of single numbers
 
     def __init__(self, formula: Formula):
         graph, known = Graph(), {node: node for node in formula.inputs}
         for node in formula.nodes:
             if node not in known:
                 known[node] = _faster(graph, node, [known[child] for child in node.inputs])
-        *self.parameters, self.data = formula.inputs
+        self.parameters = [node for node in formula.inputs if node.kind == PARAMETERS]
+        self.data = [node for node in formula.inputs if node.kind == DATA]
         self.offset, self.factor, self.result = _take_out(graph, known[formula.results[0]])
         operations = [node for node in graph.nodes.values() if node.function is not None]
         self.of_parameters = [node for node in operations if node.kind | PARAMETERS == PARAMETERS]
         self.of_data = [node for node in operations if node.kind | DATA == DATA]
         self.mixed = _needed([node for node in operations if node.kind == MIXED], self.result)
-        for node in self.mixed:
-            if any(each.aval.shape for each in (node, *node.inputs) if not each.literal):
-                raise NotApplicable(f"`{node.name}` of an array that mixes data and parameters")
+        self.array = next(filter(None, map(_of_arrays, self.mixed)), "")
         read = (node for mixed in self.mixed for node in mixed.inputs if not node.literal)
         met = dict.fromkeys([*read, self.result] if self.result.kind == DATA else read)
-        self.derived = [node for node in met if node.kind == DATA and node is not self.data]
+        self.derived = [node for node in met if node.kind == DATA and node not in self.data]
         scalars = [node for node in met if node.kind | PARAMETERS == PARAMETERS]
         self.scalars = [node for node in scalars if node.kind and jnp.issubdtype(node.aval.dtype, jnp.inexact)]
         self.held = [node for node in scalars if node not in self.scalars]  # without a derivative
@@ -67,17 +67,22 @@ class Division:
         return jaxpr.evaluate(self.offset, known), jaxpr.evaluate(self.factor, known), scalars, held
 
     def columns(self, x: Any) -> list[Any]:
-        """Return the columns of ONE observation that the kernel reads, besides the observation itself."""
-        known = {self.data: x}
+        """Return the columns of ONE observation that the kernel reads, besides its own parts."""
+        known = at(self.data, x)
         _evaluate_all(self.of_data, known)
         return _evaluate_all(self.derived, known)
 
     def kernel(self, scalars: Sequence[Any], held: Sequence[Any], columns: Sequence[Any]) -> Any:
-        """Return what mixes parameters and ONE observation; `columns` begin with the observation itself."""
-        nodes = [*self.scalars, *self.held, self.data, *self.derived]
+        """Return what mixes parameters and ONE observation; `columns` begin with the observation's own."""
+        nodes = [*self.scalars, *self.held, *self.data, *self.derived]
         known = dict(zip(nodes, [*scalars, *held, *columns], strict=True))
         _evaluate_all(self.mixed, known)
         return jaxpr.evaluate(self.result, known)
+
+
+def _of_arrays(node: Node) -> str:
+    """Return the name of an operation that makes arrays, or is made of them; nothing of any other."""
+    return node.name if any(each.aval.shape for each in (node, *node.inputs) if not each.literal) else ""
 
 
 def _evaluate_all(nodes: Sequence[Node], known: dict[Node, Any]) -> list[Any]:
@@ -109,8 +114,6 @@ def divide(structure: Structure) -> Division:
 @functools.lru_cache(maxsize=256)
 def _divide(structure: Structure) -> Division | NotApplicable:
     try:
-        if structure.observation.shape:
-            raise NotApplicable("an observation is not a single number")
         formula = jaxpr.trace(structure)
         (result,) = formula.results
         if result.aval.dtype not in (jnp.float32, jnp.float64):
@@ -119,7 +122,10 @@ def _divide(structure: Structure) -> Division | NotApplicable:
             raise NotApplicable("the formula does more than compute")
         if result.kind != MIXED:
             raise NotApplicable("nothing mixes data and parameters")
-        return Division(formula)
+        division = Division(formula)
+        if structure.scalar and division.array:
+            raise NotApplicable(f"`{division.array}` of an array that mixes data and parameters")
+        return division
     except NotApplicable as reason:
         return reason.with_traceback(None)
 

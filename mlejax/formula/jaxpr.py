@@ -21,6 +21,7 @@ from ..models.base import Model
 from ..models.constraints import Domain
 from ..models.digest import CALLS, bare, inner_of
 from ..models.parameters import Parameters
+from ..models.rows import Observation, Rows
 from ..models.tracing import check_fields
 
 CONSTANT, PARAMETERS, DATA = 0, 1, 2
@@ -43,8 +44,19 @@ class Structure:
     tree: Any  # a `PyTreeDef`: the class and its static fields
     parameters: tuple[jax.ShapeDtypeStruct, ...]
     domains: tuple[Domain, ...]
-    observation: jax.ShapeDtypeStruct  # of ONE observation
+    numbers: tuple[jax.ShapeDtypeStruct, ...]  # of ONE observation: itself, or the parts of a record
+    record: Any  # a `PyTreeDef`: what they are parts of
     x64: bool  # whether JAX has float64
+
+    @property
+    def observation(self) -> Observation:
+        """The shapes and types of ONE observation."""
+        return jax.tree.unflatten(self.record, self.numbers)
+
+    @property
+    def scalar(self) -> bool:
+        """Whether all parameters, and all parts of an observation, are single numbers."""
+        return not any(of.shape for of in (*self.parameters, *self.numbers))
 
     def log_prob(self, leaves: Sequence[Any], x: Any) -> Any:
         """Return the log-density of ONE observation, from the leaves of a model."""
@@ -52,12 +64,12 @@ class Structure:
 
     def in_type(self, dtype: np.dtype) -> "Structure":
         """Return the same with parameters, and observations that are floating-point numbers, of another type."""
-        wide, own = dtype == np.float64, self.observation
+        wide = dtype == np.float64
         with jax.enable_x64(wide):
-            taken = dtype if own.dtype.kind == "f" else jax.dtypes.canonicalize_dtype(own.dtype)
-        observation = jax.ShapeDtypeStruct(own.shape, taken)
+            types = [dtype if of.dtype.kind == "f" else jax.dtypes.canonicalize_dtype(of.dtype) for of in self.numbers]
+        numbers = tuple(jax.ShapeDtypeStruct(of.shape, taken) for of, taken in zip(self.numbers, types, strict=True))
         parameters = tuple(jax.ShapeDtypeStruct(of.shape, dtype) for of in self.parameters)
-        return dataclasses.replace(self, parameters=parameters, observation=observation, x64=wide)
+        return dataclasses.replace(self, parameters=parameters, numbers=numbers, x64=wide)
 
 
 def structure_of(model: Model, observation: Any, dtype: np.dtype | None = None) -> Structure:
@@ -69,12 +81,16 @@ def structure_of(model: Model, observation: Any, dtype: np.dtype | None = None) 
     leaves, tree = jax.tree.flatten(model)
     if not all(map(eqx.is_array_like, leaves)):
         raise NotApplicable("a parameter is not a number")
-    own = (*map(jax.typeof, leaves), observation)
-    *parameters, one = (jax.ShapeDtypeStruct(a.shape, a.dtype, weak_type=getattr(a, "weak_type", False)) for a in own)
+    parts, record = jax.tree.flatten(observation)
+
+    def of(array: Any) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct(array.shape, array.dtype, weak_type=getattr(array, "weak_type", False))
+
+    parameters, numbers = [of(jax.typeof(leaf)) for leaf in leaves], tuple(map(of, parts))
     x64 = bool(jax.config.jax_enable_x64) if dtype is None else dtype == np.float64  # type: ignore[attr-defined]
     if dtype is not None:
         parameters = [jax.ShapeDtypeStruct(of.shape, dtype) for of in parameters]
-    return Structure(tree, tuple(parameters), Parameters.of(model).domains, one, x64)
+    return Structure(tree, tuple(parameters), Parameters.of(model).domains, numbers, record, x64)
 
 
 def varies_over_a_mesh(*values: Any) -> bool:
@@ -87,19 +103,33 @@ EXACT = 2**53
 """Whole numbers below this size are floating-point numbers without rounding."""
 
 
-def as_formula_takes(model: Model, values: Any) -> Any:
-    """Return observations (n,) in the type in which the formula of `model` gets them.
+def as_formula_takes(model: Model, values: Rows) -> Rows:
+    """Return observations in the type in which the formula of `model` gets them.
 
     Whole numbers become floating-point numbers: their powers would overflow, and without a word. They stay what they
     are where one is too large for that, and where the formula takes nothing else (it looks them up in a table).
     """
-    if not jnp.issubdtype(values.dtype, jnp.integer) or len(values) == 0:
-        return values
-    known = None if isinstance(values, Tracer) else np.asarray(values)
-    if known is not None and not -EXACT < int(known.min()) <= int(known.max()) < EXACT:
-        return values
+    columns, record = jax.tree.flatten(values)
+    whole = [i for i, column in enumerate(columns) if _may_be_floating(column)]
     floating = np.dtype(jax.dtypes.canonicalize_dtype(np.float64))
-    return values.astype(floating) if _takes(structure_of(model, jax.ShapeDtypeStruct((), floating))) else values
+
+    def takes(chosen: Sequence[int]) -> bool:
+        types = [floating if i in chosen else column.dtype for i, column in enumerate(columns)]
+        one = [jax.ShapeDtypeStruct(column.shape[1:], of) for column, of in zip(columns, types, strict=True)]
+        return _takes(structure_of(model, jax.tree.unflatten(record, one)))
+
+    if whole and not takes(whole):
+        whole = [i for i in whole if len(whole) > 1 and takes([i])]  # what is left is looked up in a table
+    columns = [column.astype(floating) if i in whole else column for i, column in enumerate(columns)]
+    return jax.tree.unflatten(record, columns)
+
+
+def _may_be_floating(column: Any) -> bool:
+    """Return whether these are whole numbers that floating-point numbers hold, as far as they are known."""
+    if not jnp.issubdtype(column.dtype, jnp.integer) or column.size == 0:
+        return False
+    known = None if isinstance(column, Tracer) else np.asarray(column)
+    return known is None or -EXACT < int(known.min()) <= int(known.max()) < EXACT
 
 
 @functools.lru_cache(maxsize=256)
@@ -194,6 +224,11 @@ def evaluate(node: Node, known: dict[Node, Any]) -> Any:
     return known[node]
 
 
+def at(data: Sequence[Node], x: Any) -> dict[Node, Any]:
+    """Return the values of the nodes that stand for ONE observation, or for its parts."""
+    return dict(zip(data, jax.tree.leaves(x), strict=True))
+
+
 # Tracing ------------------------------------------------------------------------------------------------------------
 
 
@@ -201,7 +236,7 @@ def evaluate(node: Node, known: dict[Node, Any]) -> Any:
 class Formula:
     """A traced function: its operations in order, those of inner functions among them."""
 
-    inputs: tuple[Node, ...]  # of a log-density the parameters, and last the observation
+    inputs: tuple[Node, ...]  # of a log-density the parameters, and last the observation, or its parts
     nodes: tuple[Node, ...]
     results: tuple[Node, ...]
     effects: bool = False  # whether it does more than compute: prints, for example
@@ -218,7 +253,8 @@ def trace(structure: Structure) -> Formula:
         raise NotApplicable("log_prob must return one scalar")
     signs = [1 if domain.lower >= 0 else -1 if domain.upper <= 0 else 0 for domain in structure.domains]
     leaves = [(PARAMETERS, f"parameter {i}", sign) for i, sign in enumerate(signs)]
-    return _formula(closed, "", [*leaves, (DATA, "data", 0)])
+    data = [(DATA, f"data {i}", 0) for i in range(len(structure.numbers))]
+    return _formula(closed, "", [*leaves, *data])
 
 
 def traced(function: Callable[..., Any], *examples: Any) -> Formula:

@@ -24,7 +24,7 @@ import numpy as np
 from ..models.base import Model
 from .algebra import UNIT, Algebra, Monomial
 from .arithmetic import log_in_domain
-from .jaxpr import Node, NotApplicable, Structure, evaluate, structure_of, trace
+from .jaxpr import DATA, PARAMETERS, Node, NotApplicable, Structure, at, evaluate, structure_of, trace
 from .separate import Branches, Separation, Undecided
 
 MOST_FORMS = 8
@@ -54,11 +54,11 @@ class Question:
     """A condition on the data that a formula meets, and that a sample has to decide."""
 
     condition: Node
-    data: Node
+    data: Sequence[Node]
 
     def outcomes(self, x: Any) -> tuple[Any, ...]:
         """Return the condition at ONE observation, like `SufficientForm.outcomes`."""
-        return (evaluate(self.condition, {self.data: x}),)
+        return (evaluate(self.condition, at(self.data, x)),)
 
 
 class SufficientForm:
@@ -70,7 +70,7 @@ class SufficientForm:
     """
 
     parameters: Sequence[Node]
-    data: Node  # ONE observation
+    data: Sequence[Node]  # ONE observation, or its parts
     centers: Sequence[Node]  # the c_j
     functions: tuple[Node, ...]  # the u_j
     constant: Node | None  # the term without data
@@ -82,7 +82,8 @@ class SufficientForm:
     logged: list[Node]  # parameters whose logarithm is taken without a guard
 
     def __init__(self, inputs: Sequence[Node], separation: Separation, terms: dict[Monomial, Node]):
-        *self.parameters, self.data = inputs
+        self.parameters = [node for node in inputs if node.kind == PARAMETERS]
+        self.data = [node for node in inputs if node.kind == DATA]
         graph, conditions = separation.graph, separation.conditions
         self.functions, self.centers = tuple(graph.centered), graph.centers
         self.residuals = [graph.residuals[center] for center in graph.centers]
@@ -100,13 +101,13 @@ class SufficientForm:
     def observe(self, x: Any) -> tuple[Any, Any]:
         """Return the functions u_j and the factors of the statistics at ONE observation: two tuples of scalars."""
         factors = [m.factor for m in self.statistics]
-        known = {self.data: x}
+        known = at(self.data, x)
         u = tuple(evaluate(node, known) for node in self.functions)
         return u, tuple(None if f is None else evaluate(f, known) for f in factors)
 
     def outcomes(self, x: Any) -> tuple[Any, ...]:
         """Return at ONE observation the conditions on the data that this form rests on."""
-        known = {self.data: x}
+        known = at(self.data, x)
         return tuple(evaluate(node, known) for node in self.conditions)
 
     def holds(self, met_by_all: Sequence[Any], met_by_any: Sequence[Any]) -> Any:
@@ -245,13 +246,11 @@ def forms_of(structure: Structure) -> int:
 
 def _separate(structure: Structure, branches: Branches, dtype: np.dtype, indicators: bool) -> SufficientForm | Question:
     """Carry the sum of products through the formula; with `indicators` no branch has to be decided."""
-    if structure.observation.shape:
-        raise NotApplicable("an observation is not a single number")
     formula, graph = trace(structure.in_type(dtype)), Algebra()
     inputs = [graph.leaf(node.kind, node.name, node.sign) for node in formula.inputs]
     separation = Separation(graph, branches, indicators)
     try:
         (value,) = separation.run(formula, inputs)
     except Undecided as undecided:
-        return Question(undecided.condition, inputs[-1])
+        return Question(undecided.condition, [node for node in inputs if node.kind == DATA])
     return SufficientForm(inputs, separation, graph.center(value))

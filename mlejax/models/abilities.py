@@ -9,6 +9,7 @@ from jaxtyping import Array, Key, Num
 
 from .base import Model
 from .moments import Weights
+from .rows import Rows
 
 
 @runtime_checkable
@@ -34,11 +35,11 @@ class HasStart(Protocol):
     """A family that finds a start for the ascent in the observations."""
 
     @classmethod
-    def start(cls, observations: np.ndarray | Sequence[float], weights: Weights = None) -> Model:
+    def start(cls, observations: Rows | Sequence[float], weights: Weights = None) -> Model:
         """Return a model of floats inside its domain, near enough to the maximum for damped Newton steps to reach it.
 
         Args:
-            observations: (n,), inside the support.
+            observations: n of them, inside the support.
             weights: (n,), non-negative, how many times each observation counts; None: once.
 
         Returns:

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 from jax.core import Tracer
 
-from .support import Support, numbers
+from .support import Supports, numbers
 
 Parameter: TypeAlias = Any
 """A number, or an array of numbers where an instance stands for many models (a sweep's result)."""
@@ -31,7 +31,7 @@ class Model(eqx.Module):
     Numbers that are not estimated are fields declared with `equinox.field(static=True)`. A model that draws
     (for a sweep over data seeds) also has `sample(key, shape)`. A model that gives a density to some numbers only
     declares them, so that others are refused by value and place: `support = mlejax.Support(lower=0)` in the class,
-    or a property of that name where static fields decide.
+    or a property of that name where static fields decide; a dict of them for a record.
 
     A value that `log_prob` reads from elsewhere, such as a global variable or an element of a list, is frozen when the
     formula is first traced, as everywhere in JAX. Where it has changed since, mlejax refuses the formula rather than go
@@ -39,11 +39,14 @@ class Model(eqx.Module):
     change belongs in a static field, several in a tuple there: another value of it is another formula.
     """
 
-    support: ClassVar[Support] = numbers
+    support: ClassVar[Supports] = numbers
 
     @abc.abstractmethod
     def log_prob(self, x: Any) -> Any:
-        """Return the log-density (or log-probability) of ONE observation `x`, a scalar, in nats."""
+        """Return the log-density (or log-probability) of ONE observation `x`, in nats.
+
+        An observation is a number, a vector (d,), or a record of them: a dict, a named tuple, or another pytree.
+        """
 
     def __repr__(self) -> str:
         values = (f"{field.name}={_shown(getattr(self, field.name))}" for field in dataclasses.fields(self))

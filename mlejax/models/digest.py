@@ -17,6 +17,7 @@ from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
 
 from . import FAMILIES
 from .base import Model
+from .rows import Observation, is_number, observation_recorded
 
 VERSIONS: Mapping[str, int] = dict.fromkeys([*FAMILIES.homes.values(), "continuous.NormalMixture"], 1) | {
     "symmetric.StudentT": 2
@@ -45,12 +46,32 @@ def version_of(family: type[Model]) -> int | None:
     return VERSIONS.get(f"{module}.{family.__qualname__}") if package == __package__ else None
 
 
-def formula_digest(model: Model) -> str:
-    """Return a short name for the formula of `log_prob`: it changes when the formula does, fixed numbers included."""
+def formula_digest(model: Model, observation: Observation | None = None) -> str:
+    """Return a short name for the formula of `log_prob`: it changes when the formula does, fixed numbers included.
+
+    Args:
+        model: its numbers do not matter.
+        observation: the shape and type of an observation, where it is no single number.
+    """
     if (version := version_of(type(model))) is not None:
         given = (f" {f.name}={getattr(model, f.name)!r}" for f in dataclasses.fields(model) if f.metadata.get("static"))
         return hashlib.sha256(f"{type(model).__name__} {version}{''.join(given)}".encode()).hexdigest()[:16]
-    return digest_of(_traced(model))
+    return digest_of(_traced(model, observation))
+
+
+def digest_for(model: Model, observation: Mapping[str, Any] | None, recorded: str) -> str:
+    """Return the name of the formula of a model for observations of which the shapes and types were recorded.
+
+    Args:
+        model: its numbers do not matter.
+        observation: what `recorded_observation` said.
+        recorded: the name of a class and a digest. The latter is returned where the observation cannot be made again:
+            the formula is then compared when it is used.
+    """
+    try:
+        return formula_digest(model, observation_recorded(observation))
+    except LookupError:
+        return recorded.split()[-1]
 
 
 def printed_digest(model: Model) -> str:
@@ -62,8 +83,10 @@ def printed_digest(model: Model) -> str:
     return digest.hexdigest()[:16]
 
 
-def _traced(model: Model) -> ClosedJaxpr:
+def _traced(model: Model, observation: Observation | None = None) -> ClosedJaxpr:
     with jax.enable_x64(True):
+        if not (observation is None or is_number(observation)):
+            return jax.make_jaxpr(lambda m, x: m.log_prob(x))(model, observation)
         try:
             return jax.make_jaxpr(lambda m, x: m.log_prob(x))(model, jax.ShapeDtypeStruct((), np.float64))
         except TypeError:  # a table look-up takes whole numbers

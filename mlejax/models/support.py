@@ -1,12 +1,17 @@
 """The observations that a family gives a density."""
 
 import dataclasses
+import functools
 import math
+import operator
+from typing import TypeAlias
 
+import jax
 import numpy as np
-from jaxtyping import Array, Bool, Num
+from jaxtyping import Array, Bool, Num, PyTree
 
-from ..checks import InputValueError
+from ..checks import InputTypeError, InputValueError
+from .rows import Rows
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +67,35 @@ class Support:
         below = values <= self.upper if self.upper_included and math.isfinite(self.upper) else values < self.upper
         inside = above & below
         return inside & (values == values.round()) if self.whole else inside
+
+
+Supports: TypeAlias = PyTree[Support]
+"""A support of every number of an observation; or, of a record, a support of each part."""
+
+
+def by_column(support: Supports, values: Rows) -> list[Support]:
+    """Return the support of each column of a sample.
+
+    Raises:
+        TypeError: the record of supports is not made as the sample is.
+    """
+    supports, record = jax.tree.flatten(support)
+    try:
+        parts = record.flatten_up_to(values)
+    except (ValueError, TypeError) as error:
+        raise InputTypeError(
+            f"the parts of a support and of an observation must have the same names: {error}"
+        ) from None
+    return [own for own, part in zip(supports, parts, strict=True) for _ in jax.tree.leaves(part)]
+
+
+def contains(support: Supports, values: Rows) -> Bool[Array | np.ndarray, " n"]:
+    """Return which observations of a sample belong to a support with all that they hold. May be traced."""
+    inside = [
+        own.contains(column).reshape(len(column), -1).all(axis=1) if column.ndim > 1 else own.contains(column)
+        for own, column in zip(by_column(support, values), jax.tree.leaves(values), strict=True)
+    ]
+    return functools.reduce(operator.and_, inside)  # type: ignore[return-value]
 
 
 numbers = Support()

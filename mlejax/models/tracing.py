@@ -14,19 +14,20 @@ from jax.core import Tracer
 from ..checks import InputError, InputTypeError, InputValueError, shown
 from .base import Model
 from .digest import digest_of, version_of
+from .rows import Observation, described, is_number
 
 ONE_NUMBER = jax.ShapeDtypeStruct((), np.dtype(np.float64))
 """An observation that is a floating-point number."""
 
 
-def check_formula(model: Model, observation: jax.ShapeDtypeStruct = ONE_NUMBER) -> None:
+def check_formula(model: Model, observation: Observation = ONE_NUMBER) -> None:
     """Check that JAX can follow `log_prob`, to one float64 number, and that it is the formula that it was before.
 
     Nothing is computed. The families of the library pass where an observation is a number.
 
     Args:
         model: the start; its numbers do not matter.
-        observation: the shape and type of an observation.
+        observation: the shape and type of an observation, or of each part of a record.
 
     Raises:
         TypeError: it is no model; a static field holds an array; or the formula decides by a value that is not known
@@ -39,15 +40,15 @@ def check_formula(model: Model, observation: jax.ShapeDtypeStruct = ONE_NUMBER) 
     if not isinstance(model, Model):
         raise InputTypeError(f"a model must be an instance of mlejax.Model, such as Normal(0.0, 1.0); got {model!r}")
     check_fields(model)
-    if version_of(type(model)) is not None and not observation.shape:
+    if version_of(type(model)) is not None and is_number(observation):
         return
     name = f"{type(model).__name__}.log_prob"
-    with explained(model):
+    with explained(model, observation):
         traced, value = _traced(model, observation)
     if not isinstance(value, jax.Array | np.ndarray | np.generic | float | int | complex):
         raise InputTypeError(f"{name} must return one number; got {value!r}")
     if np.shape(value):
-        of = f" for one observation, of shape {observation.shape}" if observation.shape else ""
+        of = "" if is_number(observation) else f" for one observation, {described(observation)}"
         raise InputValueError(f"{name} must return one number; got shape {np.shape(value)}{of}")
     dtype = jnp.result_type(value)
     if not jnp.issubdtype(dtype, jnp.floating):
@@ -60,7 +61,7 @@ def check_formula(model: Model, observation: jax.ShapeDtypeStruct = ONE_NUMBER) 
     _refuse_changed(model, observation, digest_of(traced))
 
 
-def check_unchanged(model: Model, observation: jax.ShapeDtypeStruct = ONE_NUMBER) -> None:
+def check_unchanged(model: Model, observation: Observation = ONE_NUMBER) -> None:
     """Check, while JAX traces a caller's program, that a formula is the one that it was before.
 
     What the formula raises, or that it holds values which are being traced, is left to the caller's trace.
@@ -79,7 +80,7 @@ def check_unchanged(model: Model, observation: jax.ShapeDtypeStruct = ONE_NUMBER
 
 
 @contextlib.contextmanager
-def explained(model: Model) -> Iterator[None]:
+def explained(model: Model, observation: Observation = ONE_NUMBER) -> Iterator[None]:
     """Make sentences of what JAX says when it cannot follow the formula of a model; see `check_formula`."""
     name = f"{type(model).__name__}.log_prob"
     try:
@@ -97,11 +98,16 @@ def explained(model: Model) -> Iterator[None]:
             "jax.scipy in place of them, such as jnp.log(x)"
         ) from error
     except Exception as error:  # a fault of the formula
+        if not is_number(observation) and isinstance(error, TypeError | KeyError | AttributeError | IndexError):
+            raise InputTypeError(
+                f"{name} does not take these observations, each {described(observation)}: {type(error).__name__}: "
+                f"{error}"
+            ) from error
         error.add_note(f"while JAX traced {name}")
         raise
 
 
-def _traced(model: Model, observation: jax.ShapeDtypeStruct) -> tuple[Any, Any]:
+def _traced(model: Model, observation: Observation) -> tuple[Any, Any]:
     """Return the formula in float64, as JAX traces it, and what it returned."""
     returned = []
 
@@ -138,10 +144,11 @@ _TRACED: dict[Hashable, str] = {}
 """The digest of each formula that was traced in this process, by the structure of its model and its observations."""
 
 
-def _refuse_changed(model: Model, observation: jax.ShapeDtypeStruct, digest: str) -> None:
+def _refuse_changed(model: Model, observation: Observation, digest: str) -> None:
     """Refuse a formula with another digest than it had when it was first traced."""
-    shapes = (*map(np.shape, jax.tree.leaves(model)), observation.shape)
-    known = _TRACED.setdefault((jax.tree.structure(model), shapes, np.dtype(observation.dtype)), digest)
+    parts, record = jax.tree.flatten(observation)
+    shapes = *map(np.shape, jax.tree.leaves(model)), *((part.shape, np.dtype(part.dtype)) for part in parts)
+    known = _TRACED.setdefault((jax.tree.structure(model), record, shapes), digest)
     if known != digest:
         name = type(model).__name__
         raise InputValueError(

@@ -14,6 +14,7 @@ from .. import __version__
 from ..models.abilities import HasClosedForm
 from ..models.base import Model, name_of
 from ..models.parameters import parameter_dict
+from ..models.rows import named_columns, row_count
 from ..samples.observations import LARGEST_SQUARED, SMALLEST_SQUARED
 from ..status import Status
 from .fit import FitResult
@@ -294,9 +295,10 @@ def caption(result: SweepResult[Any] | TrainResult[Any] | FitResult[Any]) -> str
         counts = result.axes.get("count", np.array([count]))
         decides: Any = made.settings
     elif isinstance(result, FitResult):
-        runs, counts, version = "1 fit", np.array([len(result.observations)]), {__version__}
+        runs, counts, version = "1 fit", np.array([row_count(result.observations)]), {__version__}
         weights = None if result.weights is None else result.weights.tolist()
-        decides = [name_of(result.model), result.observations.tolist(), weights, dict(result.parameters)]
+        columns = {name: column.tolist() for name, column in named_columns(result.observations).items()}
+        decides = [name_of(result.model), columns.get("", columns), weights, dict(result.parameters)]
     else:
         runs, counts, version = "1 run", np.array([result.count]), {__version__}
         sample = [

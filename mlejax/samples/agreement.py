@@ -13,6 +13,8 @@ from jax import lax
 from ..models.base import M, Model
 from ..models.constraints import Domain
 from ..models.parameters import Parameters
+from ..models.rows import Rows, concatenate, in_types, row_count, take
+from ..models.support import contains
 from .filled import Filled
 from .summary import Form, Summary, summarize_with
 
@@ -55,7 +57,7 @@ class Examined(eqx.Module):
 
 
 @jax.jit
-def examine(model: Model, summaries: Sequence[Summary], samples: Sequence[Any]) -> Examined:
+def examine(model: Model, summaries: Sequence[Summary], samples: Sequence[Rows | Filled]) -> Examined:
     """Hold factored forms against observations at a few points, and look whether the support holds them all.
 
     All observations are passed over once, at `model`; the other points are looked at on at most `LOOKED_AT` of them,
@@ -64,21 +66,22 @@ def examine(model: Model, summaries: Sequence[Summary], samples: Sequence[Any]) 
     Args:
         model: the start.
         summaries: of each sample.
-        samples: p of them, observations (n,) each, or `Filled`.
+        samples: p of them, observations as they are, or `Filled`.
 
     Returns:
         A record; `apart` is infinite where the formula has a finite value and the factored form has none.
     """
     filled = [
-        dataclasses.replace(each, values=each.values.astype(summary.form.structure.observation.dtype))
+        dataclasses.replace(each, values=in_types(each.values, summary.form.structure.observation))
         for summary, each in zip(summaries, map(_as_filled, samples), strict=True)
     ]
-    if len({each.values.dtype for each in filled}) > 1:  # they cannot lie in one array
+    types = {tuple(column.dtype for column in jax.tree.leaves(each.values)) for each in filled}
+    if len(types) > 1:  # they cannot lie in one array
         found = [examine(model, [summary], [each]) for summary, each in zip(summaries, filled, strict=True)]
         return jax.tree.map(lambda *each: jnp.concatenate(each), *found)
     points = check_points(model)
     known, looked_at, elsewhere = list(summaries), list(filled), list(range(len(filled)))
-    many = [i for i, each in enumerate(filled) if len(each.values) > LOOKED_AT]
+    many = [i for i, each in enumerate(filled) if row_count(each.values) > LOOKED_AT]
     few = [_few(filled[i]) for i in many]
     for i, values, summary in zip(many, few, _summarized([summaries[i].form for i in many], few), strict=True):
         elsewhere[i] = len(looked_at)
@@ -90,25 +93,30 @@ def examine(model: Model, summaries: Sequence[Summary], samples: Sequence[Any]) 
     return Examined(apart.max(axis=1), outside.reshape(-1, POINTS)[:, 0] == 0)
 
 
-def _as_filled(sample: Any) -> Filled:
-    return sample if isinstance(sample, Filled) else Filled(sample, jnp.asarray(len(sample)))
+def _as_filled(sample: Rows | Filled) -> Filled:
+    return sample if isinstance(sample, Filled) else Filled(sample, jnp.asarray(row_count(sample)))
 
 
-def _few(filled: Filled) -> Any:
-    """Return `LOOKED_AT` observations, evenly spread, and the extremes."""
-    spread = filled.values[jnp.arange(LOOKED_AT) * filled.count // LOOKED_AT]
+def _few(filled: Filled) -> Rows:
+    """Return `LOOKED_AT` observations, evenly spread, and of numbers the extremes."""
+    spread = take(filled.values, jnp.arange(LOOKED_AT) * filled.count // LOOKED_AT)
+    if not isinstance(filled.values, jax.Array) or filled.values.ndim > 1:
+        return lax.optimization_barrier(spread)
     # Behind a barrier: an array, not something that each of its uses computes.
     return lax.optimization_barrier(
         jnp.concatenate([spread, jnp.stack([jnp.min(filled.values), jnp.max(filled.values)])])
     )
 
 
-def _summarized(forms: Sequence[Form], samples: Sequence[Any]) -> list[Summary]:
+def _summarized(forms: Sequence[Form], samples: Sequence[Rows]) -> list[Summary]:
     """Return the summaries of samples of one length; those of one form by one loop, which is compiled once."""
     found: dict[int, Summary] = {}
     for form in dict.fromkeys(forms):
         of = [i for i, each in enumerate(forms) if each == form]
-        made = lax.map(lambda values, form=form: summarize_with(form, values)[0], jnp.stack([samples[i] for i in of]))
+        made = lax.map(
+            lambda values, form=form: summarize_with(form, values)[0],
+            jax.tree.map(lambda *each: jnp.stack(each), *[samples[i] for i in of]),
+        )
         found |= {i: jax.tree.map(lambda leaf, at=at: leaf[at], made) for at, i in enumerate(of)}
     return [found[i] for i in range(len(forms))]
 
@@ -120,23 +128,28 @@ def _passes(points: Model, samples: Sequence[Filled], looks: Sequence[tuple[int,
         The means of the log-density and of its gradient, (looks, 1 + k), those of their absolute values, and how many
         observations the support does not hold, (looks,). One loop is compiled for all.
     """
-    first = np.cumsum([0, *[len(each.values) for each in samples[:-1]]])
+    first = np.cumsum([0, *[row_count(each.values) for each in samples[:-1]]])
     point, sample = np.array(looks).T
     counts = jnp.stack([jnp.asarray(each.count, int) for each in samples])[sample]
 
     def by(width: int) -> Any:
         def found(points: Model, values: Any, counts: Any) -> Any:
-            values = jnp.concatenate([values, jnp.broadcast_to(values[-1:], (width,))])
+            values = jax.tree.map(
+                lambda column: jnp.concatenate([column, jnp.broadcast_to(column[-1:], (width, *column.shape[1:]))]),
+                values,
+            )
 
             def look(which: tuple[Any, Any, Any]) -> Any:
                 number, begin, count = which
                 at = jax.tree.map(lambda leaf: leaf[number], points)
 
                 def tile(index: Any, totals: Any) -> Any:
-                    x = lax.dynamic_slice_in_dim(values, begin + index * width, width)
+                    x = jax.tree.map(
+                        lambda column: lax.dynamic_slice_in_dim(column, begin + index * width, width), values
+                    )
                     each = jax.vmap(jax.value_and_grad(lambda m, x: m.log_prob(x)), (None, 0))(at, x)
                     each = jax.tree.leaves(each)
-                    terms = [*each, *map(jnp.abs, each), 1.0 - at.support.contains(x)]
+                    terms = [*each, *map(jnp.abs, each), 1.0 - contains(at.support, x)]
                     counted = index * width + jnp.arange(width) < count
                     ones = [jnp.expand_dims(counted, range(1, term.ndim)) for term in terms]
                     every = zip(totals, terms, ones, strict=True)
@@ -150,7 +163,7 @@ def _passes(points: Model, samples: Sequence[Filled], looks: Sequence[tuple[int,
 
         return found
 
-    everything = jnp.concatenate([each.values for each in samples])
+    everything = concatenate([each.values for each in samples])
     totals = lax.platform_dependent(points, everything, counts, cpu=by(TILE), default=by(WIDE_TILE))
     means = totals[:, :-1] / counts[:, None]
     return means[:, : means.shape[1] // 2], means[:, means.shape[1] // 2 :], totals[:, -1]

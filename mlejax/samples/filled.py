@@ -3,10 +3,12 @@
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from ..models.rows import Rows, row_count
 from .tiles import TILE
 
 SHORTEST = 8
@@ -29,24 +31,33 @@ def filled_length(n: int) -> int:
 class Filled(eqx.Module):
     """Observations in an array of one of few lengths."""
 
-    values: Any  # (m,): the observations, and then copies of the first
+    values: Rows  # (m, ...): the observations, and then copies of the first
     count: Any  # (): how many observations there are
 
     @classmethod
-    def of(cls, values: Any) -> "Filled":
-        """Fill up observations (n,), n > 0: on the host if they are there."""
-        n = values.shape[0]
+    def of(cls, values: Rows) -> "Filled":
+        """Fill up n > 0 observations: on the host if they are there."""
+        n = row_count(values)
         more = filled_length(n) - n
-        if isinstance(values, np.ndarray):
-            return cls(np.concatenate([values, np.broadcast_to(values[:1], (more,))]), np.asarray(n))
+        if all(isinstance(column, np.ndarray) for column in jax.tree.leaves(values)):
+            return cls(_repeated(np, values, more), np.asarray(n))
         # Behind a barrier: a number that the compiler knows would be divided by in another way.
         count = lax.optimization_barrier(jnp.asarray(n))
-        return cls(jnp.concatenate([values, jnp.broadcast_to(values[:1], (more,))]), count)
+        return cls(_repeated(jnp, values, more), count)
 
     @property
     def counts(self) -> Any:
         """Which elements of the array are observations, (m,)."""
-        return jnp.arange(len(self.values)) < self.count
+        return jnp.arange(row_count(self.values)) < self.count
+
+
+def _repeated(of: Any, values: Rows, more: int) -> Rows:
+    """Return observations and so many copies of the first."""
+
+    def longer(column: Any) -> Any:
+        return of.concatenate([column, of.broadcast_to(column[:1], (more, *column.shape[1:]))])
+
+    return jax.tree.map(longer, values)
 
 
 def filled_weights(weights: Any, length: int) -> Any:

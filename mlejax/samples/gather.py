@@ -19,6 +19,8 @@ from ..checks import InputValueError
 from ..devices import tuning
 from ..formula.jaxpr import NotApplicable
 from ..models.base import Model
+from ..models.rows import concatenate, row_count
+from ..models.support import contains
 from .agreement import AGREEMENT, examine
 from .representation import Sample, found_in, summarize_each
 from .sources import Draws, Parts, Source, draw_with_jax, jax_randomness
@@ -110,8 +112,8 @@ class Samples:
 def represent(request: Request, position: int) -> Pair:
     """Return one sample, by its number, represented as if it were alone."""
     train, held_out = request.cut(position)
-    contained = request.start.support.contains(np.concatenate([train, held_out]))
-    parts = [part for part in (train, held_out) if len(part)]
+    contained = contains(request.start.support, concatenate([train, held_out]))
+    parts = [part for part in (train, held_out) if row_count(part)]
     (sample, why), *rest = summarize_each(request.start, parts, request.summarize)
     sample, validation = jax.device_get((sample, rest[0][0] if rest else None))
     return Pair(sample, validation, bool(np.all(contained)), why)
@@ -304,7 +306,7 @@ def _drawing(count: int, held_out: int, directly: bool, forms: Forms, mesh: Mesh
             made = [draw_summary(target, base, seed, size, i, form) for i, (size, form) in enumerate(zip(sizes, used))]  # noqa: B905
             yes = jnp.asarray(True)
             return _Drawn(made[0], made[1] if held_out else None, yes, yes, yes)
-        values = [part for part in draw_with_jax(target, base, seed, count, held_out) if len(part)]
+        values = [part for part in draw_with_jax(target, base, seed, count, held_out) if row_count(part)]
         # Behind a barrier: a sample is summarized as it would be if it had been given.
         values = jax.lax.optimization_barrier(values)
         made = [summarize_with(form, part) for form, part in zip(used, values, strict=True)]

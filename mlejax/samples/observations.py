@@ -1,17 +1,18 @@
 """Checks of observations: finite numbers, inside the support, with a finite log-density at the start."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
 import numpy as np
 from jaxtyping import Array, Num
 
-from ..checks import InputTypeError, InputValueError
+from ..checks import InputTypeError, InputValueError, shown
 from ..formula.jaxpr import as_formula_takes
 from ..models.base import Model, name_of
 from ..models.parameters import parameter_dict
-from ..models.support import Support
+from ..models.rows import Rows, named_columns, one_of, row_count
+from ..models.support import Supports, by_column
 from ..models.tracing import check_formula
 from .filled import Filled
 
@@ -19,14 +20,62 @@ SMALLEST_SQUARED, LARGEST_SQUARED = 1e-150, 1e150
 """Where squares of float64 numbers lose their digits or overflow."""
 
 
-def as_observations(values: Any, what: str = "observations", *, any_number: bool = False) -> np.ndarray:
-    """Check and convert data: a one-dimensional array of at least two finite numbers that are not all equal.
+def as_observations(values: Any, what: str = "observations", *, any_number: bool = False) -> Rows:
+    """Check and convert data: at least two observations of finite numbers that are not all equal.
 
-    Integers stay integers; everything else becomes float64. With `any_number` one is enough, and all may be equal.
+    An array (n,) is of n numbers, one (n, d) of n vectors. A mapping, a table of pandas or PyArrow, a named tuple, a
+    tuple of arrays, a structured array, or any other pytree of columns is of n records. Integers stay integers; truth
+    values of a record become 0 and 1; everything else becomes float64. With `any_number` one observation is enough,
+    and all may be equal.
 
     Raises:
-        TypeError, ValueError: naming the first offending value and its index.
+        TypeError, ValueError: naming the first offending value and its place.
     """
+    record = jax.tree.map(_opened, _opened(values), is_leaf=_is_column)
+    names = named_columns(record, _is_column)
+    if not names:
+        raise InputValueError(f"{what} must have a column at least; got {shown(values)}")
+    columns = {name: _column(part, f"{what}: {name}" if name else what, bool(name)) for name, part in names.items()}
+    first, *others = columns
+    n = len(columns[first])
+    for name in others:
+        if len(columns[name]) != n:
+            raise InputValueError(f"{what}: {name} must be as long as {first}, {n}; got {len(columns[name])}")
+    if n < 2 - any_number:
+        least = "one value" if any_number else "two values"
+        raise InputValueError(f"{what} must hold at least {least}; got {n}")
+    converted = {
+        name: _converted(column, f"{what}: {name}" if name else what, bool(name)) for name, column in columns.items()
+    }
+    if not any_number and all(bool(np.all(column == column[:1])) for column in converted.values()):
+        if not first and not converted[first].ndim > 1:
+            raise InputValueError(f"{what} must not be constant; all {n} values equal {converted[first][0]}")
+        raise InputValueError(f"{what} must not be constant; all {n} are alike")
+    return jax.tree.unflatten(jax.tree.structure(record, is_leaf=_is_column), list(converted.values()))
+
+
+def _is_column(values: Any) -> bool:
+    """Return whether this is a sequence of numbers or of rows, or nothing of the kind; and not a record of such."""
+    if isinstance(values, tuple):
+        arrays = [part for part in values if isinstance(part, np.ndarray | jax.Array) and part.ndim]
+        return not (hasattr(values, "_fields") or 0 < len(arrays) == len(values))
+    return values is None or isinstance(values, list) or jax.tree_util.all_leaves([values])
+
+
+def _opened(values: Any) -> Any:
+    """Return the table of another library, or a structured array, as a record of its columns."""
+    if isinstance(values, Mapping):
+        return dict(values)
+    if isinstance(values, np.ndarray) and values.dtype.names:
+        return {name: values[name] for name in values.dtype.names}
+    names = getattr(values, "column_names", getattr(values, "columns", None))
+    if names is None or isinstance(values, np.ndarray):
+        return values
+    return {str(name): np.asarray(values[name]) for name in names}
+
+
+def _column(values: Any, what: str, part: bool) -> np.ndarray:
+    """Return an array of real numbers, of one dimension or more."""
     if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
         index = int(np.argmax(np.ma.getmaskarray(values).ravel()))
         raise InputValueError(
@@ -36,21 +85,29 @@ def as_observations(values: Any, what: str = "observations", *, any_number: bool
         array = np.asarray(values)
     except ValueError:
         shapes = ", ".join(str(np.shape(each)) for each in list(values)[:3])
-        raise InputValueError(f"{what} must be one-dimensional; got parts of different shapes: {shapes}, ...") from None
-    if array.dtype.kind not in "iuf":
-        raise InputTypeError(f"{what} must be real numbers; got an array of {array.dtype}")
-    if array.ndim != 1:
-        raise InputValueError(f"{what} must be one-dimensional; got shape {array.shape}")
-    if len(array) < 2 - any_number:
-        least = "one value" if any_number else "two values"
-        raise InputValueError(f"{what} must hold at least {least}; got {len(array)}")
-    small = array.dtype.kind in "iu" and array.max() <= np.iinfo(np.int64).max  # an unsigned integer may be larger
+        raise InputValueError(
+            f"{what} must be numbers, or rows of one length; got parts of different shapes: {shapes}, ...: the columns "
+            "of a record go into a dict"
+        ) from None
+    if array.dtype.kind not in ("iufb" if part else "iuf"):
+        text = array.dtype.kind in "UOST" and part
+        remedy = ": write a category as columns of 0 and 1, as pandas.get_dummies does" if text else ""
+        raise InputTypeError(f"{what} must be real numbers; got an array of {array.dtype}{remedy}")
+    if array.ndim == 0 or 0 in array.shape[1:]:
+        raise InputValueError(f"{what} must have an axis of observations; got shape {array.shape}")
+    return array
+
+
+def _converted(array: np.ndarray, what: str, part: bool) -> np.ndarray:
+    """Return finite numbers: int64 or float64."""
+    small = (
+        array.dtype.kind in "iub" and array.max(initial=0) <= np.iinfo(np.int64).max
+    )  # an unsigned one may be larger
     array = array.astype(np.int64 if small else np.float64)
     if not np.all(finite := np.isfinite(array)):
-        index = int(np.argmin(finite))
-        raise InputValueError(f"{what} must be finite; got {array[index]} at index {index}")
-    if not any_number and np.all(array == array[0]):
-        raise InputValueError(f"{what} must not be constant; all {len(array)} values equal {array[0]}")
+        index = np.unravel_index(int(np.argmin(finite)), array.shape)
+        place = ", ".join(map(str, map(int, index)))
+        raise InputValueError(f"{what} must be finite; got {array[index]} at index {place}")
     return array
 
 
@@ -60,13 +117,13 @@ def at_index(index: int) -> str:
 
 
 def check_support(
-    model: Model, values: np.ndarray, *, starts: Sequence[Model] = (), place: Callable[[int], str] = at_index
+    model: Model, values: Rows, *, starts: Sequence[Model] = (), place: Callable[[int], str] = at_index
 ) -> None:
     """Refuse observations outside the model's support, and those to which a start gives no finite log-density.
 
     Args:
         model: the start.
-        values: observations (n,), finite numbers.
+        values: observations, finite numbers.
         starts: other starts of the same model, each of which must have a finite log-density too.
         place: says where the observation of an index stands, such as "in line 7 of data.csv".
 
@@ -76,35 +133,43 @@ def check_support(
     """
     with jax.enable_x64(True):
         taken = as_formula_takes(model, values)
-    check_formula(model, jax.ShapeDtypeStruct((), taken.dtype))
+    check_formula(model, one_of(taken))
     name = name_of(model)
     check_inside(name, model.support, values, place)
     for start in (model, *starts):
         with jax.enable_x64(True):
-            log_probs = np.asarray(_log_probs(start, Filled.of(taken).values))[: len(taken)]
+            log_probs = np.asarray(_log_probs(start, Filled.of(taken).values))[: row_count(taken)]
         if not np.all(finite := np.isfinite(log_probs)):
             index = int(np.argmin(finite))
             parameters = ", ".join(f"{key}={leaf}" for key, leaf in parameter_dict(start).items())
-            size = abs(float(values[index]))
-            fix = f"; its square overflows float64: divide the observations by {size:.0e}"
+            largest = max(float(np.max(np.abs(column[index]))) for column in jax.tree.leaves(values))
+            fix = f"; its square overflows float64: divide the observations by {largest:.0e}"
             raise InputValueError(
-                f"observations must have a finite log-density at the start; got log_prob({values[index]}) = "
+                f"observations must have a finite log-density at the start; got log_prob({_said(values, index)}) = "
                 f"{log_probs[index]} {place(index)} for {name}({parameters})"
-                f"{fix if size > LARGEST_SQUARED else ''}"
+                f"{fix if largest > LARGEST_SQUARED else ''}"
             )
 
 
-def check_inside(family: str, support: Support, values: np.ndarray, place: Callable[[int], str] = at_index) -> None:
+def _said(values: Rows, index: int) -> str:
+    """Return one observation as a message shows it."""
+    columns = named_columns(values).items()
+    return ", ".join(f"{name}={column[index]}" if name else str(column[index]) for name, column in columns)
+
+
+def check_inside(family: str, support: Supports, values: Rows, place: Callable[[int], str] = at_index) -> None:
     """Refuse observations outside a support.
 
     Raises:
         ValueError: naming the first such observation, its place and the rule.
     """
-    if not np.all(contained := support.contains(values)):
-        index = int(np.argmin(contained))
-        raise InputValueError(f"{family} needs {support.rule}; got {values[index]} {place(index)}")
+    for own, (name, column) in zip(by_column(support, values), named_columns(values).items(), strict=True):
+        if not np.all(contained := own.contains(column)):
+            index = np.unravel_index(int(np.argmin(contained)), column.shape)
+            where = f" for {name}" if name else ""
+            raise InputValueError(f"{family} needs {own.rule}{where}; got {column[index]} {place(int(index[0]))}")
 
 
 @jax.jit
-def _log_probs(model: Model, values: Num[Array, " n"]) -> Num[Array, "..."]:
+def _log_probs(model: Model, values: Rows) -> Num[Array, "..."]:
     return jax.vmap(model.log_prob)(values)

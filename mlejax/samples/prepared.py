@@ -9,6 +9,7 @@ import numpy as np
 from ..formula.jaxpr import as_formula_takes
 from ..models.base import Model
 from ..models.parameters import Parameters
+from ..models.rows import Observation, one_of, row_count
 from ..models.tracing import check_formula
 from .observations import as_observations, check_support
 from .representation import Sample, summarize_each
@@ -24,7 +25,7 @@ class Prepared:
 
     count: int  # observations in both parts
     spread: float  # the largest less the smallest
-    observation: jax.ShapeDtypeStruct  # one observation, as the formula takes it
+    observation: Observation  # one, as the formula takes it
     train: Sample
     validation: Sample | None  # None where nothing is held out
     representation: str  # of the train part, and why
@@ -71,14 +72,14 @@ def _prepared(
     values = as_observations(observations)
     check_support(start, values)
     train_values, held_out = split(values, validation_fraction, split_seed)
-    parts = [part for part in (train_values, held_out) if len(part)]
+    parts = [part for part in (train_values, held_out) if row_count(part)]
     (train, representation), *rest = summarize_each(start, parts, summarized)
     validation = rest[0][0] if rest else None
     with jax.enable_x64(True):
         taken = as_formula_takes(start, values)
         on_host = jax.device_get((train, validation))
-    one = jax.ShapeDtypeStruct((), taken.dtype)
-    return Prepared(len(values), float(np.ptp(values)), one, train, validation, representation, on_host)
+    spread = max(float(np.max(np.ptp(column, axis=0))) for column in jax.tree.leaves(values))
+    return Prepared(row_count(values), spread, one_of(taken), train, validation, representation, on_host)
 
 
 def _key(start: Model, observations: object, *rest: Any) -> Any:

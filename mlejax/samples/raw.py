@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array, lax
 
 from ..formula.divide import Division, divide
 from ..formula.jaxpr import NotApplicable, Structure, as_formula_takes, structure_of, varies_over_a_mesh
 from ..models.base import Model
+from ..models.rows import Rows, row_count
 from .second import MOST, LocalQuadratic, in_one_pass, second_order
 from .tiles import at_once, tiled
 
@@ -28,15 +28,17 @@ class Observations(eqx.Module):
     model's formula needs of the data alone.
     """
 
-    values: Any  # (n,)
-    derived: Any = ()  # functions of the data alone in the formula that `structure` stands for, each (n,)
+    values: Rows  # n of them
+    derived: Any = ()  # functions of the data alone in the formula that `structure` stands for, each (n, ...)
     structure: Structure | None = eqx.field(static=True, default=None)
     weights: Any = None  # (n,), not negative; None counts each once
 
     @property
     def count(self) -> Any:
         """How many observations there are: the sum of the weights."""
-        return self.values.shape[0] if self.weights is None else tiled(lambda w: w, [self.weights], [jnp.add])[0]
+        if self.weights is None:
+            return row_count(self.values)
+        return tiled(lambda w: w, [self.weights], [jnp.add])[0]
 
     def mean_log_prob(self, model: Model, *, inside: bool = False) -> Any:
         """Return the mean log-density per observation, in nats; it is the same whatever is known of the parameters."""
@@ -55,9 +57,9 @@ class Observations(eqx.Module):
             structure, division = divided(model, values)
         except NotApplicable:
             return second_order(lambda at: self.plain_mean_log_prob(model_at(at)), vector)
-        if len(division.scalars) > MOST:
+        if division.array or len(division.scalars) > MOST:
             return second_order(lambda at: self.mean_log_prob(model_at(at)), vector)
-        columns = [values, *self._derived(structure, division, values)]
+        columns = [*jax.tree.leaves(values), *self._derived(structure, division, values)]
         return in_one_pass(division, model_at, vector, columns, self.weights)
 
     def _derived(self, structure: Structure, division: Division, values: Any) -> Sequence[Any]:
@@ -69,8 +71,8 @@ class Observations(eqx.Module):
         return jnp.mean(terms) if self.weights is None else jnp.sum(self.weights * terms) / jnp.sum(self.weights)
 
 
-def observe(model: Model, values: Any, weights: Any = None) -> Observations:
-    """Return observations (n,) with what the formula of `model` needs of the data alone, computed once."""
+def observe(model: Model, values: Rows, weights: Any = None) -> Observations:
+    """Return observations with what the formula of `model` needs of the data alone, computed once."""
     values = as_formula_takes(model, values)
     try:
         structure, division = divided(model, values)
@@ -79,36 +81,46 @@ def observe(model: Model, values: Any, weights: Any = None) -> Observations:
     return Observations(values, derived_columns(division, values), structure, weights)
 
 
-def divided(model: Model, values: Any) -> tuple[Structure, Division]:
-    """Return the structure of a model's formula for observations (n,), and what of it is computed how often.
+def divided(model: Model, values: Rows) -> tuple[Structure, Division]:
+    """Return the structure of a model's formula for observations, and what of it is computed how often.
 
     Raises:
         NotApplicable: the formula has to be evaluated as it is, with the reason.
     """
-    if np.ndim(values) != 1 or len(values) == 0:
-        raise NotApplicable("an observation is not a single number")
-    structure = structure_of(model, jax.typeof(values).update(shape=()))
-    if varies_over_a_mesh(*jax.tree.leaves(model), values):
+    columns = jax.tree.leaves(values)
+    if any(column.ndim == 0 or len(column) == 0 for column in columns):
+        raise NotApplicable("there are no observations")
+    one = jax.tree.map(lambda column: jax.typeof(column).update(shape=column.shape[1:]), values)
+    structure = structure_of(model, one)
+    if varies_over_a_mesh(*jax.tree.leaves(model), *columns):
         raise NotApplicable("a value varies over the devices of a mesh")
     return structure, divide(structure)
 
 
-def mean_log_prob(division: Division, model: Model, values: Any, derived: Sequence[Any], weights: Any = None) -> Any:
-    """Return the mean log-density of observations (n,), from their derived columns and their weights, each (n,)."""
+def mean_log_prob(division: Division, model: Model, values: Rows, derived: Sequence[Any], weights: Any = None) -> Any:
+    """Return the mean log-density of observations, from their derived columns (n, ...) and their weights (n,)."""
     offset, factor, scalars, held = division.once(jax.tree.leaves(model))
-    return offset + factor * _mean(division, scalars, held, Columns([values, *derived], weights))
+    columns = Columns([*jax.tree.leaves(values), *derived], weights)
+    return offset + factor * (_mean_of_rows if division.array else _mean)(division, scalars, held, columns)
+
+
+def _mean_of_rows(division: Division, scalars: Any, held: Any, columns: "Columns") -> Any:
+    """Return the mean of a kernel of arrays, all at once: products by a row of data become matrix products."""
+    terms = jax.vmap(division.kernel, (None, None, 0))(scalars, held, columns.read)
+    weights = columns.weights
+    return jnp.mean(terms) if weights is None else jnp.sum(weights * terms) / jnp.sum(weights)
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def derived_columns(division: Division, values: Any) -> list[Any]:
-    """Return the columns (n,) that the kernel reads of observations (n,), besides the observations themselves."""
+def derived_columns(division: Division, values: Rows) -> list[Any]:
+    """Return the columns (n, ...) that the kernel reads of observations, besides their own."""
     return jax.vmap(division.columns)(values)
 
 
 class Columns(NamedTuple):
-    """What a pass reads of a sample: columns (n,), and weights (n,) or None."""
+    """What a pass reads of a sample: columns, and weights (n,) or None."""
 
-    read: Sequence[Any]
+    read: Sequence[Any]  # (n, ...) each
     weights: Any
 
 

@@ -12,6 +12,7 @@ from jax.core import Tracer
 from .. import devices
 from ..formula.jaxpr import NotApplicable, as_formula_takes
 from ..models.base import Model, name_of
+from ..models.rows import Observation, Rows, named_columns, one_of, row_count
 from ..models.tracing import ONE_NUMBER, check_formula
 from .agreement import AGREEMENT, examine
 from .filled import Filled
@@ -22,30 +23,31 @@ Sample = Observations | Summary
 
 
 def as_sample(sample: Any) -> Sample:
-    """Return a sample as it is, or an array of observations (n,) wrapped as one."""
+    """Return a sample as it is, or observations, an array or a record of arrays, wrapped as one."""
     if isinstance(sample, Summary):
         return sample.in_jax_types()
-    return sample if isinstance(sample, Observations) else Observations(jnp.asarray(sample))
+    if isinstance(sample, Observations):
+        return sample
+    return Observations(jnp.asarray(sample) if isinstance(sample, list) else jax.tree.map(jnp.asarray, sample))
 
 
-def observation_of(model: Model, sample: Sample) -> jax.ShapeDtypeStruct:
-    """Return the shape and the type in which the formula of `model` gets ONE observation of a sample."""
+def observation_of(model: Model, sample: Sample) -> Observation:
+    """Return the shapes and types in which the formula of `model` gets ONE observation of a sample."""
     if isinstance(sample, Summary):
         return sample.form.structure.observation
-    if not isinstance(model, Model) or sample.values.ndim == 0:
+    if not isinstance(model, Model) or any(column.ndim == 0 for column in jax.tree.leaves(sample.values)):
         return ONE_NUMBER
-    taken = as_formula_takes(model, sample.values)
-    return jax.ShapeDtypeStruct(taken.shape[1:], taken.dtype)
+    return one_of(as_formula_takes(model, sample.values))
 
 
 def summarize(
-    model: Model, values: np.ndarray, factoring: bool = True, weights: np.ndarray | None = None
+    model: Model, values: Rows, factoring: bool = True, weights: np.ndarray | None = None
 ) -> tuple[Sample, str]:
-    """Summarize observations (n,) for `model` where its log-density factors, checked against the data.
+    """Summarize observations for `model` where its log-density factors, checked against the data.
 
     Args:
         model: its numbers are those that the factored form is checked at, and near.
-        values: observations (n,).
+        values: observations.
         factoring: whether to look for sufficient statistics.
         weights: how often each observation counts, (n,), not negative; None counts each once.
 
@@ -57,18 +59,18 @@ def summarize(
 
 
 def summarize_each(
-    model: Model, parts: Sequence[np.ndarray], factoring: bool = True, weights: np.ndarray | None = None
+    model: Model, parts: Sequence[Rows], factoring: bool = True, weights: np.ndarray | None = None
 ) -> list[tuple[Sample, str]]:
     """Summarize several samples, each as `summarize` does alone; they are looked through by one program.
 
     Weights are those of a sample that is the only one.
     """
-    if not any(isinstance(values, Tracer) for values in parts):
+    if not any(isinstance(column, Tracer) for column in jax.tree.leaves(list(parts))):
         devices.start(warn=False)  # before JAX starts, which could not be made fast later
     with jax.enable_x64(True):
         taken = [as_formula_takes(model, values) for values in parts]
         for values in taken:
-            check_formula(model, jax.ShapeDtypeStruct((), values.dtype))
+            check_formula(model, one_of(values))
         if not factoring:
             return [_raw(model, values, ", as asked", weights) for values in taken]
         made = [_factored(model, values, weights) for values in taken]
@@ -84,7 +86,7 @@ def summarize_each(
 class _Factored:
     """A sample and its summary, which is to be held against it."""
 
-    values: np.ndarray
+    values: Rows
     summary: Summary
     holds: bool  # whether the observations take exactly the branches of the form
     weights: np.ndarray | None
@@ -105,7 +107,7 @@ class _Factored:
         return _raw(model, self.values, f": the factored form {fault}", self.weights)
 
 
-def _factored(model: Model, values: np.ndarray, weights: np.ndarray | None) -> _Factored | str:
+def _factored(model: Model, values: Rows, weights: np.ndarray | None) -> _Factored | str:
     """Return a sample with its summary, or why it has none."""
     try:
         return _Factored(values, *summarize_all(model, find_form(model, values), values, weights), weights)
@@ -120,28 +122,34 @@ def _apart(model: Model, samples: Sequence[_Factored]) -> Sequence[float]:
     looked_at = [some_of(sample.values) for sample in samples]
     known = [
         sample.summary
-        if len(some) == len(sample.values) and sample.weights is None
+        if row_count(some) == row_count(sample.values) and sample.weights is None
         else summarize_array(sample.summary.form, some)[0]
         for sample, some in zip(samples, looked_at, strict=True)
     ]
     return np.asarray(examine(model, known, [Filled.of(some) for some in looked_at]).apart).tolist()
 
 
-def _raw(model: Model, values: np.ndarray, reason: str, weights: np.ndarray | None) -> tuple[Observations, str]:
+def _raw(model: Model, values: Rows, reason: str, weights: np.ndarray | None) -> tuple[Observations, str]:
+    own = jax.tree.map(jnp.asarray, values)
     try:
-        divided(model, jnp.asarray(values))
+        divided(model, own)
     except NotApplicable as undivided:
         if str(undivided) not in reason:
             reason += f"; every epoch evaluates all of the formula: {undivided}"
-    return observe(model, jnp.asarray(values), weights), f"raw observations{reason}{_kept(values.dtype)}"
+    return observe(model, own, weights), f"raw observations{reason}{_kept(one_of(values))}"
 
 
-def _kept(dtype: np.dtype) -> str:
-    return "; the observations stay whole numbers" if dtype.kind in "iu" else ""
+def _kept(observation: Observation) -> str:
+    whole = [name for name, part in named_columns(observation).items() if part.dtype.kind in "iu"]
+    return (
+        "; the observations stay whole numbers"
+        if whole == [""]
+        else "".join(f"; {name} stays whole numbers" for name in whole)
+    )
 
 
 def found_in(model: Model, summary: Summary) -> str:
     """Return the sentence that says how many statistics a sample, or each of many, has."""
     count = summary.centers.shape[-1] + summary.averages.shape[-1]
-    kept = _kept(summary.form.structure.observation.dtype)
+    kept = _kept(summary.form.structure.observation)
     return f"{count} sufficient statistic{'s' if count != 1 else ''} found in {name_of(model)}.log_prob{kept}"

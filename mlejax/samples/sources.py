@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from numbers import Number
 from typing import Any, ClassVar, NamedTuple, TypeAlias, cast, final
 
 import jax
@@ -20,6 +21,7 @@ from ..models.base import Model
 from ..models.digest import sample_digest
 from ..models.normal import Normal
 from ..models.parameters import parameter_dict, with_dtype
+from ..models.rows import Observation, Rows, named_columns, one_of, row_count, take
 from ..models.tracing import ONE_NUMBER, check_formula
 from .observations import as_observations, check_support
 from .split import split, validation_count
@@ -31,8 +33,8 @@ Numbers: TypeAlias = ArrayLike | float | int
 class Parts(NamedTuple):
     """A sample in two parts."""
 
-    train: np.ndarray  # (n - m,): to ascend on
-    held_out: np.ndarray  # (m,): to decide the stop; empty where nothing is held out
+    train: Rows  # n - m: to ascend on
+    held_out: Rows  # m: to decide the stop; empty where nothing is held out
 
 
 class Source(abc.ABC):
@@ -66,6 +68,10 @@ class Source(abc.ABC):
         """Return the sample of one seed, cut in two."""
 
     @abc.abstractmethod
+    def observation(self, start: Model) -> Observation:
+        """Return the type in which the formula of `start` gets ONE observation."""
+
+    @abc.abstractmethod
     def describe(self) -> dict[str, Any]:
         """Return what decides the samples, in plain values."""
 
@@ -92,11 +98,11 @@ class Source(abc.ABC):
 class Given(Source):
     """Data given: each seed is another split of the same observations."""
 
-    values: np.ndarray  # (n,)
+    values: Rows  # n of them
 
     @property
     def size(self) -> int:
-        return len(self.values)
+        return row_count(self.values)
 
     def check(self, start: Model, starts: Sequence[Model], validation_fraction: float | int) -> None:
         super().check(start, starts, validation_fraction)
@@ -107,13 +113,23 @@ class Given(Source):
         return Parts(*split(self.values, validation_fraction, seed))
 
     def describe(self) -> dict[str, Any]:
-        return {"source": "data", "count": self.size, "type": self.values.dtype.name, "sha256": self._digest()}
+        types = {name: column.dtype.name for name, column in named_columns(self.values).items()}
+        of = types[""] if list(types) == [""] else types
+        return {"source": "data", "count": self.size, "type": of, "sha256": self._digest()}
 
     def __str__(self) -> str:
         return f"{self.size} observations given, sha256 {self._digest()}"
 
     def _digest(self) -> str:
-        return hashlib.sha256(self.values.tobytes()).hexdigest()[:16]
+        digest = hashlib.sha256()
+        for name, column in named_columns(self.values).items():
+            digest.update(f"{name} {column.shape}".encode() if name or column.ndim > 1 else b"")
+            digest.update(column.tobytes())
+        return digest.hexdigest()[:16]
+
+    def observation(self, start: Model) -> Observation:
+        with jax.enable_x64(True):
+            return one_of(as_formula_takes(start, self.values))
 
 
 @final
@@ -231,13 +247,12 @@ class Draws(Source):
                     f"by='statistics' needs two observations or more in each part; got {count - held} and {held}"
                 )
 
-    def observation(self, start: Model) -> jax.ShapeDtypeStruct:
-        """Return the type in which the formula of `start` gets ONE observation."""
+    def observation(self, start: Model) -> Observation:
         if self.by != "jax":
             return ONE_NUMBER
         with jax_randomness():
             taken = jax.eval_shape(lambda: as_formula_takes(start, draw_with_jax(self.target, 0, 0, 2, 0)[0]))
-        return jax.ShapeDtypeStruct((), taken.dtype)
+        return one_of(taken)
 
 
 WAYS = {
@@ -255,7 +270,7 @@ def jax_randomness() -> Iterator[None]:
         yield
 
 
-def source_of(observations: Numbers | Source | None) -> Source:
+def source_of(observations: object) -> Source:
     """Return the source that a caller's `observations` stand for: a source as it is, or data.
 
     Raises:
@@ -267,7 +282,9 @@ def source_of(observations: Numbers | Source | None) -> Source:
         raise InputTypeError(
             "give observations=, your data or mlejax.Draws(target, count), which draws a sample per seed"
         )
-    if np.ndim(observations) == 0:
+    if isinstance(observations, Number | np.generic | str) or (
+        isinstance(observations, np.ndarray) and not observations.ndim
+    ):
         raise InputTypeError(
             f"observations must be data or a source; got {observations!r}. To draw {observations!r} observations for "
             f"each seed, give mlejax.Draws(target, {observations!r})"
@@ -275,10 +292,10 @@ def source_of(observations: Numbers | Source | None) -> Source:
     return Given(as_observations(observations))
 
 
-def draw_with_jax(target: Any, base: Any, seed: Any, n: int, held_out: int) -> tuple[Any, Any]:
+def draw_with_jax(target: Any, base: Any, seed: Any, n: int, held_out: int) -> tuple[Rows, Rows]:
     """Draw from the key `fold_in(key(base), seed)`: independent draws need no permutation to be split."""
     values = target.sample(jax.random.fold_in(jax.random.key(base, impl="threefry2x32"), seed), (n,))
-    return values[held_out:], values[:held_out]
+    return take(values, slice(held_out, None)), take(values, slice(held_out))
 
 
 _draw_one = jax.jit(draw_with_jax, static_argnums=(3, 4))

@@ -7,6 +7,7 @@ import numpy as np
 
 from .. import checks
 from ..checks import InputTypeError, InputValueError
+from ..models.rows import Rows, row_count, take
 
 
 def validation_count(n: int, validation_fraction: Any) -> int:
@@ -21,15 +22,16 @@ def validation_count(n: int, validation_fraction: Any) -> int:
     return count
 
 
-def split(observations: np.ndarray, validation_fraction: float | int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def split(observations: Rows, validation_fraction: float | int, seed: int) -> tuple[Rows, Rows]:
     """Train and validation parts, as scikit-learn's `train_test_split(test_size=..., random_state=seed)` cuts them.
 
     A random permutation of NumPy's legacy stream: its first ceil(fraction n) indices are the validation part and the
     rest the train part. With fraction 0 the validation part is empty.
     """
-    count = validation_count(len(observations), validation_fraction)
+    n = row_count(observations)
+    count = validation_count(n, validation_fraction)
     seed = int(checks.counts("split_seed", seed, 0, 2**32 - 1))
     if count == 0:
-        return observations, observations[:0]
-    order = np.random.RandomState(seed).permutation(len(observations))
-    return observations[order[count:]], observations[order[:count]]
+        return observations, take(observations, slice(0))
+    order = np.random.RandomState(seed).permutation(n)
+    return take(observations, order[count:]), take(observations, order[:count])

@@ -16,6 +16,7 @@ from ..formula.jaxpr import NotApplicable, as_formula_takes
 from ..formula.separate import Branches
 from ..formula.sufficient import Form, Question, SufficientForm, failure, question, structure_for_statistics
 from ..models.base import Model
+from ..models.rows import Observation, Rows, in_types, one_of, row_count, take
 from .filled import Filled, filled_weights
 from .second import LocalQuadratic, second_order
 from .tiles import TILE, tiled
@@ -84,14 +85,14 @@ def _refusal(model: Model, other_formula: bool, tree: Any) -> str:
     )
 
 
-def find_form(model: Model, values: Any) -> Form:
-    """Return the form of the formula of `model` that ONE sample (n,) asks for: how it decides the branches.
+def find_form(model: Model, values: Rows) -> Form:
+    """Return the form of the formula of `model` that ONE sample asks for: how it decides the branches.
 
     Raises:
         NotApplicable: with the reason.
     """
     values = as_formula_takes(model, values)
-    structure = structure_for_statistics(model, jax.ShapeDtypeStruct((), values.dtype))
+    structure = structure_for_statistics(model, one_of(values))
     branches: Branches = ()
     while (asked := question(structure, branches)) is not None:
         every, some = _looked_at(asked, values)
@@ -103,7 +104,7 @@ def find_form(model: Model, values: Any) -> Form:
     return form
 
 
-def form_of_any(model: Model, observation: jax.ShapeDtypeStruct) -> Form | None:
+def form_of_any(model: Model, observation: Observation) -> Form | None:
     """Return the form that every sample asks for, where the formula has no branches; None where samples decide.
 
     Raises:
@@ -133,15 +134,16 @@ def _fault(form: Form) -> NotApplicable | None:
 
     leaves = list(form.structure.parameters)
     try:
-        jax.eval_shape(computed, leaves, jax.ShapeDtypeStruct((2,), form.structure.observation.dtype))
+        two = jax.tree.map(lambda of: jax.ShapeDtypeStruct((2, *of.shape), of.dtype), form.structure.observation)
+        jax.eval_shape(computed, leaves, two)
     except Exception as problem:  # of whatever kind: a formula may do without its factored form
         return failure(problem)
     return None
 
 
-def _looked_at(asked: Question | SufficientForm, values: Any) -> tuple[list[bool], list[bool]]:
-    """Return for each condition whether all of any number of observations (n,) meet it, and whether any does."""
-    shares = [values[first : first + LARGE] for first in range(0, len(values), LARGE)]
+def _looked_at(asked: Question | SufficientForm, values: Rows) -> tuple[list[bool], list[bool]]:
+    """Return for each condition whether all of any number of observations meet it, and whether any does."""
+    shares = [take(values, slice(first, first + LARGE)) for first in range(0, row_count(values), LARGE)]
     looks = [jax.device_get(_look(asked, Filled.of(share).values)) for share in shares]
     every, some = zip(*looks, strict=True)
     return [all(each) for each in zip(*every, strict=True)], [any(each) for each in zip(*some, strict=True)]
@@ -154,24 +156,24 @@ def _look(asked: Question | SufficientForm, values: Any) -> tuple[list[Any], lis
 
 
 def summarize_with(form: Form, values: Any, weights: Any = None) -> tuple[Summary, Any]:
-    """Return the summary of observations (n,) for a known form, and whether the sample takes exactly its branches.
+    """Return the summary of observations for a known form, and whether the sample takes exactly its branches.
 
     Pure, for use under `jit` and `vmap`. A sample that takes other branches has another form: see `find_form`. Each
     observation counts once, or as often as its weight says.
 
     Args:
         form: of the formula.
-        values: the observations, (n,) or `Filled`.
+        values: the observations, as they are or `Filled`.
         weights: of the observations, likewise, with zeros where it was filled.
     """
     separated = form.separated()
     filled = values if isinstance(values, Filled) else Filled.of(values)
-    values = filled.values.astype(form.structure.observation.dtype)  # whole numbers, as the formula takes them
+    values = in_types(filled.values, form.structure.observation)  # whole numbers, as the formula takes them
     float_type = jnp.result_type(float)
     if weights is None:
         weights, count = filled.counts.astype(float_type), jnp.asarray(filled.count, float_type)
     else:
-        weights = filled_weights(weights, len(values))
+        weights = filled_weights(weights, row_count(values))
         count = jnp.asarray(accurate_sum(weights), float_type)
 
     def mean(function: Any) -> Any:
@@ -192,33 +194,33 @@ def summarize_with(form: Form, values: Any, weights: Any = None) -> tuple[Summar
     return Summary(stack(centers), stack(residuals), stack(averages), count, form), holds
 
 
-def some_of(values: np.ndarray) -> np.ndarray:
-    """Return up to `LARGE` observations, evenly spread, with the extremes: enough to check a formula on."""
-    if len(values) <= LARGE:
+def some_of(values: Rows) -> Rows:
+    """Return up to `LARGE` observations, evenly spread, numbers with the extremes: enough to check a formula on."""
+    if (n := row_count(values)) <= LARGE:
         return values
-    spread = values[:: -(-len(values) // LARGE)]
+    spread = take(values, slice(None, None, -(-n // LARGE)))
+    if not isinstance(values, np.ndarray) or values.ndim > 1:
+        return spread
     return np.concatenate([spread, [values.min(), values.max()]])
 
 
-def summarize_all(
-    model: Model, form: Form, values: np.ndarray, weights: np.ndarray | None = None
-) -> tuple[Summary, bool]:
-    """Return the summary of any number of observations (n,), and whether they take exactly the branches of `form`.
+def summarize_all(model: Model, form: Form, values: Rows, weights: np.ndarray | None = None) -> tuple[Summary, bool]:
+    """Return the summary of any number of observations, and whether they take exactly the branches of `form`.
 
     Many are cut into shares of `LARGE`, which all local devices summarize side by side, a round at a time, so that
     neither a device nor its memory ever holds them all; the summaries are merged.
     """
-    if len(values) <= LARGE:
+    if (n := row_count(values)) <= LARGE:
         summary, holds = summarize_array(form, values, weights)
         return summary, bool(holds)
     mesh = jax.sharding.Mesh(np.asarray(jax.local_devices()), ("data",))
     program = _sharded(form, mesh, weights is not None)
     together = LARGE * mesh.devices.size
     parts = []
-    for first in range(0, len(values), together):
-        piece = values[first : first + together]
+    for first in range(0, n, together):
+        piece = take(values, slice(first, first + together))
         of_piece = () if weights is None else (weights[first : first + together],)
-        if len(piece) == together:
+        if row_count(piece) == together:
             summaries = jax.device_get(program(piece, *of_piece))
             parts += [jax.tree.map(lambda leaf, i=i: leaf[i], summaries) for i in range(mesh.devices.size)]
         else:
@@ -268,10 +270,10 @@ def accurate_sum(values: Any) -> Any:
     return total
 
 
-def summarize_array(form: Form, values: np.ndarray, weights: np.ndarray | None = None) -> tuple[Summary, Any]:
-    """Return what `summarize_with` does of observations on the host, (n,), by a program for many n."""
+def summarize_array(form: Form, values: Rows, weights: np.ndarray | None = None) -> tuple[Summary, Any]:
+    """Return what `summarize_with` does of observations on the host, by a program for many n."""
     filled = Filled.of(values)
-    return _compiled(form, filled, None if weights is None else filled_weights(weights, len(filled.values)))
+    return _compiled(form, filled, None if weights is None else filled_weights(weights, row_count(filled.values)))
 
 
 _compiled = jax.jit(summarize_with, static_argnums=0)

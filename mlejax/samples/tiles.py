@@ -15,13 +15,13 @@ sums of some hundred runs stay in a core's cache. Each adds up n / 128 terms, so
 WHOLE = {jnp.add: jnp.sum, jnp.minimum: jnp.min, jnp.maximum: jnp.max}
 """What makes one number of many, by what makes one of two."""
 
-Columns = Sequence[Shaped[Array, " n"]]
+Columns = Sequence[Shaped[Array, "n ..."]]
 Terms = Callable[[Columns], Sequence[Shaped[Array, " m"]]]
 """A function that turns columns of any length into terms of that length."""
 
 
 def tiled(terms: Terms, columns: Columns, combine: Sequence[Any], width: int = TILE) -> list[Any]:
-    """Return each of the terms over columns, each (n,), as one number; in an order that depends on n alone.
+    """Return each of the terms over columns, each (n, ...), as one number; in an order that depends on n alone.
 
     Args:
         terms: of some observations, a column of each.

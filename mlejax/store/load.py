@@ -10,7 +10,7 @@ import numpy as np
 from .. import checks
 from ..checks import InputTypeError, InputValueError
 from ..models.base import Model
-from ..models.digest import formula_digest, listed_class, printed_digest
+from ..models.digest import digest_for, listed_class, printed_digest
 from ..models.parameters import parameter_names, with_dtype
 from ..results.schema import COMPUTED_BY, QUANTITIES
 from ..results.sweep import Provenance, SweepResult
@@ -64,7 +64,9 @@ def load(path: str | Path, model: Model | None = None) -> SweepResult[Any]:
     shapes = {each.name: tuple(dim.size for dim in each.dims) for each in layout.variables if each.name not in others}
     return SweepResult(
         axes=layout.axes,
-        template=model_like(description.settings["model"], shapes, model),
+        template=model_like(
+            description.settings["model"], shapes, model, observation=description.settings.get("observation")
+        ),
         arrays=StoredArrays(path, layout, {"status": found.status}),
         provenance=Provenance.of(description.settings, description.computed_by, description.result),
         attributes=description.attributes,
@@ -75,7 +77,8 @@ def model_like(
     recorded: str,
     shapes: Mapping[str, tuple[int, ...]],
     model: Model | None,
-    digest: Callable[[Model], str] = formula_digest,
+    digest: Callable[[Model], str] | None = None,
+    observation: Mapping[str, Any] | None = None,
 ) -> Model:
     """Return a model whose parameters have these names, and whose formula is the recorded one or raises.
 
@@ -83,12 +86,14 @@ def model_like(
         recorded: the name of the class and the digest of the formula of the model that was swept.
         shapes: of its parameters, by name.
         model: the one to use; None for the library's, if its formula is the recorded one.
-        digest: what made the recorded digest.
+        digest: what made the recorded digest, where it is not today's.
+        observation: what was recorded of its observations, where they are no single numbers.
 
     Raises:
         ValueError: the model given has another formula or other parameters.
     """
     name, names = recorded.split()[0], list(shapes)
+    digest = digest or (lambda model: digest_for(model, observation, recorded))
     if model is not None:
         found = f"{type(model).__name__} {digest(with_dtype(model, np.float64))}"
         if found != recorded or list(parameter_names(model)) != names:

@@ -30,7 +30,7 @@ from ..results.histories import Histories, history_variables, places_of
 from ..results.sweep import RunResult, SweepResult
 from ..samples.gather import Pair
 from ..samples.representation import Sample
-from ..samples.sources import Numbers, Source
+from ..samples.sources import Numbers
 from ..status import Status
 from ..store.histories import held, write_histories
 from ..store.load import load
@@ -54,7 +54,7 @@ def record(
     runs: Mapping[str, Numbers],
     *,
     model: Model | None = None,
-    observations: Numbers | Source | None = None,
+    observations: object = None,
     optimizer: Optimizers = None,
     epochs: int = 256,
     progress: bool = True,

@@ -9,17 +9,18 @@ import numpy as np
 
 from ..checks import InputValueError
 from ..models.base import Model
-from ..models.digest import formula_digest, listed_class
+from ..models.digest import digest_for, listed_class
 from ..models.parameters import with_dtype
 from ..samples.sources import Draws, Numbers, Source, source_of
 
 
-def family_of(recorded: str, model: Model | None) -> Any:
+def family_of(recorded: str, model: Model | None, observation: Mapping[str, Any] | None = None) -> Any:
     """Return the structure of a model whose name and formula digest were recorded.
 
     Args:
         recorded: both, with a space between.
         model: an instance, where it is not one of the library's.
+        observation: what was recorded of its observations, where they are no single numbers.
 
     Raises:
         ValueError: the library has none of this name and formula and none is given, or the one given is another.
@@ -27,12 +28,12 @@ def family_of(recorded: str, model: Model | None) -> Any:
     name = recorded.split()[0]
     if model is not None:
         found = with_dtype(model, np.float64)
-        mine = f"{type(found).__name__} {formula_digest(found)}"
+        mine = f"{type(found).__name__} {digest_for(found, observation, recorded)}"
         if mine != recorded:
             raise InputValueError(f"model: the sweep was made with {recorded}; this is {mine}")
         return jax.tree.structure(found)
     known = _library(name)
-    if known is None or f"{name} {formula_digest(known)}" != recorded:
+    if known is None or f"{name} {digest_for(known, observation, recorded)}" != recorded:
         raise InputValueError(f"model: {recorded} is not one of the library's: give model=, an instance of {name}")
     return jax.tree.structure(known)
 

@@ -16,6 +16,7 @@ from ..checks import InputKeyError, InputTypeError, InputValueError
 from ..models.base import M, Model
 from ..models.digest import formula_digest
 from ..models.parameters import Parameters, parameter_names, with_dtype
+from ..models.rows import recorded_observation
 from ..samples.sources import Draws, Numbers, Source, source_of
 from .recorded import family_of, filled, source_recorded
 
@@ -45,7 +46,7 @@ class SweepSpec(Generic[M]):
         *,
         seeds: Numbers,
         learning_rates: Numbers | Model,
-        observations: Numbers | Source | None = None,
+        observations: object = None,
         starts: Iterable[M] | M | None = None,
         validation_fraction: float | int = 0.2,
         max_epochs: Numbers = 10_000,
@@ -61,7 +62,7 @@ class SweepSpec(Generic[M]):
             model: the start point.
             seeds: whole numbers: an axis of samples, or of splits of given data.
             learning_rates: one axis of rates, or a model of a number or an axis per parameter.
-            observations: the data, (n,), or a source of samples.
+            observations: the data, or a source of samples.
             starts: start points to use in place of `model`, an axis.
             validation_fraction: the part of each sample held out to decide the stop.
             max_epochs: the epoch that a run ends after; a sequence is an axis.
@@ -183,13 +184,16 @@ class SweepSpec(Generic[M]):
     def settings(self) -> dict[str, Any]:
         """Return what decides the results besides the axes, as JSON has it: a store refuses to mix two of them."""
         fixed = {**_named(self.stopping), **self.rates}
+        observation = self.source.observation(self.start)
+        as_json = recorded_observation(observation)
         return {
-            "model": f"{type(self.start).__name__} {formula_digest(self.start)}",
+            "model": f"{type(self.start).__name__} {formula_digest(self.start, observation)}",
             "start": _plain(self.start),
             "starts": [_plain(model) for model in self.starts],
             **{name: value.item() for name, value in fixed.items() if not np.ndim(value)},
             "data": str(self.source),
             **self.source.describe(),
+            **({} if as_json is None else {"observation": as_json}),
             "validation_fraction": self.validation_fraction,
             "optimizer": fingerprint(self.optimizer, self.start),
             "dtype": self.dtype.name,
@@ -207,7 +211,7 @@ class SweepSpec(Generic[M]):
         axes: Mapping[str, Numbers],
         *,
         model: M | None = None,
-        observations: Numbers | Source | None = None,
+        observations: object = None,
         optimizer: Optimizers = None,
     ) -> "SweepSpec[Any]":
         """Rebuild a sweep from what `settings` and `axes` were when it was stored.
@@ -226,7 +230,7 @@ class SweepSpec(Generic[M]):
             ValueError: something is missing that a digest cannot give back, or is another than the sweep had; the
                 message names it.
         """
-        family = family_of(settings["model"], model)
+        family = family_of(settings["model"], model, settings.get("observation"))
         if settings["optimizer"] != "plain ascent" and optimizer is None:
             raise InputValueError(f"optimizer: the sweep was made with one ({settings['optimizer']}): give optimizer=")
 

@@ -16,7 +16,7 @@ from ..ascent.vary import Optimizers
 from ..models.base import M, Model
 from ..progress import Progress, Tally
 from ..results.sweep import SweepResult
-from ..samples.sources import Numbers, Source
+from ..samples.sources import Numbers
 from .collect import Collector
 from .measure import Work, samples_for
 from .spec import SweepSpec
@@ -27,7 +27,7 @@ def sweep(
     *,
     seeds: Numbers,
     learning_rates: Numbers | Model,
-    observations: Numbers | Source | None = None,
+    observations: object = None,
     starts: Iterable[M] | M | None = None,
     validation_fraction: float | int = 0.2,
     max_epochs: Numbers = 10_000,
@@ -50,7 +50,7 @@ def sweep(
         seeds: whole numbers. Each is a sample of its own (of a source that draws), or a split of its own (data given).
         learning_rates: one axis of rates for all parameters, or a model with a number or a sequence per parameter,
             such as `Normal([0.1, 1.0], [1.0, 10.0])`, whose sequences become axes `learning_rate.mean`, ...
-        observations: the data, (n,), or a source of samples: `mlejax.Draws(target, count)` draws one for each seed;
+        observations: the data, or a source of samples: `mlejax.Draws(target, count)` draws one for each seed;
             a sequence of counts becomes an axis `count`.
         starts: start points to use in place of `model`: an axis `start`, numbered from 0.
         validation_fraction: as in `train`.

@@ -1,13 +1,18 @@
 """What counts as observations, and what is refused."""
 
+from typing import ClassVar, NamedTuple
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pytest
 
 import mlejax
 from mlejax import Beta, Exponential, Gamma, LogNormal, Model, Normal, Poisson, Support, Weibull, parameter, positive
+from mlejax.models.support import contains
 from mlejax.samples.observations import as_observations, check_support
 from mlejax.samples.split import validation_count
 
@@ -112,8 +117,27 @@ BAD = {
     "truth values": ([True, False], TypeError, "observations must be real numbers; got an array of bool"),
     "complex": ([1j, 2.0], TypeError, "observations must be real numbers; got an array of complex128"),
     "objects": ([1.0, None], TypeError, "observations must be real numbers; got an array of object"),
-    "a matrix": (np.zeros((3, 2)), ValueError, r"observations must be one-dimensional; got shape \(3, 2\)"),
-    "a number": (3.0, ValueError, r"observations must be one-dimensional; got shape \(\)"),
+    "equal rows": (np.zeros((3, 2)), ValueError, "observations must not be constant; all 3 are alike"),
+    "rows of nothing": (
+        np.zeros((3, 0)),
+        ValueError,
+        r"observations must have an axis of observations; got shape \(3, 0\)",
+    ),
+    "no columns": ({}, ValueError, "observations must have a column at least; got {}"),
+    "nan in a row": (
+        np.array([[1.0, 2.0], [3.0, np.nan]]),
+        ValueError,
+        "observations must be finite; got nan at index 1, 1",
+    ),
+    "nan in a column": ({"age": [1.0, np.nan]}, ValueError, "observations: age must be finite; got nan at index 1"),
+    "a short column": (
+        {"age": [1.0, 2.0], "income": [1.0]},
+        ValueError,
+        "observations: income must be as long as age, 2; got 1",
+    ),
+    "a category": ({"town": ["a", "b"]}, TypeError, "observations: town must be real numbers; .* columns of 0 and 1"),
+    "equal records": ({"x": [1, 1], "y": [2, 2]}, ValueError, "observations must not be constant; all 2 are alike"),
+    "a number": (3.0, ValueError, r"observations must have an axis of observations; got shape \(\)"),
     "nothing": ([], ValueError, "observations must hold at least two values; got 0"),
     "one": ([1.0], ValueError, "observations must hold at least two values; got 1"),
     "nan": ([1.0, 2.0, np.nan, np.nan], ValueError, "observations must be finite; got nan at index 2"),
@@ -184,10 +208,10 @@ def test_a_log_prob_that_is_not_one_number_is_refused():
 
 
 def test_rows_of_different_lengths_are_refused_in_words():
-    with pytest.raises(ValueError, match=r"one-dimensional; got parts of different shapes: \(2,\), \(1,\), ..."):
+    with pytest.raises(ValueError, match=r"rows of one length; got parts of different shapes: \(2,\), \(1,\), ..."):
         as_observations([[1.0, 2.0], [3.0]])
     with pytest.raises(ValueError, match=r"parts of different shapes: \(5, 2\), \(5,\), ..."):
-        as_observations((np.zeros((5, 2)), np.zeros(5)))
+        as_observations([np.zeros((5, 2)), np.zeros(5)])
 
 
 @pytest.mark.parametrize("fraction", [None, "x", True, [0.2]], ids=str)
@@ -208,3 +232,62 @@ def test_an_array_of_parameters_is_refused_before_anything_runs():
         mlejax.train(Pair(jnp.zeros(2)), [1.0, 2.0, 3.0])
     with pytest.raises(ValueError, match=message):
         mlejax.sweep(Pair(jnp.zeros(2)), seeds=[0], learning_rates=[0.1], observations=np.array([1.0, 2.0, 3.0]))
+
+
+class Point(NamedTuple):
+    x: object
+    y: object
+
+
+RECORDS = {
+    "a dict": {"x": [1, 2], "y": [True, False]},
+    "a table of pandas": pd.DataFrame({"x": [1, 2], "y": [1, 0]}),
+    "a table of PyArrow": pa.table({"x": [1, 2], "y": [1, 0]}),
+    "a structured array": np.array([(1, 1), (2, 0)], [("x", int), ("y", int)]),
+}
+
+
+@pytest.mark.parametrize("values", RECORDS.values(), ids=RECORDS)
+def test_tables_become_a_record_of_columns(values):
+    found = as_observations(values)
+    assert list(found) == ["x", "y"]
+    assert found["x"].tolist() == [1, 2]
+    assert found["y"].tolist() == [1, 0]
+    assert found["y"].dtype == np.int64
+
+
+def test_a_record_stays_of_its_own_kind():
+    found = as_observations(Point(np.ones((3, 2)), [1.0, 2.0, 3.0]))
+    assert isinstance(found, Point)
+    assert (found.x.shape, found.y.shape) == ((3, 2), (3,))
+    assert isinstance(as_observations((np.ones(2), np.arange(2.0))), tuple)
+    assert as_observations(((1.0, 2.0), (3.0, 4.0))).shape == (2, 2)  # rows, not columns
+
+
+class Line(Model):
+    """A line through points."""
+
+    slope: float
+    support: ClassVar = {"x": Support(), "y": Support(lower=0)}
+
+    def log_prob(self, point):
+        return -((point["y"] - self.slope * point["x"]) ** 2)
+
+
+def test_each_part_of_a_record_has_its_support():
+    points = {"x": np.array([-1.0, 2.0]), "y": np.array([0.0, -3.0])}
+    with pytest.raises(ValueError, match=r"^Line needs numbers >= 0 for y; got -3.0 at index 1$"):
+        check_support(Line(1.0), points)
+    assert contains(Line.support, points).tolist() == [True, False]
+    check_support(Line(1.0), {"x": points["x"], "y": np.abs(points["y"])})
+
+
+def test_a_formula_that_does_not_take_the_record_is_named():
+    with pytest.raises(
+        TypeError, match=r"Line.log_prob does not take these observations, each a record of x: KeyError"
+    ):
+        mlejax.train(Line(1.0), {"x": [1.0, 2.0]}, progress=False)
+    with pytest.raises(
+        ValueError, match=r"Normal.log_prob must return one number; got shape \(2,\) for one observation"
+    ):
+        mlejax.train(Normal(0.0, 1.0), np.arange(4.0).reshape(2, 2), progress=False)

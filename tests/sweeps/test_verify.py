@@ -8,7 +8,7 @@ import optax
 import pytest
 import zarr
 from helpers import draws
-from zoo import Rayleigh
+from zoo import Bent, Line, Rayleigh, points
 
 import mlejax
 from mlejax import devices
@@ -223,3 +223,16 @@ def test_the_command_knows_a_sweep_of_python_as_well(capsys, tmp_path):
     assert "arguments" not in load(tmp_path / "by python").attributes
     status, out, _ = command(capsys, tmp_path / "by python", "--runs", "all")
     assert (status, out) == (0, "12 of 12 runs, 3 of 3 seeds recomputed, 0 different\n")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", [Line(0.0, 0.0, 1.0), Bent(0.0, 0.0, 1.0)], ids=["statistics", "raw"])
+def test_a_sweep_over_records_is_trained_stored_and_verified(model, tmp_path):
+    columns, given = points(), {"learning_rates": [0.02, 0.05], "max_epochs": 50, "progress": False}
+    result = mlejax.sweep(model, seeds=range(2), observations=columns, out=tmp_path / "a", **given)
+    alone = mlejax.train(model, columns, split_seed=1, learning_rate=0.05, max_epochs=50, progress=False)
+    assert result.model.slope[1, 1] == pytest.approx(float(alone.model.slope), rel=1e-12)
+    assert not verify(tmp_path / "a", model, columns, progress=False).different
+    assert load(tmp_path / "a", model).shape == (2, 2)
+    with pytest.raises(mlejax.InputError, match="observations"):
+        verify(tmp_path / "a", model, {"x": columns["y"], "y": columns["x"]}, progress=False)

@@ -1,0 +1,100 @@
+"""Observations of any kind: each a number, a vector, or a record of them; a sample of them has an axis in front."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.tree_util import DictKey, GetAttrKey, tree_flatten_with_path
+from jaxtyping import Array, PyTree, Shaped
+
+Rows: TypeAlias = PyTree[Shaped[Array | np.ndarray, "_ ..."]]
+"""A sample: an array (n,) or (n, d), or a record of such arrays, a pytree."""
+
+Observation: TypeAlias = PyTree[jax.ShapeDtypeStruct]
+"""The shape and the type of ONE observation: of a number, a vector, or each part of a record."""
+
+
+def row_count(values: Rows) -> int:
+    """Return how many observations a sample has."""
+    return jax.tree.leaves(values)[0].shape[0]
+
+
+def take(values: Rows, index: Any) -> Rows:
+    """Return those observations that an index, a slice or an array of indices names."""
+    return jax.tree.map(lambda column: column[index], values)
+
+
+def concatenate(parts: Sequence[Rows]) -> Rows:
+    """Return samples one after the other: on the host if all are there."""
+    on_host = all(isinstance(leaf, np.ndarray) for leaf in jax.tree.leaves(tuple(parts)))
+    return jax.tree.map(lambda *columns: (np if on_host else jnp).concatenate(columns), *parts)
+
+
+def one_of(values: Rows | Observation) -> Observation:
+    """Return the shape and the type of one observation of a sample."""
+    return jax.tree.map(lambda column: jax.ShapeDtypeStruct(column.shape[1:], column.dtype), values)
+
+
+def in_types(values: Rows, observation: Observation) -> Rows:
+    """Return observations in the types of the one that is given."""
+    return jax.tree.map(lambda column, one: column.astype(one.dtype), values, observation)
+
+
+def is_number(observation: Observation) -> bool:
+    """Return whether an observation is a single number."""
+    return isinstance(observation, jax.ShapeDtypeStruct) and not observation.shape
+
+
+def recorded_observation(observation: Observation) -> dict[str, Any] | None:
+    """Return the shapes and types of a vector, or of a dict of numbers and vectors, as JSON has them.
+
+    Returns:
+        None of a single number. Of any other record its names alone, from which it cannot be made again.
+    """
+    if is_number(observation):
+        return None
+    parts = named_columns(observation)
+    plain = list(parts) == [""] or (isinstance(observation, dict) and list(parts) == list(observation))
+    return {name: [list(of.shape), of.dtype.name] if plain else None for name, of in parts.items()}
+
+
+def observation_recorded(recorded: Mapping[str, Any] | None) -> Observation | None:
+    """Return the observation that was recorded; None of a single number.
+
+    Raises:
+        LookupError: it was one from whose record it cannot be made again.
+    """
+    if recorded is None:
+        return None
+    if None in recorded.values():
+        raise LookupError("a record of another kind than a dict")
+    parts = {name: jax.ShapeDtypeStruct(tuple(shape), np.dtype(of)) for name, (shape, of) in recorded.items()}
+    return parts.get("", parts)
+
+
+def named_columns(values: Any, is_leaf: Callable[[Any], bool] | None = None) -> dict[str, Any]:
+    """Return the parts of a record by name; of anything else itself, under no name.
+
+    Args:
+        values: a pytree.
+        is_leaf: says of a part whether it is to be taken whole.
+
+    Example:
+        >>> list(named_columns({"age": np.zeros(3), "income": np.zeros(3)}))
+        ['age', 'income']
+    """
+    return {".".join(map(_key, path)): leaf for path, leaf in tree_flatten_with_path(values, is_leaf)[0]}
+
+
+def _key(key: Any) -> str:
+    return str(key.key if isinstance(key, DictKey) else key.name if isinstance(key, GetAttrKey) else key.idx)
+
+
+def described(observation: Observation) -> str:
+    """Return what an observation is, in words."""
+    parts = named_columns(observation)
+    if list(parts) != [""]:
+        return f"a record of {', '.join(parts)}"
+    return f"an array of shape {parts[''].shape}" if parts[""].shape else "a number"
