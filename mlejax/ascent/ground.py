@@ -3,10 +3,13 @@
 import dataclasses
 import functools
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any, Generic
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, ArrayLike, Float
 
 from ..checks import InputValueError
 from ..likelihood import Vector
@@ -17,8 +20,11 @@ from ..samples.observations import check_support
 from ..samples.representation import Sample, summarize
 from ..status import Status
 from .newton import MAX_STEPS, Climb, climbed, newton_step
-from .outward import HIGHER, End, View, at_edge, look_outward
+from .outward import HIGHER, Coordinates, End, View, at_edge, look_outward
 from .units import Units
+
+TOGETHER = 8
+"""Climbs that one call of the compiled program makes at most."""
 
 RESTARTS = 4
 """Higher points, seen when looking outward, that are climbed from in turn."""
@@ -67,20 +73,22 @@ class Ground(Generic[M]):
         own = self.own_model(coordinates)
         return own if self.units is None else _representable(self.units.to_data(own))
 
-    def ascend(self, start: np.ndarray, free: np.ndarray, most: int) -> End:
+    def ascend(self, start: Coordinates, free: Coordinates, most: int) -> End:
         """Climb from coordinates, with those that are free marked 1, at most so many steps."""
-        with jax.enable_x64(True):
-            found = jax.device_get(_ended(Climb(self.sample, start, free, np.int64(most), self.table)))
-        return End(
-            coordinates=found["coordinates"],
-            mean_log_likelihood=float(found["mean"]),
-            information=found["information"],
-            jacobian=found["jacobian"],
-            unit=found["unit"],
-            distance=float(found["distance"]),
-            steps=int(found["steps"]),
-            status=Status(int(found["status"])),
-        )
+        return self.ascend_each([start], free, most)[0]
+
+    def ascend_each(self, starts: Sequence[Coordinates], free: Coordinates, most: int) -> list[End]:
+        """Climb from each of several coordinates, one after the other, as `ascend` does from one."""
+        ended: list[End] = []
+        for first in range(0, len(starts), TOGETHER):
+            some = starts[first : first + TOGETHER]
+            rows = np.zeros((TOGETHER, len(starts[0])))
+            rows[: len(some)] = some
+            with jax.enable_x64(True):
+                climb = Climb(self.sample, rows[0], free, np.int64(most), self.table)
+                found = jax.device_get(_ended(climb, rows, np.int64(len(some))))
+            ended += [_end(found, i) for i in range(len(some))]
+        return ended
 
     @property
     def factors(self) -> np.ndarray:
@@ -108,23 +116,50 @@ def _from_real(table: Parameters[M], coordinates: Vector) -> M:
 
 
 @jax.jit
-def _ended(climb: Climb[Any]) -> dict[str, Any]:
-    """Climb to the end, from which everything else about a fit follows."""
-    state = climbed(climb)
+def _ended(like: Climb[Any], starts: Float[Array, "k p"], number: ArrayLike) -> Mapping[str, Any]:
+    """Climb from the first few of several starts, as one climb does, to the ends, from which all about a fit follows.
 
-    def parameters(coordinates: Any) -> Any:
-        return climb.table.to_vector(climb.table.from_real(coordinates))
+    One after the other: the program for one start serves several, and a call is dear beside a climb on few numbers.
+    """
 
-    return {
-        "coordinates": state.coordinates,
-        "mean": state.here.log_likelihood,
-        "information": state.here.information,
-        "jacobian": jax.jacfwd(parameters)(state.coordinates),
-        "unit": state.unit,
-        "distance": newton_step(state, climb.sample.count)[1],
-        "steps": state.steps,
-        "status": state.status,
-    }
+    def one(start: Vector) -> Mapping[str, Any]:
+        climb = dataclasses.replace(like, start=start)
+        state = climbed(climb)
+
+        def parameters(coordinates: Any) -> Any:
+            return climb.table.to_vector(climb.table.from_real(coordinates))
+
+        return {
+            "coordinates": state.coordinates,
+            "mean": state.here.log_likelihood,
+            "information": state.here.information,
+            "jacobian": jax.jacfwd(parameters)(state.coordinates),
+            "unit": state.unit,
+            "distance": newton_step(state, climb.sample.count)[1],
+            "steps": state.steps,
+            "status": state.status,
+        }
+
+    def write(index: Any, ends: Mapping[str, Any]) -> Mapping[str, Any]:
+        return jax.tree.map(lambda rows, row: rows.at[index].set(row), ends, one(starts[index]))
+
+    shapes = jax.eval_shape(one, starts[0])
+    none = jax.tree.map(lambda of: jnp.zeros((TOGETHER, *of.shape), of.dtype), shapes)
+    return jax.lax.fori_loop(0, number, write, none)
+
+
+def _end(found: Mapping[str, Any], index: int) -> End:
+    """Return where one of several climbs ended."""
+    return End(
+        coordinates=found["coordinates"][index],
+        mean_log_likelihood=float(found["mean"][index]),
+        information=found["information"][index],
+        jacobian=found["jacobian"][index],
+        unit=found["unit"][index],
+        distance=float(found["distance"][index]),
+        steps=int(found["steps"][index]),
+        status=Status(int(found["status"][index])),
+    )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -148,7 +183,7 @@ def climb_and_look(ground: Ground[Any], start: np.ndarray) -> Climbed:
     """
     everywhere = np.ones(ground.table.real_size)
     end, endless = ground.ascend(start, everywhere, MAX_STEPS), 0
-    views = look_outward(ground.ascend, end, ground.table, ground.count)
+    views = look_outward(ground.ascend_each, end, ground.table, ground.count)
     for _ in range(RESTARTS):
         higher = [view for view in views if max(view.gains) > HIGHER]
         endless += any(view.endless for view in higher)
@@ -159,8 +194,8 @@ def climb_and_look(ground: Ground[Any], start: np.ndarray) -> Climbed:
         if not again.mean_log_likelihood > end.mean_log_likelihood:
             break
         end = dataclasses.replace(again, steps=end.steps + again.steps)
-        views = look_outward(ground.ascend, end, ground.table, ground.count)
-    return Climbed(end, views, not end.arrived and at_edge(ground.ascend, end, ground.table))
+        views = look_outward(ground.ascend_each, end, ground.table, ground.count)
+    return Climbed(end, views, not end.arrived and at_edge(ground.ascend_each, end, ground.table))
 
 
 def is_inside(model: Model) -> bool:

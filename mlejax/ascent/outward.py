@@ -114,8 +114,8 @@ class Verdict:
     notes: tuple[str, ...] = ()
 
 
-Ascend = Callable[[Coordinates, Coordinates, int], End]
-"""A climb from coordinates, with those that are free marked 1, of at most so many steps."""
+Ascend = Callable[[Sequence[Coordinates], Coordinates, int], list[End]]
+"""Climbs from coordinates, each with those that are free marked 1, and of at most so many steps."""
 
 
 def look_outward(ascend: Ascend, end: End, table: Parameters, count: float) -> list[View]:
@@ -143,38 +143,44 @@ def look_outward(ascend: Ascend, end: End, table: Parameters, count: float) -> l
         tangent = covariance[:, j] / covariance[j, j]
         free = np.where(np.arange(len(errors)) == j, 0.0, 1.0)
 
-        def view(sign: int, reaches: Sequence[float], j: int = j, along: Any = tangent, free: Any = free) -> View:
-            ends = [ascend(end.coordinates + sign * reach * along, free, REFIT_STEPS) for reach in reaches]
-            # A parameter that is no longer told from the end of its domain has the value that it has there.
-            told = [_is_told(table, j, end.coordinates[j] + sign * reach) for reach in reaches]
-            near, far = (
-                _gain(ascend, there, end, count, bounded) if known else 0.0
-                for there, known in zip(ends, told, strict=True)
-            )
-            return View(j, sign, (near, far), ends[int(far > near)])
+        def pair(reaches: Sequence[float], j: int = j, along: Any = tangent, free: Any = free) -> list[View]:
+            ways = [sign * reach for sign in (1, -1) for reach in reaches]
+            ends = ascend([end.coordinates + way * along for way in ways], free, REFIT_STEPS)
+            gains = [
+                # A parameter that is no longer told from the end of its domain has the value that it has there.
+                gain if _is_told(table, j, end.coordinates[j] + way) else 0.0
+                for way, gain in zip(ways, _gains(ascend, ends, end, count, bounded), strict=True)
+            ]
+            signs = ((1, gains[:2], ends[:2]), (-1, gains[2:], ends[2:]))
+            return [View(j, sign, (near, far), two[int(far > near)]) for sign, (near, far), two in signs]
 
         size = max(abs(at), end.unit[j])
         real = [min(a * size, b * error) for a, b in zip(REAL_REACHES, MOST_ERRORS, strict=True)]
         if not bounded[j] and at + real[0] == at:
             continue  # no other number is so near
-        pair = [view(sign, REACHES if bounded[j] else real) for sign in (1, -1)]
+        both = pair(REACHES if bounded[j] else real)
         for reach in FARTHER if bounded[j] else ():
-            if not all(each.flat for each in pair):
+            if not all(each.flat for each in both):
                 break
-            pair = [view(sign, (reach / 2, reach)) for sign in (1, -1)]
-        views += pair
+            both = pair((reach / 2, reach))
+        views += both
     return views
 
 
-def _gain(ascend: Ascend, there: End, end: End, count: float, bounded: np.ndarray) -> float:
-    """Return how much higher another point is, in nats, as far as the rounding of the formula lets that be told."""
-    gain = count * (there.mean_log_likelihood - end.mean_log_likelihood)
-    if not math.isfinite(gain):
-        return -math.inf
+def _gains(ascend: Ascend, ends: Sequence[End], end: End, count: float, bounded: np.ndarray) -> list[float]:
+    """Return how much higher other points are, in nats, as far as the rounding of the formula lets that be told."""
     shift, held = BESIDE * bounded, np.zeros(len(bounded))
-    beside = [ascend(there.coordinates + sign * shift, held, 0).mean_log_likelihood for sign in (1, -1)]
-    rounding = count * max(abs(value - there.mean_log_likelihood) for value in beside)
-    return math.copysign(max(abs(gain) - ROUNDED * rounding, 0.0), gain) if math.isfinite(rounding) else gain
+    beside = ascend([there.coordinates + sign * shift for there in ends for sign in (1, -1)], held, 0)
+    found = []
+    for there, pair in zip(ends, zip(beside[::2], beside[1::2], strict=True), strict=True):
+        gain = count * (there.mean_log_likelihood - end.mean_log_likelihood)
+        rounding = count * max(abs(each.mean_log_likelihood - there.mean_log_likelihood) for each in pair)
+        if not math.isfinite(gain):
+            gain = -math.inf
+        elif math.isfinite(rounding):
+            gain = math.copysign(max(abs(gain) - ROUNDED * rounding, 0.0), gain)
+        found.append(gain)
+    return found
 
 
 def at_edge(ascend: Ascend, end: End, table: Parameters) -> bool:
@@ -187,7 +193,7 @@ def at_edge(ascend: Ascend, end: End, table: Parameters) -> bool:
     """
     held = np.zeros(len(end.coordinates))
     steps = np.diag(EDGE * np.where(table.logarithmic, 1.0, end.unit))
-    beside = [ascend(end.coordinates + sign * step, held, 0) for step in steps for sign in (1, -1)]
+    beside = ascend([end.coordinates + sign * step for step in steps for sign in (1, -1)], held, 0)
     return not all(math.isfinite(there.mean_log_likelihood) for there in beside)
 
 

@@ -24,9 +24,9 @@ def looked(height_at, at, table=TABLE, **end):
     """Look at a log-likelihood, a function of the coordinates, from a point; nothing but the start of a climb moves."""
     asked = []
 
-    def ascend(start, free, most):
+    def ascend(starts, free, most):
         asked.append((tuple(free), most))
-        return end_at(start, height_at(start))
+        return [end_at(start, height_at(start)) for start in starts]
 
     here = end_at(at, height_at(np.array(at)), **end)
     views = look_outward(ascend, here, table, COUNT)
@@ -115,9 +115,9 @@ def test_a_climb_that_ended_short_says_how_far():
 def test_a_real_coordinate_is_followed_no_further_than_ten_standard_errors(table):
     asked = []
 
-    def ascend(start, free, most):
-        asked.append(start[0])
-        return end_at(start, -COUNT * np.sum(start**2) / 2)
+    def ascend(starts, free, most):
+        asked.extend(start[0] for start in starts)
+        return [end_at(start, -COUNT * np.sum(start**2) / 2) for start in starts]
 
     look_outward(ascend, end_at([0.0, 0.0], 0.0), table, COUNT)
     assert 0.05 < np.max(np.abs(asked)) <= 10 / math.sqrt(COUNT) + 1e-6
