@@ -52,9 +52,12 @@ if TYPE_CHECKING:
     from .models.discrete import Binomial, Geometric, NegativeBinomial, Poisson
     from .models.extremes import Frechet, GeneralizedExtremeValue, Gumbel, GumbelMin
     from .models.heavy_tails import Burr12, GeneralizedPareto, LogLogistic, Lomax, Pareto
+    from .models.inflated import ZeroInflated
     from .models.normal import Normal
+    from .models.shifted import Shifted
     from .models.support import Support
     from .models.symmetric import Cauchy, Laplace, Logistic, StudentT
+    from .models.truncated import Truncated
     from .models.wrappers import Fixed
     from .results.fit import FitResult
     from .results.histories import Histories
@@ -124,6 +127,9 @@ _HOME = {
         "unit_interval",
     ],
     "models.support": ["Support"],
+    "models.inflated": ["ZeroInflated"],
+    "models.shifted": ["Shifted"],
+    "models.truncated": ["Truncated"],
     "models.wrappers": ["Fixed"],
     "results.fit": ["FitResult"],
     "results.histories": ["Histories"],
@@ -183,6 +189,7 @@ __all__ = [
     "Poisson",
     "Rayleigh",
     "RunResult",
+    "Shifted",
     "Status",
     "StepInfo",
     "StudentT",
@@ -192,9 +199,11 @@ __all__ = [
     "SweepSpec",
     "TrainResult",
     "TrainState",
+    "Truncated",
     "Verification",
     "VonMises",
     "Weibull",
+    "ZeroInflated",
     "covariance",
     "covariance_matrix",
     "distance",

@@ -150,3 +150,22 @@ def ascend_normal(
     return ascend(
         lambda p: other.log_likelihood(*p), lambda p: np.array(one.mean_gradient(*p)), start, learning_rate, **limits
     )
+
+
+# Maxima in many digits --------------------------------------------------------------------------------------------
+
+
+def exact_maximum(log_density: Callable, x: np.ndarray, start: tuple[float, ...], digits: int = 40) -> list[float]:
+    """Where the score of a sample is zero, near a start, of a log-density(x, *parameters) written in mpmath."""
+    with mpmath.workdps(digits):
+        values = [mpmath.mpf(float(value)) for value in x]
+
+        def score(*parameters):
+            def height(*v):
+                return mpmath.fsum(log_density(value, *v) for value in values)
+
+            orders = np.eye(len(parameters), dtype=int).tolist()
+            return [mpmath.diff(height, parameters, tuple(order)) for order in orders]
+
+        found = mpmath.findroot(score, [mpmath.mpf(float(value)) for value in start], tol=1e-25, maxsteps=20)
+        return [float(value) for value in found]

@@ -38,7 +38,7 @@ DERIVED = {
     "covariance", "distance", "expected_information", "log_likelihood", "mean_log_likelihood", "observed_information",
     "robust_standard_errors", "score", "standard_errors",
 }  # fmt: skip
-WRAPPERS = {"Fixed"}
+WRAPPERS = {"Fixed", "Shifted", "Truncated", "ZeroInflated"}
 DOMAINS = {
     "Domain", "Support", "covariance_matrix", "ordered", "parameter", "positive", "real", "simplex", "unit_interval",
 }  # fmt: skip

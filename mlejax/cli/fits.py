@@ -64,7 +64,7 @@ def fit(options: argparse.Namespace) -> Answer:
     """Find the maximum of the likelihood of a column of a file."""
     from ..ascent.fit import fit as find_maximum
 
-    family = family_of(options.model, options.fixed or ())
+    family = family_of(options.model, options.fixed or (), {"lower": options.lower, "upper": options.upper})
     columns = [options.column, *([] if options.weights is None else [options.weights])]
     column, *others = read_columns(options.file, columns, options.delimiter, drop=options.missing == "drop")
     out = folder(options.out)

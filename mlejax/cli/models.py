@@ -5,7 +5,8 @@ import dataclasses
 import importlib
 import inspect
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import jax
@@ -18,7 +19,7 @@ from ..models import FAMILIES
 from ..models.abilities import HasClosedForm, HasStart
 from ..models.base import Model
 from ..models.constraints import positive, real, unit_interval
-from ..models.named import family_named
+from ..models.named import Called, family_named, parsed
 from ..models.parameters import Parameters
 from ..models.tracing import ONE_NUMBER
 from ..models.wrappers import Family, Fixed
@@ -48,25 +49,44 @@ class Row:
         return self.name, parameters, self.observations, statistics, "yes" if self.closed_form else "-"
 
 
-def family_of(name: str, fixed: Sequence[FixedValue] = ()) -> Family | Model:
+def family_of(
+    name: str, fixed: Sequence[FixedValue] = (), limits: Mapping[str, float | None] = MappingProxyType({})
+) -> Family | Model:
     """Return the family, or the model to start at, that `--model` names.
 
     Args:
         name: of a family, as in `FAMILIES`, or a wrapper of one, as in `WRAPPERS`; or `module:Name`, of a class or a
             model in a module of the current directory or of an installed package.
         fixed: parameters that are not estimated.
+        limits: `lower` and `upper` of what is truncated; None of one that is not given.
 
     Raises:
         UsageError: there is none.
     """
     try:
-        found = family_named(name, _in_a_module)
+        found = family_named(_limited(parsed(name), limits), _in_a_module)
     except InputError as error:
         raise UsageError(f"--model {name}: {error}") from None
     try:
         return Fixed.of(found, **{each.name: each.value for each in fixed}) if fixed else found
     except InputError as error:
         raise UsageError(str(error).replace("Fixed:", "--fixed:", 1)) from None
+
+
+def _limited(model: Called, limits: Mapping[str, float | None]) -> Called:
+    """Return a name with limits handed to what is truncated in it.
+
+    Raises:
+        UsageError: nothing is.
+    """
+    given = tuple((which, limit) for which, limit in limits.items() if limit is not None)
+    if not given:
+        return model
+    if model.name == "truncated":
+        return dataclasses.replace(model, options=(*model.options, *given))
+    if model.arguments and isinstance(inner := model.arguments[0], Called):
+        return dataclasses.replace(model, arguments=(_limited(inner, limits), *model.arguments[1:]))
+    raise UsageError(f"--{given[0][0]} is of --model 'truncated({model})', or of another model that is truncated")
 
 
 def _in_a_module(name: str) -> Any:

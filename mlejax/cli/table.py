@@ -35,6 +35,8 @@ FIT = (
     *COLUMN,
     Option("--model", "a family of `mlejax models`, or your own, module:Name; default normal", str, "NAME", "normal"),
     Option("--fixed", "a parameter that is not estimated; may be repeated", fixed_value, "NAME=VALUE", repeated=True),
+    Option("--lower", "the lower limit of a model that is truncated: --model 'truncated(normal)'", number, "LIMIT"),
+    Option("--upper", "likewise the upper limit", number, "LIMIT"),
     Option("--weights", "the column that says how often each row counts", metavar="NAME"),
     Option("--starts", "how many starts; the highest maximum is taken; default 1", at_least_one, "N"),
     Option(

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Array, Key, Num
 
 from .base import Model
+from .constraints import Number
 from .moments import Weights
 from .rows import Rows
 
@@ -97,6 +98,19 @@ class CanBeIrregular(Protocol):
 
     def irregularity(self) -> str:
         """Return why the curvature at a maximum here tells nothing of its errors; nothing where it does."""
+        ...
+
+
+@runtime_checkable
+class HasDistribution(Protocol):
+    """A model that knows the share of its distribution on either side of a number: for truncation and censoring."""
+
+    def log_cdf(self, x: Number) -> Array:
+        """Return log P(X <= x) of ONE number inside the support, accurate where it is very small."""
+        ...
+
+    def log_survival(self, x: Number) -> Array:
+        """Return log P(X > x), likewise."""
         ...
 
 

@@ -9,7 +9,14 @@ from typing import Any
 from ..checks import InputValueError
 from . import FAMILIES, Families
 
-WRAPPERS = Families({"fixed": "wrappers.Fixed"})
+WRAPPERS = Families(
+    {
+        "fixed": "wrappers.Fixed",
+        "shifted": "shifted.Shifted",
+        "truncated": "truncated.Truncated",
+        "zero_inflated": "inflated.ZeroInflated",
+    }
+)
 """What holds a family: `NAME(FAMILY, ...)` calls its `of`."""
 
 _TOKEN = re.compile(

@@ -58,7 +58,7 @@ class Wrapper(Model, Generic[M]):
             raise AttributeError(name)
         return _parameter(self.base, name)
 
-    def draw(self, key: Key[Array, ""], shape: tuple[int, ...]) -> Num[Array, "..."]:
+    def draws_inside(self, key: Key[Array, ""], shape: tuple[int, ...]) -> Num[Array, "..."]:
         """Return independent draws of the model inside.
 
         Raises:
@@ -122,7 +122,7 @@ class Fixed(Wrapper[M]):
 
     def sample(self, key: Key[Array, ""], shape: tuple[int, ...]) -> Num[Array, "..."]:
         """Return independent draws of this shape, with a typed JAX key."""
-        return self.draw(key, shape)
+        return self.draws_inside(key, shape)
 
     def unbounded(self, count: float) -> str:
         """Return what the model inside says of a likelihood that grows without bound."""
@@ -158,7 +158,7 @@ class FixedFamily:
 
 
 def support_of(family: Family) -> Support | None:
-    """Return the support of a family; None where static fields of its models decide."""
+    """Return the support of a family; None where it is not known before its parameters."""
     found = getattr(family, "support", None)
     return found if isinstance(found, Support) else None
 

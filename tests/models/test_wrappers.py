@@ -31,6 +31,7 @@ def test_a_fixed_parameter_is_not_estimated_and_the_others_keep_their_names():
     assert result.parameter_count == 2
 
 
+@pytest.mark.slow
 def test_a_fixed_number_decides_where_the_maximum_is():
     few, many = (mlejax.fit(mlejax.Fixed.of(mlejax.Weibull, shape=shape), WAITS).model.scale for shape in (1, 2))
     assert few == pytest.approx(np.mean(WAITS), rel=1e-9)  # the closed forms
@@ -55,6 +56,7 @@ def test_a_fixed_model_is_started_where_it_stands():
     assert mlejax.fit(start, WAITS).model.variance == pytest.approx(np.mean((WAITS - 3) ** 2), rel=1e-9)
 
 
+@pytest.mark.slow
 def test_an_irregular_family_is_regular_where_its_irregular_parameter_is_fixed():
     x = 1.5 + WAITS
     result = mlejax.fit(mlejax.Fixed.of(mlejax.Pareto, minimum=1.5), x)

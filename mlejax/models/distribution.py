@@ -1,0 +1,202 @@
+"""Distribution functions of families, as logarithms that stay accurate in either tail, with two derivatives.
+
+A model of a person's own says them itself, by the methods `log_cdf(x)` and `log_survival(x)`.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jax.nn import softplus
+from jax.scipy.special import gammaln, log_ndtr, logsumexp
+from jaxtyping import Array
+
+from ..checks import InputTypeError
+from .abilities import HasDistribution
+from .base import Model, name_of
+from .constraints import Number
+from .continuous import Exponential, Gamma, InverseGamma, LogNormal, Rayleigh, Weibull
+from .extremes import Frechet, GeneralizedExtremeValue, Gumbel, GumbelMin
+from .heavy_tails import Burr12, GeneralizedPareto, LogLogistic, Lomax, Pareto
+from .normal import Normal
+from .special import log1p_over
+from .symmetric import Cauchy, Laplace, Logistic
+from .wrappers import Fixed, filled
+
+_TERMS = np.arange(1.0, 1001.0)
+"""Of the series for the incomplete gamma function: enough for shapes up to some 10,000."""
+
+_T, _STEP = np.linspace(-4.5, 4.0, 120, retstep=True)
+_NODES = np.exp(_T - np.exp(-_T))
+_LOG_WEIGHTS = np.log(_STEP * (1 + np.exp(-_T))) + np.log(_NODES)
+"""Of the double exponential rule for integrals of what falls like exp(-t) from 0 to infinity.
+
+Source: H. Takahasi and M. Mori, Double exponential formulas for numerical integration, Publications of RIMS 9 (1974).
+"""
+
+
+class Shares(NamedTuple):
+    """Logarithms of the share of a distribution up to a point, and of that beyond it."""
+
+    log_cdf: Array
+    log_survival: Array
+
+    @property
+    def reversed(self) -> "Shares":
+        """The same of the distribution of -x."""
+        return Shares(self.log_survival, self.log_cdf)
+
+
+def shares(model: Model, x: Number) -> Shares:
+    """Return log P(X <= x) and log P(X > x) of a continuous model, each accurate where it is small.
+
+    Args:
+        model: one of the families for which `has_distribution`, or one with `log_cdf` and `log_survival`.
+        x: a number inside the support.
+
+    Returns:
+        Both, in nats.
+
+    Raises:
+        TypeError: the distribution function of the model is not known.
+
+    Example:
+        >>> import mlejax
+        >>> found = shares(mlejax.Exponential(2.0), 1.5)
+        >>> print(found.log_survival)
+        -3.0
+    """
+    if isinstance(model, Fixed):
+        return shares(filled(model.base), x)
+    if isinstance(model, HasDistribution):
+        return Shares(model.log_cdf(x), model.log_survival(x))
+    if type(model) not in _KNOWN:
+        known = ", ".join(family.__name__ for family in _KNOWN)
+        raise InputTypeError(
+            f"{name_of(model)} has no distribution function here: those of {known} are known, and a model of your own "
+            "has log_cdf(x) and log_survival(x)"
+        )
+    return _KNOWN[type(model)](model, x)
+
+
+def has_distribution(family: object) -> bool:
+    """Return whether the distribution function of a family, a class of models, is known."""
+    return family in _KNOWN or (isinstance(family, type) and issubclass(family, HasDistribution))
+
+
+def log_between(low: Shares, high: Shares) -> Array:
+    """Return the logarithm of the share of a distribution between two points, from the shares at both."""
+    below, above = low.log_cdf, high.log_survival
+    right, left = low.log_survival < jnp.log(0.5), high.log_cdf < jnp.log(0.5)
+    tail = log_difference(
+        jnp.where(right, low.log_survival, jnp.where(left, high.log_cdf, 0.0)),
+        jnp.where(right, above, jnp.where(left, below, -1.0)),
+    )
+    outside = jnp.where(right | left, -1.0, jnp.logaddexp(below, above))
+    return jnp.where(right | left, tail, log1m_exp(-outside))
+
+
+def log_difference(larger: Number, smaller: Number) -> Array:
+    """Return log(exp(larger) - exp(smaller))."""
+    return jnp.asarray(larger) + log1m_exp(larger - smaller)
+
+
+def log1m_exp(y: Number) -> Array:
+    """Return log(1 - exp(-y)) for y >= 0, accurate for small and large y, with its derivatives."""
+    small = y < np.log(2)
+    near, far = jnp.where(small, y, 0.5), jnp.where(small, 1.0, y)
+    return jnp.where(small, jnp.log(-jnp.expm1(-near)), jnp.log1p(-jnp.exp(-far)))
+
+
+# The families ---------------------------------------------------------------------------------------------------------
+
+
+def _by_hazard(y: Number) -> Shares:
+    """Return the shares where the cumulative hazard is y: P(X > x) = exp(-y)."""
+    return Shares(log1m_exp(y), -jnp.asarray(y))
+
+
+def _logistic(z: Number) -> Shares:
+    return Shares(-softplus(-z), -softplus(z))
+
+
+def _normal(z: Number) -> Shares:
+    log_share = functools.partial(log_ndtr, series_order=10)  # type: ignore[arg-type]
+    return Shares(log_share(jnp.asarray(z)), log_share(-jnp.asarray(z)))
+
+
+def _laplace(z: Array) -> Shares:
+    tail = -jnp.abs(z) - jnp.log(2.0)
+    return Shares(jnp.where(z < 0, tail, jnp.log1p(-jnp.exp(tail))), jnp.where(z < 0, jnp.log1p(-jnp.exp(tail)), tail))
+
+
+def _cauchy(z: Array) -> Shares:
+    return Shares(jnp.log(jnp.arctan2(1.0, -z) / jnp.pi), jnp.log(jnp.arctan2(1.0, z) / jnp.pi))
+
+
+def _gamma(a: Number, x: Number) -> Shares:
+    """Return the regularized incomplete gamma functions.
+
+    Below x = a + 1 by the series of the lower one, above by the integral of exp(-t) (1 + t / x)^(a - 1) for the upper.
+
+    Source: NIST Digital Library of Mathematical Functions, 8.7.1 and 8.6.5.
+    """
+    a, x = jnp.asarray(a), jnp.asarray(x)
+    low = x < a + 1
+    near, far = jnp.where(low, x, a), jnp.where(low, a + 1, x)
+    logs = jnp.cumsum(jnp.log(near) - jnp.log(a + _TERMS))
+    series = a * jnp.log(near) - near - gammaln(a + 1) + jnp.logaddexp(0.0, logsumexp(logs))
+    # about as long as the integrand is: of order sqrt(x) where a is near x
+    length = 1 / (1 - jnp.minimum(a, far) / far + 1 / jnp.sqrt(far))
+    t = length * _NODES
+    integral = logsumexp(-t + (a - 1) * jnp.log1p(t / far) + _LOG_WEIGHTS) + jnp.log(length)
+    upper = (a - 1) * jnp.log(far) - far - gammaln(a) + integral
+    return Shares(jnp.where(low, series, log1m_exp(-upper)), jnp.where(low, log1m_exp(-series), upper))
+
+
+def _generalized_pareto(m: GeneralizedPareto, x: Number) -> Shares:
+    z = x / m.scale
+    within = m.shape * z > -1
+    found = _by_hazard(log1p_over(jnp.where(within, z, 1.0 / (1 + jnp.abs(m.shape))), m.shape))
+    return Shares(jnp.where(within, found.log_cdf, 0.0), jnp.where(within, found.log_survival, -jnp.inf))
+
+
+def _generalized_extreme_value(m: GeneralizedExtremeValue, x: Number) -> Shares:
+    z = (x - m.location) / m.scale
+    within = m.shape * z > -1
+    found = _by_hazard(jnp.exp(-log1p_over(jnp.where(within, z, 0.0), m.shape))).reversed
+    beyond = jnp.where(z > 0, 0.0, -jnp.inf), jnp.where(z > 0, -jnp.inf, 0.0)
+    return Shares(*(jnp.where(within, one, other) for one, other in zip(found, beyond, strict=True)))
+
+
+def _log_ratio(m: Weibull | LogLogistic | Frechet, x: Number) -> Array:
+    return m.shape * (jnp.log(x) - jnp.log(m.scale))
+
+
+def _standard(m: Gumbel | GumbelMin | Laplace | Cauchy | Logistic, x: Number) -> Array:
+    return (x - m.location) / m.scale
+
+
+_KNOWN: dict[type[Model], Callable[..., Shares]] = {
+    Normal: lambda m, x: _normal((x - m.mean) / jnp.sqrt(m.variance)),
+    LogNormal: lambda m, x: _normal((jnp.log(x) - m.mean) / jnp.sqrt(m.variance)),
+    Exponential: lambda m, x: _by_hazard(m.rate * x),
+    Gamma: lambda m, x: _gamma(m.shape, m.rate * x),
+    InverseGamma: lambda m, x: _gamma(m.shape, m.scale / x).reversed,
+    Weibull: lambda m, x: _by_hazard(jnp.exp(_log_ratio(m, x))),
+    Rayleigh: lambda m, x: _by_hazard((x / m.scale) ** 2 / 2),
+    Pareto: lambda m, x: _by_hazard(m.shape * jnp.maximum(jnp.log(x) - jnp.log(m.minimum), 0.0)),
+    Lomax: lambda m, x: _by_hazard(m.shape * jnp.log1p(x / m.scale)),
+    GeneralizedPareto: _generalized_pareto,
+    LogLogistic: lambda m, x: _logistic(_log_ratio(m, x)),
+    Burr12: lambda m, x: _by_hazard(m.shape1 * softplus(m.shape2 * (jnp.log(x) + jnp.log(m.rate)))),
+    Frechet: lambda m, x: _by_hazard(jnp.exp(-_log_ratio(m, x))).reversed,
+    GeneralizedExtremeValue: _generalized_extreme_value,
+    Gumbel: lambda m, x: _by_hazard(jnp.exp(-_standard(m, x))).reversed,
+    GumbelMin: lambda m, x: _by_hazard(jnp.exp(_standard(m, x))),
+    Laplace: lambda m, x: _laplace(_standard(m, x)),
+    Cauchy: lambda m, x: _cauchy(_standard(m, x)),
+    Logistic: lambda m, x: _logistic(_standard(m, x)),
+}
