@@ -45,7 +45,7 @@ class Ground(Generic[M]):
         """Return the ground of observations, in units of their own; the start is in these too."""
         own = values if units is None else units.of_observations(values)
         check_support(start, own)
-        sample, representation = summarize(start, own, weights=weights)
+        sample, representation = summarize(start, own, weights=weights, fill=True)
         count = float(row_count(values) if weights is None else math.fsum(weights))
         return cls(Parameters.of(start), sample, units, count, representation)
 
@@ -135,7 +135,7 @@ def _ended(like: Climb[Any], starts: Float[Array, "k p"], number: ArrayLike) -> 
             "information": state.here.information,
             "jacobian": jax.jacfwd(parameters)(state.coordinates),
             "unit": state.unit,
-            "distance": newton_step(state, climb.sample.count)[1],
+            "distance": newton_step(state)[1],
             "steps": state.steps,
             "status": state.status,
         }

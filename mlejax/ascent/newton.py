@@ -61,6 +61,7 @@ class Climb(eqx.Module, Generic[M]):
 class ClimbState(eqx.Module):
     """Where a climb stands: all that its next step needs."""
 
+    count: Float[Array, ""]  # of the observations
     coordinates: Vector
     here: LocalQuadratic  # of the mean log-likelihood
     unit: Vector  # of each coordinate: the standard error that ONE observation would leave at the start
@@ -77,7 +78,14 @@ def init(climb: Climb[M]) -> ClimbState:
     unknown = LocalQuadratic(number(-jnp.inf), jnp.zeros_like(start), jnp.eye(len(start), dtype=start.dtype))
     before = jnp.asarray(-1, int)
     return ClimbState(
-        start, unknown, jnp.ones_like(start), number(0), number(REACH), before, jnp.asarray(int(Status.RUNNING), int)
+        number(climb.sample.count),
+        start,
+        unknown,
+        jnp.ones_like(start),
+        number(0),
+        number(REACH),
+        before,
+        jnp.asarray(int(Status.RUNNING), int),
     )
 
 
@@ -119,6 +127,7 @@ def step(climb: Climb[M], state: ClimbState) -> ClimbState:
     status = jnp.where(stuck, int(Status.PRECISION), status)
     status = jnp.where(first & ~inside, int(Status.OUTSIDE_SUPPORT), status)
     following = ClimbState(
+        count=state.count,
         coordinates=jnp.where(taken, coordinates, state.coordinates),
         here=select(taken, there, here),
         unit=jnp.where(first, _units(climb.table, there.information), unit),
@@ -129,9 +138,8 @@ def step(climb: Climb[M], state: ClimbState) -> ClimbState:
         status=status,
     )
     # Where a sum has so many terms of a type with so few digits, no distance is smaller.
-    count = climb.sample.count
-    near = jnp.maximum(NEAR, 100 * jnp.finfo(move.dtype).eps * jnp.sqrt(count))
-    rest, distance = newton_step(following, count)
+    near = jnp.maximum(NEAR, 100 * jnp.finfo(move.dtype).eps * jnp.sqrt(state.count))
+    rest, distance = newton_step(following)
     arrived = inside & taken & (damping == 0) & (distance < near)
     # The rest of the way, too short to be measured: it squares the distance once more.
     coordinates = following.coordinates + jnp.where(arrived, rest, 0)
@@ -145,14 +153,14 @@ def climbed(climb: Climb[M]) -> ClimbState:
     return jax.lax.while_loop(lambda state: state.status == Status.RUNNING, functools.partial(step, climb), init(climb))
 
 
-def newton_step(state: ClimbState, count: ArrayLike) -> tuple[Vector, Array]:
-    """Return the way to the top of the parabola, and its length in standard errors of `count` observations.
+def newton_step(state: ClimbState) -> tuple[Vector, Array]:
+    """Return the way to the top of the parabola, and its length in standard errors.
 
     The length is infinite where there is no top.
     """
     information = state.here.information * state.unit[:, None] * state.unit[None, :]
     direction, decrement = solve_positive(information, state.here.score * state.unit)
-    return direction * state.unit, jnp.where(jnp.isnan(decrement), jnp.inf, jnp.sqrt(decrement * count))
+    return direction * state.unit, jnp.where(jnp.isnan(decrement), jnp.inf, jnp.sqrt(decrement * state.count))
 
 
 def _units(table: Parameters[M], information: Matrix) -> Vector:
@@ -266,7 +274,7 @@ def _peak(table: Parameters[M], start: Vector, sample: Sample) -> _Peak:
     """Return where the climb from a start, in unconstrained coordinates, ends."""
     state = climbed(Climb(sample, start, np.ones(table.real_size), MAX_STEPS, table))
     whole = (part.astype(start.dtype) for part in (state.steps, state.status))
-    return _Peak(state.coordinates, state.here.log_likelihood, newton_step(state, sample.count)[1], *whole)
+    return _Peak(state.coordinates, state.here.log_likelihood, newton_step(state)[1], *whole)
 
 
 @_peak.defjvp

@@ -64,3 +64,10 @@ def filled_weights(weights: Any, length: int) -> Any:
     """Return weights (n,) with zeros after them."""
     of = np if isinstance(weights, np.ndarray) else jnp
     return of.concatenate([weights, of.zeros(length - len(weights), weights.dtype)])
+
+
+def filled_up(values: Rows, weights: Any = None) -> tuple[Rows, Any]:
+    """Return observations in arrays of one of few lengths, and weights that count those filled in for nothing."""
+    n = row_count(values)
+    filled = Filled.of(values).values
+    return filled, filled_weights(np.ones(n) if weights is None else weights, row_count(filled))

@@ -1,7 +1,8 @@
 """A sample as its sufficient statistics where the formula has them and the data agree, otherwise as it is."""
 
 import dataclasses
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -15,7 +16,7 @@ from ..models.base import Model, name_of
 from ..models.rows import Observation, Rows, named_columns, one_of, row_count
 from ..models.tracing import ONE_NUMBER, check_formula
 from .agreement import AGREEMENT, examine
-from .filled import Filled
+from .filled import Filled, filled_up
 from .raw import Observations, divided, observe
 from .summary import Summary, find_form, some_of, summarize_all, summarize_array
 
@@ -41,7 +42,11 @@ def observation_of(model: Model, sample: Sample) -> Observation:
 
 
 def summarize(
-    model: Model, values: Rows, factoring: bool = True, weights: np.ndarray | None = None
+    model: Model,
+    values: Rows,
+    factoring: bool = True,
+    weights: np.ndarray | None = None,
+    fill: bool = False,
 ) -> tuple[Sample, str]:
     """Summarize observations for `model` where its log-density factors, checked against the data.
 
@@ -50,16 +55,21 @@ def summarize(
         values: observations.
         factoring: whether to look for sufficient statistics.
         weights: how often each observation counts, (n,), not negative; None counts each once.
+        fill: whether to fill raw observations up to one of few lengths, with some that count for nothing.
 
     Returns:
         The sample (a `Summary`, or `Observations` when the model does not factor or the factored form does not agree
         with the data to rounding) and a sentence that says which, and why.
     """
-    return summarize_each(model, [values], factoring, weights)[0]
+    return summarize_each(model, [values], factoring, weights, fill)[0]
 
 
 def summarize_each(
-    model: Model, parts: Sequence[Rows], factoring: bool = True, weights: np.ndarray | None = None
+    model: Model,
+    parts: Sequence[Rows],
+    factoring: bool = True,
+    weights: np.ndarray | None = None,
+    fill: bool = False,
 ) -> list[tuple[Sample, str]]:
     """Summarize several samples, each as `summarize` does alone; they are looked through by one program.
 
@@ -71,13 +81,14 @@ def summarize_each(
         taken = [as_formula_takes(model, values) for values in parts]
         for values in taken:
             check_formula(model, one_of(values))
+        raw = functools.partial(_raw, model, weights=weights, fill=fill)
         if not factoring:
-            return [_raw(model, values, ", as asked", weights) for values in taken]
+            return [raw(values, ", as asked") for values in taken]
         made = [_factored(model, values, weights) for values in taken]
         good = [found for found in made if not isinstance(found, str)]
         apart = iter(_apart(model, good))
         return [
-            _raw(model, values, found, weights) if isinstance(found, str) else found.checked(model, float(next(apart)))
+            raw(values, found) if isinstance(found, str) else found.checked(model, float(next(apart)), raw)
             for values, found in zip(taken, made, strict=True)
         ]
 
@@ -91,20 +102,15 @@ class _Factored:
     holds: bool  # whether the observations take exactly the branches of the form
     weights: np.ndarray | None
 
-    def checked(self, model: Model, apart: float) -> tuple[Sample, str]:
-        """Return the summary if it agrees with the observations, or else these, and a sentence."""
+    def checked(self, model: Model, apart: float, raw: Callable[[Rows, str], tuple[Sample, str]]) -> tuple[Sample, str]:
+        """Return the summary if it agrees with the observations, or else these as they are, and a sentence."""
         if apart == np.inf:
-            return self.raw(model, "is infinite or NaN where the formula is finite")
+            return raw(self.values, ": the factored form is infinite or NaN where the formula is finite")
         if apart > AGREEMENT:
-            return self.raw(model, f"differs from the data by {apart:.1e} of its terms")
+            return raw(self.values, f": the factored form differs from the data by {apart:.1e} of its terms")
         if not self.holds:
-            reason = ": rounding decides which branch of the formula one of them takes"
-            return _raw(model, self.values, reason, self.weights)
+            return raw(self.values, ": rounding decides which branch of the formula one of them takes")
         return self.summary, found_in(model, self.summary)
-
-    def raw(self, model: Model, fault: str) -> tuple[Sample, str]:
-        """Return the observations as they are, and a sentence that says what is wrong with the factored form."""
-        return _raw(model, self.values, f": the factored form {fault}", self.weights)
 
 
 def _factored(model: Model, values: Rows, weights: np.ndarray | None) -> _Factored | str:
@@ -129,14 +135,18 @@ def _apart(model: Model, samples: Sequence[_Factored]) -> Sequence[float]:
     return np.asarray(examine(model, known, [Filled.of(some) for some in looked_at]).apart).tolist()
 
 
-def _raw(model: Model, values: Rows, reason: str, weights: np.ndarray | None) -> tuple[Observations, str]:
+def _raw(model: Model, values: Rows, reason: str, weights: np.ndarray | None, fill: bool) -> tuple[Observations, str]:
+    """Return observations as they are, and a sentence that ends with the reason."""
+    kept = _kept(one_of(values))
+    if fill:
+        values, weights = filled_up(values, weights)
     own = jax.tree.map(jnp.asarray, values)
     try:
         divided(model, own)
     except NotApplicable as undivided:
         if str(undivided) not in reason:
             reason += f"; every epoch evaluates all of the formula: {undivided}"
-    return observe(model, own, weights), f"raw observations{reason}{_kept(one_of(values))}"
+    return observe(model, own, weights), f"raw observations{reason}{kept}"
 
 
 def _kept(observation: Observation) -> str:

@@ -17,7 +17,7 @@ from .tiles import TILE
 Nats: TypeAlias = Float[Array, ""] | np.float64
 Vector: TypeAlias = Float[Array | np.ndarray, " p"]
 Matrix: TypeAlias = Float[Array | np.ndarray, "p p"]
-Row: TypeAlias = Shaped[Array | np.ndarray, " m"]
+Row: TypeAlias = Shaped[Array | np.ndarray, "m ..."]
 
 FORWARD = 3
 """Scalars of a kernel up to which its gradient is found forward too; with more, backward is faster."""
@@ -66,7 +66,7 @@ def in_one_pass(
         division: of the formula; its kernel has at most `MOST` scalars.
         model_at: the parameters of a vector.
         vector: the point, (p,).
-        columns: what the kernel reads, each (n,): the observations first.
+        columns: what the kernel reads, each (n, ...): the observations first.
         weights: how often each observation counts, (n,); None counts each once.
     """
     _, _, here, held = division.once(jax.tree.leaves(model_at(vector)))
