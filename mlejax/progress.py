@@ -74,6 +74,18 @@ class Progress:
         """
         self._show(words, UNCOUNTED)
 
+    def read(self, size: int) -> None:
+        """Begin to count the bytes of a file.
+
+        Args:
+            size: of the file.
+        """
+        self._show("reading", COUNTED, total=size, unit="B", unit_scale=True)
+
+    def bytes_read(self, position: int) -> None:
+        """Say how many bytes have been read."""
+        self.bar.update(position - self.bar.n)
+
     def draw(self, samples: int) -> None:
         """Begin to count samples; nothing is counted while their program is compiled, before the first of them."""
         self._show("compiling, then drawing samples", UNCOUNTED, total=samples, unit=" samples")

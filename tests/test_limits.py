@@ -17,6 +17,7 @@ LIMITS = {
 ELSEWHERE = {
     "__init__": "test_api",
     "__main__": "cli/test_main",
+    "cli.data": "cli/test_commands",
     "cli.fits": "cli/test_commands",
     "cli.machine": "cli/test_main",
     "cli.option": "cli/test_options",
@@ -29,6 +30,7 @@ ELSEWHERE = {
     "models.heavy_tails": "models/test_families",
     "models.symmetric": "models/test_families",
     "samples.table": "samples/test_files",
+    "samples.text": "samples/test_files",
     "store.batches": "store/test_repair",
     "store.reading": "store/test_store",
     "sweeps.collect": "store/test_store",

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import gammaln
 
-from mlejax import Model, parameter, positive, real, unit_interval
+from mlejax import Model, parameter, positive, real, simplex, unit_interval
 
 
 def family(log_prob, **domains):
@@ -79,3 +79,26 @@ def points(n=40):
     """Return a record of columns for `Line`."""
     x = np.random.RandomState(1).normal(3.0, 2.0, n)
     return {"x": x, "y": 1.5 - 0.5 * x + np.random.RandomState(2).normal(size=n)}
+
+
+class Hazard(Model):
+    """An array of rates, one for each age, with labels; the maximum is events over time lived, age by age."""
+
+    rates: jax.Array = parameter(positive)
+
+    def log_prob(self, x):
+        young, middle, old = (self.rates[i] for i in range(3))
+        later = jnp.where(x < 2, jnp.log(middle) - middle * (x - 1), jnp.log(old) - middle - old * (x - 2))
+        return jnp.where(x < 1, jnp.log(young) - young * x, later - young)
+
+    def labels(self, field):
+        return ("young", "middle", "old")
+
+
+class Dice(Model):
+    """Numbers that add up to one, the shares of the outcomes 0, 1, 2: the maximum is how often each was seen."""
+
+    shares: jax.Array = parameter(simplex)
+
+    def log_prob(self, x):
+        return sum(jnp.where(x == i, jnp.log(self.shares[i]), 0.0) for i in range(3))

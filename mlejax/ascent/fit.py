@@ -16,6 +16,7 @@ from .. import checks, devices, likelihood
 from ..checks import ConvergenceWarning, InputTypeError, InputValueError
 from ..models.abilities import CanBeIrregular, CanBeUnbounded, HasIrregularMaximum, HasStart
 from ..models.base import M, Model, name_of
+from ..models.constraints import Domain
 from ..models.parameters import Parameters, with_dtype
 from ..models.rows import Rows, row_count, take
 from ..models.start import start_of
@@ -220,7 +221,6 @@ def _given_start(model: M, values: Rows) -> tuple[M, Units[M] | None]:
     """Return the model to start at, in the units of the fit, and these units."""
     start = with_dtype(model, np.float64)
     table = Parameters.of(start)
-    table.require_single_numbers()
     check_inside(table.family, start.support, values)
     units = units_for(table, start.support, values)
     return (start, None) if units is None else (units.from_data(start), units)
@@ -255,11 +255,19 @@ def _found_start(family: type[M] | HasStart, values: Rows, weights: np.ndarray |
 def _off_the_border(model: M) -> M:
     """Return a start whose parameters are not at the border of the domain, as is the variance of equal observations."""
     table = Parameters.of(model)
-    leaves = [
-        leaf if leaf - domain.lower > NO_START and domain.upper - leaf > NO_START else domain.from_real(0.0)
-        for leaf, domain in zip(jax.tree.leaves(model), table.domains, strict=True)
-    ]
-    return table.tree.unflatten([np.float64(leaf) for leaf in leaves])
+
+    def within(leaf: Any, domain: Domain) -> np.ndarray | np.float64:
+        value = np.asarray(leaf, np.float64)
+        apart = (value - domain.lower > NO_START) & (domain.upper - value > NO_START)
+        inside = domain.contains(value) if domain.rank else apart
+        if np.all(inside):
+            return value[()]
+        with jax.enable_x64(True):
+            middle = np.asarray(domain.from_real(np.zeros(domain.real_shape(value.shape))))
+        return middle if domain.rank else np.where(inside, value, middle)[()]
+
+    leaves = zip(jax.tree.leaves(model), table.domains, strict=True)
+    return table.tree.unflatten([within(leaf, domain) for leaf, domain in leaves])
 
 
 def _others(starts: int | Sequence[Model] | None, ground: Ground[Any], first: np.ndarray) -> list[np.ndarray]:

@@ -4,10 +4,12 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import jax
 import numpy as np
 
 from .. import likelihood
+from ..checks import InputValueError
+from ..models.constraints import Domain
+from ..models.parameters import Parameters, entry_dict
 from ..results.fit import FitResult, Interval
 from ..samples.raw import Observations
 from .newton import MAX_STEPS
@@ -49,8 +51,15 @@ def profile_intervals(result: FitResult[Any], level: float) -> dict[str, Interva
     squared = np.outer(end.scale, end.scale)
     covariance = np.linalg.inv(end.information * squared) * squared / ground.count
     size = len(covariance)
-    found = {}
-    for j, name in enumerate(ground.table.names):
+    places = _held_alone(ground.table)
+    if not places:
+        raise InputValueError(
+            f"{ground.table.family} has no profile intervals: none of its numbers can be held while others move, since "
+            "they are bound to each other; method='wald' has intervals for them"
+        )
+    found = dict.fromkeys(ground.table.entries, (math.nan, math.nan))
+    for j, entry in places.items():
+        name, domain = ground.table.entries[entry], _domain(ground.table, entry)
         free = np.where(np.arange(size) == j, 0.0, 1.0)
         tangent = covariance[:, j] / covariance[j, j]
         ends = []
@@ -64,7 +73,7 @@ def profile_intervals(result: FitResult[Any], level: float) -> dict[str, Interva
             half = math.sqrt(2 * drop * covariance[j, j])
             away = _root(depth, half)
             at = end.coordinates + sign * away * (np.arange(size) == j)
-            ends.append(_value(result, j, at) if math.isfinite(away) else _wall(result, j, sign))
+            ends.append(_value(result, entry, at) if math.isfinite(away) else _wall(domain, sign))
         found[name] = (min(ends), max(ends))
     return found
 
@@ -87,11 +96,22 @@ def _root(depth: Callable[[float], float], half: float) -> float:
 
 
 def _value(result: FitResult[Any], index: int, coordinates: np.ndarray) -> float:
-    return float(jax.tree.leaves(result.ground.model(coordinates))[index])
+    return float(list(entry_dict(result.ground.model(coordinates)).values())[index])
 
 
-def _wall(result: FitResult[Any], index: int, sign: int) -> float:
+def _held_alone(table: Parameters[Any]) -> dict[int, int]:
+    """Return the coordinates that are those of one number each, and the places of these numbers among all."""
+    coordinates = np.cumsum([0, *table.real_sizes]).tolist()
+    entries = np.cumsum([0, *table.sizes]).tolist()
+    alone = [i for i, domain in enumerate(table.domains) if not domain.rank]
+    return {coordinates[i] + k: entries[i] + k for i in alone for k in range(table.sizes[i])}
+
+
+def _domain(table: Parameters[Any], entry: int) -> Domain:
+    return table.domains[int(np.searchsorted(np.cumsum(table.sizes), entry, side="right"))]
+
+
+def _wall(domain: Domain, sign: int) -> float:
     """Return the end of the domain in the direction in which a coordinate grows or falls."""
-    domain = result.ground.table.domains[index]
     mirrored = math.isinf(domain.lower) and math.isfinite(domain.upper)
     return float(domain.upper if (sign > 0) != mirrored else domain.lower)

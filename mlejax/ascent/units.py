@@ -57,14 +57,14 @@ class Units(Generic[M]):
 
     def to_data(self, model: M) -> M:
         """Return the parameters in the data's own units; infinite or zero where float64 does not hold them."""
-        vector = np.stack([np.asarray(leaf, np.float64) for leaf in jax.tree.leaves(model)])
+        vector = _vector(model)
         with np.errstate(over="ignore", under="ignore"):
             moved = vector * self.factors + self.logs * math.log(self.scale) + self.moves * self.shift
         return jax.tree.map(lambda leaf: leaf[()], self.table.to_model(moved))
 
     def from_data(self, model: M) -> M:
         """Return the parameters in these units: the inverse of `to_data`."""
-        vector = np.stack([np.asarray(leaf, np.float64) for leaf in jax.tree.leaves(model)])
+        vector = _vector(model)
         moved = (vector - self.logs * math.log(self.scale) - self.moves * self.shift) / self.factors
         return jax.tree.map(lambda leaf: leaf[()], self.table.to_model(moved))
 
@@ -75,7 +75,7 @@ def units_for(table: Parameters[M], support: Supports, values: Rows) -> Units[M]
     It does where its derivatives say so at some points, and its values for these very observations.
 
     Args:
-        table: of the family; single numbers as parameters.
+        table: of the family.
         support: of the family.
         values: observations, float64.
 
@@ -84,7 +84,7 @@ def units_for(table: Parameters[M], support: Supports, values: Rows) -> Units[M]
     """
     if not (isinstance(values, np.ndarray) and values.ndim == 1 and isinstance(support, Support)):
         return None  # several numbers, which may be of several units
-    if support.whole or values.dtype.kind != "f" or any(table.shapes) or not len(values):
+    if support.whole or values.dtype.kind != "f" or not len(values):
         return None
     center = float(np.partition(values, len(values) // 2)[len(values) // 2])
     spread, size = _typical(values - center), _typical(values)
@@ -103,6 +103,11 @@ def units_for(table: Parameters[M], support: Supports, values: Rows) -> Units[M]
     return units if (shift, scale) != (0.0, 1.0) and _holds(units, values) else None
 
 
+def _vector(model: Any) -> Numbers:
+    """Return all numbers of a model in leaf order, in NumPy float64."""
+    return np.concatenate([np.ravel(np.asarray(leaf, np.float64)) for leaf in jax.tree.leaves(model)])
+
+
 def _typical(values: np.ndarray) -> float:
     """Return a median of the sizes of numbers; their maximum where more than half are zero."""
     sizes = np.abs(values)
@@ -112,10 +117,9 @@ def _typical(values: np.ndarray) -> float:
 def _points(table: Parameters[Any], count: int) -> np.ndarray:
     """Return parameters (count, p) in the domain, of ordinary size, the same ones every time."""
     random = np.random.RandomState(0)
-    reals = random.normal(size=(count, table.size))
+    reals = random.normal(size=(count, table.real_size))
     with jax.enable_x64(True):
-        columns = [domain.from_real(jnp.asarray(reals[:, i])) for i, domain in enumerate(table.domains)]
-        return np.stack([np.asarray(column) for column in columns], axis=1)
+        return np.asarray(table.to_vector(table.from_real(jnp.asarray(reals))))
 
 
 @functools.lru_cache(maxsize=64)

@@ -10,9 +10,10 @@ from .. import devices
 from ..progress import Progress
 from ..results import record, text
 from ..results.sweep import SweepResult
-from ..samples.files import TableError, read_column
+from ..samples.files import TableError
 from . import machine
-from .fits import check_density, fit, train
+from .data import check_density, column_of
+from .fits import fit, train
 from .models import models
 from .options import in_options
 from .output import Answer, UsageError, folder
@@ -60,7 +61,7 @@ def sweep(options: argparse.Namespace) -> Answer:
     from ..sweeps.sweep import sweep as run_sweep
 
     check_sweep(options)
-    column = read_column(options.file, options.column, options.delimiter) if options.file else None
+    column = column_of(options, options.progress) if options.file else None
     arguments = sweep_arguments(options, column)
     if column is None:  # data are evaluated, for which devices have to be there
         SweepSpec.checked(**arguments)
@@ -121,7 +122,7 @@ def verify(options: argparse.Namespace) -> Answer:
     from ..sweeps.verify import verify as recompute
     from .options import parse
 
-    for name in ("column", "delimiter"):
+    for name in ("column", "delimiter", "missing"):
         if getattr(options, name) is not None and not options.file:
             raise UsageError(f"--{name} is of a --file, and none is given")
     machine.use_compilation_cache()
@@ -130,7 +131,7 @@ def verify(options: argparse.Namespace) -> Answer:
     if given.file == "-" and not options.file:
         raise UsageError(f"{options.directory} was made of standard input; --file says where the numbers are now")
     try:
-        file = read_column(given.file, given.column, given.delimiter) if given.file else None
+        file = column_of(given, options.progress) if given.file else None
     except TableError as error:
         raise UsageError(str(error) if options.file else f"{error}; --file says where the numbers are now") from None
     found = recompute(

@@ -7,15 +7,15 @@ import numpy as np
 
 from .. import devices
 from ..checks import ConvergenceWarning, InputValueError
-from ..models.base import Model, name_of
+from ..models.base import name_of
 from ..models.normal import Normal
 from ..models.parameters import with_dtype
 from ..models.support import Support
 from ..results import record, text
 from ..results.schema import ARRIVED
-from ..samples.files import Column, read_column, read_columns
-from ..samples.observations import check_inside, check_support
+from ..samples.observations import check_inside
 from . import machine
+from .data import check_density, column_of, columns_of, read_from
 from .models import family_of
 from .options import in_options
 from .output import Answer, folder
@@ -28,7 +28,7 @@ def train(options: argparse.Namespace) -> Answer:
     from ..ascent.train import train as run_train
 
     start = with_dtype(Normal(options.start_mean, options.start_variance), np.float64)
-    column = read_column(options.file, options.column, options.delimiter)
+    column = column_of(options, options.progress)
     out = folder(options.out)
     machine.use_compilation_cache()
     devices.start()
@@ -66,7 +66,7 @@ def fit(options: argparse.Namespace) -> Answer:
 
     family = family_of(options.model, options.fixed or (), {"lower": options.lower, "upper": options.upper})
     columns = [options.column, *([] if options.weights is None else [options.weights])]
-    column, *others = read_columns(options.file, columns, options.delimiter, drop=options.missing == "drop")
+    column, *others = columns_of(options, columns, options.progress)
     out = folder(options.out)
     machine.use_compilation_cache()
     devices.start()
@@ -90,19 +90,6 @@ def fit(options: argparse.Namespace) -> Answer:
     ]
     complaint = "" if result.converged else f"no maximum: {result.reason}"
     return Answer("\n".join(lines), lambda: record.fit_record(result), int(not result.converged), complaint)
-
-
-def read_from(column: Column) -> str:
-    """Return how many observations were read, from where, and what was made of the file."""
-    rows = f"{column.dropped} row{'s' * (column.dropped > 1)} with a missing value left out"
-    dropped = f"; {rows}" if column.dropped else ""
-    header = "" if column.header else ", which has no header: its first line is read as data"
-    return f"{len(column.values)} observations from {column.file}{header}{dropped}\n"
-
-
-def check_density(start: Model, column: Column) -> None:
-    """Refuse a column with a number that the start gives no density, naming its line. Devices have been started."""
-    check_support(start, column.values, place=lambda index: f"in {column.place(index)}")
 
 
 def _suggested_rate(values: np.ndarray) -> float:

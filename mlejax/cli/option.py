@@ -59,6 +59,7 @@ HELD_OUT = Option("--validation-fraction", "fraction held out for early stopping
 COLUMN = (
     Option("--column", "the column, by name or number from 1; needed when there are several", metavar="NAME"),
     Option("--delimiter", "comma, semicolon, tab or pipe; default what the first lines show", metavar="NAME"),
+    Option("--missing", "rows that lack a value, such as NA: default refuse", choices=("refuse", "drop")),
 )
 STOPPING = (
     Option("--max-epochs", "default 10000", whole, "N", 10_000),
@@ -67,5 +68,8 @@ STOPPING = (
     Option("--dtype", "default float64", choices=("float64", "float32"), default="float64"),
 )
 FILE = Option(
-    "file", "a .csv, .tsv or other text file (also .gz), a .npy file, or `-` for standard input", path, "FILE"
+    "file",
+    "a .csv, .tsv or other text file (also .gz), .npy, .npz, .parquet, or `-` for text on standard input",
+    path,
+    "FILE",
 )

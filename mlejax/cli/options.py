@@ -22,7 +22,7 @@ AXES = {"count": "--observations", "learning_rate": "--learning-rates"}
 """Axes of a sweep that have another name than their options."""
 
 
-LEFT_OUT = "fill it in, or leave the line out"
+LEFT_OUT = "fill it in, or leave the row out"
 """How a message about a value that is missing ends."""
 
 

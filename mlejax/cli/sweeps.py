@@ -17,6 +17,7 @@ from ..results.histories import Histories, places_of
 from ..samples.files import Column
 from ..samples.sources import Draws, Numbers
 from ..store.files import StoreError
+from .data import left_out
 from .numbers import MOST_RUNS, AxisValues, geometric
 from .output import UsageError, folder
 from .signals import INTERRUPTS
@@ -36,7 +37,7 @@ def check_sweep(options: argparse.Namespace) -> None:
     for wrong, what, other in together:
         if wrong:
             raise UsageError(f"{what} cannot go with {other}")
-    for name in ("column", "delimiter"):
+    for name in ("column", "delimiter", "missing"):
         if getattr(options, name) is not None and not options.file:
             raise UsageError(f"--{name} is of a --file, and none is given")
     cluster = (options.coordinator, options.num_processes, options.process_id)
@@ -80,7 +81,7 @@ def sweep_arguments(options: argparse.Namespace, column: Column | None) -> dict[
 def data_of(options: argparse.Namespace, column: Column | None) -> str:
     """Return in words what the runs of a sweep were trained on."""
     if column is not None:
-        return f"data: {column.file}; seeds are splits\n"
+        return f"data: {column.file}{left_out(column)}; seeds are splits\n"
     several = 100_000 if options.observations is None else options.observations
     *others, last = (f"{each:,}" for each in np.atleast_1d(several).tolist())
     count = f"{', '.join(others)} or {last}" if others else last

@@ -39,12 +39,6 @@ FIT = (
     Option("--upper", "likewise the upper limit", number, "LIMIT"),
     Option("--weights", "the column that says how often each row counts", metavar="NAME"),
     Option("--starts", "how many starts; the highest maximum is taken; default 1", at_least_one, "N"),
-    Option(
-        "--missing",
-        "what becomes of a row in which a value is missing, such as NA; default refuse",
-        choices=("refuse", "drop"),
-        default="refuse",
-    ),
 )
 TRAIN = (
     FILE,

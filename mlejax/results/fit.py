@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from ..checks import InputValueError, shown
 from ..models.base import M, name_of
-from ..models.parameters import Parameters, parameter_dict
+from ..models.parameters import Parameters, entry_dict
 from ..models.rows import Rows
 from ..models.wrappers import fixed_parameters
 from ..status import Status
@@ -49,23 +49,24 @@ class FitResult(Generic[M]):
 
     @property
     def parameters(self) -> Mapping[str, float]:
-        """The estimate by name."""
-        return parameter_dict(self.model)
+        """The estimate by name, the numbers of an array one by one: `mean`, `coefficients[age]`."""
+        return entry_dict(self.model)
 
     @property
     def parameter_count(self) -> int:
-        """How many numbers were estimated."""
-        return Parameters.of(self.model).size
+        """How many numbers were estimated: of k shares that add up to 1, k - 1."""
+        return Parameters.of(self.model).real_size
 
     def covariance(self, kind: str = "observed") -> Float[np.ndarray, "p p"]:
-        """Return the covariance of the estimate, parameters in leaf order; NaN unless converged.
+        """Return the covariance of the estimate, in the order of `parameters`; NaN unless converged.
 
         Args:
             kind: `observed`, the inverse of the observed information; or `sandwich`, which holds when the family is
                 wrong: this inverse, times the sum of the outer products of every observation's score, times it again.
 
         Returns:
-            A matrix (p, p), in products of the parameters' units.
+            A matrix (p, p), in products of the parameters' units. Singular where numbers are bound to each other, as
+            those are that add up to 1.
 
         Raises:
             ValueError: there is no such kind.
@@ -88,7 +89,8 @@ class FitResult(Generic[M]):
     @property
     def standard_errors(self) -> M:
         """The square roots of the diagonal of `covariance()`, as a model; NaN unless converged."""
-        variances = np.diagonal(self.own_covariance) if self.converged else np.full(self.parameter_count, np.nan)
+        variances = np.diagonal(self.own_covariance)
+        variances = variances if self.converged else np.full(len(variances), np.nan)
         errors = np.sqrt(variances) * self.ground.factors  # whose squares float64 may not hold
         return jax.tree.map(lambda leaf: leaf[()], Parameters.of(self.model).to_model(errors))
 
@@ -102,10 +104,11 @@ class FitResult(Generic[M]):
 
         Returns:
             Pairs of ends by name, in the units of the parameters; NaN unless converged. An end of a profile that never
-            falls so far is the end of the domain.
+            falls so far is the end of the domain. NaN for a profile of a number that cannot be held by itself, since
+            others are bound to it: one of a simplex, of numbers in order, or of a covariance.
 
         Raises:
-            ValueError: the level or the method is not as described.
+            ValueError: the level or the method is not as described, or no number can be held by itself.
 
         Example:
             >>> import mlejax
@@ -117,7 +120,7 @@ class FitResult(Generic[M]):
             raise InputValueError(f"level must be between 0 and 1; got {shown(level)}")
         if method not in ("wald", "profile"):
             raise InputValueError(f"method must be wald or profile; got {shown(method)}")
-        estimates, errors = self.parameters, parameter_dict(self.standard_errors)
+        estimates, errors = self.parameters, entry_dict(self.standard_errors)
         if method == "profile" and self.converged:
             self._require_smooth("profile intervals")
             from ..ascent.intervals import profile_intervals
@@ -159,7 +162,7 @@ class FitResult(Generic[M]):
                rate  standard_error.rate     status
             0   0.5             0.288675  CONVERGED
         """
-        errors = parameter_dict(self.standard_errors)
+        errors = entry_dict(self.standard_errors)
         numbers = ("log_likelihood", "aic", "aicc", "bic", "distance")
         return {
             "model": name_of(self.model),
@@ -205,7 +208,7 @@ def _rows(result: FitResult[Any]) -> list[list[str]]:
     """Return the rows of the table; a dash stands for a number that would mislead."""
     from .text import number
 
-    errors, intervals = parameter_dict(result.standard_errors), result.confidence_intervals()
+    errors, intervals = entry_dict(result.standard_errors), result.confidence_intervals()
     estimated = [
         [name, number(value), number(errors[name]), _between(*intervals[name])]
         for name, value in result.parameters.items()

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ..models.base import name_of
-from ..models.parameters import parameter_dict
+from ..models.parameters import entry_dict
 from ..models.wrappers import fixed_parameters
 from ..status import Status
 from .fit import FitResult
@@ -124,7 +124,7 @@ def _text(value: Any) -> str:
 
 
 def _floats(model: Any) -> dict[str, float]:
-    return {name: float(value) for name, value in parameter_dict(model).items()}
+    return {name: float(value) for name, value in entry_dict(model).items()}
 
 
 def _finite(value: Any) -> Any:

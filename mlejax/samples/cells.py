@@ -89,11 +89,11 @@ def shortened(text: str) -> str:
 
 def _why_not(text: str, separator: str) -> str:
     if not text:
-        return "no value; fill it in, or leave the line out"
+        return "no value; fill it in, or leave the row out"
     if text.lower() in _MISSING - _NOT_FINITE:
-        return f"{shown(text)} is not a number; fill it in, or leave the line out"
+        return f"{shown(text)} is not a number; fill it in, or leave the row out"
     if text.lower() in _NOT_FINITE:
-        return f"{shown(text)} is not a finite number"
+        return f"{shown(text)} is not a finite number" + ("; fill it in, or leave the row out" * is_missing(text))
     if re.fullmatch(r"[+-]?\d+,\d+", text, re.ASCII):
         remedy = "write a decimal point in place of the comma, or nothing where it marks thousands"
         return f"{shown(text)} is not a number; {remedy}"

@@ -12,7 +12,7 @@ import pytest
 import zoo
 
 import mlejax
-from mlejax import ConvergenceWarning, Exponential, Gamma, InputError, Normal, NormalMixture, fit
+from mlejax import ConvergenceWarning, Exponential, Gamma, InputError, Normal, NormalMixture, fit, positive
 from mlejax.models.rows import take
 from mlejax.status import Status
 
@@ -89,7 +89,6 @@ def test_arguments_are_refused_by_value_and_rule(arguments, message):
         (zoo.Rayleigh, WAITS, "Rayleigh has no start(observations, weights) of its own: give a model to start at"),
         (Gamma, [1.0, -2.0], "Gamma needs positive numbers; got -2.0 at index 1"),
         (Gamma, [], "observations must hold at least one value; got 0"),
-        (zoo.Vector(jnp.zeros(2)), WAITS, "parameters are single numbers for now"),
     ],
     ids=lambda value: str(value)[:20],
 )
@@ -290,3 +289,65 @@ class Rows(zoo.Bent):
 
     def log_prob(self, row):
         return super().log_prob({"x": row @ jnp.array([1.0, 0.0]), "y": row[1]})
+
+
+# Arrays of parameters -------------------------------------------------------------------------------------------------
+
+LIVES = np.random.RandomState(0).exponential(1.5, 400)
+THROWS = np.repeat([0.0, 1.0, 2.0], [7, 11, 2])
+
+
+@pytest.mark.slow
+def test_an_array_of_parameters_reaches_its_closed_form_number_by_number():
+    events = np.histogram(LIVES, [0, 1, 2, np.inf])[0]
+    rates = events / [np.clip(LIVES - age, 0, most).sum() for age, most in ((0, 1), (1, 1), (2, np.inf))]
+    result = fit(zoo.Hazard(np.ones(3)), LIVES, progress=False)
+    assert result.status is Status.CONVERGED
+    np.testing.assert_allclose(result.model.rates, rates, rtol=1e-10)
+    np.testing.assert_allclose(result.standard_errors.rates, rates / np.sqrt(events), rtol=1e-7)
+    np.testing.assert_allclose(result.covariance("sandwich").shape, (3, 3))
+    assert list(result.parameters) == ["rates[young]", "rates[middle]", "rates[old]"]
+    assert result.aic == pytest.approx(6 - 2 * result.log_likelihood)
+    low, high = result.confidence_intervals(method="profile")["rates[old]"]
+    assert all(  # the profile of one rate, the others at their maximum
+        events[2] * (np.log(end / rates[2]) + 1 - end / rates[2]) == pytest.approx(-1.9207294103, rel=1e-6)
+        for end in (low, high)
+    )
+    assert "rates[middle]  " in str(result)
+    assert result.to_dict()["standard_error.rates[young]"] == result.standard_errors.rates[0]
+
+
+@pytest.mark.slow
+def test_numbers_that_are_bound_to_each_other_have_the_covariance_of_their_coordinates():
+    result = fit(zoo.Dice(np.full(3, 1 / 3)), THROWS, progress=False)
+    shares = np.array([7, 11, 2]) / 20
+    np.testing.assert_allclose(result.model.shares, shares, rtol=1e-12)
+    # The curvature is that of the last point measured, within 1e-6 standard errors of the maximum.
+    expected = (np.diag(shares) - np.outer(shares, shares)) / 20
+    np.testing.assert_allclose(result.covariance(), expected, rtol=2e-6)
+    np.testing.assert_allclose(result.covariance("sandwich"), expected, rtol=5e-6)
+    assert result.parameter_count == 2
+    assert result.bic == pytest.approx(2 * np.log(20) - 2 * result.log_likelihood)
+    with pytest.raises(ValueError, match="Dice has no profile intervals: none of its numbers can be held while others"):
+        result.confidence_intervals(method="profile")
+
+
+@pytest.mark.parametrize(("throws", "which"), [([0, 0, 1], 2), ([1, 2, 2], 0)], ids=["the last", "another"])
+def test_a_share_of_what_was_never_seen_approaches_its_wall(throws, which):
+    with pytest.warns(ConvergenceWarning, match=f"keeps rising as shares.{which}. approaches 0; its supremum, -1.9095"):
+        result = fit(zoo.Dice(np.full(3, 1 / 3)), np.array(throws, float), progress=False)
+    assert result.status is Status.AT_BOUNDARY
+    assert np.all(np.isnan(result.covariance()))
+
+
+@pytest.mark.slow
+def test_an_array_in_units_of_its_own():
+    def log_prob(m, x):
+        shape, scale = m.both[0], m.both[1]
+        return jnp.log(shape) - jnp.log(scale) - (shape + 1) * jnp.log1p(x / scale)
+
+    lomax, x = zoo.family(log_prob, both=positive), np.random.RandomState(1).pareto(3, 400)
+    plain, tiny = (fit(lomax(np.array([2.0, unit])), unit * x, progress=False) for unit in (1.0, 2.0**-600))
+    assert plain.converged
+    np.testing.assert_allclose(tiny.model.both * [1, 2.0**600], plain.model.both, rtol=1e-9)
+    np.testing.assert_allclose(tiny.standard_errors.both * [1, 2.0**600], plain.standard_errors.both, rtol=1e-6)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import mlejax
-from mlejax.cli import fits
+from mlejax.cli import data, fits
 from mlejax.cli import main as cli
 from mlejax.sweeps import collect
 
@@ -57,7 +57,7 @@ def test_fit_by_weight_and_without_what_is_missing(run, tmp_path, monkeypatch):
     assert "rate       1.200000" in out  # 3 / (2 * 0.5 + 1.5)
     assert "over 3 observations, by weight" in out
     assert run(*words) == (2, "", f"mlejax fit: {file}, line 3, column 'hours': 'NA' is not a number; fill it in, or "
-        "leave the line out; --missing drop leaves out all such\n")  # fmt: skip
+        "leave the row out; --missing drop leaves out all such\n")  # fmt: skip
 
 
 @pytest.mark.slow
@@ -80,7 +80,7 @@ def test_a_fit_without_a_maximum_exits_with_one(run, tmp_path):
     [
         (["--learning-rate", "0.1"], "fit finds the maximum; train takes --learning-rate"),
         (["--max-epochs=5"], "fit finds the maximum; train takes --max-epochs"),
-        (["--model", "gama"], "--model gama: there is no such family; they are normal, lognormal"),
+        (["--model", "gama"], "--model gama: there is no family gama; they are normal, lognormal"),
         (["--model", "nowhere:Own"], "--model nowhere:Own: there is no module nowhere"),
         (["--model", "mlejax:Nothing"], "--model mlejax:Nothing: the module mlejax has no Nothing"),
         (["--model", "mlejax:fit"], "--model mlejax:fit: neither a family nor a model, but function"),
@@ -304,7 +304,7 @@ def test_devices_are_started_before_anything_is_computed(run, tmp_path, monkeypa
     (tmp_path / "a.csv").write_text("1\n2\n1e200\n")
     called = []
     monkeypatch.setattr(fits.devices, "start", lambda *_: called.append("start"))
-    monkeypatch.setattr(fits, "check_support", lambda *_, **__: called.append("check") or 1 / 0)
+    monkeypatch.setattr(data, "check_support", lambda *_, **__: called.append("check") or 1 / 0)
     assert run(*words, "a.csv")[0] == 70
     assert called == ["start", "check"]
 
@@ -321,3 +321,17 @@ def test_verify_takes_the_file_where_it_is_now(run, tmp_path):
     assert (status, err) == (2, "mlejax verify: a.csv: no such file; --file says where the numbers are now\n")
     assert run("verify", "s", "--file", "b.csv", "--runs", "all")[:2] == (0, said)
     assert run("verify", "s", "--column", "1")[0] == 2
+
+
+@pytest.mark.slow
+def test_rows_that_lack_a_value_are_left_out_of_training_and_sweeps(run, heights, monkeypatch):
+    file, _ = heights
+    lines = file.read_text().splitlines()
+    file.write_text("\n".join([*lines[:5], "-1,NA", *lines[5:]]))
+    for words in (["train", file], ["sweep", "--file", file, "--seeds", "0", "--learning-rates", "1", "--explain"]):
+        words += ["--column", "cm"]
+        assert run(*words)[0] == 2
+        assert run(*words, "--missing", "drop")[0] == 0
+    out = run("train", file, "--column", "cm", "--missing", "drop")[1]
+    assert out.startswith(f"120 observations from {file}; 1 row with a missing value left out\n")
+    assert run("sweep", "--missing", "drop")[2] == "mlejax sweep: --missing is of a --file, and none is given\n"

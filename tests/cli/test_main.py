@@ -9,7 +9,7 @@ import pytest
 from helpers import ROOT
 
 import mlejax
-from mlejax.cli import fits
+from mlejax.cli import data
 
 
 def alone(program, *arguments, **how):
@@ -141,10 +141,10 @@ def test_bad_usage_is_one_readable_line(run, tmp_path, arguments, message):
 
 
 def test_a_fault_of_ours_is_not_called_bad_usage(monkeypatch, run):
-    def broken(*_):
+    def broken(*_, **__):
         return len(3)  # not a `raise` statement
 
-    monkeypatch.setattr(fits, "read_column", broken)
+    monkeypatch.setattr(data, "read_column", broken)
     status, out, err = run("train", "a.csv")
     assert (status, out) == (70, "")
     assert "TypeError: object of type 'int' has no len()" in err
@@ -152,7 +152,7 @@ def test_a_fault_of_ours_is_not_called_bad_usage(monkeypatch, run):
 
 
 def test_what_numpy_says_is_not_called_bad_usage(monkeypatch, run):
-    monkeypatch.setattr(fits, "read_column", lambda *_: np.zeros(3).reshape(2, 2))
+    monkeypatch.setattr(data, "read_column", lambda *_, **__: np.zeros(3).reshape(2, 2))
     assert run("train", "a.csv")[0] == 70
 
 
@@ -166,18 +166,18 @@ def test_what_numpy_says_is_not_called_bad_usage(monkeypatch, run):
     ids=["memory", "disk", "backend"],
 )
 def test_what_the_machine_lacks_is_said_in_a_line(monkeypatch, run, error, said):
-    def lacking(*_):
+    def lacking(*_, **__):
         raise error
 
-    monkeypatch.setattr(fits, "read_column", lacking)
+    monkeypatch.setattr(data, "read_column", lacking)
     assert run("train", "a.csv") == (2, "", f"mlejax train: {said}\n")
 
 
 def test_ctrl_c_is_130(monkeypatch, run):
-    def interrupted(*_):
+    def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(fits, "read_column", interrupted)
+    monkeypatch.setattr(data, "read_column", interrupted)
     status, out, err = run("train", "a.csv")
     assert (status, out) == (130, "")
     assert err.strip() == "mlejax train: interrupted."

@@ -55,6 +55,6 @@ def test_long_texts_are_shortened():
 
 @pytest.mark.parametrize("text", ["", " ", "NA", "n/a", "null", "-", "."])
 def test_what_to_do_about_a_missing_value(text):
-    with pytest.raises(ValueError, match="fill it in, or leave the line out") as caught:
+    with pytest.raises(ValueError, match="fill it in, or leave the row out") as caught:
         cells.number(text)
     assert "digits" not in str(caught.value)
