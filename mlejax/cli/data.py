@@ -23,7 +23,7 @@ def columns_of(options: argparse.Namespace, names: Sequence[str | None], progres
 def read_from(column: Column) -> str:
     """Return how many observations were read, from where, and what was made of the file."""
     header = "" if column.header else ", which has no header: its first line is read as data"
-    return f"{len(column.values)} observations from {column.file}{header}{left_out(column)}\n"
+    return f"{len(column.values):,} observations from {column.file}{header}{left_out(column)}\n"
 
 
 def left_out(column: Column) -> str:

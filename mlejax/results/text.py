@@ -296,14 +296,11 @@ def caption(result: SweepResult[Any] | TrainResult[Any] | FitResult[Any]) -> str
         decides: Any = made.settings
     elif isinstance(result, FitResult):
         runs, counts, version = "1 fit", np.array([row_count(result.observations)]), {__version__}
-        weights = None if result.weights is None else result.weights.tolist()
-        columns = {name: column.tolist() for name, column in named_columns(result.observations).items()}
-        decides = [name_of(result.model), columns.get("", columns), weights, dict(result.parameters)]
+        columns = named_columns(result.observations)
+        decides = [name_of(result.model), columns, result.weights, dict(result.parameters)]
     else:
         runs, counts, version = "1 run", np.array([result.count]), {__version__}
-        sample = [
-            np.asarray(leaf, float).ravel().tolist() for leaf in jax.tree.leaves((result.train, result.validation))
-        ]
+        sample = [np.asarray(leaf, float) for leaf in jax.tree.leaves((result.train, result.validation))]
         numbers = [dict(parameter_dict(model)) for model in (result.start, result.learning_rate)]
         decides = [name_of(result.model), result.dtype.name, result.count, numbers, sample]
     to = f" to {counts.max():,}" if len(counts) > 1 else ""
@@ -313,8 +310,13 @@ def caption(result: SweepResult[Any] | TrainResult[Any] | FitResult[Any]) -> str
 
 
 def settings_digest(decides: Any) -> str:
-    """Return eight letters that change when one of these plain values does."""
-    return hashlib.sha256(json.dumps(decides, sort_keys=True, default=float).encode()).hexdigest()[:8]
+    """Return eight letters that change when one of these plain values or arrays does."""
+
+    def plain(value: Any) -> Any:
+        array = np.asarray(value)
+        return float(array) if array.ndim == 0 else [array.shape, hashlib.sha256(array.tobytes()).hexdigest()]
+
+    return hashlib.sha256(json.dumps(decides, sort_keys=True, default=plain).encode()).hexdigest()[:8]
 
 
 def _along(name: str, count: int) -> str:

@@ -1,10 +1,13 @@
+import dataclasses
 import json
 import math
+import re
 
 import numpy as np
 import pytest
 
 from mlejax import ConvergenceWarning, Exponential, Normal, fit
+from mlejax.results.text import caption
 
 WAITS = [0.5, 1.5, 4.0]
 
@@ -35,6 +38,21 @@ def test_the_table(fitted):
         "data            1 sufficient statistic found in Exponential.log_prob"
     )
     assert repr(fitted).startswith("<FitResult Exponential(rate=0.5), CONVERGED, distance ")
+
+
+@pytest.mark.parametrize(
+    ("count", "words"), [(1_000_000, "1,000,000"), (1_234_567.5, "1,234,567.5"), (0.3, "0.3"), (2.0, "2")]
+)
+def test_how_many_observations(fitted, count, words):
+    assert f" over {words} observations\n" in str(dataclasses.replace(fitted, count=count))
+
+
+def test_the_small_print_of_its_pictures_tells_samples_apart(fitted):
+    said = caption(fitted)
+    assert re.fullmatch(r"1 fit; n = 3; mlejax [\d.a-z]+; settings [0-9a-f]{8}", said)
+    assert caption(dataclasses.replace(fitted)) == said
+    assert caption(dataclasses.replace(fitted, observations=np.array([0.5, 1.5, 4.0 + 1e-15]))) != said
+    assert caption(dataclasses.replace(fitted, weights=np.ones(3))) != said
 
 
 def test_criteria_by_hand(fitted):
