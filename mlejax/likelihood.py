@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
-from jaxtyping import ArrayLike
+from jaxtyping import Array, ArrayLike, Float
 
 from . import devices
 from .checks import InputTypeError
@@ -217,8 +217,10 @@ def covariance(model: Model, sample: Sample | Rows | ArrayLike) -> Matrix:
         >>> print(mlejax.covariance(mlejax.Exponential(1.0), [0.5, 1.5]))  # rate^2 / n
         [[0.5]]
     """
-    information, scale = _scaled(observed_information(model, sample))
-    return jnp.linalg.inv(information) * scale[:, None] * scale[None, :]
+    here, jacobian = _about(model, sample)
+    information, scale = _scaled(here.information)
+    inverse = jnp.linalg.inv(information) * scale[:, None] * scale[None, :]
+    return inverse if jacobian is None else jacobian @ inverse @ jacobian.T
 
 
 @in_float64_outside
@@ -302,13 +304,28 @@ def distance(model: Model, sample: Sample | Rows | ArrayLike) -> Nats:
         >>> print(mlejax.distance(mlejax.Exponential(2.0), [0.5, 1.5]))  # score -1, information 0.5
         1.4142...
     """
-    here = local_quadratic(model, sample)
+    here, _ = _about(model, sample)
     information, scale = _scaled(here.information)
     # Cholesky fails, as NaN, exactly where the matrix is not positive definite.
     factor = jnp.linalg.cholesky(information)
     half = jax.scipy.linalg.solve_triangular(factor, here.score * scale, lower=True)
     decrement = jnp.sqrt(jnp.sum(half**2))
     return jnp.where(jnp.isnan(decrement), jnp.inf, decrement)
+
+
+def _about(model: Model, sample: Sample | ArrayLike) -> tuple[LocalQuadratic, Float[Array, "numbers p"] | None]:
+    """Return the log-likelihood to second order in numbers that may move freely.
+
+    These are the parameters themselves; where some are bound to each other, as those of a simplex are, they are the
+    unconstrained coordinates, and the derivatives of the parameters by them come along.
+    """
+    table, sample = Parameters.of(model), as_sample(sample)
+    if table.real_size == table.size:
+        return local_quadratic(model, sample), None
+    at = table.to_real(model)
+    mean = sample.second_order(table.from_real, at)
+    jacobian = jax.jacfwd(lambda v: table.to_vector(table.from_real(v)))(at)
+    return jax.tree.map(lambda part: sample.count * part, mean), jacobian
 
 
 def _scaled(information: Matrix) -> tuple[Matrix, Vector]:

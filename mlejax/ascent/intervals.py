@@ -59,7 +59,7 @@ def profile_intervals(result: FitResult[Any], level: float) -> dict[str, Interva
         )
     found = dict.fromkeys(ground.table.entries, (math.nan, math.nan))
     for j, entry in places.items():
-        name, domain = ground.table.entries[entry], _domain(ground.table, entry)
+        name, domain = ground.table.entries[entry], ground.table.entry_domains[entry]
         free = np.where(np.arange(size) == j, 0.0, 1.0)
         tangent = covariance[:, j] / covariance[j, j]
         ends = []
@@ -105,10 +105,6 @@ def _held_alone(table: Parameters[Any]) -> dict[int, int]:
     entries = np.cumsum([0, *table.sizes]).tolist()
     alone = [i for i, domain in enumerate(table.domains) if not domain.rank]
     return {coordinates[i] + k: entries[i] + k for i in alone for k in range(table.sizes[i])}
-
-
-def _domain(table: Parameters[Any], entry: int) -> Domain:
-    return table.domains[int(np.searchsorted(np.cumsum(table.sizes), entry, side="right"))]
 
 
 def _wall(domain: Domain, sign: int) -> float:

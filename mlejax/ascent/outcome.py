@@ -50,7 +50,7 @@ class Outlook(eqx.Module, Generic[M]):
     """A look around an estimate: near, by its curvature, and far, by the log-likelihood itself."""
 
     standard_errors: M  # from the observed information of the train sample; NaN where it is not positive definite
-    # One number per parameter. For one with a lower bound alone, such as a variance, w above it:
+    # Of the shape of each parameter. For a number with a lower bound alone, such as a variance, w above it:
     undetermined: Any  # whether its standard error exceeds w
     doubled: Any  # whether the log-likelihood is higher at 2 w, all else equal; beyond rounding
     halved: Any  # likewise at w / 2
@@ -71,11 +71,17 @@ def look_around(model: M, train: Sample) -> Outlook[M]:
     for i, (leaf, error, domain) in enumerate(rows):
         bounded = math.isfinite(domain.lower) and math.isinf(domain.upper)
 
-        def rises(factor: float, i: int = i, leaf: Any = leaf, lower: float = domain.lower) -> Any:
+        def rises(factor: Any, i: int = i, leaf: Any = leaf, lower: float = domain.lower) -> Any:
             moved = [*leaves[:i], lower + factor * (leaf - lower), *leaves[i + 1 :]]
             return log_likelihood(jax.tree.unflatten(tree, moved), train) > here + rounding
 
+        def each_rises(factor: float, leaf: Any = leaf, rises: Any = rises, bounded: bool = bounded) -> Any:
+            if not (bounded and jnp.ndim(leaf)):
+                return rises(factor) if bounded else jnp.zeros_like(leaf, bool)
+            one_by_one = jnp.where(jnp.eye(leaf.size, dtype=bool), factor, 1.0).reshape(leaf.size, *leaf.shape)
+            return jax.lax.map(rises, one_by_one).reshape(leaf.shape)
+
         undetermined.append(error > leaf - domain.lower if bounded else jnp.zeros_like(error, bool))
-        doubled.append(rises(2.0) if bounded else jnp.asarray(False))
-        halved.append(rises(0.5) if bounded else jnp.asarray(False))
+        doubled.append(each_rises(2.0))
+        halved.append(each_rises(0.5))
     return Outlook(errors, undetermined, doubled, halved)

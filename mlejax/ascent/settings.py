@@ -56,7 +56,8 @@ def checked_rates(model: Model, learning_rate: object, *, sequences: bool = Fals
 
     Args:
         model: the start of the run.
-        learning_rate: positive: one number for all parameters, or a model of one number per parameter.
+        learning_rate: positive: one number for all parameters, or a model of one number per parameter; unless there may
+            be sequences, of an array of parameters also an array.
         sequences: whether a sequence of numbers may stand in place of each number.
 
     Returns:
@@ -80,8 +81,10 @@ def checked_rates(model: Model, learning_rate: object, *, sequences: bool = Fals
     except ValueError:
         numbers = "a sequence of numbers" if sequences else "one number"
         raise InputTypeError(f"{argument} must be {numbers} or a {family} of rates; got {learning_rate!r}") from None
-    names = [f"learning_rate.{name}" for name in parameter_names(model)]
-    return {name: _rate(name, leaf, sequences) for name, leaf in zip(names, leaves, strict=True)}
+    rows = zip(parameter_names(model), leaves, jax.tree.leaves(model), strict=True)
+    return {
+        (each := f"learning_rate.{name}"): _rate(each, leaf, sequences, np.shape(like)) for name, leaf, like in rows
+    }
 
 
 def rates_of(model: M, rates: Mapping[str, Any]) -> M:
@@ -99,8 +102,8 @@ def rates_of(model: M, rates: Mapping[str, Any]) -> M:
     return jax.tree.unflatten(structure, leaves * structure.num_leaves if "learning_rate" in rates else leaves)
 
 
-def _rate(name: str, value: object, sequences: bool) -> np.ndarray:
-    if not sequences:
+def _rate(name: str, value: Any, sequences: bool, shape: tuple[int, ...] = ()) -> np.ndarray:
+    if not sequences and (np.shape(value) != shape or not shape):
         _one_number(name, value)
     return checks.positive(name, value)
 

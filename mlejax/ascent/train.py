@@ -2,6 +2,7 @@
 
 import functools
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -53,13 +54,14 @@ def train(
     """Train a model on data by gradient ascent on the log-likelihood, with early stopping.
 
     Args:
-        model: the start point; scalar parameters.
+        model: the start point.
         observations: finite numbers (n,), vectors (n, d) or a record of such columns, not all alike, each observation
             with a finite log-density at the start.
         validation_fraction: the part held out to decide the stop; 0 trains on everything and lets the train
             log-likelihood decide.
         split_seed: of the permutation that cuts the parts; scikit-learn's `train_test_split` cuts the same.
-        learning_rate: one number, or a model of one rate per parameter, such as `Normal(0.1, 1.0)`. Positive.
+        learning_rate: one number, or a model of one rate per parameter, such as `Normal(0.1, 1.0)`; of an array of
+            parameters also an array. Positive.
         max_epochs: the run ends after this many epochs.
         patience: the run ends after this many epochs without a better validation log-likelihood.
         tolerance: the run ends when the validation log-likelihood comes this close to its best from below, nats.
@@ -86,7 +88,6 @@ def train(
     """
     devices.start()
     start = with_dtype(model, np.float64)
-    Parameters.of(start).require_single_numbers()
     check_names(type(start).__name__, parameter_names(start))
     rates = rates_of(start, checked_rates(start, learning_rate))
     stopping = Stopping.checked(max_epochs, patience, tolerance)
@@ -98,7 +99,7 @@ def train(
     with jax.enable_x64(True):
         run = Run(start, rates, stopping, data.train, data.validation)
         outcome, around, history = _ascend(run, dtype, optimizer, record_every, progress)
-    names = np.array(parameter_names(start), object)
+    names = Parameters.of(start).entries
     return TrainResult(
         model=_numbers(outcome.model),
         start=_numbers(start),
@@ -110,9 +111,9 @@ def train(
         validation_log_likelihood=float(outcome.validation_log_likelihood),
         distance=float(outcome.distance),
         curvature_errors=_numbers(around.standard_errors),
-        undetermined=tuple(names[np.array(around.undetermined)]),
-        rises_doubled=tuple(names[np.array(around.doubled)]),
-        rises_halved=tuple(names[np.array(around.halved)]),
+        undetermined=_where(around.undetermined, names),
+        rises_doubled=_where(around.doubled, names),
+        rises_halved=_where(around.halved, names),
         learning_rate=_numbers(rates),
         count=data.count,
         spread=data.spread,
@@ -194,7 +195,7 @@ _advance = jax.jit(_recorded, static_argnames=("record_every", "optimizer"), don
 @functools.lru_cache(maxsize=64)
 def _layouts(table: Parameters[M]) -> tuple[Layout, Layout]:
     """Return how a row of the history is laid out, and what `_conclude` returns."""
-    model, flags = table.to_model(np.zeros(table.size)), [False] * len(table.names)
+    model, flags = table.to_model(np.zeros(table.size)), [np.zeros(shape, bool) for shape in table.shapes]
     ending = Outcome(model, model, 0, 0, 0, 0.0, 0.0, 0.0), Outlook(model, flags, flags, flags)
     return Layout((0, 0.0, 0.0, model)), Layout(ending)
 
@@ -206,6 +207,12 @@ def _conclude(state: TrainState[M], train: Sample, validation: Sample | None) ->
     return Layout.pack((outcome, look_around(outcome.model, train)), np.float64)
 
 
+def _where(flags: Sequence[np.ndarray], names: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of the numbers whose flag is set."""
+    each = np.concatenate([np.ravel(flag) for flag in flags])
+    return tuple(name for name, flag in zip(names, each, strict=True) if flag)
+
+
 def _numbers(model: M) -> M:
-    """Return scalar leaves as NumPy float64: a float64 JAX array turns float32 in the caller's next expression."""
+    """Return leaves as NumPy float64: a float64 JAX array turns float32 in the caller's next expression."""
     return jax.tree.map(lambda leaf: np.asarray(leaf, np.float64)[()], model)

@@ -96,6 +96,11 @@ class Parameters(Generic[M]):
         return tuple(f"{name}[{label}]" if label else name for name, a, b in rows for label in _labels(name, a, b))
 
     @property
+    def entry_domains(self) -> tuple[Domain, ...]:
+        """The domain that each number lives in, alone or with others."""
+        return tuple(domain for domain, size in zip(self.domains, self.sizes, strict=True) for _ in range(size))
+
+    @property
     def real_shapes(self) -> tuple[tuple[int, ...], ...]:
         """The shape of the unconstrained coordinates of each parameter."""
         return tuple(domain.real_shape(shape) for domain, shape in zip(self.domains, self.shapes, strict=True))
@@ -135,19 +140,16 @@ class Parameters(Generic[M]):
             for _ in range(math.prod(shape) // size):
                 yield _Array(domain, tuple(itertools.islice(entries, size)))
 
-    def require_single_numbers(self) -> None:
-        """Refuse a parameter that is an array.
-
-        Raises:
-            ValueError: naming the first such parameter and its shape.
-        """
-        for name, shape in zip(self.names, self.shapes, strict=True):
-            if shape:
-                raise InputValueError(f"{self.family}.{name} has shape {shape}; parameters are single numbers for now")
-
     def by_name(self, model: M) -> dict[str, Any]:
         """Return the parameters of a model with this structure by name, whatever shape their leaves have."""
         return dict(zip(self.names, self.tree.flatten_up_to(model), strict=True))
+
+    def by_entry(self, model: M) -> dict[str, Any]:
+        """Return the numbers of a model with this structure by name, the array of many models in place of each."""
+        found: list[Any] = []
+        for leaf, shape in zip(self.tree.flatten_up_to(model), self.shapes, strict=True):
+            found += [leaf[..., *index][()] for index in np.ndindex(shape)] if shape else [leaf]
+        return dict(zip(self.entries, found, strict=True))
 
     def to_vector(self, model: M) -> Num[Array, "*batch size"]:
         """Return all numbers of a model in leaf order, of one type, along the last axis.
@@ -215,6 +217,9 @@ def _labels(name: str, shape: tuple[int, ...], labels: tuple[str, ...]) -> Itera
 
     Axes in front of those that are labeled are numbered.
     """
+    if not shape:  # a rate, for example, of all of an array
+        yield ""
+        return
     counted = next((i for i in range(len(shape) + 1) if math.prod(shape[i:]) == len(labels)), None)
     if not labels:
         yield from (",".join(map(str, index)) for index in np.ndindex(shape))
@@ -242,8 +247,7 @@ def parameter_dict(model: Model) -> dict[str, Any]:
 
 def entry_dict(model: Model) -> dict[str, Any]:
     """Return all numbers of a model by name, those of its arrays one by one; see `Parameters.entries`."""
-    numbers = itertools.chain.from_iterable(np.ravel(leaf) for leaf in jax.tree.leaves(model))
-    return dict(zip(Parameters.of(model).entries, numbers, strict=True))
+    return Parameters.of(model).by_entry(model)
 
 
 def with_dtype(model: M, dtype: DTypeLike, what: str = "start") -> M:

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from ..ascent.step import RESOLUTION
 from ..checks import InputValueError
 from ..models.base import Model
-from ..models.parameters import parameter_dict, parameter_names
+from ..models.parameters import Parameters, entry_dict
 from ..results.diagnostics import density_on, grid_around, heights_over, maximum
 from ..results.fit import FitResult
 from ..results.schema import ARRIVED
@@ -95,8 +95,8 @@ def distance(result: TrainResult[Any], ax: Axes | None = None) -> Axes:
     gap = top - history.train_log_likelihood
     whole = np.sqrt(2 * np.where(gap > rounding, gap, np.nan))
     ax.plot(history.epoch, whole, color="black", linewidth=2.2, label=f"all: {GAP if found else GAP_FROM_BEST}")
-    errors, places = parameter_dict(errors), parameter_dict(peak)
-    for i, (name, values) in enumerate(parameter_dict(history.model).items()):
+    errors, places = entry_dict(errors), entry_dict(peak)
+    for i, (name, values) in enumerate(Parameters.of(peak).by_entry(history.model).items()):
         away = np.abs(values - places[name]) / errors[name]
         color, line = LINES[i % len(LINES)]
         if np.isfinite(errors[name]):
@@ -194,7 +194,9 @@ def surface(result: TrainResult[Any], ax: Axes | None = None, parameters: tuple[
     Raises:
         ValueError: the model lacks such a parameter.
     """
-    names = parameter_names(result.model)
+    table = Parameters.of(result.model)
+    # A number that is bound to others, such as one of a simplex, cannot be moved while they stay.
+    names = [name for name, domain in zip(table.entries, table.entry_domains, strict=True) if not domain.rank]
     chosen = tuple(parameters or names[:2])
     if len(set(chosen)) != 2 or not set(chosen) <= set(names):
         raise InputValueError(f"surface needs two of the parameters {', '.join(names)}; got {', '.join(chosen)}")
@@ -213,22 +215,22 @@ def surface(result: TrainResult[Any], ax: Axes | None = None, parameters: tuple[
     for which, grid in (("x", x), ("y", y)):
         if not np.allclose(np.diff(grid), grid[1] - grid[0]):
             ax.set(**{f"{which}scale": "log"})
-    path = [parameter_dict(result.history.model)[name] for name in chosen]
+    path = [table.by_entry(result.history.model)[name] for name in chosen]
     halo = [withStroke(linewidth=2.2, foreground="black")]
     ax.plot(*path, color="white", linewidth=1, path_effects=halo, label="path of the ascent; numbers: epochs")
     for name, model, marker, color, size in (
         ("start", result.start, "s", ORANGE, 9),
         ("estimate", result.model, "*", RED, 17),
     ):
-        place = [parameter_dict(model)[key] for key in chosen]
+        place = [entry_dict(model)[key] for key in chosen]
         look = {"color": color, "marker": marker, "markersize": size, "markeredgecolor": "black", "linestyle": "none"}
         ax.plot(*place, label=f"{name}: {_values(model, chosen)}", zorder=5, **look)
     ax.set(xlabel=chosen[0], ylabel=chosen[1], xlim=x[[0, -1]], ylim=y[[0, -1]])
     for axis in (ax.xaxis, ax.yaxis):
         if axis.get_scale() == "log":
             plain_ticks(axis)
-    if others := [name for name in names if name not in chosen]:
-        held = ", ".join(f"{name} = {float(parameter_dict(result.model)[name]):.5g}" for name in others)
+    if others := [name for name in table.entries if name not in chosen]:
+        held = ", ".join(f"{name} = {float(entry_dict(result.model)[name]):.5g}" for name in others)
         ax.plot([], [], linestyle="none", label=f"held at the estimate: {held}")
     _number_epochs(ax, result.history.epoch, np.transpose(path))
     legend_above(ax, columns=2, letters=BESIDE_A_BAR)
@@ -253,7 +255,7 @@ def fit_figure(result: TrainResult[Any]) -> Figure:
 
 
 def _values(model: Model, names: Sequence[str] | None = None) -> str:
-    values = parameter_dict(model)
+    values = entry_dict(model)
     return ", ".join(f"{name} = {float(values[name]):.5g}" for name in names or values)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.artist import Artist
 
 from ..checks import InputValueError
-from ..models.parameters import parameter_names
+from ..models.parameters import Parameters
 from ..results.sweep import SweepResult
 
 
@@ -54,7 +54,7 @@ def limit_of(result: SweepResult[Any], name: str) -> tuple[str, float] | None:
     weights = np.linalg.eigh(result.information)[1][:, -1] ** 2
     # One rate for all: the limit is that of the direction that curves most, which may be one parameter's own.
     own = weights.max() > 0.9
-    return (f" of the {parameter_names(result.template)[int(weights.argmax())]}" if own else ""), limit
+    return (f" of the {Parameters.of(result.template).entries[int(weights.argmax())]}" if own else ""), limit
 
 
 def draw_limit(line: Callable[..., Any], result: SweepResult[Any], name: str, low: float, high: float) -> list[Artist]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import likelihood
 from ..models.base import Model
-from ..models.parameters import Parameters, parameter_dict, parameter_names
+from ..models.parameters import Parameters, entry_dict
 from ..samples.summary import Summary
 from .train import TrainResult
 
@@ -80,7 +80,7 @@ def distribution_of(model: Model, values: np.ndarray) -> Distribution | None:
     """Return the distribution function of a model, from far below observations to far above them.
 
     Args:
-        model: of single numbers.
+        model: of one distribution.
         values: observations (n,), about which the grid is dense; not all the same.
 
     Returns:
@@ -117,10 +117,10 @@ def grid_around(result: TrainResult[Any], name: str) -> np.ndarray:
     They are spread evenly; or, where a positive parameter goes through more than a factor of 30, by equal factors.
     """
     table = Parameters.of(result.model)
-    domain = table.domains[table.names.index(name)]
-    middle, error = parameter_dict(result.model)[name], np.nan_to_num(parameter_dict(result.curvature_errors)[name])
+    domain = table.entry_domains[table.entries.index(name)]
+    middle, error = entry_dict(result.model)[name], np.nan_to_num(entry_dict(result.curvature_errors)[name])
     about = [value for value in (middle - 4 * error, middle, middle + 4 * error) if domain.contains(value)]
-    path = np.append(parameter_dict(result.history.model)[name], about)
+    path = np.append(table.by_entry(result.history.model)[name], about)
     low, high = path.min(), path.max()
     raw = 0 if isinstance(result.train, Summary) else float(result.train.count)
     count = int(np.clip(math.sqrt(2e8 / (raw + 1)), 40, 200))
@@ -135,7 +135,7 @@ def grid_around(result: TrainResult[Any], name: str) -> np.ndarray:
 
 def heights_over(result: TrainResult[Any], chosen: tuple[str, ...], x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Return the train log-likelihood, (len(y), len(x)), in nats; NaN where it is not finite."""
-    where = [parameter_names(result.model).index(name) for name in chosen]
+    where = [Parameters.of(result.model).entries.index(name) for name in chosen]
     raw = 1.0 if isinstance(result.train, Summary) else float(result.train.count)
     with jax.enable_x64(True):
         table = Parameters.of(result.model)

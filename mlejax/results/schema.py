@@ -9,7 +9,7 @@ import numpy as np
 
 from ..checks import InputValueError
 from ..models.base import Model
-from ..models.parameters import parameter_dict
+from ..models.parameters import Parameters
 from ..status import Status
 
 ARRIVED = 0.01
@@ -131,9 +131,9 @@ def variables(model: Model) -> tuple[Variable, ...]:
         >>> [variable.name for variable in variables(mlejax.Normal(0.0, 1.0))][:3]
         ['mean', 'variance', 'status']
     """
-    parameters = parameter_dict(model)
-    check_names(type(model).__name__, parameters)
-    return (*(_parameter(name, np.shape(value)) for name, value in parameters.items()), *QUANTITIES.values())
+    table = Parameters.of(model)
+    check_names(type(model).__name__, table.names)
+    return (*map(_parameter, table.names, table.shapes, table.labels), *QUANTITIES.values())
 
 
 def check_names(model: str, names: Iterable[str]) -> None:
@@ -158,8 +158,13 @@ def taken_names() -> set[str]:
     return {COMPUTED_BY.name, *QUANTITIES, *OF_FITS, *AXES}
 
 
-def _parameter(name: str, shape: tuple[int, ...]) -> Variable:
-    """Describe a parameter; its own dimensions are called `NAME_index`, or `NAME_index_0`, ... if there are several."""
+def _parameter(name: str, shape: tuple[int, ...], labels: tuple[str, ...]) -> Variable:
+    """Describe a parameter; its own dimensions are called `NAME_index`, or `NAME_index_0`, ... if there are several.
+
+    Labels are those of the last dimension, where they are as many.
+    """
     of = [f"{name}_index"] if len(shape) == 1 else [f"{name}_index_{i}" for i in range(len(shape))]
-    dims = tuple(Dimension(dimension, size) for dimension, size in zip(of, shape, strict=True))
-    return Variable(name, "float64", None, f"estimate of {name}", dims)
+    dims = [Dimension(dimension, size) for dimension, size in zip(of, shape, strict=True)]
+    if dims and len(labels) == dims[-1].size:
+        dims[-1] = dims[-1]._replace(labels=labels)
+    return Variable(name, "float64", None, f"estimate of {name}", tuple(dims))

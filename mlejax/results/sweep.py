@@ -12,7 +12,7 @@ import numpy as np
 
 from ..checks import InputKeyError, InputValueError
 from ..models.base import M
-from ..models.parameters import parameter_dict, parameter_names
+from ..models.parameters import Parameters, entry_dict, parameter_names
 from ..progress import Spent
 from ..status import Status
 from .schema import ARRIVED, COMPUTED_BY, QUANTITIES, Variable, variables
@@ -37,7 +37,7 @@ class RunResult(eqx.Module, Generic[M]):
     def record(self) -> dict[str, Any]:
         """Return axes, parameters and quantities by name, the status by its name: a row of the JSON output."""
         quantities = {name: getattr(self, name) for name in QUANTITIES} | {"status": self.status.name}
-        return {**self.axes, **{k: float(v) for k, v in parameter_dict(self.model).items()}, **quantities}
+        return {**self.axes, **{k: float(v) for k, v in entry_dict(self.model).items()}, **quantities}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,7 +149,7 @@ class SweepResult(Generic[M]):
     def information(self) -> np.ndarray:
         """The observed information per observation at the first estimate that arrived, (p, p); NaN where none did."""
         numbers = np.array(self.provenance.information, float)  # None becomes NaN
-        size = len(parameter_names(self.template))
+        size = Parameters.of(self.template).size
         return numbers.reshape(size, size) if numbers.size else np.full((size, size), np.nan)
 
     @property
@@ -181,7 +181,7 @@ class SweepResult(Generic[M]):
         """Return one run by its position along every axis."""
         return RunResult(
             axes={name: values[i].item() for (name, values), i in zip(self.axes.items(), index, strict=True)},
-            model=jax.tree.map(lambda leaf: np.float64(leaf[index]), self.model),
+            model=jax.tree.map(lambda leaf: np.asarray(leaf[index], np.float64)[()], self.model),
             status=Status(int(self.status[index])),
             epochs=int(self.epochs[index]),
             best_epoch=int(self.best_epoch[index]),
@@ -282,9 +282,12 @@ class SweepResult(Generic[M]):
             return None
         if axis == "learning_rate":
             return float(2 / np.max(np.linalg.eigvalsh(self.information)))
-        for i, name in enumerate(parameter_names(self.model)):
+        table = Parameters.of(self.template)
+        ends = np.cumsum([0, *table.sizes])
+        for name, first, last in zip(table.names, ends[:-1], ends[1:], strict=True):
             if axis == f"learning_rate.{name}":
-                return float(2 / self.information[i, i])
+                own = self.information[first:last, first:last]
+                return float(2 / (own[0, 0] if len(own) == 1 else np.max(np.linalg.eigvalsh(own))))
         return None
 
     def summary(self) -> dict[str, Any]:

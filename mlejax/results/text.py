@@ -13,7 +13,8 @@ import numpy as np
 from .. import __version__
 from ..models.abilities import HasClosedForm
 from ..models.base import Model, name_of
-from ..models.parameters import parameter_dict
+from ..models.constraints import Simplex
+from ..models.parameters import Parameters, entry_dict
 from ..models.rows import named_columns, row_count
 from ..samples.observations import LARGEST_SQUARED, SMALLEST_SQUARED
 from ..status import Status
@@ -51,10 +52,10 @@ def train_report(result: TrainResult[Any], closed_form: Any = None) -> str:
     shown: a dash stands in their place, and the last lines say what to do.
     """
     header = ["parameter", "estimate", "standard error"]
-    columns = [parameter_dict(result.model), parameter_dict(result.standard_errors)]
+    columns = [entry_dict(result.model), entry_dict(result.standard_errors)]
     if closed_form is not None:
         header.append(f"closed form, all {result.count}")
-        columns.append(parameter_dict(closed_form))
+        columns.append(entry_dict(closed_form))
     rows = [[name, *(number(column[name]) for column in columns)] for name in columns[0]]
     held_out = result.validation is not None
     of_train = f" over the {int(result.train.count)} observations trained on" if held_out else ""
@@ -119,10 +120,8 @@ def _whether_arrived(result: TrainResult[Any]) -> list[str]:
         near = f"{result.distance:.2g} standard error{'' if result.distance == 1 else 's'}"
         said = [f"Not converged: stopped {near} short of the maximum, so standard errors, AIC and BIC are not given."]
         return [*said, _what_to_do(result)]
-    said = [
-        "Not converged: the log-likelihood does not curve down around the estimate, so there are no standard errors."
-    ]
-    return [*said, *_why_no_maximum(result)]
+    no_errors = "the log-likelihood does not curve down around the estimate, so there are no standard errors."
+    return [f"Not converged: {no_errors}", *_why_no_maximum(result)]
 
 
 def _what_to_do(result: TrainResult[Any]) -> str:
@@ -133,6 +132,8 @@ def _what_to_do(result: TrainResult[Any]) -> str:
         Status.MAX_EPOCHS: "allow more epochs or choose another learning rate",
         Status.DIVERGED: "use a smaller learning rate",
     }
+    if any(isinstance(domain, Simplex) for domain in Parameters.of(result.model).domains):
+        more[Status.DIVERGED] = "use `fit`: any step along a gradient changes the sum of numbers that add up to 1"
     if result.status is Status.PRECISION:
         advice = "use `dtype=float64`" if result.dtype == np.float32 else "raise the learning rate"
     else:
@@ -166,7 +167,7 @@ def _why_no_maximum(result: TrainResult[Any]) -> list[str]:
 
 def _still_equal(result: TrainResult[Any]) -> list[tuple[str, str]]:
     """Return pairs of parameters that moved, but were equal at the start and at the end."""
-    start, model = parameter_dict(result.start), parameter_dict(result.model)
+    start, model = entry_dict(result.start), entry_dict(result.model)
     return [
         (a, b)
         for a, b in itertools.combinations(model, 2)
@@ -301,7 +302,7 @@ def caption(result: SweepResult[Any] | TrainResult[Any] | FitResult[Any]) -> str
     else:
         runs, counts, version = "1 run", np.array([result.count]), {__version__}
         sample = [np.asarray(leaf, float) for leaf in jax.tree.leaves((result.train, result.validation))]
-        numbers = [dict(parameter_dict(model)) for model in (result.start, result.learning_rate)]
+        numbers = [dict(entry_dict(model)) for model in (result.start, result.learning_rate)]
         decides = [name_of(result.model), result.dtype.name, result.count, numbers, sample]
     to = f" to {counts.max():,}" if len(counts) > 1 else ""
     observations = [f"n = {counts.min():,}{to}"] if counts.any() else []

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Num
 
 from ..models.base import M
-from ..models.parameters import parameter_dict
+from ..models.parameters import Parameters, entry_dict
 from ..samples.representation import Sample
 from ..status import Status
 from .schema import ARRIVED
@@ -77,7 +77,7 @@ class TrainResult(Generic[M]):
     @property
     def parameter_count(self) -> int:
         """How many numbers were estimated."""
-        return sum(np.size(leaf) for leaf in jax.tree.leaves(self.model))
+        return Parameters.of(self.model).real_size
 
     @property
     def aic(self) -> float:
@@ -97,8 +97,8 @@ class TrainResult(Generic[M]):
 
     @property
     def parameters(self) -> Mapping[str, float]:
-        """The estimate by name."""
-        return parameter_dict(self.model)
+        """The estimate by name, the numbers of an array one by one: `mean`, `coefficients[age]`."""
+        return entry_dict(self.model)
 
     @property
     def reason(self) -> str:

@@ -20,7 +20,7 @@ from ..models.abilities import CanDrawClosedForm, CanSample
 from ..models.base import Model
 from ..models.digest import sample_digest
 from ..models.normal import Normal
-from ..models.parameters import parameter_dict, with_dtype
+from ..models.parameters import entry_dict, parameter_dict, with_dtype
 from ..models.rows import Observation, Rows, named_columns, one_of, row_count, take
 from ..models.tracing import ONE_NUMBER, check_formula
 from .observations import as_observations, check_support
@@ -217,7 +217,7 @@ class Draws(Source):
             return Parts(*jax.device_get(_draw_one(self.target, self.base_seed, seed, self.size, held_out)))
 
     def describe(self) -> dict[str, Any]:
-        parameters = {name: float(leaf) for name, leaf in parameter_dict(self.target).items()}
+        parameters = {name: np.asarray(leaf, np.float64).tolist() for name, leaf in parameter_dict(self.target).items()}
         seeds = {"split_seed": self.split_seed} if self.by == "numpy" else {"base_seed": self.base_seed}
         target: dict[str, Any] = {"target": type(self.target).__name__, "target_parameters": parameters}
         if self.by == "jax" and not type(self.target).__module__.startswith("mlejax.models."):
@@ -226,7 +226,7 @@ class Draws(Source):
         return {"source": "draws", **target, **count, "by": self.by, **seeds}
 
     def __str__(self) -> str:
-        parameters = ", ".join(f"{name}={leaf:g}" for name, leaf in parameter_dict(self.target).items())
+        parameters = ", ".join(f"{name}={leaf:g}" for name, leaf in entry_dict(self.target).items())
         drawn = f"draws from {type(self.target).__name__}({parameters})"
         drawn = drawn if self.axes() else f"{self.count} {drawn}"
         return WAYS[self.by].format(drawn)

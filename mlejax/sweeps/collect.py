@@ -13,7 +13,7 @@ from ..ascent.outcome import Outcome
 from ..checks import InputValueError
 from ..likelihood import observed_information
 from ..models.base import Model
-from ..models.parameters import parameter_names
+from ..models.parameters import Parameters, parameter_names
 from ..results.schema import ARRIVED, COMPUTED_BY, QUANTITIES, variables
 from ..results.sweep import Provenance, SweepResult
 from ..samples.representation import Sample
@@ -307,7 +307,7 @@ class Collector:
     def _information(self, run: int | None, samples: Callable[[int], tuple[Sample, Sample | None]]) -> np.ndarray:
         """Return the information per observation at the estimate of a run; NaN where there is none."""
         if run is None:
-            return np.full((len(self.names), len(self.names)), np.nan)
+            return np.full([Parameters.of(self.start).size] * 2, np.nan)
         numbers, within = self.layout.within(np.array([run]))
         batch = self._batch(int(numbers[0]))
         leaves = [batch[name][within][0] for name in self.names]

@@ -14,7 +14,7 @@ import numpy as np
 from jax.sharding import Mesh
 
 from .. import devices as local
-from ..models.parameters import parameter_names
+from ..models.parameters import Parameters
 from ..progress import Progress, Tally
 from ..results.schema import QUANTITIES
 from ..results.text import duration, size
@@ -301,7 +301,7 @@ def _try(spec: SweepSpec[Any], samples: Samples, mesh: Mesh, ids: np.ndarray) ->
 
 
 def _bytes_per_run(spec: SweepSpec) -> int:
-    return 8 * len(parameter_names(spec.start)) + sum(np.dtype(kept.dtype).itemsize for kept in QUANTITIES.values())
+    return 8 * Parameters.of(spec.start).size + sum(np.dtype(kept.dtype).itemsize for kept in QUANTITIES.values())
 
 
 def _stored_bytes_per_run(results: list[Any]) -> float:

@@ -46,9 +46,9 @@ def _library(name: str) -> Model | None:
     return family(*[np.float64(0.5) for field in dataclasses.fields(family) if not field.metadata.get("static", False)])
 
 
-def filled(structure: Any, parameters: Mapping[str, float]) -> Any:
+def filled(structure: Any, parameters: Mapping[str, Any]) -> Any:
     """Return the model of this structure with these parameters, in their order."""
-    return jax.tree.unflatten(structure, [np.float64(value) for value in parameters.values()])
+    return jax.tree.unflatten(structure, [np.asarray(value, np.float64)[()] for value in parameters.values()])
 
 
 def source_recorded(

@@ -15,7 +15,7 @@ from ..ascent.vary import Optimizers, Varied, axes_of, checked_for_sweep, finger
 from ..checks import InputKeyError, InputTypeError, InputValueError
 from ..models.base import M, Model
 from ..models.digest import formula_digest
-from ..models.parameters import Parameters, parameter_names, with_dtype
+from ..models.parameters import entry_dict, parameter_dict, parameter_names, with_dtype
 from ..models.rows import recorded_observation
 from ..samples.sources import Draws, Numbers, Source, source_of
 from .recorded import family_of, filled, source_recorded
@@ -91,7 +91,6 @@ class SweepSpec(Generic[M]):
         """
         devices.start()
         start = with_dtype(model, np.float64)
-        Parameters.of(start).require_single_numbers()
         source = source_of(observations)
         others = _checked_starts(start, starts)
         source.check(start, others, validation_fraction)
@@ -271,8 +270,8 @@ def _named(stopping: Stopping) -> dict[str, np.ndarray]:
     return {field.name: getattr(stopping, field.name) for field in dataclasses.fields(stopping)}
 
 
-def _plain(model: Model) -> dict[str, float]:
-    return {name: float(leaf) for name, leaf in zip(parameter_names(model), jax.tree.leaves(model), strict=True)}
+def _plain(model: Model) -> dict[str, Any]:
+    return {name: np.asarray(leaf, np.float64).tolist() for name, leaf in parameter_dict(model).items()}
 
 
 def _checked_seeds(seeds: Any) -> np.ndarray:
@@ -305,7 +304,7 @@ def _checked_starts(start: M, starts: Any) -> tuple[M, ...]:
             )
         if jax.tree.structure(each) != jax.tree.structure(start):
             raise InputValueError(f"starts: {each!r} differs from the start {start!r} in what is not estimated")
-    numbers = [tuple(map(float, jax.tree.leaves(each))) for each in found]
+    numbers = [list(map(float, entry_dict(each).values())) for each in found]
     for i, values in enumerate(numbers):
         if (first := numbers.index(values)) < i:
             raise InputValueError(f"starts must be distinct; got {found[i]!r} at index {first} and {i}")

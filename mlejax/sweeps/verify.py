@@ -13,7 +13,7 @@ from ..ascent.vary import Optimizers
 from ..models.base import Model
 from ..models.parameters import parameter_names
 from ..progress import Progress, Tally
-from ..results.schema import COMPUTED_BY, QUANTITIES
+from ..results.schema import COMPUTED_BY, QUANTITIES, variables
 from ..results.sweep import SweepResult
 from ..status import Status
 from ..store.files import StoreError
@@ -138,7 +138,11 @@ def _differences(stored: SweepResult[Any], part: Measured) -> list[dict[str, Any
     again = dict(zip(parameter_names(part.outcome.model), jax.tree.leaves(part.outcome.model), strict=True))
     again |= {name: getattr(part.outcome, name) for name in QUANTITIES}
     places = np.unravel_index(part.ids, stored.shape)
-    pairs = {name: (stored.arrays[name][places], values) for name, values in again.items()}
+    pairs = {
+        column: (stored.arrays[kept.name][(*places, *index)], again[kept.name][(slice(None), *index)])
+        for kept in variables(stored.template)
+        for index, column in kept.columns().items()
+    }
     pairs = {name: (old, np.asarray(new, old.dtype)) for name, (old, new) in pairs.items()}
     unequal = {name: _unequal(old, new) for name, (old, new) in pairs.items()}
     found = []

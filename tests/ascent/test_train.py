@@ -8,7 +8,7 @@ import numpy as np
 import optax
 import oracles
 import pytest
-from zoo import Rayleigh
+from zoo import Dice, Hazard, Rayleigh
 
 import mlejax
 from mlejax import Gamma, Normal, Observations, Status, Summary, Weibull, train
@@ -328,3 +328,31 @@ def test_other_numbers_and_other_data_of_the_same_shape_compile_nothing(result, 
 def test_progress_is_shown_on_standard_error_only_when_a_run_takes_long(small_normal, capsys):
     quick(small_normal, progress=True)
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.slow
+def test_an_array_of_parameters_is_trained_number_by_number():
+    lives = np.random.RandomState(0).exponential(1.5, 200)
+    rates = Hazard(np.array([0.5, 1.0, 1.5]))
+    result = mlejax.train(
+        Hazard(np.ones(3)), lives, validation_fraction=0, learning_rate=rates, patience=500, progress=False
+    )
+    maximum = mlejax.fit(Hazard(np.ones(3)), lives, progress=False)
+    assert result.arrived
+    np.testing.assert_allclose(result.model.rates, maximum.model.rates, rtol=1e-5)
+    np.testing.assert_allclose(result.standard_errors.rates, maximum.standard_errors.rates, rtol=1e-4)
+    assert result.history.model.rates.shape == (len(result.history.epoch), 3)
+    assert result.rises_halved == ()
+    assert list(result.parameters) == ["rates[young]", "rates[middle]", "rates[old]"]
+    assert "rates[middle]  " in str(result)
+
+
+@pytest.mark.slow
+def test_numbers_that_add_up_to_one_leave_their_domain_with_the_first_step():
+    throws = np.repeat([0.0, 1.0, 2.0], [7, 11, 2])
+    result = mlejax.train(Dice(np.full(3, 1 / 3)), throws, validation_fraction=0, progress=False)
+    assert result.status is Status.DIVERGED
+    assert result.epochs == 1
+    assert result.reason.endswith("use `fit`: any step along a gradient changes the sum of numbers that add up to 1.")
+    at_maximum = mlejax.likelihood.distance(Dice(np.array([7, 11, 2]) / 20), throws)
+    assert at_maximum < 1e-12 < result.distance < 10

@@ -175,12 +175,6 @@ def test_parameters_by_name_may_have_the_shape_of_a_sweep():
     assert {name: leaf.shape for name, leaf in table.by_name(many).items()} == {"mean": (2, 3), "variance": (2, 3)}
 
 
-def test_an_array_is_refused_where_single_numbers_are_asked_for():
-    Parameters.of(Normal(0.0, 1.0)).require_single_numbers()
-    with pytest.raises(ValueError, match=r"Regression.weights has shape \(2, 3\); parameters are single numbers for"):
-        Parameters.of(regression()).require_single_numbers()
-
-
 class Shaped(Model):
     """An array of every domain of arrays, one of them with labels."""
 

@@ -220,20 +220,6 @@ def test_a_fraction_that_is_no_number_is_refused(fraction):
         validation_count(10, fraction)
 
 
-def test_an_array_of_parameters_is_refused_before_anything_runs():
-    class Pair(Model):
-        w: jax.Array
-
-        def log_prob(self, z):
-            return -0.5 * (z - self.w[0]) ** 2 - 0.5 * (z**2 - self.w[1]) ** 2
-
-    message = r"Pair.w has shape \(2,\); parameters are single numbers for now"
-    with pytest.raises(ValueError, match=message):
-        mlejax.train(Pair(jnp.zeros(2)), [1.0, 2.0, 3.0])
-    with pytest.raises(ValueError, match=message):
-        mlejax.sweep(Pair(jnp.zeros(2)), seeds=[0], learning_rates=[0.1], observations=np.array([1.0, 2.0, 3.0]))
-
-
 class Point(NamedTuple):
     x: object
     y: object

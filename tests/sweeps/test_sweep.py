@@ -9,11 +9,12 @@ import optax
 import oracles
 import pytest
 from helpers import arrays, draws
-from zoo import Rayleigh
+from zoo import Hazard, Rayleigh
 
 import mlejax
 from mlejax.results.schema import QUANTITIES
 from mlejax.status import Status
+from mlejax.store.export import write_table
 
 N, FRACTION = 1000, 0.2
 NEAR, FAR = (0.0, 1.0), (7.0, 40.0)
@@ -315,3 +316,31 @@ def test_progress_goes_to_standard_error_only_and_tells_of_compiling(capsys):
     assert "compiling" in capsys.readouterr().err
     sweep(seeds=[0], learning_rates=[0.1], observations=draws(333), max_epochs=10)
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.slow
+def test_an_array_of_parameters_is_one_variable_with_a_dimension_of_its_own(tmp_path):
+    lives, start = np.random.RandomState(0).exponential(1.5, 200), Hazard(np.ones(3))
+    starts = [start, Hazard(np.array([0.5, 1.0, 2.0]))]
+    result = mlejax.sweep(
+        start, seeds=range(2), learning_rates=[0.2, 0.5], starts=starts, observations=lives, max_epochs=50,
+        out=tmp_path / "sweep", progress=False,
+    )  # fmt: skip
+    one = mlejax.train(starts[1], lives, split_seed=1, learning_rate=0.5, max_epochs=50, progress=False)
+    assert result.model.rates.shape == (2, 2, 2, 3)
+    np.testing.assert_allclose(result.run(1, 1, 1).model.rates, one.model.rates, rtol=1e-12)
+    assert next(result.records())["rates[old]"] == result.model.rates[0, 0, 0, 2]
+    assert result.run(0, 0, 0).record()["rates[old]"] == result.model.rates[0, 0, 0, 2]
+    assert result.information.shape == (3, 3)
+    stored = result.to_xarray().rates
+    assert stored.dims == ("seed", "start", "learning_rate", "rates_index")
+    assert stored.attrs["rates_index_labels"] == ["young", "middle", "old"]
+    again = mlejax.load(tmp_path / "sweep", start)
+    np.testing.assert_array_equal(again.model.rates, result.model.rates)
+    assert not mlejax.verify(tmp_path / "sweep", start, observations=lives, progress=False).different
+    write_table(result.to_xarray(), "csv", tmp_path / "table.csv")
+    assert (tmp_path / "table.csv").read_text().startswith("seed,start,learning_rate,rates[young],rates[middle],")
+    history = mlejax.record(
+        tmp_path / "sweep", {"seed": 0, "start": 1}, model=start, observations=lives, progress=False
+    )
+    assert history.model.rates.shape == (1, 1, 2, history.epoch.shape[-1], 3)
