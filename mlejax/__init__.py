@@ -7,6 +7,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .ascent.compare import compare
     from .ascent.fit import fit
     from .ascent.newton import maximize
     from .ascent.optimizers import natural_gradient
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from .models.symmetric import Cauchy, Laplace, Logistic, StudentT
     from .models.truncated import Truncated
     from .models.wrappers import Fixed
+    from .results.comparison import Comparison
     from .results.fit import FitResult
     from .results.histories import Histories
     from .results.sweep import RunResult, SweepResult
@@ -79,6 +81,7 @@ if TYPE_CHECKING:
 __version__ = "0.2.0.dev0"
 
 _HOME = {
+    "ascent.compare": ["compare"],
     "ascent.fit": ["fit"],
     "ascent.newton": ["maximize"],
     "ascent.optimizers": ["natural_gradient"],
@@ -131,6 +134,7 @@ _HOME = {
     "models.shifted": ["Shifted"],
     "models.truncated": ["Truncated"],
     "models.wrappers": ["Fixed"],
+    "results.comparison": ["Comparison"],
     "results.fit": ["FitResult"],
     "results.histories": ["Histories"],
     "results.sweep": ["RunResult", "SweepResult"],
@@ -157,6 +161,7 @@ __all__ = [
     "Binomial",
     "Burr12",
     "Cauchy",
+    "Comparison",
     "ConvergenceWarning",
     "Domain",
     "Draws",
@@ -204,6 +209,7 @@ __all__ = [
     "VonMises",
     "Weibull",
     "ZeroInflated",
+    "compare",
     "covariance",
     "covariance_matrix",
     "distance",

@@ -32,7 +32,7 @@ RUNNING = {
 RECORDS = {
     "FitResult", "TrainResult", "History", "Observations", "RunResult", "Status", "StepInfo", "Summary", "SweepResult",
     "TrainState", "Draws", "SweepSpec", "estimate_cost", "Histories", "load", "load_histories", "verify",
-    "Verification",
+    "Verification", "Comparison", "compare",
 }  # fmt: skip
 DERIVED = {
     "covariance", "distance", "expected_information", "log_likelihood", "mean_log_likelihood", "observed_information",

@@ -12,6 +12,7 @@ from ..results import record, text
 from ..results.sweep import SweepResult
 from ..samples.files import TableError
 from . import machine
+from .comparison import compare
 from .data import check_density, column_of
 from .fits import fit, train
 from .models import models
@@ -174,6 +175,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], Answer]] = {
     "sweep": sweep,
     "train": train,
     "fit": fit,
+    "compare": compare,
     "reproduce": reproduce,
     "plot": plot,
     "models": models,

@@ -14,6 +14,7 @@ from .. import __version__
 from ..checks import InputValueError
 from ..progress import Progress
 from ..results import text
+from ..results.comparison import Comparison
 from ..results.fit import FitResult
 from ..results.histories import Histories
 from ..results.sweep import SweepResult
@@ -46,6 +47,16 @@ def draw_fit(result: FitResult[Any], column: Column, folder: Path, options: argp
         pictures: dict[str, Any] = {"distribution": plotting.distribution(result, result.observations, name=name)}
         with contextlib.suppress(InputValueError):  # of a density that does not integrate to one
             pictures["quantiles"] = plotting.estimate_figure(result, name)
+        return plotting.save_all(pictures, folder, options.format)
+
+
+def draw_comparison(found: Comparison, column: Column, folder: Path, options: argparse.Namespace) -> list[Path]:
+    """Draw families fitted to a column of a file; return the files written."""
+    with Progress(options.progress) as told:
+        told.say("drawing pictures")
+        from .. import plotting
+
+        pictures = {"comparison": plotting.comparison_figure(found, _name_of(column))}
         return plotting.save_all(pictures, folder, options.format)
 
 

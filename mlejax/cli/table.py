@@ -119,6 +119,22 @@ COMMANDS = {
         "mlejax fit heights.csv --column cm --model gamma",
         (*FIT, *output("mlejax-fit")),
     ),
+    "compare": Command(
+        "fit families to a column of numbers and order them by Akaike's criterion; exit status 1 if none has a maximum",
+        "mlejax compare heights.csv --column cm --models normal,gamma,'shifted(weibull)'",
+        (
+            FILE,
+            *COLUMN,
+            Option(
+                "--models",
+                "as in `fit --model`, with commas; default every family that has a density for all of the numbers; of "
+                "whole numbers, every family of these",
+                metavar="NAMES",
+            ),
+            Option("--weights", "the column that says how often each row counts", metavar="NAME"),
+            *output("mlejax-compare"),
+        ),
+    ),
     "train": Command(
         "train a normal distribution on a column of numbers, with early stopping",
         "mlejax train heights.csv --column cm",

@@ -133,3 +133,20 @@ def family_named(text: str | Called, find: Callable[[str], Any] | None = None) -
     except TypeError as error:
         raise InputValueError(f"{said}: {error}") from None
     return family.of(*arguments, **dict(said.options))
+
+
+def listed(text: str) -> list[str]:
+    """Return names that stand between commas, those within parentheses apart.
+
+    Example:
+        >>> listed("normal,fixed(weibull,shape=2)")
+        ['normal', 'fixed(weibull,shape=2)']
+    """
+    names, depth = [""], 0
+    for letter in text:
+        depth += (letter == "(") - (letter == ")")
+        if letter == "," and depth == 0:
+            names.append("")
+        else:
+            names[-1] += letter
+    return [name.strip() for name in names]

@@ -3,6 +3,7 @@
 Nothing here touches pyplot, its backends or its settings; `save(axes, "picture.png")` writes a file.
 """
 
+from .comparison import comparison_figure
 from .counts import by_count
 from .estimates import distribution_function, estimate_figure, quantiles
 from .fits import ascents, distance, distribution, fit_figure, log_likelihood, surface
@@ -15,6 +16,7 @@ __all__ = [
     "ascents",
     "atlas",
     "by_count",
+    "comparison_figure",
     "distance",
     "distribution",
     "distribution_function",

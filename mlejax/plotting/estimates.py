@@ -30,7 +30,7 @@ def distribution_function(result: FitResult[Any], ax: Axes | None = None, name: 
         ValueError: the density of the estimate does not integrate to one.
     """
     ax, found = new_axes(ax, result=result), _distribution(result)
-    values, _, shares = _shares(result)
+    values, _, shares = shares_up_to(result)
     ax.step(values, shares, where="post", color="0.5", label="observations")
     inside = found.points[(found.points >= values[0]) & (found.points <= values[-1])]
     if result.model.support.whole:
@@ -58,7 +58,7 @@ def quantiles(result: FitResult[Any], ax: Axes | None = None, name: str = "obser
         ValueError: the density of the estimate does not integrate to one.
     """
     ax, found = new_axes(ax, result=result), _distribution(result)
-    values, middles, _ = _shares(result)
+    values, middles, _ = shares_up_to(result)
     expected = found.quantiles(middles)
     ends = [min(values[0], expected[0]), max(values[-1], expected[-1])]
     ax.plot(ends, ends, color="0.4", linewidth=1, label="equal")
@@ -95,7 +95,7 @@ def _distribution(result: FitResult[Any]) -> Distribution:
     return found
 
 
-def _shares(result: FitResult[Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def shares_up_to(result: FitResult[Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return sorted observations, and the shares of all that lie up to the middle and up to the end of each."""
     order = np.argsort(result.observations, kind="stable")
     weights = np.ones(len(order)) if result.weights is None else result.weights[order]
