@@ -3,7 +3,8 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.special import gammaln
+from jax.scipy.linalg import solve_triangular
+from jax.scipy.special import gammaln, xlogy
 
 from mlejax import Model, parameter, positive, real, simplex, unit_interval
 
@@ -102,3 +103,53 @@ class Dice(Model):
 
     def log_prob(self, x):
         return sum(jnp.where(x == i, jnp.log(self.shares[i]), 0.0) for i in range(3))
+
+
+class Plane(Model):
+    """A linear regression: a record of a vector `x` and a number `y`."""
+
+    coefficients: jax.Array
+    variance: float = parameter(positive)
+
+    def log_prob(self, row):
+        residual = row["y"] - row["x"] @ self.coefficients
+        return -jnp.log(2 * jnp.pi * self.variance) / 2 - residual**2 / (2 * self.variance)
+
+
+class Cholesky(Model):
+    """A multivariate normal by the Cholesky factor of its covariance."""
+
+    mean: jax.Array
+    factor: jax.Array
+
+    def log_prob(self, x):
+        whitened = solve_triangular(self.factor, x - self.mean, lower=True)
+        return -whitened @ whitened / 2 - jnp.sum(jnp.log(jnp.diagonal(self.factor)))
+
+
+class Precision(Model):
+    """A multivariate normal by a factor of its precision."""
+
+    mean: jax.Array
+    factor: jax.Array
+
+    def log_prob(self, x):
+        away = x - self.mean
+        return -away @ (self.factor @ self.factor.T) @ away / 2 + jnp.linalg.slogdet(self.factor)[1]
+
+
+class Solved(Precision):
+    """A multivariate normal by its covariance, factor factor'."""
+
+    def log_prob(self, x):
+        away, covariance = x - self.mean, self.factor @ self.factor.T
+        return -away @ jnp.linalg.solve(covariance, away) / 2 - jnp.linalg.slogdet(covariance)[1] / 2
+
+
+class Dirichlet(Model):
+    """Shares that add up to one: of first degree in their logarithms."""
+
+    a: jax.Array = parameter(positive)
+
+    def log_prob(self, shares):
+        return gammaln(jnp.sum(self.a)) - jnp.sum(gammaln(self.a)) + jnp.sum(xlogy(self.a - 1, shares))

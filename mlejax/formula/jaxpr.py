@@ -58,6 +58,11 @@ class Structure:
         """Whether all parameters, and all parts of an observation, are single numbers."""
         return not any(of.shape for of in (*self.parameters, *self.numbers))
 
+    @property
+    def of_numbers(self) -> bool:
+        """Whether all parameters and an observation are single numbers."""
+        return self.scalar and len(self.numbers) == 1
+
     def log_prob(self, leaves: Sequence[Any], x: Any) -> Any:
         """Return the log-density of ONE observation, from the leaves of a model."""
         return jax.tree.unflatten(self.tree, leaves).log_prob(x)

@@ -24,6 +24,7 @@ import numpy as np
 from ..models.base import Model
 from .algebra import UNIT, Algebra, Monomial
 from .arithmetic import log_in_domain
+from .expand import Expansion
 from .jaxpr import DATA, PARAMETERS, Node, NotApplicable, Structure, at, evaluate, structure_of, trace
 from .separate import Branches, Separation, Undecided
 
@@ -42,10 +43,10 @@ class Form:
     structure: Structure
     branches: Branches = ()
 
-    def separated(self, dtype: Any = np.float64) -> "SufficientForm":
+    def separated(self, dtype: Any = np.float64) -> "SufficientForm | Expansion":
         """Return the sufficient statistics of this form, for parameters of a floating-point type."""
         found = separate(self.structure, self.branches, np.dtype(dtype))
-        assert isinstance(found, SufficientForm)  # a form is made where all its branches are decided
+        assert isinstance(found, SufficientForm | Expansion)  # a form is made where all its branches are decided
         return found
 
 
@@ -78,6 +79,7 @@ class SufficientForm:
     coefficients: dict[Monomial, Node]
     conditions: tuple[Node, ...]  # on the data, that a sample decides
     expected: tuple[bool | None, ...]  # how a sample of this form decides them
+    least = 0  # observations of which it pays
     statistics: tuple[Monomial, ...]  # whose averages a sample keeps, beside the centers
     logged: list[Node]  # parameters whose logarithm is taken without a guard
 
@@ -94,6 +96,11 @@ class SufficientForm:
         self.expected = tuple(outcome for _, outcome in conditions)
         lowered = itertools.chain.from_iterable(map(_lower, self.coefficients))
         self.statistics = tuple(dict.fromkeys([*self.coefficients, *(m for m in lowered if not _vanishes(m))]))
+
+    @property
+    def count(self) -> int:
+        """How many statistics a sample has."""
+        return len(self.centers) + len(self.statistics)
 
     def __repr__(self) -> str:
         return f"SufficientForm({len(self.functions)} centers, {len(self.statistics)} further statistics)"
@@ -203,11 +210,26 @@ def question(structure: Structure, branches: Branches) -> Question | None:
 
 
 @functools.lru_cache(maxsize=256)
-def separate(structure: Structure, branches: Branches, dtype: np.dtype) -> SufficientForm | Question | NotApplicable:
+def separate(
+    structure: Structure, branches: Branches, dtype: np.dtype
+) -> SufficientForm | Expansion | Question | NotApplicable:
     """Find the sufficient statistics of a formula, given how a sample decides its branches.
 
-    The statistics, for numbers of type `dtype`; the condition that has to be decided next; or why there are none.
+    The statistics, for numbers of type `dtype`; the condition that has to be decided next; or why there are none. A
+    formula of arrays or of records, where it is no sum of products, may have moments: an `Expansion`.
     """
+    found = _products(structure, branches, dtype)
+    if isinstance(found, NotApplicable) and not structure.of_numbers:
+        try:
+            return Expansion(structure.in_type(dtype))
+        except NotApplicable as reason:
+            return reason.with_traceback(None)
+        except Exception as problem:
+            return failure(problem)
+    return found
+
+
+def _products(structure: Structure, branches: Branches, dtype: np.dtype) -> SufficientForm | Question | NotApplicable:
     try:
         if forms_of(structure) > MOST_FORMS:
             return _separate(structure, branches, dtype, indicators=True)

@@ -261,7 +261,9 @@ def _forms_of_any(request: Request, source: Draws) -> Forms | None:
     except NotApplicable:
         return None
     held_out = validation_count(source.size, request.validation_fraction)
-    return None if form is None else (form, form if held_out else None)
+    if form is None or min(source.size - held_out, held_out or source.size) < form.separated().least:
+        return None
+    return form, form if held_out else None
 
 
 def _drawn_directly(

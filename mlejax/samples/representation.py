@@ -160,6 +160,6 @@ def _kept(observation: Observation) -> str:
 
 def found_in(model: Model, summary: Summary) -> str:
     """Return the sentence that says how many statistics a sample, or each of many, has."""
-    count = summary.centers.shape[-1] + summary.averages.shape[-1]
+    count = summary.form.separated().count
     kept = _kept(summary.form.structure.observation)
     return f"{count} sufficient statistic{'s' if count != 1 else ''} found in {name_of(model)}.log_prob{kept}"

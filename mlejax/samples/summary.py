@@ -12,12 +12,14 @@ import numpy as np
 from jax import Array
 
 from ..checks import InputValueError
+from ..formula.expand import Expansion
 from ..formula.jaxpr import NotApplicable, as_formula_takes
 from ..formula.separate import Branches
 from ..formula.sufficient import Form, Question, SufficientForm, failure, question, structure_for_statistics
 from ..models.base import Model
 from ..models.rows import Observation, Rows, in_types, one_of, row_count, take
 from .filled import Filled, filled_weights
+from .moments import Moments, mean_log_prob, merged, moments
 from .second import LocalQuadratic, second_order
 from .tiles import TILE, tiled
 
@@ -29,12 +31,13 @@ class Summary(eqx.Module):
     """A sample as its sufficient statistics: the cost of an epoch does not depend on its size.
 
     `centers` are the means of the functions of the data that meet a parameter in a sum, rounded; `residuals` what the
-    rounding took; `averages` those of the statistics about the two together. See `mlejax.formula.sufficient`.
+    rounding took; `averages` those of the statistics about the two together, see `mlejax.formula.sufficient`; or, of a
+    formula of vectors, a triangular root of the second moments about them, see `mlejax.formula.expand`.
     """
 
     centers: Any  # (J,)
     residuals: Any  # (J,): the means less the centers
-    averages: Any  # (K,)
+    averages: Any  # (K,), or (J, J)
     count: Any  # (), a float: the number of observations
     form: Form = eqx.field(static=True)  # what these numbers mean
 
@@ -50,6 +53,8 @@ class Summary(eqx.Module):
         """
         separated, known = self.separated(model), self.in_jax_types()
         leaves = jax.tree.leaves(model)
+        if isinstance(separated, Expansion):
+            return mean_log_prob(separated, leaves, known.moments)
         return separated.mean_log_prob(leaves, known.centers, known.residuals, known.averages, inside)
 
     def second_order(self, model_at: Callable[[Array], Model], vector: Array) -> LocalQuadratic:
@@ -62,7 +67,12 @@ class Summary(eqx.Module):
             return self
         return jax.tree.map(lambda leaf: leaf.astype(jax.dtypes.canonicalize_dtype(leaf.dtype)), self)
 
-    def separated(self, model: Model) -> SufficientForm:
+    @property
+    def moments(self) -> Moments:
+        """The numbers as moments, of a formula that has them."""
+        return Moments(self.centers, self.residuals, self.averages)
+
+    def separated(self, model: Model) -> SufficientForm | Expansion:
         """Return the factored formula that these statistics belong to, in the model's floating-point type."""
         made_for = self.form.structure
         found = structure_for_statistics(model, made_for.observation)
@@ -76,7 +86,7 @@ def _refusal(model: Model, other_formula: bool, tree: Any) -> str:
     name, known = type(model).__name__, tree.node_data()
     made_for = getattr(known[0], "__name__", "another model") if known else "another model"
     if not other_formula:
-        return f"a Summary is that of one {made_for} with scalar parameters; got parameters of other shapes"
+        return f"a Summary is that of one {made_for} with parameters of certain shapes; got parameters of other shapes"
     if made_for == name:
         made_for = f"{name} with other static fields, or for another class of that name"
     return (
@@ -99,6 +109,8 @@ def find_form(model: Model, values: Rows) -> Form:
         branches += (True if every[0] else None if some[0] else False,)
     form = _usable(Form(structure, branches))
     separated = form.separated()
+    if (n := row_count(values)) < separated.least:
+        raise NotApplicable(f"{separated.count} moments of {n} observations would be more than these")
     if separated.conditions and not bool(separated.holds(*_looked_at(separated, values))):
         raise NotApplicable("an observation takes a branch of the formula that has no finite value")
     return form
@@ -129,8 +141,14 @@ def _fault(form: Form) -> NotApplicable | None:
 
     def computed(leaves: Any, values: Any) -> Any:
         summary, _ = summarize_with(form, values)
-        known = summary.centers, summary.residuals, summary.averages
-        return jax.value_and_grad(lambda leaves: form.separated().mean_log_prob(leaves, *known))(leaves)
+        separated = form.separated()
+
+        def mean(leaves: Any) -> Any:
+            if isinstance(separated, Expansion):
+                return mean_log_prob(separated, leaves, summary.moments)
+            return separated.mean_log_prob(leaves, summary.centers, summary.residuals, summary.averages)
+
+        return jax.value_and_grad(mean)(leaves)
 
     leaves = list(form.structure.parameters)
     try:
@@ -141,7 +159,7 @@ def _fault(form: Form) -> NotApplicable | None:
     return None
 
 
-def _looked_at(asked: Question | SufficientForm, values: Rows) -> tuple[list[bool], list[bool]]:
+def _looked_at(asked: Question | SufficientForm | Expansion, values: Rows) -> tuple[list[bool], list[bool]]:
     """Return for each condition whether all of any number of observations meet it, and whether any does."""
     shares = [take(values, slice(first, first + LARGE)) for first in range(0, row_count(values), LARGE)]
     looks = [jax.device_get(_look(asked, Filled.of(share).values)) for share in shares]
@@ -150,7 +168,7 @@ def _looked_at(asked: Question | SufficientForm, values: Rows) -> tuple[list[boo
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _look(asked: Question | SufficientForm, values: Any) -> tuple[list[Any], list[Any]]:
+def _look(asked: Question | SufficientForm | Expansion, values: Any) -> tuple[list[Any], list[Any]]:
     outcomes = jax.vmap(asked.outcomes)(values)
     return [jnp.all(outcome) for outcome in outcomes], [jnp.any(outcome) for outcome in outcomes]
 
@@ -175,6 +193,9 @@ def summarize_with(form: Form, values: Any, weights: Any = None) -> tuple[Summar
     else:
         weights = filled_weights(weights, row_count(values))
         count = jnp.asarray(accurate_sum(weights), float_type)
+
+    if isinstance(separated, Expansion):
+        return Summary(*moments(separated, values, weights, count), count, form), jnp.asarray(True)
 
     def mean(function: Any) -> Any:
         return accurate_sum(weights * function) / count
@@ -252,10 +273,11 @@ def merge(model: Model, parts: Sequence[Summary]) -> Summary:
         separated = parts[0].separated(model)
         from_center = jnp.stack([part.centers - center + part.residuals for part in parts])
         residual = weights @ from_center
-        moved = [
-            stack(separated.recenter(part.averages, shift))
-            for part, shift in zip(parts, from_center - residual[None], strict=True)
-        ]
+        shifts = from_center - residual[None]
+        if isinstance(separated, Expansion):
+            root = merged([part.moments for part in parts], list(shifts), weights)
+            return Summary(center, residual, root, jnp.sum(counts), parts[0].form)
+        moved = [stack(separated.recenter(part.averages, shift)) for part, shift in zip(parts, shifts, strict=True)]
         return Summary(center, residual, weights @ jnp.stack(moved), jnp.sum(counts), parts[0].form)
 
 

@@ -64,7 +64,6 @@ half.defvjp(lambda x: (half(x), None), lambda _, ct: (ct / 2,))
 loop = functools.partial(jax.lax.fori_loop, 0, 3)
 
 WHOLE = {
-    "arrays in the parameters": Weighted(jnp.zeros(3), jnp.arange(3.0)),
     "an array in the formula": family(lambda m, x: -jnp.sum(jnp.stack([x, 1.0]) ** 2 * m.a), a=positive)(0.7),
     "a loop": family(lambda m, x: loop(lambda _, y: y * m.a - x, x), a=positive)(0.7),
     "a branch": family(lambda m, x: jax.lax.cond(x * m.a > 1, jnp.sin, jnp.cos, x * m.a), a=positive)(0.7),
@@ -74,7 +73,6 @@ WHOLE = {
     "a whole number": family(lambda m, x: jnp.round(m.a * x).astype(int), a=positive)(0.7),
 }
 REASONS = {
-    "arrays in the parameters": "`sub` of an array that mixes data and parameters",
     "an array in the formula": "`mul` of an array that mixes data and parameters",
     "a loop": "`scan` of data and parameters",
     "a branch": "`cond` of data and parameters",
@@ -83,6 +81,24 @@ REASONS = {
     "no data": "nothing mixes data and parameters",
     "a whole number": "log_prob returns int64",
 }
+
+
+def test_a_formula_of_arrays_is_divided_too(x64):
+    model, record = Weighted(jnp.zeros(3), jnp.arange(3.0)), {"x": jnp.ones((20, 3)), "y": jnp.asarray(draw(20))}
+    assert division_of(model, draw(20)).array == "sub"
+    np.testing.assert_allclose(mean(model, draw(20)), plain(model, draw(20)), rtol=1e-14)
+    (column,) = raw.derived_columns(raw.divided(Curved(jnp.ones(3)), record)[1], record)
+    np.testing.assert_allclose(column, np.exp(record["x"]), rtol=1e-15)  # computed once, of the data alone
+    np.testing.assert_allclose(Observations(record).mean_log_prob(Curved(jnp.ones(3))), np.mean(-np.exp(3 * np.e)))
+
+
+class Curved(Model):
+    """A record of which a function meets the parameters."""
+
+    slopes: jax.Array
+
+    def log_prob(self, row):
+        return -jnp.exp(jnp.exp(row["x"]) @ self.slopes)
 
 
 @pytest.mark.slow

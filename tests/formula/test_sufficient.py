@@ -373,7 +373,7 @@ def test_the_numbers_of_an_array_factor_as_parameters_of_their_own_do():
         found = sample.mean_log_prob(Line(np.array([-3.0, 0.5])))
     assert found == pytest.approx(expected, rel=1e-14)
     _, path = summarize(Mixed(np.ones(2)), draw("normal"))
-    assert path.startswith("raw observations: `mul` of an array that mixes data and parameters")
+    assert path.startswith("raw observations: `exp` of a value that mixes data and parameters")
 
 
 def test_factoring_can_be_declined():

@@ -258,7 +258,7 @@ REFUSED = {
     "parameters of another shape": (
         Normal(0.0, 1.0),
         Normal(jnp.zeros(2), jnp.ones(2)),
-        "that of one Normal with scalar parameters; got parameters of other shapes",
+        "that of one Normal with parameters of certain shapes; got parameters of other shapes",
     ),
 }
 
