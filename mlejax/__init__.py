@@ -64,7 +64,9 @@ if TYPE_CHECKING:
     from .results.fit import FitResult
     from .results.histories import Histories
     from .results.sweep import RunResult, SweepResult
+    from .results.table import FitTable
     from .results.train import History, TrainResult
+    from .samples.members import Groups, Resamples, Windows
     from .samples.raw import Observations
     from .samples.representation import summarize
     from .samples.sources import Draws
@@ -73,6 +75,7 @@ if TYPE_CHECKING:
     from .store.histories import load_histories
     from .store.load import load
     from .sweeps.cost import estimate_cost
+    from .sweeps.many import fit_many
     from .sweeps.record import record
     from .sweeps.spec import SweepSpec
     from .sweeps.sweep import sweep
@@ -138,7 +141,9 @@ _HOME = {
     "results.fit": ["FitResult"],
     "results.histories": ["Histories"],
     "results.sweep": ["RunResult", "SweepResult"],
+    "results.table": ["FitTable"],
     "results.train": ["History", "TrainResult"],
+    "samples.members": ["Groups", "Resamples", "Windows"],
     "samples.raw": ["Observations"],
     "samples.representation": ["summarize"],
     "samples.sources": ["Draws"],
@@ -147,6 +152,7 @@ _HOME = {
     "store.histories": ["load_histories"],
     "store.load": ["load"],
     "sweeps.cost": ["estimate_cost"],
+    "sweeps.many": ["fit_many"],
     "sweeps.record": ["record"],
     "sweeps.spec": ["SweepSpec"],
     "sweeps.sweep": ["sweep"],
@@ -167,12 +173,14 @@ __all__ = [
     "Draws",
     "Exponential",
     "FitResult",
+    "FitTable",
     "Fixed",
     "Frechet",
     "Gamma",
     "GeneralizedExtremeValue",
     "GeneralizedPareto",
     "Geometric",
+    "Groups",
     "Gumbel",
     "GumbelMin",
     "Histories",
@@ -193,6 +201,7 @@ __all__ = [
     "Pareto",
     "Poisson",
     "Rayleigh",
+    "Resamples",
     "RunResult",
     "Shifted",
     "Status",
@@ -208,6 +217,7 @@ __all__ = [
     "Verification",
     "VonMises",
     "Weibull",
+    "Windows",
     "ZeroInflated",
     "compare",
     "covariance",
@@ -216,6 +226,7 @@ __all__ = [
     "estimate_cost",
     "expected_information",
     "fit",
+    "fit_many",
     "init_state",
     "load",
     "load_histories",

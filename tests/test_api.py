@@ -17,6 +17,7 @@ MODELS = {
 }  # fmt: skip
 RUNNING = {
     "fit",
+    "fit_many",
     "train",
     "sweep",
     "init_state",
@@ -30,7 +31,8 @@ RUNNING = {
     "vary",
 }
 RECORDS = {
-    "FitResult", "TrainResult", "History", "Observations", "RunResult", "Status", "StepInfo", "Summary", "SweepResult",
+    "FitResult", "FitTable", "Groups", "Resamples", "Windows",
+    "TrainResult", "History", "Observations", "RunResult", "Status", "StepInfo", "Summary", "SweepResult",
     "TrainState", "Draws", "SweepSpec", "estimate_cost", "Histories", "load", "load_histories", "verify",
     "Verification", "Comparison", "compare",
 }  # fmt: skip

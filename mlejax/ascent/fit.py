@@ -92,9 +92,9 @@ def fit(
     name = name_of(family_or_model)
     values, heavy = _checked_sample(observations, weights)
     if isinstance(family_or_model, Model):
-        first, units = _given_start(family_or_model, values)
+        first, units = given_start(family_or_model, values)
     else:
-        first, units = _found_start(family_or_model, values, heavy)
+        first, units = found_start(family_or_model, values, heavy)
     check_names(name, Parameters.of(first).names)
     ground = Ground.of(first, values, heavy, units)
     found = _irregular(ground, first, values, heavy) or _regular(starts, ground, first, values, progress)
@@ -217,7 +217,7 @@ def _is_family(thing: object) -> bool:
     return issubclass(thing, Model) if isinstance(thing, type) else isinstance(thing, HasStart)
 
 
-def _given_start(model: M, values: Rows) -> tuple[M, Units[M] | None]:
+def given_start(model: M, values: Rows) -> tuple[M, Units[M] | None]:
     """Return the model to start at, in the units of the fit, and these units."""
     start = with_dtype(model, np.float64)
     table = Parameters.of(start)
@@ -226,7 +226,7 @@ def _given_start(model: M, values: Rows) -> tuple[M, Units[M] | None]:
     return (start, None) if units is None else (units.from_data(start), units)
 
 
-def _found_start(family: type[M] | HasStart, values: Rows, weights: np.ndarray | None) -> tuple[M, Units[M] | None]:
+def found_start(family: type[M] | HasStart, values: Rows, weights: np.ndarray | None) -> tuple[M, Units[M] | None]:
     """Return where a family starts, in the units of the fit, and these units."""
     name = name_of(family)
     if not isinstance(family, HasStart):

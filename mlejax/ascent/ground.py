@@ -115,6 +115,25 @@ def _from_real(table: Parameters[M], coordinates: Vector) -> M:
     return table.from_real(coordinates)
 
 
+def end_of(climb: Climb[Any]) -> Mapping[str, Any]:
+    """Climb to the end, from which all about a fit follows. For use under `jit` and `vmap`."""
+    state = climbed(climb)
+
+    def parameters(coordinates: Any) -> Any:
+        return climb.table.to_vector(climb.table.from_real(coordinates))
+
+    return {
+        "coordinates": state.coordinates,
+        "mean": state.here.log_likelihood,
+        "information": state.here.information,
+        "jacobian": jax.jacfwd(parameters)(state.coordinates),
+        "unit": state.unit,
+        "distance": newton_step(state)[1],
+        "steps": state.steps,
+        "status": state.status,
+    }
+
+
 @jax.jit
 def _ended(like: Climb[Any], starts: Float[Array, "k p"], number: ArrayLike) -> Mapping[str, Any]:
     """Climb from the first few of several starts, as one climb does, to the ends, from which all about a fit follows.
@@ -123,22 +142,7 @@ def _ended(like: Climb[Any], starts: Float[Array, "k p"], number: ArrayLike) -> 
     """
 
     def one(start: Vector) -> Mapping[str, Any]:
-        climb = dataclasses.replace(like, start=start)
-        state = climbed(climb)
-
-        def parameters(coordinates: Any) -> Any:
-            return climb.table.to_vector(climb.table.from_real(coordinates))
-
-        return {
-            "coordinates": state.coordinates,
-            "mean": state.here.log_likelihood,
-            "information": state.here.information,
-            "jacobian": jax.jacfwd(parameters)(state.coordinates),
-            "unit": state.unit,
-            "distance": newton_step(state)[1],
-            "steps": state.steps,
-            "status": state.status,
-        }
+        return end_of(dataclasses.replace(like, start=start))
 
     def write(index: Any, ends: Mapping[str, Any]) -> Mapping[str, Any]:
         return jax.tree.map(lambda rows, row: rows.at[index].set(row), ends, one(starts[index]))

@@ -70,8 +70,7 @@ class End:
     @property
     def scale(self) -> Coordinates:
         """The standard error of each coordinate that one observation leaves here; 1 where it leaves none."""
-        curvature = np.abs(np.diagonal(self.information))
-        return 1 / np.sqrt(np.where(np.isfinite(curvature) & (curvature > 0), curvature, 1.0))
+        return scale_of(self.information)
 
     @property
     def arrived(self) -> bool:
@@ -132,13 +131,12 @@ def look_outward(ascend: Ascend, end: End, table: Parameters, count: float) -> l
     Returns:
         Two views, up and down, of every coordinate that was looked at; none of a maximum that the data determine well.
     """
-    covariance = _covariance(end, count)
+    covariance, bounded = _covariance(end.information, count), table.logarithmic
     errors = np.sqrt(np.diagonal(covariance))
-    bounded = table.logarithmic
-    doubtful = not end.arrived or _least_eigenvalue(end) < SINGULAR
+    looked_at = doubtful(end.coordinates, end.information, np.asarray(end.arrived), bounded, count)
     views: list[View] = []
     for j, (error, at) in enumerate(zip(errors, end.coordinates, strict=True)):
-        if not doubtful and error <= (UNCERTAIN if bounded[j] else abs(at)):
+        if not looked_at[j]:
             continue
         tangent = covariance[:, j] / covariance[j, j]
         free = np.where(np.arange(len(errors)) == j, 0.0, 1.0)
@@ -274,13 +272,38 @@ def _unidentified(end: End, both: Sequence[int], table: Parameters) -> str:
     return f"these data do not tell {which} apart: the log-likelihood stays the same when {steps} change together"
 
 
-def _least_eigenvalue(end: End) -> float:
-    scale = end.scale
-    return float(np.linalg.eigvalsh(end.information * np.outer(scale, scale))[0])
+def scale_of(information: np.ndarray) -> np.ndarray:
+    """Return the standard error of each coordinate, (..., p), that one observation leaves; 1 where it leaves none."""
+    curvature = np.abs(np.diagonal(information, axis1=-2, axis2=-1))
+    return 1 / np.sqrt(np.where(np.isfinite(curvature) & (curvature > 0), curvature, 1.0))
 
 
-def _covariance(end: End, count: float) -> np.ndarray:
-    """Return the inverse of the information, with what it does not tell apart left very uncertain."""
-    scale = end.scale
-    values, vectors = np.linalg.eigh(np.nan_to_num(end.information * np.outer(scale, scale)))
-    return (vectors / np.maximum(values, SINGULAR)) @ vectors.T * np.outer(scale, scale) / count
+def doubtful(
+    coordinates: np.ndarray, information: np.ndarray, arrived: np.ndarray, bounded: np.ndarray, count: Any
+) -> np.ndarray:
+    """Return which coordinates have to be looked at from further away, of one maximum or of many along axes in front.
+
+    Args:
+        coordinates: (..., p) where climbs ended.
+        information: (..., p, p) of the mean log-likelihood there.
+        arrived: (...) whether each is the top of a parabola.
+        bounded: (p,) which coordinates are the logarithm of a distance.
+        count: (...) of the observations.
+    """
+    values = np.linalg.eigvalsh(_in_scale(information))
+    errors = np.sqrt(np.diagonal(_covariance(information, count), axis1=-2, axis2=-1))
+    uncertain = errors > np.where(bounded, UNCERTAIN, np.abs(coordinates))
+    return uncertain | (~arrived | (values[..., 0] < SINGULAR))[..., None]
+
+
+def _in_scale(information: np.ndarray) -> np.ndarray:
+    scale = scale_of(information)
+    return np.nan_to_num(information * scale[..., :, None] * scale[..., None, :])
+
+
+def _covariance(information: np.ndarray, count: Any) -> np.ndarray:
+    """Return the inverse of the information, (..., p, p), with what it does not tell apart left very uncertain."""
+    scale = scale_of(information)
+    values, vectors = np.linalg.eigh(_in_scale(information))
+    inverse = (vectors / np.maximum(values, SINGULAR)[..., None, :]) @ np.swapaxes(vectors, -1, -2)
+    return inverse * scale[..., :, None] * scale[..., None, :] / np.asarray(count)[..., None, None]

@@ -149,6 +149,7 @@ class Draws(Source):
             families with `draw_closed_form`.
         base_seed: of the key that draws by JAX are folded from.
         split_seed: of the split that `by="numpy"` makes; 42 where it is not given. Only there does it apply.
+        seeds: of the samples, for `fit_many`; a sweep is given its own.
 
     Raises:
         TypeError, ValueError: an argument is not as described, or does not apply to `by`.
@@ -166,6 +167,7 @@ class Draws(Source):
     by: str = "jax"
     base_seed: int = 0
     split_seed: int | None = None
+    seeds: ArrayLike | None = None
 
     def __post_init__(self) -> None:
         if self.by not in WAYS:
@@ -175,6 +177,9 @@ class Draws(Source):
         count = checks.counts("count", self.count, at_least=2, at_most=2**31 - 1)
         put("count", checks.distinct("count", count) if count.ndim else int(count))
         put("base_seed", int(checks.counts("base_seed", self.base_seed, at_least=0, at_most=2**32 - 1)))
+        if self.seeds is not None:
+            seeds = np.atleast_1d(checks.counts("seeds", self.seeds, at_least=0, at_most=2**32 - 1))
+            put("seeds", checks.distinct("seeds", seeds))
         family = type(self.target).__name__
         if self.by == "numpy":
             if not isinstance(self.target, Normal):
@@ -232,6 +237,8 @@ class Draws(Source):
         return WAYS[self.by].format(drawn)
 
     def check(self, start: Model, starts: Sequence[Model], validation_fraction: float | int) -> None:
+        if self.seeds is not None:
+            raise InputValueError("Draws: seeds are for fit_many; give sweep its own seeds=")
         held_out = {each.size: validation_count(each.size, validation_fraction) for each in self.by_count()}
         check_formula(start, self.observation(start))
         if self.by != "statistics":

@@ -1,0 +1,176 @@
+"""The fits of many samples: a table with a row for each, in which what is no maximum says so."""
+
+import dataclasses
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Generic
+
+import jax
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from ..checks import InputKeyError, shown
+from ..models.base import M
+from ..models.parameters import Parameters
+from ..status import Status
+from .text import table
+
+SHOWN = 12
+"""Rows of a table that `print` shows."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class FitTable(Generic[M]):
+    """The maximum likelihood estimates of many samples. Arrays are NumPy, of one row for each sample.
+
+    `table["berlin"]` is the row of a label as a mapping; `len(table)` counts them; `print` shows a summary.
+    """
+
+    family: str
+    axis: str  # along which the samples lie: group, seed, resample, window
+    labels: np.ndarray  # (m,) what they are called
+    model: M  # leaves (m, ...): estimates; where there is no maximum, what was reached, or NaN
+    standard_errors: M  # leaves (m, ...): NaN where there is no maximum, or where none can be told
+    log_likelihood: Float[np.ndarray, " m"]  # sums in nats, at the estimates
+    distance: Float[np.ndarray, " m"]  # standard errors from the top of the local parabola
+    count: Float[np.ndarray, " m"]  # observations, or the sum of their weights
+    steps: Int[np.ndarray, " m"]  # Newton steps that were tried
+    status: Int[np.ndarray, " m"]  # CONVERGED, or why there is no maximum, as the numbers of `Status`
+    reasons: Mapping[int, str]  # in words, by position: why a sample has not converged, or has no standard errors
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def converged(self) -> Bool[np.ndarray, " m"]:
+        """Whether each estimate is a maximum, and stays one when looked at from further away."""
+        return self.status == Status.CONVERGED
+
+    @property
+    def parameters(self) -> dict[str, np.ndarray]:
+        """The estimates by name, (m,) each; the entries of an array by its name and their place."""
+        return self._numbers(self.model)
+
+    @property
+    def errors(self) -> dict[str, np.ndarray]:
+        """The standard errors by the names of the parameters, (m,) each."""
+        return self._numbers(self.standard_errors)
+
+    def _numbers(self, model: M) -> dict[str, np.ndarray]:
+        one = jax.tree.map(lambda leaf: leaf[0], self.model)
+        leaves = (np.asarray(leaf).reshape(len(self), -1) for leaf in jax.tree.leaves(model))
+        return dict(zip(Parameters.of(one).entries, np.concatenate(list(leaves), axis=1).T, strict=True))
+
+    def __getitem__(self, label: object) -> dict[str, Any]:
+        """Return the row of a sample by its label.
+
+        Raises:
+            KeyError: there is none of this name.
+        """
+        found = np.flatnonzero(self.labels == label)
+        if not len(found):
+            raise InputKeyError(f"there is no {self.axis} {shown(label)} among {len(self)}")
+        return self.row(int(found[0]))
+
+    def row(self, position: int) -> dict[str, Any]:
+        """Return the row of a sample by its position, in plain values; None where a number would mislead."""
+        errors = {f"standard_error[{name}]": at[position] for name, at in self.errors.items()}
+        numbers = {
+            **{name: at[position] for name, at in self.parameters.items()},
+            **errors,
+            "log_likelihood": self.log_likelihood[position],
+            "distance": self.distance[position],
+        }
+        count = float(self.count[position])
+        return {
+            self.axis: self.labels[position].item(),
+            **{name: float(value) if np.isfinite(value) else None for name, value in numbers.items()},
+            "count": int(count) if count.is_integer() else count,
+            "steps": int(self.steps[position]),
+            "converged": bool(self.converged[position]),
+            "status": Status(int(self.status[position])).name,
+            "reason": self.reasons.get(position, ""),
+        }
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Yield the row of every sample."""
+        return map(self.row, range(len(self)))
+
+    def to_xarray(self) -> Any:
+        """Return an `xarray.Dataset` with the axis as its dimension; `standard_error[NAME]` beside each parameter."""
+        import xarray
+
+        columns: dict[str, Any] = {
+            **self.parameters,
+            **{f"standard_error[{name}]": at for name, at in self.errors.items()},
+            "log_likelihood": self.log_likelihood,
+            "distance": self.distance,
+            "count": self.count,
+            "steps": self.steps,
+            "converged": self.converged,
+            "status": self.status,
+            "reason": np.array([self.reasons.get(i, "") for i in range(len(self))], dtype=str),
+        }
+        meanings = {int(status): status.name for status in map(Status, np.unique(self.status).tolist())}
+        attributes: dict[str, dict[str, Any]] = {
+            "log_likelihood": {"units": "nats"},
+            "distance": {"units": "standard errors"},
+            "status": {"flag_values": list(meanings), "flag_meanings": " ".join(meanings.values())},
+        }
+        data = {name: (self.axis, at, attributes.get(name, {})) for name, at in columns.items()}
+        return xarray.Dataset(data, coords={self.axis: self.labels}, attrs={"model": self.family})
+
+    def to_pandas(self) -> Any:
+        """Return a `pandas.DataFrame` with a row for each sample, the labels as its index."""
+        frame = self.to_xarray().to_dataframe()
+        frame["status"] = [Status(number).name for number in frame["status"]]
+        return frame
+
+    def to_csv(self, path: str | Path) -> None:
+        """Write a CSV with a row for each sample; a number that would mislead is left empty."""
+        import csv
+
+        with open(path, "w", newline="") as handle:
+            writer = csv.DictWriter(handle, list(self.row(0)))
+            writer.writeheader()
+            writer.writerows(self.rows())
+
+    def summary(self) -> str:
+        """Say how many samples converged, and why the others did not, the commonest reasons first."""
+        good = int(np.sum(self.converged))
+        lines = [f"{good:,} of {len(self):,} converged"]
+        others = np.flatnonzero(~self.converged).tolist()
+        told = Counter((Status(int(self.status[i])).name, self.reasons.get(i, "")) for i in others)
+        first: dict[tuple[str, str], Any] = {}
+        for i in others:
+            first.setdefault((Status(int(self.status[i])).name, self.reasons.get(i, "")), self.labels[i])
+        by_status = Counter(name for name, _ in told.elements())
+        for name, count in by_status.most_common():
+            reason = max((key for key in told if key[0] == name), key=lambda key: told[key])
+            lines.append(f"{count:,} {name}, such as {self.axis} {first[reason]}: {reason[1]}")
+        silent = [reason for i, reason in self.reasons.items() if self.converged[i]]
+        if silent:
+            lines.append(f"{len(silent):,} converged without standard errors: {silent[0]}")
+        return "\n".join(lines)
+
+    def __str__(self) -> str:
+        places = np.unique(np.linspace(0, len(self) - 1, min(SHOWN, len(self))).round().astype(int)).tolist()
+        names = list(self.parameters)
+        head = [self.axis, "count", *(part for name in names for part in (name, "+-")), "converged"]
+        rows = []
+        for place in places:
+            row = self.row(place)
+            cells = [str(row[self.axis]), f"{row['count']:,}"]
+            for name in names:
+                cells += [_number(row[name]), _number(row[f"standard_error[{name}]"])]
+            rows.append([*cells, "yes" if row["converged"] else row["status"]])
+        left = f"\n({len(places)} of {len(self):,}, evenly spread)" if len(places) < len(self) else ""
+        return f"{self.family}, a fit for each {self.axis}\n{table(rows, header=head)}{left}\n{self.summary()}"
+
+    def __repr__(self) -> str:
+        return f"FitTable({self.family}, {len(self):,} by {self.axis}, {int(np.sum(self.converged)):,} converged)"
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.6g}"

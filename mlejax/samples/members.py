@@ -1,0 +1,243 @@
+"""Where the samples of `fit_many` come from: groups of a table, draws, resamples, windows; along a named axis."""
+
+import abc
+import functools
+from typing import Any, ClassVar, NamedTuple, final
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .. import checks
+from ..checks import InputTypeError, InputValueError
+from ..models.rows import Rows, row_count, take
+from .observations import as_observations
+from .sources import Draws
+
+
+class Member(NamedTuple):
+    """One sample of many."""
+
+    values: Rows  # n observations
+    weights: np.ndarray | None  # (n,), how often each counts; None counts each once
+
+
+class Members(abc.ABC):
+    """Many samples along a named axis."""
+
+    axis: ClassVar[str]
+    """The name of the axis."""
+
+    @property
+    @abc.abstractmethod
+    def labels(self) -> np.ndarray:
+        """What the samples are called, (m,), each once."""
+
+    @property
+    @abc.abstractmethod
+    def sizes(self) -> np.ndarray:
+        """How many observations each has, (m,)."""
+
+    @abc.abstractmethod
+    def member(self, position: int) -> Member:
+        """Return a sample by its position along the axis."""
+
+
+@final
+class Groups(Members):
+    """The groups of a table: observations that bear the same label are one sample.
+
+    Args:
+        data: n observations, as `fit` takes them.
+        labels: (n,) what group each belongs to: text or numbers, in any order.
+
+    Raises:
+        TypeError, ValueError: they are not as described; the message names the value and its index.
+
+    Example:
+        >>> import mlejax
+        >>> groups = mlejax.Groups([1.0, 5.0, 2.0, 6.0, 3.0], ["a", "b", "a", "b", "a"])
+        >>> groups.labels.tolist(), groups.sizes.tolist(), groups.member(1).values.tolist()
+        (['a', 'b'], [3, 2], [5.0, 6.0])
+    """
+
+    axis: ClassVar[str] = "group"
+
+    def __init__(self, data: Any, labels: ArrayLike):
+        self.data, self.bears = as_observations(data, "data", any_number=True), _labels(labels)
+        if len(self.bears) != row_count(self.data):
+            raise InputValueError(
+                f"labels must be one for each of {row_count(self.data)} observations; got {len(self.bears)}"
+            )
+
+    @functools.cached_property
+    def _sorted(self) -> tuple[np.ndarray, np.ndarray, Rows]:
+        """The labels, where each group begins and the last ends, and the observations group by group."""
+        labels, codes = np.unique(self.bears, return_inverse=True)
+        ends = np.concatenate([[0], np.cumsum(np.bincount(codes, minlength=len(labels)))])
+        values = self.data
+        if np.any(codes[1:] < codes[:-1]):
+            values = take(values, np.argsort(codes, kind="stable"))
+        return labels, ends, values
+
+    @property
+    def labels(self) -> np.ndarray:
+        return self._sorted[0]
+
+    @property
+    def sizes(self) -> np.ndarray:
+        return np.diff(self._sorted[1])
+
+    def member(self, position: int) -> Member:
+        _, ends, values = self._sorted
+        return Member(take(values, slice(ends[position], ends[position + 1])), None)
+
+
+@final
+class Resamples(Members):
+    """Bootstrap samples: as many observations as the data have, drawn from them with replacement.
+
+    Each is the data with weights, how often each was drawn. A resample depends on its number and the seed alone.
+
+    Args:
+        data: n observations, as `fit` takes them.
+        count: how many resamples.
+        seed: of NumPy's generator Philox.
+
+    Raises:
+        TypeError, ValueError: they are not as described.
+
+    Reference: B. Efron, Bootstrap methods: another look at the jackknife, Annals of Statistics 7 (1979) 1-26.
+
+    Example:
+        >>> import mlejax
+        >>> member = mlejax.Resamples([1.0, 2.0, 4.0], 100, seed=0).member(7)
+        >>> member.values.tolist(), member.weights.sum()
+        ([1.0, 2.0, 4.0], 3.0)
+    """
+
+    axis: ClassVar[str] = "resample"
+
+    def __init__(self, data: Any, count: int, seed: int = 0):
+        self.data = as_observations(data, "data", any_number=True)
+        self.count = int(checks.counts("count", count))
+        self.seed = int(checks.counts("seed", seed, at_least=0, at_most=2**63 - 1))
+
+    @property
+    def labels(self) -> np.ndarray:
+        return np.arange(self.count)
+
+    @property
+    def sizes(self) -> np.ndarray:
+        return np.full(self.count, row_count(self.data))
+
+    def member(self, position: int) -> Member:
+        n, random = row_count(self.data), np.random.Generator(np.random.Philox(key=[self.seed, position]))
+        return Member(self.data, np.bincount(random.integers(0, n, n), minlength=n).astype(np.float64))
+
+
+@final
+class Windows(Members):
+    """Windows that move along the data, such as the last 250 days, day after day.
+
+    Args:
+        data: n observations, as `fit` takes them, in their order.
+        width: observations in a window.
+        step: observations from the beginning of one window to that of the next.
+
+    Raises:
+        TypeError, ValueError: they are not as described.
+
+    Example:
+        >>> import mlejax
+        >>> windows = mlejax.Windows([1.0, 2.0, 3.0, 4.0, 5.0], 3, 2)
+        >>> windows.labels.tolist(), windows.member(1).values.tolist()  # each is called by its first index
+        ([0, 2], [3.0, 4.0, 5.0])
+    """
+
+    axis: ClassVar[str] = "window"
+
+    def __init__(self, data: Any, width: int, step: int = 1):
+        self.data = as_observations(data, "data", any_number=True)
+        self.width = int(checks.counts("width", width, at_most=2**31))
+        self.step = int(checks.counts("step", step, at_most=2**31))
+        if self.width > row_count(self.data):
+            raise InputValueError(
+                f"width must be at most the number of observations, {row_count(self.data)}; got {width}"
+            )
+
+    @property
+    def labels(self) -> np.ndarray:
+        return np.arange(0, row_count(self.data) - self.width + 1, self.step)
+
+    @property
+    def sizes(self) -> np.ndarray:
+        return np.full(len(self.labels), self.width)
+
+    def member(self, position: int) -> Member:
+        first = position * self.step
+        return Member(take(self.data, slice(first, first + self.width)), None)
+
+
+@final
+class Drawn(Members):
+    """The samples of some seeds of `Draws`."""
+
+    axis: ClassVar[str] = "seed"
+
+    def __init__(self, draws: Draws):
+        if draws.seeds is None:
+            raise InputTypeError(
+                "fit_many needs to know which samples to draw: Draws(target, count, seeds=range(1000))"
+            )
+        if draws.axes():
+            raise InputValueError("fit_many takes Draws of one count; got several")
+        if draws.by == "statistics":
+            raise InputValueError("fit_many looks at observations; by='statistics' draws none")
+        self.draws, self.seeds = draws, np.asarray(draws.seeds)
+
+    @property
+    def labels(self) -> np.ndarray:
+        return self.seeds
+
+    @property
+    def sizes(self) -> np.ndarray:
+        return np.full(len(self.seeds), self.draws.size)
+
+    def member(self, position: int) -> Member:
+        return Member(self.draws.cut(int(self.seeds[position]), 0).train, None)
+
+
+def members_of(source: Any) -> Members:
+    """Return the samples that a caller's source stands for.
+
+    Raises:
+        TypeError: it is none.
+    """
+    if isinstance(source, Draws):
+        return Drawn(source)
+    if isinstance(source, Members):
+        return source
+    raise InputTypeError(
+        "fit_many needs a source of samples: mlejax.Groups(data, labels), Draws(target, count, seeds=...), "
+        f"Resamples(data, count) or Windows(data, width, step); got {checks.shown(source)}"
+    )
+
+
+def _labels(labels: ArrayLike) -> np.ndarray:
+    """Check labels: text or numbers, none missing."""
+    array = np.asarray(labels)
+    if array.ndim != 1:
+        raise InputValueError(f"labels must be one-dimensional; got shape {array.shape}")
+    if array.dtype.kind == "O":
+        for i, label in enumerate(array.tolist()):
+            if not isinstance(label, str | int | float | np.generic) or label != label:
+                raise InputTypeError(f"labels must be text or numbers; got {label!r} at index {i}")
+        if len(kinds := {isinstance(label, str) for label in array.tolist()}) > 1:
+            raise InputTypeError("labels must be all text or all numbers; got both")
+        return array.astype(str) if True in kinds else array.astype(np.float64)
+    if array.dtype.kind == "f" and not np.all(known := np.isfinite(array)):
+        index = int(np.argmin(known))
+        raise InputValueError(f"labels must be text or finite numbers; got {array[index]} at index {index}")
+    if array.dtype.kind not in "iufUSbM":
+        raise InputTypeError(f"labels must be text or numbers; got an array of {array.dtype}")
+    return array

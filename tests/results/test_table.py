@@ -1,0 +1,71 @@
+"""A table of fits: its rows, what it leaves out where a number would mislead, and what it says of all."""
+
+import csv
+
+import numpy as np
+import pytest
+
+import mlejax
+from mlejax.status import Status
+
+
+@pytest.fixture
+def table():
+    status = np.array([Status.CONVERGED, Status.AT_INFINITY, Status.CONVERGED])
+    return mlejax.FitTable(
+        family="Normal", axis="group", labels=np.array(["a", "b", "c"]),
+        model=mlejax.Normal(np.array([1.0, 2.0, 3.0]), np.array([4.0, 5.0, 6.0])),
+        standard_errors=mlejax.Normal(np.array([0.1, np.nan, np.nan]), np.array([0.4, np.nan, 0.6])),
+        log_likelihood=np.array([-10.0, -20.0, -30.0]), distance=np.array([1e-9, np.inf, 0.0]),
+        count=np.array([10.0, 20.0, 2.5]), steps=np.array([3, 4, 5]), status=status,
+        reasons={1: "it keeps rising", 2: "a wall"},
+    )  # fmt: skip
+
+
+def test_a_row_has_no_number_that_would_mislead(table):
+    assert table["b"] == {
+        "group": "b", "mean": 2.0, "variance": 5.0, "standard_error[mean]": None, "standard_error[variance]": None,
+        "log_likelihood": -20.0, "distance": None, "count": 20, "steps": 4, "converged": False,
+        "status": "AT_INFINITY", "reason": "it keeps rising",
+    }  # fmt: skip
+    assert table["c"]["count"] == 2.5
+    with pytest.raises(KeyError, match="there is no group 'z' among 3"):
+        table["z"]
+
+
+def test_it_says_how_many_converged_and_why_others_did_not(table):
+    assert table.summary().splitlines() == [
+        "2 of 3 converged",
+        "1 AT_INFINITY, such as group b: it keeps rising",
+        "1 converged without standard errors: a wall",
+    ]
+    text = str(table)
+    assert text.startswith("Normal, a fit for each group\n")
+    assert "b         20     2    -         5    -  AT_INFINITY" in text
+    assert text.endswith(table.summary())
+
+
+def test_all_forms_hold_the_same(table, tmp_path):
+    found = table.to_xarray()
+    assert found.sizes == {"group": 3}
+    assert found["standard_error[variance]"].sel(group="c") == 0.6
+    assert found.status.attrs["flag_meanings"] == "CONVERGED AT_INFINITY"
+    frame = table.to_pandas()
+    assert frame.loc["b", "status"] == "AT_INFINITY"
+    table.to_csv(tmp_path / "fits.csv")
+    rows = list(csv.DictReader((tmp_path / "fits.csv").read_text().splitlines()))
+    assert [row["group"] for row in rows] == ["a", "b", "c"]
+    assert rows[1]["standard_error[mean]"] == ""
+    assert float(rows[0]["mean"]) == frame.loc["a", "mean"]
+
+
+def test_many_rows_are_shown_evenly_spread(table):
+    many = 100
+    wide = mlejax.FitTable(
+        family="Normal", axis="seed", labels=np.arange(many), model=mlejax.Normal(np.zeros(many), np.ones(many)),
+        standard_errors=mlejax.Normal(np.zeros(many), np.ones(many)), log_likelihood=np.zeros(many),
+        distance=np.zeros(many), count=np.ones(many), steps=np.ones(many, int),
+        status=np.full(many, int(Status.CONVERGED)), reasons={},
+    )  # fmt: skip
+    assert "(12 of 100, evenly spread)\n100 of 100 converged" in str(wide)
+    assert repr(wide) == "FitTable(Normal, 100 by seed, 100 converged)"

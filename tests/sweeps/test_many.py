@@ -1,0 +1,98 @@
+"""`fit_many` gives every sample what `fit` gives it alone: the estimate, its error, its status and its reason."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+import mlejax
+from mlejax.models.parameters import parameter_dict
+from mlejax.status import Status
+
+
+def alone(family, values, weights=None):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", mlejax.ConvergenceWarning)
+        return mlejax.fit(family, values, weights=weights, progress=False)
+
+
+def check(table, position, expected):
+    """Compare a row with a fit: within 1e-6 standard errors, or NaN where that has NaN."""
+    assert Status(int(table.status[position])) is expected.status
+    assert table.reasons.get(position, "") == expected.reason
+    assert table.count[position] == expected.count
+    assert table.log_likelihood[position] == pytest.approx(expected.log_likelihood, rel=1e-9)
+    errors = parameter_dict(expected.standard_errors)
+    for name, value in expected.parameters.items():
+        error = errors[name]
+        found = table.parameters[name][position]
+        assert abs(found - value) <= 1e-6 * (error if np.isfinite(error) else abs(value)), name
+        np.testing.assert_allclose(table.errors[name][position], error, rtol=1e-6, err_msg=name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("family", "draw"),
+    [
+        (mlejax.StudentT, lambda random, n: random.standard_t(4.0, n)),
+        (mlejax.NegativeBinomial, lambda random, n: random.negative_binomial(3, 0.4, n)),
+        (mlejax.Laplace, lambda random, n: random.laplace(1.0, 2.0, n)),
+    ],
+)
+def test_each_group_is_fitted_as_if_it_were_alone(family, draw):
+    random = np.random.RandomState(1)
+    sizes = [20, 2, 60, 33, 150, 5, 40]
+    parts = [draw(random, size) for size in sizes]
+    labels = np.repeat(list("gfedcba"), sizes)
+    order = random.permutation(len(labels))
+    table = mlejax.fit_many(family, mlejax.Groups(np.concatenate(parts)[order], labels[order]), progress=False)
+    assert table.labels.tolist() == list("abcdefg")
+    for position, (label, part) in enumerate(zip("abcdefg", reversed(parts), strict=True)):
+        own = np.concatenate(parts)[order][labels[order] == label]
+        np.testing.assert_array_equal(np.sort(own), np.sort(part))
+        check(table, position, alone(family, own))
+
+
+@pytest.mark.slow
+def test_a_sample_that_cannot_be_fitted_harms_no_other():
+    good = np.random.RandomState(0).gamma(2.0, 3.0, 100)
+    data = np.concatenate([good, [1.0, -1.0, 2.0], np.full(10, 4.0), 1e-12 * good])
+    labels = np.repeat(["good", "outside", "same", "tiny"], [100, 3, 10, 100])
+    table = mlejax.fit_many(mlejax.Gamma, mlejax.Groups(data, labels), progress=False)
+    by_label = {label: table[label] for label in table.labels}
+    assert "got -1.0 at index 1" in by_label["outside"]["reason"]
+    assert by_label["outside"]["status"] == "OUTSIDE_SUPPORT"
+    assert by_label["outside"]["shape"] is None
+    assert by_label["same"]["status"] == "UNBOUNDED"
+    assert by_label["same"]["standard_error[shape]"] is None
+    assert by_label["good"]["converged"]
+    assert by_label["tiny"]["shape"] == pytest.approx(by_label["good"]["shape"], rel=1e-9)
+    alone_too = mlejax.fit_many(mlejax.Gamma, mlejax.Groups(good, ["good"] * 100), progress=False)
+    assert alone_too["good"] == by_label["good"]  # to the last bit
+
+
+@pytest.mark.slow
+def test_a_resample_is_a_weighted_fit():
+    x = np.random.RandomState(0).gamma(2.0, 3.0, 100)
+    source = mlejax.Resamples(x, 6, seed=3)
+    table = mlejax.fit_many(mlejax.Gamma, source, progress=False)
+    for position in (0, 5):
+        check(table, position, alone(mlejax.Gamma, x, source.member(position).weights))
+    assert np.all(table.count == 100)
+
+
+@pytest.mark.slow
+def test_windows_and_draws_are_sources_and_a_model_is_a_start():
+    x = np.random.RandomState(0).normal(0.0, 1.0, 60)
+    table = mlejax.fit_many(mlejax.Normal(0.0, 1.0), mlejax.Windows(x, 30, 15), progress=False)
+    np.testing.assert_allclose(table.model.mean, [x[i : i + 30].mean() for i in (0, 15, 30)], rtol=1e-12)
+    drawn = mlejax.fit_many(
+        mlejax.Normal, mlejax.Draws(mlejax.Normal(5.0, 4.0), 50, seeds=range(40)), progress=False
+    )  # fmt: skip
+    assert drawn.converged.all()
+    assert drawn.model.mean.mean() == pytest.approx(5.0, abs=5 * 2 / np.sqrt(50 * 40))
+
+
+def test_where_no_sample_can_be_fitted_the_first_reason_is_raised():
+    with pytest.raises(ValueError, match=r"group a: Gamma needs .* got -1.0 at index 0"):
+        mlejax.fit_many(mlejax.Gamma, mlejax.Groups([-1.0, -2.0, -3.0, -4.0], list("aabb")), progress=False)
