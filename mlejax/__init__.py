@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from .models.extremes import Frechet, GeneralizedExtremeValue, Gumbel, GumbelMin
     from .models.heavy_tails import Burr12, GeneralizedPareto, LogLogistic, Lomax, Pareto
     from .models.inflated import ZeroInflated
+    from .models.mixture import Mixture
     from .models.normal import Normal
     from .models.shifted import Shifted
     from .models.support import Support
@@ -120,6 +121,7 @@ _HOME = {
     "models.discrete": ["Binomial", "Geometric", "NegativeBinomial", "Poisson"],
     "models.extremes": ["Frechet", "GeneralizedExtremeValue", "Gumbel", "GumbelMin"],
     "models.heavy_tails": ["Burr12", "GeneralizedPareto", "LogLogistic", "Lomax", "Pareto"],
+    "models.mixture": ["Mixture"],
     "models.normal": ["Normal"],
     "models.symmetric": ["Cauchy", "Laplace", "Logistic", "StudentT"],
     "models.constraints": [
@@ -193,6 +195,7 @@ __all__ = [
     "LogNormal",
     "Logistic",
     "Lomax",
+    "Mixture",
     "Model",
     "NegativeBinomial",
     "Normal",

@@ -40,7 +40,7 @@ DERIVED = {
     "covariance", "distance", "expected_information", "log_likelihood", "mean_log_likelihood", "observed_information",
     "robust_standard_errors", "score", "standard_errors",
 }  # fmt: skip
-WRAPPERS = {"Fixed", "Shifted", "Truncated", "ZeroInflated"}
+WRAPPERS = {"Fixed", "Mixture", "Shifted", "Truncated", "ZeroInflated"}
 DOMAINS = {
     "Domain", "Support", "covariance_matrix", "ordered", "parameter", "positive", "real", "simplex", "unit_interval",
 }  # fmt: skip

@@ -14,12 +14,12 @@ from tqdm import tqdm
 
 from .. import checks, devices, likelihood
 from ..checks import ConvergenceWarning, InputTypeError, InputValueError
-from ..models.abilities import CanBeIrregular, CanBeUnbounded, HasIrregularMaximum, HasStart
+from ..models.abilities import CanBeIrregular, CanBeUnbounded, HasIrregularMaximum, HasSeveralStarts, HasStart
 from ..models.base import M, Model, name_of
 from ..models.constraints import Domain
 from ..models.parameters import Parameters, with_dtype
 from ..models.rows import Rows, row_count, take
-from ..models.start import start_of
+from ..models.start import start_of, starts_of
 from ..models.support import Support
 from ..results.fit import FitResult
 from ..results.schema import check_names
@@ -97,7 +97,10 @@ def fit(
         first, units = found_start(family_or_model, values, heavy)
     check_names(name, Parameters.of(first).names)
     ground = Ground.of(first, values, heavy, units)
-    found = _irregular(ground, first, values, heavy) or _regular(starts, ground, first, values, progress)
+    found = _irregular(ground, first, values, heavy)
+    if found is None:
+        begun = [(at := ground.coordinates(first)), *_others(starts, ground, at, family_or_model, values, heavy)]
+        found = _regular(begun, ground, values, progress)
     result = FitResult(
         **vars(found),
         start=first if units is None else units.to_data(first),
@@ -129,13 +132,13 @@ class _Found(Generic[M]):
     end: End | None
 
 
-def _regular(starts: int | Sequence[M] | None, ground: Ground[M], first: M, values: Rows, progress: bool) -> _Found[M]:
-    """Climb from every start, look outward, and judge the highest end."""
-    begun = [(at := ground.coordinates(first)), *_others(starts, ground, at)]
+def _regular(begun: Sequence[np.ndarray], ground: Ground[M], values: Rows, progress: bool) -> _Found[M]:
+    """Climb from every start, look outward, and judge the highest end; of several, the highest that is a maximum."""
     quiet = not progress or len(begun) == 1
     bar = tqdm(begun, desc="fitting", unit=" starts", delay=1, leave=False, disable=quiet)
     ended = [climb_and_look(ground, start) for start in bar]
-    highest = max(ended, key=lambda each: each.end.mean_log_likelihood)
+    arrived = [each for each in ended if each.end.arrived and not any(view.endless for view in each.views)]
+    highest = max(arrived or ended, key=lambda each: each.end.mean_log_likelihood)
     height = ground.count * highest.end.mean_log_likelihood
     heights = [ground.count * each.end.mean_log_likelihood for each in ended]
     agreed = sum(bool(abs(height - other) <= AGREE * (1 + abs(height))) for other in heights)
@@ -270,12 +273,25 @@ def _off_the_border(model: M) -> M:
     return table.tree.unflatten([within(leaf, domain) for leaf, domain in leaves])
 
 
-def _others(starts: int | Sequence[Model] | None, ground: Ground[Any], first: np.ndarray) -> list[np.ndarray]:
+def _others(
+    starts: int | Sequence[Model] | None,
+    ground: Ground[Any],
+    first: np.ndarray,
+    family: object,
+    values: Rows,
+    weights: np.ndarray | None,
+) -> list[np.ndarray]:
     """Return the coordinates of the starts besides the first."""
+    if isinstance(starts, int | np.integer):
+        checks.counts("starts", starts)
+    if isinstance(family, HasSeveralStarts) and (starts is None or isinstance(starts, int | np.integer)):
+        own = values if ground.units is None else ground.units.of_observations(values)
+        with np.errstate(all="ignore"):
+            found = map(_off_the_border, starts_of(family, own, weights, None if starts is None else int(starts)))
+            return [ground.coordinates(each) for each in found][1:]
     if starts is None:
         return []
     if isinstance(starts, int | np.integer):
-        checks.counts("starts", starts)
         unit = ground.ascend(first, np.ones(len(first)), 0).unit
         random = np.random.RandomState(0)
         return [first + unit * random.normal(size=len(first)) for _ in range(int(starts) - 1)]

@@ -13,6 +13,7 @@ from jaxtyping import Array, ArrayLike, Float
 
 from ..checks import InputValueError
 from ..likelihood import Vector
+from ..models.abilities import HasCanonicalForm
 from ..models.base import M, Model
 from ..models.parameters import Parameters
 from ..models.rows import Rows, row_count
@@ -186,7 +187,7 @@ def climb_and_look(ground: Ground[Any], start: np.ndarray) -> Climbed:
         Where that ends, and the views from there. Of what rises without an end, after the second climb.
     """
     everywhere = np.ones(ground.table.real_size)
-    end, endless = ground.ascend(start, everywhere, MAX_STEPS), 0
+    end, endless = _canonical(ground, ground.ascend(start, everywhere, MAX_STEPS)), 0
     views = look_outward(ground.ascend_each, end, ground.table, ground.count)
     for _ in range(RESTARTS):
         higher = [view for view in views if max(view.gains) > HIGHER]
@@ -197,9 +198,21 @@ def climb_and_look(ground: Ground[Any], start: np.ndarray) -> Climbed:
         again = ground.ascend(highest.coordinates, everywhere, MAX_STEPS)
         if not again.mean_log_likelihood > end.mean_log_likelihood:
             break
-        end = dataclasses.replace(again, steps=end.steps + again.steps)
+        end = _canonical(ground, dataclasses.replace(again, steps=end.steps + again.steps))
         views = look_outward(ground.ascend_each, end, ground.table, ground.count)
     return Climbed(end, views, not end.arrived and at_edge(ground.ascend_each, end, ground.table))
+
+
+def _canonical(ground: Ground[Any], end: End) -> End:
+    """Return the same end by the parameters that are shown, of all that describe the same distribution."""
+    table = ground.table
+    if not isinstance(table.tree.unflatten(table.names), HasCanonicalForm):
+        return end
+    coordinates = ground.coordinates(ground.own_model(end.coordinates).canonical())
+    if np.array_equal(coordinates, end.coordinates):
+        return end
+    there = ground.ascend(coordinates, np.ones(len(coordinates)), 0)
+    return dataclasses.replace(there, unit=end.unit, steps=end.steps, status=end.status)
 
 
 def is_inside(model: Model) -> bool:

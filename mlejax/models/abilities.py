@@ -50,6 +50,26 @@ class HasStart(Protocol):
 
 
 @runtime_checkable
+class HasSeveralStarts(HasStart, Protocol):
+    """A family whose likelihood has several maxima, so that one start is not enough."""
+
+    def starts(
+        self, observations: np.ndarray | Sequence[float], weights: Weights = None, number: int | None = None
+    ) -> Sequence[Model]:
+        """Return so many starts, the first that of `start`; as many as the family needs where `number` is None."""
+        ...
+
+
+@runtime_checkable
+class HasCanonicalForm(Protocol):
+    """A model that other parameters describe as well, such as the same components in another order."""
+
+    def canonical(self) -> Model:
+        """Return the parameters that are shown, of all that describe the same distribution."""
+        ...
+
+
+@runtime_checkable
 class HasClosedForm(Protocol):
     """A family whose maximum of the likelihood has a formula; reports show it beside the estimate."""
 

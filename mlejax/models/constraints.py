@@ -115,7 +115,7 @@ class Domain:
 
 
 class Simplex(Domain):
-    """The positive numbers, along the last axis, that add up to 1: k numbers and k - 1 coordinates.
+    """A domain of positive numbers, along the last axis, that add up to 1: k numbers and k - 1 coordinates.
 
     The coordinates are log(p_i / p_k), for i below k.
     """
@@ -155,7 +155,7 @@ class Simplex(Domain):
 
 
 class Ordered(Domain):
-    """The numbers, along the last axis, each above the one before: the first, and the logarithms of the gaps."""
+    """A domain of numbers, along the last axis, each above the one before; coordinates are the first and log gaps."""
 
     rank: ClassVar[int] = 1
 
@@ -194,7 +194,7 @@ class Ordered(Domain):
 
 
 class Covariance(Domain):
-    """The symmetric positive definite matrices, over the last two axes: (d, d), and d (d + 1) / 2 coordinates.
+    """A domain of symmetric positive definite matrices, over the last two axes: d (d + 1) / 2 coordinates of (d, d).
 
     The coordinates are the rows of the lower Cholesky factor, up to the diagonal, of which the logarithm is taken.
 

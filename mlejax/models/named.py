@@ -12,6 +12,7 @@ from . import FAMILIES, Families
 WRAPPERS = Families(
     {
         "fixed": "wrappers.Fixed",
+        "mixture": "mixture.Mixture",
         "shifted": "shifted.Shifted",
         "truncated": "truncated.Truncated",
         "zero_inflated": "inflated.ZeroInflated",

@@ -1,10 +1,12 @@
 """A start for large samples: a family finds it in a part of the observations, which is near enough."""
 
+from collections.abc import Sequence
+
 import jax
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .abilities import HasStart
+from .abilities import HasSeveralStarts, HasStart
 from .base import Model
 from .moments import Weights, as_values
 from .rows import Rows, row_count, take
@@ -32,6 +34,25 @@ def start_of(family: HasStart, observations: Rows | ArrayLike, weights: Weights 
     numbers = jax.tree_util.all_leaves([observations]) or isinstance(observations, list | tuple)
     x = as_values(observations) if numbers else observations
     return family.start(x, weights) if row_count(x) <= MOST else family.start(_part(x, weights))
+
+
+def starts_of(
+    family: HasSeveralStarts, observations: Rows, weights: Weights = None, number: int | None = None
+) -> Sequence[Model]:
+    """Return the starts that a family finds in a sample; in a large one, in a part of it, always the same.
+
+    Args:
+        family: whose likelihood has several maxima.
+        observations: inside the support.
+        weights: (n,), non-negative, how many times each observation counts; None: once.
+        number: of starts; None leaves that to the family.
+
+    Returns:
+        Models inside their domain, the first that of `start_of`.
+    """
+    if row_count(observations) <= MOST:
+        return family.starts(observations, weights, number)  # type: ignore[arg-type]
+    return family.starts(_part(observations, weights), None, number)  # type: ignore[arg-type]
 
 
 def _part(values: Rows, weights: Weights) -> Rows:

@@ -256,7 +256,8 @@ def fit_figure(result: TrainResult[Any]) -> Figure:
 
 def _values(model: Model, names: Sequence[str] | None = None) -> str:
     values = entry_dict(model)
-    return ", ".join(f"{name} = {float(values[name]):.5g}" for name in names or values)
+    shown = [f"{name} = {float(values[name]):.5g}" for name in names or values]
+    return ", ".join(shown if len(shown) <= 4 else [*shown[:4], f"and {len(shown) - 4} more"])
 
 
 def _ring(ax: Axes, x: Any, y: Any, color: str) -> None:

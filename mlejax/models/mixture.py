@@ -1,0 +1,187 @@
+"""Mixtures: each observation comes from one of several components of a family, and nobody knows from which."""
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, Key, Num
+from numpy.typing import ArrayLike
+
+from ..checks import InputTypeError, InputValueError, shown
+from .abilities import CanSample
+from .base import M, Model, Parameter, name_of
+from .constraints import Number, parameter, simplex
+from .moments import Values, Weights, as_values
+from .support import Supports
+from .wrappers import Family, Wrapper, checked_family, support_of
+
+STARTS = 6
+"""Starts of a fit of a mixture, whose likelihood has several maxima."""
+
+ROUNDS = 10
+"""Times that the observations are handed to the nearest centers, for one start."""
+
+
+class Mixture(Wrapper[M]):
+    r"""A mixture of k components of one family: log p(x) = log sum_i weights_i p_i(x).
+
+    `Mixture.of(Normal, 3)` is a family of them, `Mixture.of([Normal(0.0, 1.0), Normal(5.0, 1.0)], [0.3, 0.7])` such a
+    model. A fit numbers the components in rising order of their first parameter.
+
+    Args:
+        base: the components, a model each of whose parameters has an axis of k in front.
+        weights: (k,), positive, adding up to 1: the share of each component.
+
+    Example:
+        >>> import mlejax
+        >>> mixture = mlejax.Mixture.of([mlejax.Normal(0.0, 1.0), mlejax.Normal(4.0, 1.0)], [0.5, 0.5])
+        >>> print(mixture.log_prob(2.0))  # -2 - log(2 pi) / 2
+        -2.9189...
+
+    Reference: G. McLachlan and D. Peel, Finite Mixture Models (2000), chapters 2 and 3.
+    """
+
+    base: M
+    weights: Parameter = parameter(simplex)
+
+    @staticmethod
+    def of(inner: object, weights: object) -> Any:
+        """Return a family of mixtures, or a mixture.
+
+        Args:
+            inner: a family, such as `Normal`; or a list of models of one family, the components.
+            weights: of a family the number of components, at least 2; of models a weight for each.
+
+        Raises:
+            TypeError, ValueError: they are something else; the message says what.
+        """
+        if not isinstance(inner, list | tuple):
+            if isinstance(weights, bool) or not isinstance(weights, int | np.integer) or weights < 2:
+                raise InputValueError(f"Mixture.of needs a number of components, at least 2; got {shown(weights)}")
+            return MixtureFamily(checked_family("Mixture", inner), int(weights))
+        if not all(isinstance(each, Model) for each in inner):
+            raise InputTypeError(f"Mixture.of needs a family, or a list of models; got {shown(inner)}")
+        if len({jax.tree.structure(each) for each in inner}) != 1:
+            raise InputTypeError(f"Mixture.of needs models of one family; got {', '.join(map(repr, inner))}")
+        shares = np.asarray(weights, np.float64)
+        if shares.shape != (len(inner),):
+            raise InputValueError(f"Mixture.of needs a weight for each of {len(inner)} models; got {shown(weights)}")
+        return Mixture(_stacked(inner), shares)
+
+    @property
+    def support(self) -> Supports:  # type: ignore[override]
+        """That of the components."""
+        return self.base.support
+
+    def component(self, index: int) -> M:
+        """Return one of the components."""
+        return jax.tree.map(lambda leaf: leaf[index], self.base)
+
+    @property
+    def count(self) -> int:
+        """The number of components."""
+        return np.shape(self.weights)[0]
+
+    def log_prob(self, x: Number) -> Array:
+        # One by one: a formula of single numbers is what passes over many observations are fast with.
+        terms = [jnp.log(self.weights[i]) + self.component(i).log_prob(x) for i in range(self.count)]
+        return functools.reduce(jnp.logaddexp, terms)
+
+    def sample(self, key: Key[Array, ""], shape: tuple[int, ...]) -> Num[Array, "..."]:
+        """Return independent draws of this shape, with a typed JAX key.
+
+        Raises:
+            TypeError: the components cannot draw.
+        """
+        which, *keys = jax.random.split(key, self.count + 1)
+        chosen = jax.random.categorical(which, jnp.log(jnp.asarray(self.weights)), shape=shape)
+        drawn: Any = 0.0
+        for i in range(self.count):
+            component = self.component(i)
+            if not isinstance(component, CanSample):
+                raise InputTypeError(f"{name_of(component)} has no sample(key, shape)")
+            drawn = jnp.where(chosen == i, component.sample(keys[i], shape), drawn)
+        return drawn
+
+    def canonical(self) -> "Mixture[M]":
+        """Return the same mixture with its components in rising order of their first parameter, then of the next."""
+        rows = np.stack([np.asarray(leaf).reshape(self.count, -1)[:, 0] for leaf in jax.tree.leaves(self.base)])
+        order = np.lexsort(rows[::-1])
+        return Mixture(jax.tree.map(lambda leaf: leaf[order], self.base), np.asarray(self.weights)[order])
+
+
+@dataclasses.dataclass(frozen=True)
+class MixtureFamily:
+    """A family of mixtures; `Mixture.of` makes it."""
+
+    inner: Family
+    count: int
+
+    @property
+    def __name__(self) -> str:
+        """What the family is called."""
+        return f"Mixture({name_of(self.inner)})"
+
+    @property
+    def support(self) -> Supports | None:
+        """That of the components."""
+        return support_of(self.inner)
+
+    def start(self, observations: ArrayLike, weights: Weights = None) -> Mixture[Any]:
+        """Return components that each start in one of as many parts of the sorted observations, of equal size."""
+        return self.starts(observations, weights, 1)[0]
+
+    def starts(
+        self, observations: ArrayLike, weights: Weights = None, number: int | None = None
+    ) -> Sequence[Mixture[Any]]:
+        """Return several starts, each from other parts of the observations.
+
+        Args:
+            observations: (n,).
+            weights: (n,), non-negative, how many times each observation counts; None: once.
+            number: of starts; None leaves that to the family.
+
+        Returns:
+            The first from parts of equal size, the second from their middles as centers, the others from centers drawn
+            among the observations, to which these are handed by k-means.
+        """
+        x = as_values(observations)
+        heavy = np.ones(len(x)) if weights is None else weights
+        order = np.argsort(x, kind="stable")
+        reached = (np.cumsum(heavy[order]) - heavy[order] / 2) / np.sum(heavy)
+        parts = np.empty(len(x), int)
+        parts[order] = np.minimum(reached * self.count, self.count - 1).astype(int)
+        found, random = [self._from_parts(x, heavy, parts)], np.random.default_rng(0)
+        middles = np.interp((np.arange(self.count) + 0.5) / self.count, reached, x[order])
+        for i in range(1, STARTS if number is None else number):
+            centers = middles if i == 1 else random.choice(x, self.count, p=heavy / np.sum(heavy))
+            found.append(self._from_parts(x, heavy, _nearest(x, heavy, centers)))
+        return found
+
+    def _from_parts(self, x: Values, heavy: Values, parts: Int[np.ndarray, " n"]) -> Mixture[Any]:
+        """Return components that each start in a part; in all, where a part is of observations that are alike."""
+        models, sizes = [], np.bincount(parts, heavy, self.count)
+        for i in range(self.count):
+            some = parts == i if len(np.unique(x[parts == i])) > 1 else np.full(len(x), True)
+            models.append(self.inner.start(x[some], heavy[some]))  # type: ignore[union-attr]
+        one = np.mean(heavy)  # so that no share is zero
+        return Mixture(_stacked(models), (sizes + one) / np.sum(sizes + one))
+
+
+def _nearest(x: Values, heavy: Values, centers: Float[np.ndarray, " k"]) -> Int[np.ndarray, " n"]:
+    """Return the number of the center that each observation is nearest to, after some rounds of k-means."""
+    for _ in range(ROUNDS):
+        centers = np.sort(centers)
+        parts = np.searchsorted((centers[1:] + centers[:-1]) / 2, x)
+        sums = np.bincount(parts, heavy, len(centers))
+        means = np.bincount(parts, heavy * x, len(centers)) / np.where(sums > 0, sums, 1)
+        centers = np.where(sums > 0, means, centers)
+    return np.searchsorted((centers[1:] + centers[:-1]) / 2, x)
+
+
+def _stacked(models: Sequence[Model]) -> Any:
+    return jax.tree.map(lambda *leaves: np.stack([np.asarray(leaf, np.float64) for leaf in leaves]), *models)
