@@ -14,10 +14,12 @@ def column_of(options: argparse.Namespace, progress: bool = False) -> Column:
     return read_column(options.file, options.column, options.delimiter, drop=drop, progress=progress)
 
 
-def columns_of(options: argparse.Namespace, names: Sequence[str | None], progress: bool = False) -> list[Column]:
-    """Return columns of the file that these options name, which lack the same rows."""
+def columns_of(
+    options: argparse.Namespace, names: Sequence[str | None], progress: bool = False, label: str | None = None
+) -> list[Column]:
+    """Return columns of the file that these options name, which lack the same rows; with the labels of these."""
     drop = options.missing == "drop"
-    return read_columns(options.file, names, options.delimiter, drop=drop, progress=progress)
+    return read_columns(options.file, names, options.delimiter, drop=drop, progress=progress, label=label)
 
 
 def read_from(column: Column) -> str:

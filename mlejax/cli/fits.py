@@ -63,6 +63,10 @@ def train(options: argparse.Namespace) -> Answer:
 def fit(options: argparse.Namespace) -> Answer:
     """Find the maximum of the likelihood of a column of a file."""
     from ..ascent.fit import fit as find_maximum
+    from .many import fit_by
+
+    if options.by is not None:
+        return fit_by(options)
 
     family = family_of(options.model, options.fixed or (), {"lower": options.lower, "upper": options.upper})
     columns = [options.column, *([] if options.weights is None else [options.weights])]

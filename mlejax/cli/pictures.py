@@ -18,6 +18,7 @@ from ..results.comparison import Comparison
 from ..results.fit import FitResult
 from ..results.histories import Histories
 from ..results.sweep import SweepResult
+from ..results.table import FitTable
 from ..results.train import TrainResult
 from ..samples.files import Column
 
@@ -62,6 +63,15 @@ def draw_comparison(found: Comparison, column: Column, folder: Path, options: ar
 
 def _name_of(column: Column) -> str:
     return column.name.split("'")[1] if "'" in column.name else "observation"
+
+
+def draw_table(table: FitTable[Any], folder: Path, options: argparse.Namespace) -> list[Path]:
+    """Draw the estimates of many samples; return the files written."""
+    with Progress(options.progress) as told:
+        told.say("drawing pictures")
+        from .. import plotting
+
+        return plotting.save_all({"estimates": plotting.table_figure(table)}, folder, options.format)
 
 
 def draw_sweep(

@@ -38,6 +38,7 @@ FIT = (
     Option("--lower", "the lower limit of a model that is truncated: --model 'truncated(normal)'", number, "LIMIT"),
     Option("--upper", "likewise the upper limit", number, "LIMIT"),
     Option("--weights", "the column that says how often each row counts", metavar="NAME"),
+    Option("--by", "the column that names the group of each row: a fit for each group", metavar="NAME"),
     Option("--starts", "how many starts; the highest maximum is taken; default 1", at_least_one, "N"),
 )
 TRAIN = (

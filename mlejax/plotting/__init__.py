@@ -11,6 +11,7 @@ from .histories import histories, histories_figure
 from .maps import heat_map
 from .style import save, save_all
 from .sweeps import atlas, learning_rates, outcomes, status_shares, sweep_pictures
+from .tables import estimates, funnel, table_figure
 
 __all__ = [
     "ascents",
@@ -21,7 +22,9 @@ __all__ = [
     "distribution",
     "distribution_function",
     "estimate_figure",
+    "estimates",
     "fit_figure",
+    "funnel",
     "heat_map",
     "histories",
     "histories_figure",
@@ -34,4 +37,5 @@ __all__ = [
     "status_shares",
     "surface",
     "sweep_pictures",
+    "table_figure",
 ]

@@ -136,6 +136,10 @@ class FitTable(Generic[M]):
             writer.writeheader()
             writer.writerows(self.rows())
 
+    def to_record(self) -> dict[str, Any]:
+        """Return the table as JSON has it, null where a number would mislead."""
+        return {"model": self.family, "axis": self.axis, "fits": list(self.rows())}
+
     def summary(self) -> str:
         """Say how many samples converged, and why the others did not, the commonest reasons first."""
         good = int(np.sum(self.converged))

@@ -68,6 +68,7 @@ def read_columns(
     delimiter: str | None = None,
     drop: bool = False,
     progress: bool = False,
+    label: str | None = None,
 ) -> list[Column]:
     """Read columns of finite numbers, at least one in each.
 
@@ -79,9 +80,11 @@ def read_columns(
             what the first lines show.
         drop: whether to leave out rows in which a value is missing, such as NA, rather than refuse them.
         progress: whether to show on standard error how much of a large file has been read.
+        label: a column of text besides, such as the group of each row; only text files have one.
 
     Returns:
-        The columns; `.values` holds the numbers, (n,) float64, and `.place(index)` says where one of them stands.
+        The columns; `.values` holds the numbers, (n,) float64, `.place(index)` says where one of them stands, and
+        `.labels` are those of the rows.
 
     Raises:
         TableError: the file is not such a table; the message names the file, the line and the column of the first
@@ -94,13 +97,15 @@ def read_columns(
             raise TableError(
                 f"{name}: {other} files are not read; give a .csv, .tsv, .txt (also .gz), .npy, .npz or .parquet file"
             )
+        if label is not None and ending in (".npy", ".npz", ".parquet", ".pq"):
+            raise TableError(f"{name}: labels are read from text, such as a .csv file, alone")
         if ending in (".npy", ".npz"):
             found = read_arrays(file, columns, drop)
         elif ending in (".parquet", ".pq"):
             found = read_parquet(file, columns, drop)
         else:
             with contextlib.closing(_pieces(file, name, progress)) as pieces:
-                found = read_text(name, pieces, columns, delimiter, drop)
+                found = read_text(name, pieces, columns, delimiter, drop, label)
     except FileNotFoundError:
         raise TableError(f"{name}: no such file") from None
     except IsADirectoryError:

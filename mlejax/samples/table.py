@@ -25,6 +25,7 @@ class Column:
     lines: tuple[int, ...] = ()  # the line of each of these
     header: bool = True  # whether its name is known; otherwise the first line was read as data
     dropped: int = 0  # rows that were left out, where a value is missing
+    labels: np.ndarray | None = None  # (n,) of the rows, where a column of labels was asked for
 
     def place(self, index: int) -> str:
         """Return where the value with this index stands, such as "heights.csv, line 7, column 'cm'"."""

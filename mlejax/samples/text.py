@@ -23,7 +23,12 @@ MARK = "\ufeff".encode()
 
 
 def read_text(
-    file: str, pieces: Iterator[bytes], columns: Sequence[str | None], delimiter: str | None, drop: bool
+    file: str,
+    pieces: Iterator[bytes],
+    columns: Sequence[str | None],
+    delimiter: str | None,
+    drop: bool,
+    label: str | None = None,
 ) -> list[Column]:
     """Read columns of finite numbers from text.
 
@@ -33,6 +38,7 @@ def read_text(
         columns: names from the header, or numbers from 1; None where there is one column.
         delimiter: what stands between cells, by its name or itself; None for what the first lines show.
         drop: whether to leave out rows in which a value is missing, rather than refuse them.
+        label: a column of text, such as the group of each row, that is read besides; a cell at a time.
 
     Raises:
         TableError: it is no such table; the message names the file, the line and the column of the first thing that is
@@ -41,12 +47,12 @@ def read_text(
     lines = _Lines(file, whole_lines(pieces))
     separator = _separator(file, lines.first(2), delimiter)
     rows = _Rows(file, lines, separator)
-    table, first = _begin(file, rows, columns)
+    table, first = _begin(file, rows, columns, label)
     shape = Shape(separator, table.width, table.chosen)
     for line, cells in first:
         table.add_row(line, cells, separator, drop)
     for some in lines.unread():
-        plain = plain_numbers(some, shape, drop)
+        plain = plain_numbers(some, shape, drop) if label is None else None
         if plain is None:
             lines.read_again(some)
             break
@@ -190,8 +196,11 @@ def _beginning(
 class _Table:
     """The numbers of a table that have been read, and where they stand."""
 
-    def __init__(self, file: str, width: int, chosen: Sequence[int], names: Sequence[str], named: bool):
+    def __init__(
+        self, file: str, width: int, chosen: Sequence[int], names: Sequence[str], named: bool, label: int | None
+    ):
         self.file, self.width, self.chosen, self.names, self.named = file, width, tuple(chosen), names, named
+        self.label, self.labels = label, [""] * 0
         self.values = [array.array("d") for _ in chosen]
         self.starts: list[int] = []  # indices from which on lines follow each other
         self.lines: list[int] = []  # the line of each of these
@@ -201,9 +210,16 @@ class _Table:
         """Read a row, and check that it has as many cells as the first."""
         if len(cells) != self.width:
             raise TableError(f"{self.file}, line {line}: {mismatch(len(cells), self.width, separator, self.named)}")
-        if drop and any(is_missing(cells[index]) for index in self.chosen):
+        needed = self.chosen if self.label is None else (*self.chosen, self.label)
+        if drop and any(is_missing(cells[index]) for index in needed):
             self.dropped += 1
             return
+        if self.label is not None:
+            if is_missing(cells[self.label]):
+                raise TableError(
+                    f"{self.file}, line {line}: no label in column {self.label + 1}; --missing drop leaves such out"
+                )
+            self.labels.append(cells[self.label].strip())
         if line != self.last + 1:
             self.starts.append(len(self.values[0]))
             self.lines.append(line)
@@ -228,13 +244,26 @@ class _Table:
     def columns(self) -> list[Column]:
         """Return what has been read."""
         where = {"starts": tuple(self.starts), "lines": tuple(self.lines)}
+        labels = None if self.label is None else _in_type(self.labels)
+        read = {"header": self.named, "dropped": self.dropped, "labels": labels}
         return [
-            Column(np.array(values, np.float64), self.file, name, **where, header=self.named, dropped=self.dropped)
+            Column(np.array(values, np.float64), self.file, name, **where, **read)
             for values, name in zip(self.values, self.names, strict=True)
         ]
 
 
-def _begin(file: str, rows: _Rows, columns: Sequence[str | None]) -> tuple[_Table, list[tuple[int, list[str]]]]:
+def _in_type(labels: list[str]) -> np.ndarray:
+    """Return labels as whole numbers where each is one, and is written as such; otherwise as text."""
+    found = np.array(labels, str)
+    if labels and all(label.isascii() and label.isdigit() and len(label) < 19 for label in labels):
+        numbers = found.astype(np.int64)
+        return numbers if np.array_equal(numbers.astype(str), found) else found  # "007" is not 7
+    return found
+
+
+def _begin(
+    file: str, rows: _Rows, columns: Sequence[str | None], label: str | None
+) -> tuple[_Table, list[tuple[int, list[str]]]]:
     """Find the columns at the beginning of a table; return it, and the row of numbers read to find them, if any."""
     separator, column = rows.separator, columns[0]
     names, begin, first = _beginning(file, iter(rows), column)
@@ -253,7 +282,8 @@ def _begin(file: str, rows: _Rows, columns: Sequence[str | None]) -> tuple[_Tabl
     for index, column in zip(chosen, columns, strict=True):
         if named:
             _check_name(file, begin, names[index], column, alone=len(first) == 1)
-    return _Table(file, len(first), chosen, where, named), [(begin, first)] if data else []
+    by = None if label is None else column_index(file, names, label, named)
+    return _Table(file, len(first), chosen, where, named, by), [(begin, first)] if data else []
 
 
 def _check_name(file: str, line: int, name: str, column: str | None, alone: bool) -> None:

@@ -294,3 +294,22 @@ def test_several_columns_are_read_in_one_pass(tmp_path):
     assert a.place(1) == f"{file}, line 5, column 'a'"
     with pytest.raises(TableError, match="line 2, column 'c': 'x' is not a number"):
         read_columns(str(file), ["a", "c"], drop=True)
+
+
+def test_labels_are_text_or_whole_numbers_written_as_such(tmp_path):
+    path = tmp_path / "table.csv"
+    for written, expected in (("7,8", [7, 8]), ("007,8", ["007", "8"]), ("a,b", ["a", "b"]), ("1.5,2", ["1.5", "2"])):
+        first, second = written.split(",")
+        path.write_text(f"g,x\n{first},1.0\n {second} ,2.0\n")
+        (column,) = read_columns(str(path), ["x"], label="g")
+        assert column.labels.tolist() == expected
+        assert column.values.tolist() == [1.0, 2.0]
+
+
+def test_rows_without_a_label_are_left_out_where_missing_values_are(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text("g,x\na,1.0\nNA,2.0\nb,NA\nb,4.0\n")
+    (column,) = read_columns(str(path), ["x"], drop=True, label="g")
+    assert column.labels.tolist() == ["a", "b"]
+    assert column.dropped == 2
+    assert column.place(1).endswith("line 5, column 'x'")

@@ -1,0 +1,98 @@
+"""Pictures of the fits of many samples: estimates in their order with their errors, and errors against counts."""
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from .. import __version__
+from ..results.table import FitTable
+from ..status import Status
+from .style import BLUE, ORANGE, new_axes, new_figure, plain_ticks
+
+MOST_BARS = 2000
+"""Estimates whose error bars are drawn each; of more, a band."""
+
+MOST_NAMES = 24
+"""Estimates whose labels are written."""
+
+
+def estimates(table: FitTable[Any], name: str, ax: Axes | None = None) -> Axes:
+    """Draw the estimates of one parameter in their order, each with two standard errors either way.
+
+    Samples without a maximum are left out; the title says how many.
+
+    Args:
+        table: of `fit_many`.
+        name: of the parameter.
+        ax: where to draw; None for a new figure.
+
+    Returns:
+        The axes drawn on.
+    """
+    ax = new_axes(ax, result=small_print(table))
+    good = np.flatnonzero(table.converged)
+    order = good[np.argsort(table.parameters[name][good], kind="stable")]
+    values, errors = table.parameters[name][order], np.nan_to_num(2 * table.errors[name][order])
+    places = np.arange(len(order))
+    if len(order) <= MOST_BARS:
+        ax.errorbar(places, values, errors, fmt="none", ecolor="0.7", elinewidth=0.8)
+    else:
+        ax.fill_between(places, values - errors, values + errors, color="0.85", linewidth=0)
+    ax.plot(places, values, ".", color=BLUE, markersize=4 if len(order) <= MOST_BARS else 1)
+    if 0 < len(order) <= MOST_NAMES:
+        ax.set_xticks(places, [str(label) for label in table.labels[order]], rotation=45, ha="right", fontsize="small")
+        ax.set_xlabel(table.axis)
+    else:
+        ax.set_xlabel(f"{table.axis}s in the order of their estimates")
+    left = len(table) - len(good)
+    ax.set(ylabel=f"{name} (bars: 2 standard errors)", title=f"{left:,} without a maximum left out" if left else "")
+    return ax
+
+
+def funnel(table: FitTable[Any], name: str, ax: Axes | None = None) -> Axes:
+    """Draw each estimate of one parameter against its number of observations: few observations scatter more.
+
+    Args:
+        table: of `fit_many`.
+        name: of the parameter.
+        ax: where to draw; None for a new figure.
+
+    Returns:
+        The axes drawn on.
+    """
+    ax = new_axes(ax, result=small_print(table))
+    good = table.converged
+    ax.plot(table.count[good], table.parameters[name][good], ".", color=BLUE, markersize=4, alpha=0.5)
+    if np.any(good):
+        ax.axhline(float(np.median(table.parameters[name][good])), color=ORANGE, linewidth=1.2)
+    ax.set(xlabel="observations", ylabel=f"{name} (line: median)")
+    if len(np.unique(table.count[good])) > 1:
+        ax.set_xscale("log")
+        plain_ticks(ax.xaxis)
+    return ax
+
+
+def table_figure(table: FitTable[Any]) -> Figure:
+    """Draw `estimates` and `funnel` of every parameter of a table.
+
+    Args:
+        table: of `fit_many`.
+
+    Returns:
+        A figure with a row for each parameter.
+    """
+    names = list(table.parameters)
+    figure = new_figure(3.2 * len(names), small_print(table))
+    for name, (left, right) in zip(names, figure.subplots(len(names), 2, squeeze=False), strict=True):
+        estimates(table, name, left)
+        funnel(table, name, right)
+    return figure
+
+
+def small_print(table: FitTable[Any]) -> str:
+    """Return what tells a table from others."""
+    good = int(np.sum(table.status == Status.CONVERGED))
+    counts = f"n = {table.count.min():,.0f} to {table.count.max():,.0f}"
+    return f"{table.family}, {len(table):,} fits by {table.axis}, {good:,} converged; {counts}; mlejax {__version__}"

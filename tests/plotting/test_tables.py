@@ -1,0 +1,47 @@
+"""Pictures of the fits of many samples show the numbers of the table, and leave out what is none."""
+
+import numpy as np
+import pytest
+
+import mlejax
+from mlejax import plotting
+from mlejax.status import Status
+
+
+def table_of(count, without=()):
+    random = np.random.RandomState(0)
+    status = np.full(count, int(Status.CONVERGED))
+    status[list(without)] = int(Status.AT_INFINITY)
+    rates = mlejax.Exponential(random.gamma(2.0, size=count))
+    errors = np.where(status == Status.CONVERGED, 0.5, np.nan)
+    return mlejax.FitTable(
+        family="Exponential", axis="group", labels=np.arange(count), model=rates,
+        standard_errors=mlejax.Exponential(errors), log_likelihood=np.zeros(count), distance=np.zeros(count),
+        count=np.arange(count) + 5.0, steps=np.ones(count, int), status=status, reasons={},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("count", [1, 12, 300, 3000])
+def test_estimates_stand_in_their_order(count):
+    table = table_of(count)
+    axes = plotting.estimates(table, "rate")
+    drawn = axes.lines[-1].get_ydata()
+    np.testing.assert_array_equal(drawn, np.sort(table.model.rate))
+
+
+def test_what_has_no_maximum_is_left_out_and_said():
+    table = table_of(20, without=(3, 4))
+    axes = plotting.estimates(table, "rate")
+    assert axes.get_title() == "2 without a maximum left out"
+    assert len(axes.lines[-1].get_ydata()) == 18
+    assert len(plotting.funnel(table, "rate").lines[0].get_xdata()) == 18
+
+
+def test_a_figure_has_a_row_for_each_parameter_and_says_what_it_shows():
+    figure = plotting.table_figure(table_of(20, without=(3,)))
+    assert len(figure.axes) == 2
+    assert "Exponential, 20 fits by group, 19 converged; n = 5 to 24" in figure.get_supxlabel()
+
+
+def test_a_table_without_any_maximum_can_be_drawn():
+    plotting.table_figure(table_of(3, without=range(3))).canvas.draw()
