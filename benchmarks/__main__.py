@@ -14,6 +14,7 @@ NAMES = (
     "sweep",
     "cores",
     "raw",
+    "newton",
     "peers",
     "explain",
     "durability",
