@@ -65,7 +65,6 @@ def jax_program(plain: bool, problem: raw.Problem, values: np.ndarray, passes: i
                 return second_order(lambda v: sample.plain_mean_log_prob(table.to_model(v)), at)
             return sample.second_order(table.to_model, at)
 
-        @jax.jit
         def repeated(sample: Any, at: Any, nothing: Any) -> LocalQuadratic:
             def one(_: Any, carry: Any) -> Any:
                 at, _ = carry
@@ -75,9 +74,11 @@ def jax_program(plain: bool, problem: raw.Problem, values: np.ndarray, passes: i
             empty = jax.tree.map(lambda of: jnp.zeros(of.shape, of.dtype), jax.eval_shape(here, sample, at))
             return jax.lax.fori_loop(0, passes, one, (at, empty))[1]
 
+        program = jax.jit(repeated, compiler_options=devices.compiler_options(jax.local_devices()[0]))  # as `fit` does
+
     def run(_: Any) -> Answer:
         with jax.enable_x64(True):
-            found = jax.device_get(repeated(sample, vector, 0.0))
+            found = jax.device_get(program(sample, vector, 0.0))
         rows = np.tril_indices(table.size)
         return np.concatenate([[found.log_likelihood], found.score, -found.information[rows]])
 

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic
 
 import jax
@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
 from ..checks import InputValueError
+from ..devices import compiler_options
 from ..likelihood import Vector
 from ..models.abilities import HasCanonicalForm
 from ..models.base import M, Model
@@ -87,7 +88,7 @@ class Ground(Generic[M]):
             rows[: len(some)] = some
             with jax.enable_x64(True):
                 climb = Climb(self.sample, rows[0], free, np.int64(most), self.table)
-                found = jax.device_get(_ended(climb, rows, np.int64(len(some))))
+                found = jax.device_get(_program()(climb, rows, np.int64(len(some))))
             ended += [_end(found, i) for i in range(len(some))]
         return ended
 
@@ -135,7 +136,12 @@ def end_of(climb: Climb[Any]) -> Mapping[str, Any]:
     }
 
 
-@jax.jit
+@functools.cache
+def _program() -> Callable[..., Mapping[str, Any]]:
+    """Return the compiled `_ended`, with the compiler's options for long loops on this device."""
+    return jax.jit(_ended, compiler_options=compiler_options(jax.local_devices()[0]))
+
+
 def _ended(like: Climb[Any], starts: Float[Array, "k p"], number: ArrayLike) -> Mapping[str, Any]:
     """Climb from the first few of several starts, as one climb does, to the ends, from which all about a fit follows.
 

@@ -62,21 +62,21 @@ class Division:
     def once(self, leaves: Sequence[Any]) -> tuple[Any, Any, list[Any], list[Any]]:
         """Return what depends on the parameters alone: offset, factor, and the kernel's scalars and held scalars."""
         known = dict(zip(self.parameters, leaves, strict=True))
-        _evaluate_all(self.of_parameters, known)
-        scalars, held = (_evaluate_all(nodes, known) for nodes in (self.scalars, self.held))
+        evaluate_all(self.of_parameters, known)
+        scalars, held = (evaluate_all(nodes, known) for nodes in (self.scalars, self.held))
         return jaxpr.evaluate(self.offset, known), jaxpr.evaluate(self.factor, known), scalars, held
 
     def columns(self, x: Any) -> list[Any]:
         """Return the columns of ONE observation that the kernel reads, besides its own parts."""
         known = at(self.data, x)
-        _evaluate_all(self.of_data, known)
-        return _evaluate_all(self.derived, known)
+        evaluate_all(self.of_data, known)
+        return evaluate_all(self.derived, known)
 
     def kernel(self, scalars: Sequence[Any], held: Sequence[Any], columns: Sequence[Any]) -> Any:
         """Return what mixes parameters and ONE observation; `columns` begin with the observation's own."""
         nodes = [*self.scalars, *self.held, *self.data, *self.derived]
         known = dict(zip(nodes, [*scalars, *held, *columns], strict=True))
-        _evaluate_all(self.mixed, known)
+        evaluate_all(self.mixed, known)
         return jaxpr.evaluate(self.result, known)
 
 
@@ -85,7 +85,7 @@ def _of_arrays(node: Node) -> str:
     return node.name if any(each.aval.shape for each in (node, *node.inputs) if not each.literal) else ""
 
 
-def _evaluate_all(nodes: Sequence[Node], known: dict[Node, Any]) -> list[Any]:
+def evaluate_all(nodes: Sequence[Node], known: dict[Node, Any]) -> list[Any]:
     """Return the values of nodes; in order, since the order of operations decides how derivatives are rounded."""
     return [jaxpr.evaluate(node, known) for node in nodes]
 

@@ -262,9 +262,10 @@ def trace(structure: Structure) -> Formula:
     return _formula(closed, "", [*leaves, *data])
 
 
-def traced(function: Callable[..., Any], *examples: Any) -> Formula:
-    """Trace any function of arrays, from arguments like those it will get."""
-    return _formula(jax.make_jaxpr(function)(*examples), "")
+def traced(function: Callable[..., Any], *examples: Any, kinds: Sequence[int] = ()) -> Formula:
+    """Trace any function of arrays, from arguments like those it will get, and of these kinds; by default MIXED."""
+    leaves = [(kind, f"input {i}", 0) for i, kind in enumerate(kinds)]
+    return _formula(jax.make_jaxpr(function)(*examples), "", leaves)
 
 
 def opened(node: Node, branch: int | None = None) -> Formula:
@@ -322,13 +323,14 @@ def _typed(value: Any, dtype: Any) -> Any:
     return jnp.asarray(value, None if getattr(value, "dtype", None) == dtype else dtype)
 
 
-def _written(traced: Any, what: str) -> str:
+def written(traced: Any, what: str) -> str:
+    """Return what JAX notes of a traced function: its name, or where it stands."""
     return str(getattr(getattr(bare(traced), "debug_info", None), what, ""))
 
 
 def _readable(traced: Any) -> str:
     """Return the name of a traced function where it says something to people."""
-    name = _written(traced, "func_name")
+    name = written(traced, "func_name")
     return name if name.isidentifier() and not name.startswith("_") else ""
 
 
@@ -337,12 +339,12 @@ def _readable(traced: Any) -> str:
 
 def function_name(node: Node) -> str:
     """Return the name of the function that a node of `DECLARED` calls."""
-    return _written(inner_of(node.equation), "func_name") or node.name
+    return written(inner_of(node.equation), "func_name") or node.name
 
 
 def name_in_jax(node: Node) -> str | None:
     """Return the name of a function with a derivative of its own that JAX comes with, not a namesake of the user's."""
     if node.name != "custom_jvp_call":
         return None
-    found = re.match(r"(\w+) at .*\bjax\b.\b_src\b", _written(inner_of(node.equation), "func_src_info"))
+    found = re.match(r"(\w+) at .*\bjax\b.\b_src\b", written(inner_of(node.equation), "func_src_info"))
     return found and found[1]

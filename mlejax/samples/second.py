@@ -11,6 +11,7 @@ from jax import lax
 from jaxtyping import Array, ArrayLike, Float, Shaped
 
 from ..formula.divide import Division
+from ..formula.second import second_order_of
 from ..models.base import Model
 from .tiles import TILE
 
@@ -19,8 +20,8 @@ Vector: TypeAlias = Float[Array | np.ndarray, " p"]
 Matrix: TypeAlias = Float[Array | np.ndarray, "p p"]
 Row: TypeAlias = Shaped[Array | np.ndarray, "m ..."]
 
-FORWARD = 3
-"""Scalars of a kernel up to which its gradient is found forward too; with more, backward is faster."""
+FEW = 8
+"""Rows of which tiles twice as long stay where a core reaches them at once."""
 
 MOST = 8
 """Scalars of a kernel up to which all second derivatives come from one pass: there are k (k + 1) / 2, each with sums of
@@ -91,14 +92,14 @@ def _kernel_means(
 ) -> tuple[Nats, list[Nats], dict[tuple[int, int], Nats]]:
     """Return the means of the kernel, of its derivatives by the scalars, and of its second ones, (i, j) for j <= i."""
     n, k = len(columns[0]), len(scalars)
-    pairs = [(i, j) for i in range(k) for j in range(i + 1)]
+    kernel = second_order_of(division)
 
     def terms(scalars: Sequence[Any], held: Sequence[Any], columns: Sequence[Row], weights: Row | None) -> list[Row]:
-        found = _derivatives(division, scalars, held, columns)
-        return found if weights is None else [*(weights * term for term in found), weights]
+        found = jax.vmap(kernel.rows, (None, None, 0))(scalars, held, columns)
+        return found if weights is None else [*(weights * row for row in found), weights]
 
     def tiled(scalars: Sequence[Any], held: Sequence[Any], columns: Sequence[Row], weights: Row | None) -> Array:
-        width = min(n, TILE)
+        width = min(n, TILE * (1 + (len(kernel.distinct) <= FEW)))
 
         def tile(index: ArrayLike) -> list[Row]:
             begin = jnp.asarray(index * width)
@@ -120,33 +121,5 @@ def _kernel_means(
 
     sums = list(lax.platform_dependent(scalars, held, columns, weights, cpu=tiled, default=at_once))
     count = n if weights is None else sums.pop()
-    value, *rest = [total / count for total in sums]
-    return value, rest[:k], dict(zip(pairs, rest[k:], strict=True))
-
-
-def _derivatives(division: Division, scalars: Sequence[Any], held: Sequence[Any], columns: Sequence[Row]) -> list[Row]:
-    """Return the kernel of some observations, its k slopes, and its k (k + 1) / 2 second derivatives, a row of each."""
-
-    def kernel(scalars: Sequence[Any], columns: Sequence[Any]) -> Any:
-        return division.kernel(scalars, held, columns)
-
-    def along(function: Callable[[Sequence[Any]], Any], index: int, scalars: Sequence[Any]) -> tuple[Any, Any]:
-        """Return what a function gives, and how that changes with one of the scalars."""
-
-        def of_one(scalar: Any) -> Any:
-            return function([*scalars[:index], scalar, *scalars[index + 1 :]])
-
-        return jax.jvp(of_one, (scalars[index],), (jnp.ones_like(scalars[index]),))
-
-    def one(*columns: Any) -> list[Any]:
-        def slopes(scalars: Sequence[Any], most: int) -> list[Any]:
-            if len(scalars) > FORWARD:
-                return list(jax.grad(kernel)(list(scalars), columns))[:most]
-            return [along(lambda at: kernel(at, columns), i, scalars)[1] for i in range(most)]
-
-        value, first, second = kernel(scalars, columns), slopes(scalars, len(scalars)), []
-        for i in range(len(scalars)):
-            second += along(lambda at, i=i: slopes(at, i + 1), i, scalars)[1]
-        return [value, *first, *second]
-
-    return jax.vmap(one)(*columns)
+    value, *rest = kernel.means(scalars, held, [total / count for total in sums])
+    return value, rest[:k], dict(zip([(i, j) for i in range(k) for j in range(i + 1)], rest[k:], strict=True))
