@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from .models.inflated import ZeroInflated
     from .models.mixture import Mixture
     from .models.normal import Normal
+    from .models.regression import LinearRegression, LogisticRegression, PoissonRegression
     from .models.shifted import Shifted
     from .models.support import Support
     from .models.symmetric import Cauchy, Laplace, Logistic, StudentT
@@ -120,6 +121,7 @@ _HOME = {
     ],
     "models.discrete": ["Binomial", "Geometric", "NegativeBinomial", "Poisson"],
     "models.extremes": ["Frechet", "GeneralizedExtremeValue", "Gumbel", "GumbelMin"],
+    "models.regression": ["LinearRegression", "LogisticRegression", "PoissonRegression"],
     "models.heavy_tails": ["Burr12", "GeneralizedPareto", "LogLogistic", "Lomax", "Pareto"],
     "models.mixture": ["Mixture"],
     "models.normal": ["Normal"],
@@ -191,9 +193,11 @@ __all__ = [
     "InverseGamma",
     "InverseGaussian",
     "Laplace",
+    "LinearRegression",
     "LogLogistic",
     "LogNormal",
     "Logistic",
+    "LogisticRegression",
     "Lomax",
     "Mixture",
     "Model",
@@ -203,6 +207,7 @@ __all__ = [
     "Observations",
     "Pareto",
     "Poisson",
+    "PoissonRegression",
     "Rayleigh",
     "Resamples",
     "RunResult",

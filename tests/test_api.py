@@ -12,6 +12,7 @@ import mlejax
 MODELS = {
     "Beta", "Binomial", "Burr12", "Cauchy", "Exponential", "Frechet", "Gamma", "GeneralizedExtremeValue",
     "GeneralizedPareto", "Geometric", "Gumbel", "GumbelMin", "InverseGamma", "InverseGaussian", "Laplace",
+    "LinearRegression", "LogisticRegression", "PoissonRegression",
     "LogLogistic", "LogNormal", "Logistic", "Lomax", "Model", "NegativeBinomial", "Normal", "NormalMixture", "Pareto",
     "Poisson", "Rayleigh", "StudentT", "VonMises", "Weibull",
 }  # fmt: skip

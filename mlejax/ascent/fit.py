@@ -25,6 +25,7 @@ from ..results.fit import FitResult
 from ..results.schema import check_names
 from ..samples.observations import as_observations, check_inside
 from ..status import Status
+from .design import Design, design_for
 from .ground import Ground, climb_and_look, is_inside
 from .outward import End, Verdict, judge
 from .train import train
@@ -92,7 +93,7 @@ def fit(
     name = name_of(family_or_model)
     values, heavy = _checked_sample(observations, weights)
     if isinstance(family_or_model, Model):
-        first, units = given_start(family_or_model, values)
+        first, units = given_start(family_or_model, values, heavy)
     else:
         first, units = found_start(family_or_model, values, heavy)
     check_names(name, Parameters.of(first).names)
@@ -142,7 +143,17 @@ def _regular(begun: Sequence[np.ndarray], ground: Ground[M], values: Rows, progr
     height = ground.count * highest.end.mean_log_likelihood
     heights = [ground.count * each.end.mean_log_likelihood for each in ended]
     agreed = sum(bool(abs(height - other) <= AGREE * (1 + abs(height))) for other in heights)
-    verdict = judge(highest.end, highest.views, ground.table, ground.count, ground.offset, highest.edge)
+    verdict = judge(
+        highest.end,
+        highest.views,
+        ground.table,
+        ground.count,
+        ground.offset,
+        highest.edge,
+        ground.words if isinstance(ground.units, Design) else None,
+    )
+    if isinstance(ground.units, Design) and ground.units.perfect:
+        verdict = Verdict(Status.UNBOUNDED, ground.units.perfect)
     model = ground.model(highest.end.coordinates)
     how = model.unbounded(ground.count) if isinstance(model, CanBeUnbounded) else ""
     if how and (highest.edge or verdict.status in (Status.MAX_STEPS, Status.PRECISION)):
@@ -220,16 +231,18 @@ def _is_family(thing: object) -> bool:
     return issubclass(thing, Model) if isinstance(thing, type) else isinstance(thing, HasStart)
 
 
-def given_start(model: M, values: Rows) -> tuple[M, Units[M] | None]:
+def given_start(model: M, values: Rows, weights: np.ndarray | None = None) -> tuple[M, Units[M] | Design[M] | None]:
     """Return the model to start at, in the units of the fit, and these units."""
     start = with_dtype(model, np.float64)
     table = Parameters.of(start)
     check_inside(table.family, start.support, values)
-    units = units_for(table, start.support, values)
+    units = design_for(start, values, weights) or units_for(table, start.support, values)
     return (start, None) if units is None else (units.from_data(start), units)
 
 
-def found_start(family: type[M] | HasStart, values: Rows, weights: np.ndarray | None) -> tuple[M, Units[M] | None]:
+def found_start(
+    family: type[M] | HasStart, values: Rows, weights: np.ndarray | None
+) -> tuple[M, Units[M] | Design[M] | None]:
     """Return where a family starts, in the units of the fit, and these units."""
     name = name_of(family)
     if not isinstance(family, HasStart):
@@ -246,11 +259,10 @@ def found_start(family: type[M] | HasStart, values: Rows, weights: np.ndarray | 
 
     wide = jax.tree.map(lambda column: column.astype(np.float64), values)
     first = start(wide)
-    if isinstance(wide, np.ndarray) and not is_inside(
-        first
-    ):  # float64 holds no such parameters, but perhaps those of other units
+    if isinstance(wide, np.ndarray) and not is_inside(first):
+        # float64 holds no such parameters, but perhaps those of other units
         first = start(wide / 2.0 ** np.frexp(np.max(np.abs(wide)))[1])
-    units = units_for(Parameters.of(first), first.support, wide)
+    units = design_for(first, wide, weights) or units_for(Parameters.of(first), first.support, wide)
     own = first if units is None else start(units.of_observations(wide))
     return with_dtype(own, np.float64), units
 

@@ -21,6 +21,7 @@ from ..models.rows import Rows, row_count
 from ..samples.observations import check_support
 from ..samples.representation import Sample, summarize
 from ..status import Status
+from .design import Design
 from .newton import MAX_STEPS, Climb, climbed, newton_step
 from .outward import HIGHER, Coordinates, End, View, at_edge, look_outward
 from .units import Units
@@ -38,12 +39,12 @@ class Ground(Generic[M]):
 
     table: Parameters[M]
     sample: Sample  # in its own units
-    units: Units[M] | None  # None where they are those of the data
+    units: Units[M] | Design[M] | None  # None where they are those of the data
     count: float  # the sum of the weights
     representation: str
 
     @classmethod
-    def of(cls, start: M, values: Rows, weights: np.ndarray | None, units: Units[M] | None) -> "Ground[M]":
+    def of(cls, start: M, values: Rows, weights: np.ndarray | None, units: Units[M] | Design[M] | None) -> "Ground[M]":
         """Return the ground of observations, in units of their own; the start is in these too."""
         own = values if units is None else units.of_observations(values)
         check_support(start, own)
@@ -92,10 +93,19 @@ class Ground(Generic[M]):
             ended += [_end(found, i) for i in range(len(some))]
         return ended
 
-    @property
-    def factors(self) -> np.ndarray:
-        """What multiplies the standard error of each parameter on the way to the data's own units."""
-        return np.ones(self.table.size) if self.units is None else self.units.factors
+    def words(self, view: View, end: End) -> str:
+        """Return in words which parameters grow, or fall, on the way from an end to a view."""
+        if isinstance(self.units, Design) and view.index < len(self.units.root):
+            return self.units.directions(view.highest.coordinates - end.coordinates)
+        return self.table.way(view.index, view.sign).words
+
+    def covariance_in_data(self, own: np.ndarray) -> np.ndarray:
+        """Return the covariance of the parameters in the data's units, from that in the sample's."""
+        return own if self.units is None else self.units.covariance(own)
+
+    def errors_in_data(self, own: np.ndarray) -> np.ndarray:
+        """Return the standard errors of the parameters in the data's units, from their covariance in the sample's."""
+        return np.sqrt(np.diagonal(own)) if self.units is None else self.units.errors(own)
 
     def covariance(self, end: End) -> np.ndarray:
         """Return the inverse of the information about the parameters, in the sample's units; NaN if there is none."""

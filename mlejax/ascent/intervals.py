@@ -1,5 +1,6 @@
 """Intervals and covariances of a fit that look at its log-likelihood again."""
 
+import dataclasses
 import math
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +13,8 @@ from ..models.constraints import Domain
 from ..models.parameters import Parameters, entry_dict
 from ..results.fit import FitResult, Interval
 from ..samples.raw import Observations
+from .design import Design
+from .ground import Ground
 from .newton import MAX_STEPS
 
 WIDEST = 60.0
@@ -46,6 +49,7 @@ def profile_intervals(result: FitResult[Any], level: float) -> dict[str, Interva
     """
     from scipy.special import ndtri
 
+    result = in_own_columns(result)
     ground, end = result.ground, result.end
     drop = float(ndtri((1 + level) / 2)) ** 2 / 2
     squared = np.outer(end.scale, end.scale)
@@ -76,6 +80,15 @@ def profile_intervals(result: FitResult[Any], level: float) -> dict[str, Interva
             ends.append(_value(result, entry, at) if math.isfinite(away) else _wall(domain, sign))
         found[name] = (min(ends), max(ends))
     return found
+
+
+def in_own_columns(result: FitResult[Any]) -> FitResult[Any]:
+    """Return a fit of a regression on the columns that were given, where it was made on orthonormal ones."""
+    if not isinstance(result.ground.units, Design):
+        return result
+    ground = Ground.of(result.model, result.observations, result.weights, None)
+    end = ground.ascend(ground.coordinates(result.model), np.ones(ground.table.size), MAX_STEPS)
+    return dataclasses.replace(result, ground=ground, end=end)
 
 
 def _root(depth: Callable[[float], float], half: float) -> float:

@@ -196,7 +196,13 @@ def at_edge(ascend: Ascend, end: End, table: Parameters) -> bool:
 
 
 def judge(
-    end: End, views: Sequence[View], table: Parameters, count: float, offset: float, edge: bool = False
+    end: End,
+    views: Sequence[View],
+    table: Parameters,
+    count: float,
+    offset: float,
+    edge: bool = False,
+    words: Callable[[View, End], str] | None = None,
 ) -> Verdict:
     """Return what a fit found, by where it ended and by what was seen from there.
 
@@ -207,14 +213,18 @@ def judge(
         count: of the observations.
         offset: what the log-likelihood has besides, in the data's own units; nats.
         edge: whether the climb ended beside parameters for which an observation has no density.
+        words: says which parameters grow or fall on the way to a view, where coordinates are not parameters.
     """
+
+    def way_to(view: View) -> str:
+        return table.way(view.index, view.sign).words if words is None else words(view, end)
+
     supremum = max([end.mean_log_likelihood, *(view.highest.mean_log_likelihood for view in views)]) * count + offset
     flat = [view for view in views if view.flat]
     both = {view.index for view in flat if view.sign > 0} & {view.index for view in flat if view.sign < 0}
     if endless := [view for view in flat if view.endless]:
         view = max(endless, key=lambda view: view.gains[1])
-        how = table.way(view.index, view.sign).words
-        return Verdict(Status.UNBOUNDED, f"the log-likelihood grows without bound as {how}")
+        return Verdict(Status.UNBOUNDED, f"the log-likelihood grows without bound as {way_to(view)}")
     if both:
         return Verdict(Status.NOT_IDENTIFIED, _unidentified(end, sorted(both), table))
     if flat:
@@ -222,7 +232,7 @@ def judge(
         way = table.way(view.index, view.sign)
         status, where = (Status.AT_INFINITY, "infinity") if way.wall is None else (Status.AT_BOUNDARY, f"{way.wall:g}")
         supreme = f"its supremum, {supremum:.4f} at {where}, is no maximum"
-        return Verdict(status, f"the log-likelihood keeps rising as {way.words}; {supreme}")
+        return Verdict(status, f"the log-likelihood keeps rising as {way_to(view)}; {supreme}")
     if not end.arrived and edge:
         return Verdict(
             Status.AT_BOUNDARY,
@@ -232,7 +242,12 @@ def judge(
         return Verdict(Status.MAX_STEPS if end.status is Status.MAX_STEPS else Status.PRECISION, _unfinished(end))
     sides = {1: "above", -1: "below"}
     names = [name.removeprefix("log ") for name in table.coordinates]
-    notes = tuple(f"these data do not limit {names[view.index]} from {sides[view.sign]}" for view in views if view.open)
+    limits = [
+        f"{names[view.index]} from {sides[view.sign]}" if words is None else f"how far {words(view, end)}"
+        for view in views
+        if view.open
+    ]
+    notes = tuple(f"these data do not limit {limit}" for limit in limits)
     return Verdict(Status.CONVERGED, "", notes)
 
 

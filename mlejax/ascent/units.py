@@ -55,6 +55,15 @@ class Units(Generic[M]):
         with np.errstate(over="ignore", under="ignore"):
             return np.float64(self.scale) ** self.powers
 
+    def covariance(self, own: Float[np.ndarray, "p p"]) -> Float[np.ndarray, "p p"]:
+        """Return the covariance of the parameters in the data's units, from that in these."""
+        with np.errstate(over="ignore", under="ignore"):
+            return own * np.outer(self.factors, self.factors)
+
+    def errors(self, own: Float[np.ndarray, "p p"]) -> Numbers:
+        """Return the standard errors of the parameters in the data's units, from their covariance in these."""
+        return np.sqrt(np.diagonal(own)) * self.factors  # whose squares float64 may not hold
+
     def to_data(self, model: M) -> M:
         """Return the parameters in the data's own units; infinite or zero where float64 does not hold them."""
         vector = _vector(model)

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from .abilities import HasSeveralStarts, HasStart
 from .base import Model
-from .moments import Weights, as_values
+from .moments import Weights
 from .rows import Rows, row_count, take
 
 MOST = 10_000
@@ -32,7 +32,7 @@ def start_of(family: HasStart, observations: Rows | ArrayLike, weights: Weights 
         Exponential(rate=0.5)
     """
     numbers = jax.tree_util.all_leaves([observations]) or isinstance(observations, list | tuple)
-    x = as_values(observations) if numbers else observations
+    x = np.asarray(observations, np.float64) if numbers else observations
     return family.start(x, weights) if row_count(x) <= MOST else family.start(_part(x, weights))
 
 

@@ -70,7 +70,7 @@ class Support:
 
 
 Supports: TypeAlias = PyTree[Support]
-"""A support of every number of an observation; or, of a record, a support of each part."""
+"""A support of every number of an observation; or, of a record, supports of its parts, of a dict of some of them."""
 
 
 def by_column(support: Supports, values: Rows) -> list[Support]:
@@ -79,6 +79,8 @@ def by_column(support: Supports, values: Rows) -> list[Support]:
     Raises:
         TypeError: the record of supports is not made as the sample is.
     """
+    if isinstance(support, dict) and isinstance(values, dict):
+        support = {name: support.get(name, numbers) for name in values}
     supports, record = jax.tree.flatten(support)
     try:
         parts = record.flatten_up_to(values)

@@ -83,15 +83,13 @@ class FitResult(Generic[M]):
             from ..ascent.intervals import score_products
 
             found = found @ score_products(self) @ found
-        with np.errstate(over="ignore", under="ignore"):
-            return found * np.outer(self.ground.factors, self.ground.factors)
+        return self.ground.covariance_in_data(found)
 
     @property
     def standard_errors(self) -> M:
         """The square roots of the diagonal of `covariance()`, as a model; NaN unless converged."""
-        variances = np.diagonal(self.own_covariance)
-        variances = variances if self.converged else np.full(len(variances), np.nan)
-        errors = np.sqrt(variances) * self.ground.factors  # whose squares float64 may not hold
+        own = self.own_covariance if self.converged else np.full_like(self.own_covariance, np.nan)
+        errors = self.ground.errors_in_data(own)
         return jax.tree.map(lambda leaf: leaf[()], Parameters.of(self.model).to_model(errors))
 
     def confidence_intervals(self, level: float | int = 0.95, method: str = "wald") -> dict[str, Interval]:

@@ -1,0 +1,291 @@
+"""Regressions: the distribution of a response given columns, through a linear predictor.
+
+An observation is a record of the response, the features and perhaps an offset. A sample is a dict of `response` (n,),
+`features` (n, d) and perhaps `offset` (n,); or a table that has the named columns.
+"""
+
+import abc
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.scipy.special import gammaln
+from jaxtyping import Array, Float
+
+from ..checks import InputTypeError, InputValueError
+from .base import Model, Parameter
+from .constraints import parameter, positive, real
+from .moments import Weights, inside
+from .rows import Rows
+from .support import Support, Supports, counts
+
+Matrix = Float[np.ndarray, "n p"]
+Vector = Float[np.ndarray, " n"]
+
+PERFECT = 1e-13
+"""Residuals so small beside the responses are the rounding of columns that fit them exactly."""
+
+
+class Regression(Model):
+    """A distribution of a response whose location is a linear predictor: intercept + features @ slopes + offset."""
+
+    coefficients: eqx.AbstractVar[Parameter]
+    columns: eqx.AbstractVar[tuple[str, ...]]
+    intercept: eqx.AbstractVar[bool]
+    response: eqx.AbstractVar[str]
+    offset: eqx.AbstractVar[str]
+
+    @classmethod
+    def of(
+        cls, columns: Sequence[str] = (), *, intercept: bool = True, response: str = "response", offset: str = "offset"
+    ) -> "RegressionFamily":
+        """Return the family of these regressions on certain columns.
+
+        Args:
+            columns: names of the features, which name the coefficients; of a table they are its columns.
+            intercept: whether a constant is estimated too, the first of the coefficients.
+            response: what the response is called in the sample.
+            offset: likewise of numbers that are added to the predictor, where the sample has them.
+
+        Returns:
+            A family, which finds its start in the data.
+
+        Example:
+            >>> import mlejax
+            >>> table = {"age": [30, 40, 50, 60], "pulse": [71.0, 72.0, 75.0, 78.0]}
+            >>> result = mlejax.fit(mlejax.LinearRegression.of(["age"], response="pulse"), table)
+            >>> {name: round(value, 3) for name, value in result.parameters.items()}
+            {'coefficients[intercept]': 63.2, 'coefficients[age]': 0.24, 'variance': 0.3}
+        """
+        return RegressionFamily(cls, tuple(columns), intercept, response, offset)
+
+    @classmethod
+    def start(cls, observations: Rows, weights: Weights = None) -> "Regression":
+        """Return the start of a regression with an intercept on features without names."""
+        return cls.of().start(observations, weights)
+
+    @classmethod
+    @abc.abstractmethod
+    def started(cls, design: Matrix, response: Vector, offset: Vector, weights: Weights) -> Mapping[str, Any]:
+        """Return parameters by name from which to climb, `coefficients` of the columns of the design among them."""
+
+    def labels(self, field: str) -> tuple[str, ...]:
+        """Return the names of the numbers of a field."""
+        return () if field != "coefficients" else self._names(np.shape(self.coefficients)[-1])
+
+    def _names(self, count: int) -> tuple[str, ...]:
+        names = self.columns or tuple(str(i) for i in range(count - self.intercept))
+        return ("intercept", *names) if self.intercept else names
+
+    def predictor(self, row: Mapping[str, Any]) -> Array:
+        """Return the linear predictor of ONE observation."""
+        features = row["features"] if "features" in row else jnp.stack([row[name] for name in self.columns])
+        slopes = self.coefficients[1:] if self.intercept else self.coefficients
+        value = jnp.asarray(features) @ slopes
+        value = value + self.coefficients[0] if self.intercept else value
+        return value + row[self.offset] if self.offset in row else value
+
+    # The sample as a matrix, for starts and for orthonormal columns
+
+    def design(self, observations: Mapping[str, Any]) -> Matrix:
+        """Return the features of a sample as a matrix, a column of ones in front where there is an intercept."""
+        return _design(observations, self.columns, self.intercept)
+
+    def with_design(self, observations: Mapping[str, Any], columns: Matrix) -> dict[str, Any]:
+        """Return a sample with other features, (n, d) without the ones."""
+        rest = {name: part for name, part in observations.items() if name != "features"}
+        if "features" in observations:
+            return rest | {"features": columns}
+        return rest | {name: columns[:, i] for i, name in enumerate(self.columns)}
+
+    def perfect(self, observations: Mapping[str, Any]) -> str:
+        """Return why the likelihood has no bound where the columns fit the responses exactly; nothing elsewhere."""
+        return ""
+
+
+@dataclasses.dataclass(frozen=True)
+class RegressionFamily:
+    """A family of regressions on certain columns; see `Regression.of`."""
+
+    kind: type[Regression]
+    columns: tuple[str, ...] = ()
+    intercept: bool = True
+    response: str = "response"
+    offset: str = "offset"
+
+    @property
+    def __name__(self) -> str:  # type: ignore[override]
+        return self.kind.__name__
+
+    def start(self, observations: Any, weights: Weights = None) -> Any:
+        """Return a model near the maximum, and no nearer than two columns are apart.
+
+        Raises:
+            TypeError: the sample is no record of a response and features.
+            ValueError: it has other columns.
+        """
+        name = self.kind.__name__
+        if not isinstance(observations, Mapping):
+            raise InputTypeError(
+                f"{name} needs a record of a response and features, such as {{'response': y, 'features': x}} or a table"
+            )
+        wanted = [self.response, *(self.columns if "features" not in observations else ())]
+        if missing := [column for column in wanted if column not in observations]:
+            known = ", ".join(map(str, observations))
+            raise InputValueError(f"{name} needs a column {missing[0]!r}; the sample has {known}")
+        if "features" not in observations and not self.columns:
+            raise InputValueError(f"{name} needs features: name the columns, as in {name}.of(['age'], response='y')")
+        design = _design(observations, self.columns, self.intercept)
+        if self.columns and design.shape[1] != len(self.columns) + self.intercept:
+            given = design.shape[1] - self.intercept
+            raise InputValueError(f"{name} has {len(self.columns)} columns; the features have {given}")
+        response = np.asarray(observations[self.response], np.float64)
+        if response.ndim != 1:
+            raise InputValueError(f"{name}: {self.response} must be one number each; got shape {response.shape}")
+        offset = np.asarray(observations.get(self.offset, np.zeros(len(response))), np.float64)
+        found = self.kind.started(design, response, offset, weights)
+        static = {f: getattr(self, f) for f in ("columns", "intercept", "response", "offset")}
+        return self.kind(**found, **static)
+
+
+def _design(observations: Mapping[str, Any], columns: Sequence[str], intercept: bool) -> Matrix:
+    if "features" in observations:
+        features = np.asarray(observations["features"], np.float64)
+        features = features[:, None] if features.ndim == 1 else features
+    else:
+        features = np.stack([np.asarray(observations[name], np.float64) for name in columns], axis=1)
+    return np.concatenate([np.ones((len(features), 1)), features], axis=1) if intercept else features
+
+
+def least_squares(design: Matrix, response: Vector, weights: Weights) -> Float[np.ndarray, " p"]:
+    """Return the coefficients of least squares, the shortest where columns are collinear, whatever their units."""
+    sizes = np.max(np.abs(design), axis=0, initial=0.0)
+    sizes = np.where(sizes > 0, sizes, 1.0)
+    roots = np.ones(len(design)) if weights is None else np.sqrt(weights)
+    scaled = design / sizes[None] * roots[:, None]
+    return np.linalg.lstsq(scaled, response * roots, rcond=None)[0] / sizes
+
+
+class LinearRegression(Regression):
+    r"""A response that is normal about a line: log p(y | x) = -log(2 pi variance) / 2 - (y - eta)^2 / (2 variance).
+
+    eta = intercept + features @ slopes + offset.
+
+    Args:
+        coefficients: (p,), the intercept first; each in units of the response per unit of its column.
+        variance: of the response about the line, positive; its estimate has the divisor n.
+
+    Reference: G. A. F. Seber and A. J. Lee, Linear Regression Analysis (2003), chapter 3.
+
+    Example:
+        >>> import mlejax, numpy as np
+        >>> sample = {"features": np.array([[1.0], [2.0], [3.0], [4.0]]), "response": [1.0, 3.0, 2.0, 5.0]}
+        >>> print(mlejax.fit(mlejax.LinearRegression, sample).model.coefficients)
+        [0.  1.1]
+    """
+
+    coefficients: Parameter = parameter(real)
+    variance: Parameter = parameter(positive)
+    columns: tuple[str, ...] = eqx.field(static=True, default=())
+    intercept: bool = eqx.field(static=True, default=True)
+    response: str = eqx.field(static=True, default="response")
+    offset: str = eqx.field(static=True, default="offset")
+
+    def log_prob(self, x: Mapping[str, Any]) -> Array:
+        residual = x[self.response] - self.predictor(x)
+        return -jnp.log(2 * jnp.pi * self.variance) / 2 - residual**2 / (2 * self.variance)
+
+    @classmethod
+    def started(cls, design: Matrix, response: Vector, offset: Vector, weights: Weights) -> Mapping[str, Any]:
+        """Return the closed form, with a variance above zero."""
+        wanted = response - offset
+        coefficients = least_squares(design, wanted, weights)
+        variance = np.average((wanted - design @ coefficients) ** 2, weights=weights)
+        return {"coefficients": coefficients, "variance": inside(float(variance))}
+
+    def perfect(self, observations: Mapping[str, Any]) -> str:
+        response = np.asarray(observations[self.response], np.float64)
+        if np.sqrt(self.variance) > PERFECT * np.sqrt(np.mean(response**2)):
+            return ""
+        return "the columns fit the responses exactly: the log-likelihood grows without bound as variance approaches 0"
+
+
+class LogisticRegression(Regression):
+    r"""A response of 0 or 1: log p(y | x) = y eta - log(1 + exp(eta)), eta = intercept + features @ slopes + offset.
+
+    Where columns separate the zeros from the ones there is no maximum, and the fit says so.
+
+    Args:
+        coefficients: (p,), the intercept first; each the change of the log-odds per unit of its column.
+
+    Reference: A. Albert and J. A. Anderson, On the existence of maximum likelihood estimates in logistic regression
+    models, Biometrika 71 (1984) 1-10.
+
+    Example:
+        >>> import mlejax, numpy as np
+        >>> x = np.array([[1.0], [2.0], [3.0], [4.0]])
+        >>> result = mlejax.fit(mlejax.LogisticRegression, {"features": x, "response": [0, 1, 0, 1]})
+        >>> result.status.name, result.parameter_count
+        ('CONVERGED', 2)
+    """
+
+    coefficients: Parameter = parameter(real)
+    columns: tuple[str, ...] = eqx.field(static=True, default=())
+    intercept: bool = eqx.field(static=True, default=True)
+    response: str = eqx.field(static=True, default="response")
+    offset: str = eqx.field(static=True, default="offset")
+
+    @property
+    def support(self) -> Supports:  # type: ignore[override]
+        return {self.response: Support(0, 1, whole=True)}
+
+    def log_prob(self, x: Mapping[str, Any]) -> Array:
+        eta = self.predictor(x)
+        return x[self.response] * eta - jax.nn.softplus(eta)
+
+    @classmethod
+    def started(cls, design: Matrix, response: Vector, offset: Vector, weights: Weights) -> Mapping[str, Any]:
+        """Return coefficients near those of a line through the working responses at even odds."""
+        return {"coefficients": least_squares(design, 4 * (response - 0.5) - offset, weights)}
+
+
+class PoissonRegression(Regression):
+    r"""A response that counts: log p(y | x) = y eta - exp(eta) - log(y!), eta = intercept + features @ slopes + offset.
+
+    The offset is the logarithm of an exposure, such as the time over which was counted.
+
+    Args:
+        coefficients: (p,), the intercept first; each the change of the log-rate per unit of its column.
+
+    Reference: P. McCullagh and J. A. Nelder, Generalized Linear Models (1989), chapter 6.
+
+    Example:
+        >>> import mlejax, numpy as np
+        >>> x = np.array([[1.0], [2.0], [3.0], [4.0]])
+        >>> result = mlejax.fit(mlejax.PoissonRegression, {"features": x, "response": [1, 2, 5, 9]})
+        >>> print(result.model.coefficients.round(4))
+        [-0.6407  0.7155]
+    """
+
+    coefficients: Parameter = parameter(real)
+    columns: tuple[str, ...] = eqx.field(static=True, default=())
+    intercept: bool = eqx.field(static=True, default=True)
+    response: str = eqx.field(static=True, default="response")
+    offset: str = eqx.field(static=True, default="offset")
+
+    @property
+    def support(self) -> Supports:  # type: ignore[override]
+        return {self.response: counts}
+
+    def log_prob(self, x: Mapping[str, Any]) -> Array:
+        eta, y = self.predictor(x), x[self.response]
+        return y * eta - jnp.exp(eta) - gammaln(y + 1.0)
+
+    @classmethod
+    def started(cls, design: Matrix, response: Vector, offset: Vector, weights: Weights) -> Mapping[str, Any]:
+        """Return the line through logarithms of the counts, none of which is zero."""
+        return {"coefficients": least_squares(design, np.log(response + 0.5) - offset, weights)}
