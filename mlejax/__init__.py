@@ -7,6 +7,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .ascent.check import check
     from .ascent.compare import compare
     from .ascent.fit import fit
     from .ascent.newton import maximize
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
     from .results.comparison import Comparison
     from .results.fit import FitResult
     from .results.histories import Histories
+    from .results.report import CheckReport
     from .results.sweep import RunResult, SweepResult
     from .results.table import FitTable
     from .results.train import History, TrainResult
@@ -86,6 +88,7 @@ if TYPE_CHECKING:
 __version__ = "0.2.0.dev0"
 
 _HOME = {
+    "ascent.check": ["check"],
     "ascent.compare": ["compare"],
     "ascent.fit": ["fit"],
     "ascent.newton": ["maximize"],
@@ -144,6 +147,7 @@ _HOME = {
     "results.comparison": ["Comparison"],
     "results.fit": ["FitResult"],
     "results.histories": ["Histories"],
+    "results.report": ["CheckReport"],
     "results.sweep": ["RunResult", "SweepResult"],
     "results.table": ["FitTable"],
     "results.train": ["History", "TrainResult"],
@@ -171,6 +175,7 @@ __all__ = [
     "Binomial",
     "Burr12",
     "Cauchy",
+    "CheckReport",
     "Comparison",
     "ConvergenceWarning",
     "Domain",
@@ -227,6 +232,7 @@ __all__ = [
     "Weibull",
     "Windows",
     "ZeroInflated",
+    "check",
     "compare",
     "covariance",
     "covariance_matrix",

@@ -35,7 +35,7 @@ RECORDS = {
     "FitResult", "FitTable", "Groups", "Resamples", "Windows",
     "TrainResult", "History", "Observations", "RunResult", "Status", "StepInfo", "Summary", "SweepResult",
     "TrainState", "Draws", "SweepSpec", "estimate_cost", "Histories", "load", "load_histories", "verify",
-    "Verification", "Comparison", "compare",
+    "Verification", "Comparison", "compare", "CheckReport", "check",
 }  # fmt: skip
 DERIVED = {
     "covariance", "distance", "expected_information", "log_likelihood", "mean_log_likelihood", "observed_information",

@@ -14,6 +14,7 @@ from ..samples.files import TableError
 from . import machine
 from .comparison import compare
 from .data import check_density, column_of
+from .doctor import check
 from .fits import fit, train
 from .models import models
 from .options import in_options
@@ -176,6 +177,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], Answer]] = {
     "train": train,
     "fit": fit,
     "compare": compare,
+    "check": check,
     "reproduce": reproduce,
     "plot": plot,
     "models": models,

@@ -22,6 +22,7 @@ class Option:
     choices: tuple[str, ...] | None = None
     flag: bool = False  # an option without a value
     required: bool = False
+    may_lack: bool = False  # an argument that may be left out
     repeated: bool = False  # an option whose values, each time that it is given, make a list
 
     def add_to(self, parser: argparse.ArgumentParser) -> None:
@@ -31,6 +32,7 @@ class Option:
             return
         optional = {"required": self.required, "default": self.default} if self.name.startswith("-") else {}
         optional |= {"action": "append"} if self.repeated else {}
+        optional |= {"nargs": "?"} if self.may_lack else {}
         parser.add_argument(
             self.name, type=self.type, metavar=self.metavar, choices=self.choices, help=self.help, **optional
         )

@@ -9,7 +9,7 @@ from .table import COMMANDS, FIT, TRAIN
 
 EPILOG = """exit status:
   0  done
-  1  there is no maximum or it was not reached, or `verify` found a difference
+  1  there is no maximum or it was not reached, or `verify` found a difference, or `check` a fault
   2  bad usage or bad input; one line on standard error says what
   70  a fault in mlejax
   129, 130, 143  ended by SIGHUP, Ctrl-C, SIGTERM; what a sweep had finished is kept

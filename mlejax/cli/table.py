@@ -1,6 +1,7 @@
 """The commands and their options: one table."""
 
 import argparse
+import dataclasses
 
 from ..samples.cells import shown
 from .numbers import (
@@ -163,6 +164,17 @@ COMMANDS = {
             DIRECTORY,
             Option("--runs", "how many, or all; default 64", at_least_one_or_all, "N", 64),
             Option("--file", "where the numbers are now, of a sweep that was given a file", path, "FILE"),
+            *COLUMN,
+            JSON,
+        ),
+    ),
+    "check": Command(
+        "look at a model for what would spoil a long run: derivatives, normalization, support, parameters that data "
+        "cannot tell; exit status 1 on a finding",
+        "mlejax check mymodels:Rayleigh waves.csv --column meters",
+        (
+            Option("model", "as in `fit --model`", metavar="MODEL"),
+            dataclasses.replace(FILE, may_lack=True),
             *COLUMN,
             JSON,
         ),
