@@ -278,8 +278,8 @@ def _facts(model: Model, rows: Rows) -> dict[str, str]:
             return {"data": str(refusal)}
         if factoring:
             facts["data"] = said
-        if isinstance(sample, Summary):
-            facts["statistics"] = f"the averages of {_statistics(sample.form.separated())}"
+        if isinstance(sample, Summary) and isinstance(form := sample.form.separated(), SufficientForm):
+            facts["statistics"] = f"the averages of {_statistics(form)}"
         if factoring and said.startswith("raw"):
             continue
         samples[which] = sample
