@@ -15,6 +15,7 @@ NAMES = (
     "cores",
     "raw",
     "newton",
+    "fits",
     "peers",
     "explain",
     "durability",

@@ -1,0 +1,49 @@
+"""The programs of the benchmark of fits find the same estimates and standard errors. Nothing is timed."""
+
+import importlib.util
+import json
+
+import numpy as np
+import pytest
+
+from benchmarks import common, fits
+
+OWN = (fits.mlejax_fit, fits.scipy_fit, fits.scipy_minimize)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("problem", fits.PROBLEMS, ids=lambda problem: problem.name)
+def test_programs_agree(problem):
+    data = problem.draw(np.random.RandomState(0), 300)
+    ours, *others = (program(problem, data) for program in OWN)
+    for found in others:
+        assert found.estimates.shape == found.standard_errors.shape == ours.estimates.shape
+        # A simplex or BFGS stops some 1e-5 standard errors short; differences of a sum of 300 have 7 digits or so.
+        assert np.all(np.abs(found.estimates - ours.estimates) < 1e-2 * ours.standard_errors)
+        np.testing.assert_allclose(found.standard_errors, ours.standard_errors, rtol=1e-2)
+    # The other way round: half the data has other estimates.
+    half = problem.draw(np.random.RandomState(1), 150)
+    assert np.any(np.abs(fits.scipy_fit(problem, half).estimates - ours.estimates) > 0.1 * ours.standard_errors)
+
+
+@pytest.mark.slow
+def test_record_and_report():
+    rows = fits.results([40], 1, fits.PROBLEMS[1:2])
+    assert [row["program"] for row in rows] == list(fits.PROGRAMS)
+    for row in rows:
+        absent = [name for name in fits.PROGRAMS[row["program"]][1] if importlib.util.find_spec(name) is None]
+        assert ("missing" in row) == bool(absent)
+    record = {"environment": common.environment(), "results": rows, "commands": []}
+    assert json.loads(json.dumps(record, allow_nan=False)) == record
+    assert "nats below" in fits.report(record)
+
+
+@pytest.mark.slow
+def test_an_estimate_below_the_others_is_refused(monkeypatch):
+    def short(problem, data):
+        found = fits.scipy_fit(problem, data)
+        return fits.Fit(found.estimates * 1.05, found.standard_errors)
+
+    monkeypatch.setattr(fits, "PROGRAMS", {fits.OURS: (short, ()), "SciPy": (fits.scipy_fit, ())})
+    with pytest.raises(ArithmeticError, match="nats below the highest for gamma"):
+        fits.results([200], 1, fits.PROBLEMS[1:2])
