@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         score,
         standard_errors,
     )
+    from .models.arrays import Categorical, MultivariateNormal
     from .models.base import Model
     from .models.circular import VonMises
     from .models.constraints import (
@@ -109,6 +110,7 @@ _HOME = {
         "score",
         "standard_errors",
     ],
+    "models.arrays": ["Categorical", "MultivariateNormal"],
     "models.base": ["Model"],
     "models.circular": ["VonMises"],
     "models.continuous": [
@@ -174,6 +176,7 @@ __all__ = [
     "Beta",
     "Binomial",
     "Burr12",
+    "Categorical",
     "Cauchy",
     "CheckReport",
     "Comparison",
@@ -206,6 +209,7 @@ __all__ = [
     "Lomax",
     "Mixture",
     "Model",
+    "MultivariateNormal",
     "NegativeBinomial",
     "Normal",
     "NormalMixture",

@@ -10,11 +10,11 @@ from helpers import ROOT, printed_by
 import mlejax
 
 MODELS = {
-    "Beta", "Binomial", "Burr12", "Cauchy", "Exponential", "Frechet", "Gamma", "GeneralizedExtremeValue",
+    "Beta", "Binomial", "Burr12", "Categorical", "Cauchy", "Exponential", "Frechet", "Gamma", "GeneralizedExtremeValue",
     "GeneralizedPareto", "Geometric", "Gumbel", "GumbelMin", "InverseGamma", "InverseGaussian", "Laplace",
     "LinearRegression", "LogisticRegression", "PoissonRegression",
     "LogLogistic", "LogNormal", "Logistic", "Lomax", "Model", "NegativeBinomial", "Normal", "NormalMixture", "Pareto",
-    "Poisson", "Rayleigh", "StudentT", "VonMises", "Weibull",
+    "Poisson", "Rayleigh", "StudentT", "VonMises", "Weibull", "MultivariateNormal",
 }  # fmt: skip
 RUNNING = {
     "fit",

@@ -14,7 +14,14 @@ from tqdm import tqdm
 
 from .. import checks, devices, likelihood
 from ..checks import ConvergenceWarning, InputTypeError, InputValueError
-from ..models.abilities import CanBeIrregular, CanBeUnbounded, HasIrregularMaximum, HasSeveralStarts, HasStart
+from ..models.abilities import (
+    CanBeIrregular,
+    CanBeUnbounded,
+    CanLackMaximum,
+    HasIrregularMaximum,
+    HasSeveralStarts,
+    HasStart,
+)
 from ..models.base import M, Model, name_of
 from ..models.constraints import Domain
 from ..models.parameters import Parameters, with_dtype
@@ -157,6 +164,8 @@ def _regular(begun: Sequence[np.ndarray], ground: Ground[M], values: Rows, progr
     model = ground.model(highest.end.coordinates)
     how = model.unbounded(ground.count) if isinstance(model, CanBeUnbounded) else ""
     if how and (highest.edge or verdict.status in (Status.MAX_STEPS, Status.PRECISION)):
+        verdict = Verdict(Status.UNBOUNDED, f"the log-likelihood grows without bound as {how}")
+    if isinstance(model, CanLackMaximum) and (how := model.without_maximum(values)):  # type: ignore[arg-type]
         verdict = Verdict(Status.UNBOUNDED, f"the log-likelihood grows without bound as {how}")
     constant = _constant(values)
     if (

@@ -15,10 +15,10 @@ import numpy as np
 from ..checks import InputError, InputValueError
 from ..formula.jaxpr import NotApplicable
 from ..formula.sufficient import SufficientForm, separate, structure_for_statistics
-from ..models import FAMILIES
+from ..models import FAMILIES, OF_ARRAYS, Families
 from ..models.abilities import HasClosedForm, HasStart
 from ..models.base import Model
-from ..models.constraints import positive, real, unit_interval
+from ..models.constraints import covariance_matrix, positive, real, simplex, unit_interval
 from ..models.named import Called, family_named, parsed
 from ..models.parameters import Parameters
 from ..models.tracing import ONE_NUMBER
@@ -26,7 +26,13 @@ from ..models.wrappers import Family, Fixed
 from .numbers import FixedValue
 from .output import Answer, UsageError
 
-SHORT = {real: "", positive: " > 0", unit_interval: " in (0, 1)"}
+LISTED = Families({**FAMILIES.homes, **OF_ARRAYS.homes})
+"""The families that the table shows."""
+
+SHORT = {
+    real: "", positive: " > 0", unit_interval: " in (0, 1)", simplex: " > 0, adding up to 1",
+    covariance_matrix: " positive definite",
+}  # fmt: skip
 """How a domain is written after the name of a parameter."""
 
 
@@ -113,12 +119,12 @@ def models(options: argparse.Namespace) -> Answer:
     Raises:
         UsageError: there is no such family.
     """
-    if options.family is not None and options.family not in FAMILIES:
-        raise UsageError(f"--family {options.family}: there is no such family; they are {', '.join(FAMILIES)}")
-    rows = [row_of(name) for name in FAMILIES if options.family in (None, name)]
+    if options.family is not None and options.family not in LISTED:
+        raise UsageError(f"--family {options.family}: there is no such family; they are {', '.join(LISTED)}")
+    rows = [row_of(name) for name in LISTED if options.family in (None, name)]
     made = {"models": [dataclasses.asdict(row) for row in rows]}
     if options.family is not None:
-        family = FAMILIES[options.family]
+        family = LISTED[options.family]
         names = ", ".join(field.name for field in dataclasses.fields(family))
         return Answer(f"mlejax.{family.__name__}({names})\n\n{inspect.getdoc(family)}", lambda: made)
     head = ("model", "parameters", "observations", "statistics", "closed form")
@@ -135,17 +141,23 @@ def models(options: argparse.Namespace) -> Answer:
 
 def row_of(name: str) -> Row:
     """Return what the table says of a family."""
-    family = FAMILIES[name]
+    family = LISTED[name]
     fields = dataclasses.fields(family)
     given = [field.name for field in fields if field.metadata.get("static")]
-    model = family(*(1 if field.name in given else np.float64(0.5) for field in fields))
+    domains = [field.metadata.get("domain", real) for field in fields]
+    vectors = covariance_matrix in domains
+    some = {simplex: np.array([0.5, 0.5]), covariance_matrix: np.eye(2), real: np.full(2, 0.5) if vectors else 0.5}
+    rows = zip(fields, domains, strict=True)
+    model = family(*(1 if field.name in given else some.get(domain, 0.5) for field, domain in rows))
     table = Parameters.of(model)
     try:
         with jax.enable_x64(True):
-            found = separate(structure_for_statistics(model, ONE_NUMBER), (), np.dtype(np.float64))
+            one = jax.ShapeDtypeStruct((2,), np.float64) if vectors else ONE_NUMBER
+            found = separate(structure_for_statistics(model, one), (), np.dtype(np.float64))
     except NotApplicable as reason:
         found = reason
-    statistics = len(found.centers) + len(found.statistics) if isinstance(found, SufficientForm) else None
-    domains = {name: name + SHORT[domain] for name, domain in zip(table.names, table.domains, strict=True)}
+    statistics = found.count if isinstance(found, SufficientForm) else None  # of vectors it depends on their length
+    parameters = {name: name + SHORT[domain] for name, domain in zip(table.names, table.domains, strict=True)}
     rule = model.support.rule.replace(" 1", f" {given[0]}") if given else model.support.rule
-    return Row(name, domains, tuple(given), rule, statistics, isinstance(model, HasClosedForm))
+    rule = f"vectors of {rule}" if vectors else "whole numbers >= 0" if simplex in domains else rule
+    return Row(name, parameters, tuple(given), rule, statistics, isinstance(model, HasClosedForm))

@@ -64,3 +64,11 @@ FAMILIES = Families(
     }
 )
 """The families that are chosen by name, as on the command line; each has a `start`."""
+
+OF_ARRAYS = Families(
+    {
+        "categorical": "arrays.Categorical",
+        "multivariate_normal": "arrays.MultivariateNormal",
+    }
+)
+"""Further families that are chosen by name, whose parameters are arrays; each has a `start`."""

@@ -113,6 +113,19 @@ class CanBeUnbounded(Protocol):
 
 
 @runtime_checkable
+class CanLackMaximum(Protocol):
+    """A family of which the observations themselves tell whether the likelihood has a maximum."""
+
+    def without_maximum(self, observations: np.ndarray) -> str:
+        """Return what this model approaches where the likelihood of observations grows without bound.
+
+        Returns:
+            Words that follow "as"; none where there is a maximum.
+        """
+        ...
+
+
+@runtime_checkable
 class CanBeIrregular(Protocol):
     """A family whose maximum, in a part of its domain, is not normally distributed however large the sample."""
 

@@ -69,6 +69,10 @@ class Domain:
         """Return which coordinates of an array of this shape are logarithms, of which 1 is a long way."""
         return np.full(shape, self.lower > -math.inf or self.upper < math.inf)
 
+    def shown(self, shape: Shape) -> Bool[np.ndarray, "..."]:
+        """Return which numbers of an array of this shape a table shows: of a symmetric matrix each pair once."""
+        return np.full(shape, True)
+
     def contains(self, value: Number) -> Truth:
         """Return True where `value` (any shape) is finite and strictly inside; NaN is outside."""
         # A strict comparison with infinity is false for infinity and NaN: no separate finiteness test.
@@ -215,6 +219,9 @@ class Covariance(Domain):
     def logarithmic(self, shape: Shape) -> Bool[np.ndarray, "..."]:
         rows, columns = np.tril_indices(shape[-1])
         return np.broadcast_to(rows == columns, self.real_shape(shape))
+
+    def shown(self, shape: Shape) -> Bool[np.ndarray, "..."]:
+        return np.triu(np.full(shape, True))
 
     def contains(self, value: Number) -> Truth:
         array: Any = value if isinstance(value, jax.Array) else np.asarray(value)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..checks import InputValueError
-from . import FAMILIES, Families
+from . import FAMILIES, OF_ARRAYS, Families
 
 WRAPPERS = Families(
     {
@@ -118,12 +118,11 @@ def family_named(text: str | Called, find: Callable[[str], Any] | None = None) -
     """
     said = parsed(text) if isinstance(text, str) else text
     wraps = said.name in WRAPPERS
-    known = WRAPPERS if wraps else FAMILIES
+    known = WRAPPERS if wraps else OF_ARRAYS if said.name in OF_ARRAYS else FAMILIES
     family: Any = known[said.name] if said.name in known else find(said.name) if find else None
     if family is None:
-        raise InputValueError(
-            f"there is no family {said.name}; they are {', '.join(FAMILIES)}, and {', '.join(WRAPPERS)} of one"
-        )
+        names = ", ".join([*FAMILIES, *OF_ARRAYS])
+        raise InputValueError(f"there is no family {said.name}; they are {names}, and {', '.join(WRAPPERS)} of one")
     if not (wraps or said.arguments or said.options):
         return family
     if not hasattr(family, "of"):

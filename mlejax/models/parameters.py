@@ -96,6 +96,13 @@ class Parameters(Generic[M]):
         return tuple(f"{name}[{label}]" if label else name for name, a, b in rows for label in _labels(name, a, b))
 
     @property
+    def shown(self) -> tuple[str, ...]:
+        """The names of the numbers that a table shows: of a symmetric matrix each pair once."""
+        rows = zip(self.domains, self.shapes, strict=True)
+        flags = np.concatenate([domain.shown(shape).ravel() for domain, shape in rows])
+        return tuple(itertools.compress(self.entries, flags))
+
+    @property
     def entry_domains(self) -> tuple[Domain, ...]:
         """The domain that each number lives in, alone or with others."""
         return tuple(domain for domain, size in zip(self.domains, self.sizes, strict=True) for _ in range(size))

@@ -208,8 +208,8 @@ def _rows(result: FitResult[Any]) -> list[list[str]]:
 
     errors, intervals = entry_dict(result.standard_errors), result.confidence_intervals()
     estimated = [
-        [name, number(value), number(errors[name]), _between(*intervals[name])]
-        for name, value in result.parameters.items()
+        [name, number(result.parameters[name]), number(errors[name]), _between(*intervals[name])]
+        for name in Parameters.of(result.model).shown
     ]
     return [
         *estimated,

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from mlejax.models import FAMILIES
+from mlejax.models import FAMILIES, OF_ARRAYS
 
 
 def test_of_one_family_the_documentation_is_told(run):
@@ -39,11 +39,11 @@ def test_an_unknown_family_is_refused_with_those_there_are(run):
 def test_every_family_is_listed_with_its_statistics(run):
     status, out, _ = run("models")
     assert status == 0
-    rows = {line.split("  ")[0]: line.split()[-2:] for line in out.splitlines()[1 : len(FAMILIES) + 1]}
-    assert list(rows) == list(FAMILIES)
+    rows = {line.split("  ")[0]: line.split()[-2:] for line in out.splitlines()[1 : len(FAMILIES) + len(OF_ARRAYS) + 1]}
+    assert list(rows) == [*FAMILIES, *OF_ARRAYS]
     found = {name for name, (statistics, _) in rows.items() if statistics != "-"}
     factoring = "normal lognormal exponential gamma inverse_gamma beta rayleigh inverse_gaussian von_mises"
-    assert found == {*factoring.split(), "poisson", "geometric", "binomial"}
+    assert found == {*factoring.split(), "poisson", "geometric", "binomial", "categorical"}
     assert (rows["gamma"], rows["normal"], rows["weibull"]) == (["2", "-"], ["2", "yes"], ["-", "-"])
 
 
