@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from .models.symmetric import Cauchy, Laplace, Logistic, StudentT
     from .models.truncated import Truncated
     from .models.wrappers import Fixed
+    from .results.bootstrap import Bootstrap
     from .results.comparison import Comparison
     from .results.fit import FitResult
     from .results.histories import Histories
@@ -147,6 +148,7 @@ _HOME = {
     "models.truncated": ["Truncated"],
     "models.wrappers": ["Fixed"],
     "results.comparison": ["Comparison"],
+    "results.bootstrap": ["Bootstrap"],
     "results.fit": ["FitResult"],
     "results.histories": ["Histories"],
     "results.report": ["CheckReport"],
@@ -175,6 +177,7 @@ _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 __all__ = [
     "Beta",
     "Binomial",
+    "Bootstrap",
     "Burr12",
     "Categorical",
     "Cauchy",

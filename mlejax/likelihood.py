@@ -271,15 +271,22 @@ def robust_standard_errors(model: M, observations: Sample | Rows | ArrayLike) ->
 
 
 @in_float64_outside
-def score_products(model: Model, observations: Sample | Rows | ArrayLike) -> Matrix:
-    """Return the sum over observations of the outer product of the score of each, (p, p), counted by its weight."""
+def scores(model: Model, observations: Sample | Rows | ArrayLike) -> Float[Array | np.ndarray, "n p"]:
+    """Return the score of each observation, (n, p), in nats per unit of each parameter; weights do not matter."""
     sample, table = as_sample(observations), Parameters.of(model)
     if isinstance(sample, Summary):
         raise InputTypeError("a Summary does not keep the score of every observation; give the observations")
-    scores = jax.vmap(jax.grad(lambda v, x: table.to_model(v).log_prob(x)), (None, 0))(
+    return jax.vmap(jax.grad(lambda v, x: table.to_model(v).log_prob(x)), (None, 0))(
         table.to_vector(model), as_formula_takes(model, sample.values)
     )
-    return (scores if sample.weights is None else scores * sample.weights[:, None]).T @ scores
+
+
+@in_float64_outside
+def score_products(model: Model, observations: Sample | Rows | ArrayLike) -> Matrix:
+    """Return the sum over observations of the outer product of the score of each, (p, p), counted by its weight."""
+    sample = as_sample(observations)
+    each, weights = scores(model, sample), getattr(sample, "weights", None)
+    return (each if weights is None else each * weights[:, None]).T @ each
 
 
 @in_float64_outside

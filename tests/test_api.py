@@ -32,7 +32,7 @@ RUNNING = {
     "vary",
 }
 RECORDS = {
-    "FitResult", "FitTable", "Groups", "Resamples", "Windows",
+    "Bootstrap", "FitResult", "FitTable", "Groups", "Resamples", "Windows",
     "TrainResult", "History", "Observations", "RunResult", "Status", "StepInfo", "Summary", "SweepResult",
     "TrainState", "Draws", "SweepSpec", "estimate_cost", "Histories", "load", "load_histories", "verify",
     "Verification", "Comparison", "compare", "CheckReport", "check",

@@ -26,7 +26,7 @@ ROWS = (
     ("cli", "__main__"),
 )
 RANK = {name: rank for rank, row in enumerate(ROWS) for name in row}
-LAZY = {("results", "ascent.intervals"), ("results", "sweeps.many"), ("results", "plotting")}
+LAZY = {("results", "ascent.intervals"), ("results", "sweeps.bootstrap"), ("results", "plotting")}
 """Where a method of a result may reach down the rows when it is called."""
 
 

@@ -31,10 +31,19 @@ def score_products(result: FitResult[Any]) -> np.ndarray:
         A matrix in the inverse of the parameters' units, those of the sample that was climbed on; a weight counts an
         observation so many times.
     """
+    return np.asarray(likelihood.score_products(*_own(result)))
+
+
+def scores(result: FitResult[Any]) -> np.ndarray:
+    """Return the score of every observation, at the estimate, (n, p), in the units of `score_products`."""
+    return np.asarray(likelihood.scores(*_own(result)))
+
+
+def _own(result: FitResult[Any]) -> tuple[Any, Observations]:
+    """Return the estimate and the observations in the units of the sample that was climbed on."""
     ground, units = result.ground, result.ground.units
     values = result.observations if units is None else units.of_observations(result.observations)
-    own = ground.own_model(result.end.coordinates)
-    return np.asarray(likelihood.score_products(own, Observations(values, weights=result.weights)))
+    return ground.own_model(result.end.coordinates), Observations(values, weights=result.weights)
 
 
 def profile_intervals(result: FitResult[Any], level: float) -> dict[str, Interval]:

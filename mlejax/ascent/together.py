@@ -36,7 +36,7 @@ BLOCK = 16
 class Batch(eqx.Module):
     """Samples side by side, and where to start."""
 
-    values: Rows  # leaves (b, m, ...): each row a sample, and copies of its first observation
+    values: Rows | None  # leaves (b, m, ...): each row a sample, and copies of its first observation; None: shared
     counts: Any  # (b,): how many observations a row has
     weights: Any  # (b, m) with zeros behind; None counts each observation once
     starts: Any  # (b, p) unconstrained coordinates
@@ -61,24 +61,26 @@ def shared_form(model: Model, observation: Observation) -> Form | None:
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
-def climb_rows(table: Parameters[Any], form: Form | None, batch: Batch) -> dict[str, Any]:
+def climb_rows(table: Parameters[Any], form: Form | None, batch: Batch, shared: Rows | None = None) -> dict[str, Any]:
     """Climb from the start of every row.
 
     Args:
         table: of the parameters.
         form: in which all samples factor; None climbs on the observations themselves.
         batch: the samples.
+        shared: the observations of all rows, leaves (m, ...), where these differ in their weights alone.
 
     Returns:
         What `ground.end_of` does, of each row; and `agrees`: whether the factored form agrees with the observations.
     """
 
     def one(row: Batch) -> dict[str, Any]:
-        model, filled = table.from_real(row.starts), Filled(row.values, row.counts)
+        values = shared if row.values is None else row.values
+        model, filled = table.from_real(row.starts), Filled(values, row.counts)
         agrees = jnp.asarray(True)
         if form is None:
             weights = filled.counts.astype(row.starts.dtype) if row.weights is None else row.weights
-            sample: Any = observe(model, row.values, weights)
+            sample: Any = observe(model, values, weights)
         else:
             plain, holds = summarize_with(form, filled)
             agrees = holds & (examine(model, [plain], [filled]).apart[0] <= AGREEMENT)

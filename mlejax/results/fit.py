@@ -16,6 +16,7 @@ from ..models.parameters import Parameters, entry_dict
 from ..models.rows import Rows
 from ..models.wrappers import fixed_parameters
 from ..status import Status
+from .bootstrap import Bootstrap
 
 Interval = tuple[float, float]
 
@@ -129,6 +130,26 @@ class FitResult(Generic[M]):
             name: (float(value - half * errors[name]), float(value + half * errors[name]))
             for name, value in estimates.items()
         }
+
+    def bootstrap(self, count: int = 1000, *, seed: int = 0, progress: bool = True) -> Bootstrap:
+        """Fit resamples of the observations: what the estimate would be, were they drawn again.
+
+        Args:
+            count: how many resamples, each of as many observations as there are, drawn with replacement.
+            seed: of the draws.
+            progress: show a progress bar on standard error when it takes more than a second.
+
+        Returns:
+            A `Bootstrap`, with standard errors, bias, and intervals `percentile`, `basic` and `bca`.
+
+        Raises:
+            ValueError: the fit has not converged, or its observations have weights.
+
+        Reference: B. Efron and R. Tibshirani, An Introduction to the Bootstrap (1993), chapters 6, 13 and 14.
+        """
+        from ..sweeps.bootstrap import bootstrap
+
+        return bootstrap(self, count, seed, progress)
 
     def _require_smooth(self, what: str) -> None:
         if self.end is None:

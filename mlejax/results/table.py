@@ -75,7 +75,7 @@ class FitTable(Generic[M]):
 
     def row(self, position: int) -> dict[str, Any]:
         """Return the row of a sample by its position, in plain values; None where a number would mislead."""
-        errors = {f"standard_error[{name}]": at[position] for name, at in self.errors.items()}
+        errors = {f"standard_error.{name}": at[position] for name, at in self.errors.items()}
         numbers = {
             **{name: at[position] for name, at in self.parameters.items()},
             **errors,
@@ -98,12 +98,12 @@ class FitTable(Generic[M]):
         return map(self.row, range(len(self)))
 
     def to_xarray(self) -> Any:
-        """Return an `xarray.Dataset` with the axis as its dimension; `standard_error[NAME]` beside each parameter."""
+        """Return an `xarray.Dataset` with the axis as its dimension; `standard_error.NAME` beside each parameter."""
         import xarray
 
         columns: dict[str, Any] = {
             **self.parameters,
-            **{f"standard_error[{name}]": at for name, at in self.errors.items()},
+            **{f"standard_error.{name}": at for name, at in self.errors.items()},
             "log_likelihood": self.log_likelihood,
             "distance": self.distance,
             "count": self.count,
@@ -167,7 +167,7 @@ class FitTable(Generic[M]):
             row = self.row(place)
             cells = [str(row[self.axis]), f"{row['count']:,}"]
             for name in names:
-                cells += [_number(row[name]), _number(row[f"standard_error[{name}]"])]
+                cells += [_number(row[name]), _number(row[f"standard_error.{name}"])]
             rows.append([*cells, "yes" if row["converged"] else row["status"]])
         left = f"\n({len(places)} of {len(self):,}, evenly spread)" if len(places) < len(self) else ""
         return f"{self.family}, a fit for each {self.axis}\n{table(rows, header=head)}{left}\n{self.summary()}"

@@ -41,6 +41,11 @@ class Members(abc.ABC):
     def member(self, position: int) -> Member:
         """Return a sample by its position along the axis."""
 
+    @property
+    def shared(self) -> Rows | None:
+        """The observations of all samples, where these differ in their weights alone."""
+        return None
+
 
 @final
 class Groups(Members):
@@ -133,6 +138,10 @@ class Resamples(Members):
     def member(self, position: int) -> Member:
         n, random = row_count(self.data), np.random.Generator(np.random.Philox(key=[self.seed, position]))
         return Member(self.data, np.bincount(random.integers(0, n, n), minlength=n).astype(np.float64))
+
+    @property
+    def shared(self) -> Rows:
+        return self.data
 
 
 @final

@@ -86,11 +86,12 @@ class _Call:
     form: Form | None
     positions: np.ndarray  # (r,) of the samples, fewer than the call has rows perhaps
     batch: Batch
+    shared: Rows | None
 
     def climb(self) -> dict[str, np.ndarray]:
         """Return what `climb_rows` finds of the samples."""
         with jax.enable_x64(True):  # a setting of each thread
-            found = jax.device_get(climb_rows(self.parameters, self.form, self.batch))
+            found = jax.device_get(climb_rows(self.parameters, self.form, self.batch, self.shared))
         return {name: at[: len(self.positions)] for name, at in found.items()}
 
 
@@ -121,23 +122,26 @@ class _Fits:
         """Yield calls for samples in an order in which those of one length follow each other."""
         waiting: list[tuple[int, Rows, Member, Model]] = []
         kind: Any = None
+        # Samples that differ in their weights alone begin where the observations themselves do.
+        common = None if members.shared is None else self._begun(Member(members.shared, None))
         for position in positions.tolist():
             member = members.member(position)
-            start = self._start(position, member)
-            if start is None:
+            begun = common if members.shared is not None else self._begun(member)
+            if begun is None:  # `fit` says why
+                self.left.append(position)
                 continue
-            values = jax.tree.map(np.asarray, as_formula_takes(start, member.values))
+            start, values = begun
             new = length_for(row_count(values)), one_of(values), Parameters.of(start)
             if waiting and (new != kind or len(waiting) == rows_for(kind[0])):
-                yield _call(kind, waiting)
+                yield _call(kind, waiting, members.shared is not None)
                 waiting = []
             kind = new
             waiting.append((position, values, member, start))
         if waiting:
-            yield _call(kind, waiting)
+            yield _call(kind, waiting, members.shared is not None)
 
-    def _start(self, position: int, member: Member) -> Model | None:
-        """Return where to start a sample; None where it is left to `fit`, or cannot be fitted."""
+    def _begun(self, member: Member) -> tuple[Model, Rows] | None:
+        """Return where to start a sample, and its observations as the formula takes them; None where it is left."""
         values, weights = _counted(member)
         try:
             if isinstance(self.family_or_model, Model):
@@ -145,13 +149,11 @@ class _Fits:
             else:
                 start, units = found_start(self.family_or_model, values, weights)
         except InputError:
-            self.left.append(position)  # `fit` says why
             return None
         if units is not None or isinstance(start, HasIrregularMaximum) or not is_inside(start):
-            self.left.append(position)
             return None
         self.parameters = self.parameters or Parameters.of(start)
-        return start
+        return start, jax.tree.map(np.asarray, as_formula_takes(start, member.values))
 
     def take(self, call: _Call, climbed: "Future[dict[str, np.ndarray]]") -> int:
         """Keep the fits of a call that need no further look; return how many these are."""
@@ -162,9 +164,10 @@ class _Fits:
         self.left += call.positions[~good].tolist()
         estimates = np.asarray(_estimates(table, end["coordinates"]))
         errors = np.sqrt(np.diagonal(_covariances(end), axis1=1, axis2=2))
+        may_be_irregular = isinstance(table.to_model(estimates[0]), CanBeIrregular)
         for i in np.flatnonzero(good).tolist():
-            model: Any = table.to_model(estimates[i])
-            irregular = model.irregularity() if isinstance(model, CanBeIrregular) else ""
+            model: Any = table.to_model(estimates[i]) if may_be_irregular else None
+            irregular = model.irregularity() if may_be_irregular else ""
             self.found[int(call.positions[i])] = _Fit(
                 estimates[i], np.full_like(errors[i], np.nan) if irregular else errors[i],
                 float(end["count"][i] * end["mean"][i]), float(end["distance"][i]), float(end["count"][i]),
@@ -221,26 +224,31 @@ def _counted(member: Member) -> Member:
     return member if weights is None else Member(take(values, weights > 0), weights[weights > 0])
 
 
-def _call(kind: Any, waiting: Sequence[tuple[int, Rows, Member, Model]]) -> _Call:
+def _call(kind: Any, waiting: Sequence[tuple[int, Rows, Member, Model]], shared: bool) -> _Call:
     """Return the call for samples of one kind, filled up with copies of the first."""
     length, observation, table = kind
     positions, samples, members, starts = zip(*waiting, strict=True)
     again = [*range(len(waiting)), *[0] * (rows_for(length) - len(waiting))]
 
-    def filled(*columns: np.ndarray) -> np.ndarray:
-        longer = (np.concatenate([x, np.broadcast_to(x[:1], (length - len(x), *x.shape[1:]))]) for x in columns)
-        return np.stack(list(longer))[again]
+    def filled(column: np.ndarray) -> np.ndarray:
+        more = np.broadcast_to(column[:1], (length - len(column), *column.shape[1:]))
+        return np.concatenate([column, more])
+
+    def stacked(*columns: np.ndarray) -> np.ndarray:
+        return np.stack([filled(column) for column in columns])[again]
 
     weighted = members[0].weights is not None
     weights = [filled_weights(member.weights, length) for member in members] if weighted else []
-    vectors = np.stack([np.asarray(table.to_vector(start)) for start in starts])
+    vectors = np.stack([np.asarray(table.to_vector(start)) for start in (starts[:1] if shared else starts)])
+    real = np.asarray(_coordinates(table, vectors))
     batch = Batch(
-        values=jax.tree.map(filled, *samples),
+        values=None if shared else jax.tree.map(stacked, *samples),
         counts=np.array([row_count(sample) for sample in samples])[again],
         weights=np.stack(weights)[again] if weighted else None,
-        starts=np.asarray(_coordinates(table, vectors))[again],
+        starts=real[[0] * len(again) if shared else again],
     )
-    return _Call(table, shared_form(starts[0], observation), np.array(positions), batch)
+    form = shared_form(starts[0], observation)
+    return _Call(table, form, np.array(positions), batch, jax.tree.map(filled, samples[0]) if shared else None)
 
 
 def _covariances(end: Mapping[str, np.ndarray]) -> np.ndarray:

@@ -31,7 +31,7 @@ def test_each_group_has_a_row_and_a_failure_is_no_result(demand, tmp_path, capsy
     assert "2 of 3 converged\n1 UNBOUNDED, such as group shut: all 5 observations equal 7" in said.out
     assert "1 of 3 groups have no maximum" in said.err
     rows = {row["group"]: row for row in csv.DictReader((out / "fits.csv").read_text().splitlines())}
-    assert rows["shut"]["standard_error[shape]"] == ""
+    assert rows["shut"]["standard_error.shape"] == ""
     assert rows["north"]["count"] == "60"
     fits = json.loads(json_file.read_text())["fits"]
     assert [each["group"] for each in fits] == ["north", "shut", "south"]

@@ -24,7 +24,7 @@ def table():
 
 def test_a_row_has_no_number_that_would_mislead(table):
     assert table["b"] == {
-        "group": "b", "mean": 2.0, "variance": 5.0, "standard_error[mean]": None, "standard_error[variance]": None,
+        "group": "b", "mean": 2.0, "variance": 5.0, "standard_error.mean": None, "standard_error.variance": None,
         "log_likelihood": -20.0, "distance": None, "count": 20, "steps": 4, "converged": False,
         "status": "AT_INFINITY", "reason": "it keeps rising",
     }  # fmt: skip
@@ -48,14 +48,14 @@ def test_it_says_how_many_converged_and_why_others_did_not(table):
 def test_all_forms_hold_the_same(table, tmp_path):
     found = table.to_xarray()
     assert found.sizes == {"group": 3}
-    assert found["standard_error[variance]"].sel(group="c") == 0.6
+    assert found["standard_error.variance"].sel(group="c") == 0.6
     assert found.status.attrs["flag_meanings"] == "CONVERGED AT_INFINITY"
     frame = table.to_pandas()
     assert frame.loc["b", "status"] == "AT_INFINITY"
     table.to_csv(tmp_path / "fits.csv")
     rows = list(csv.DictReader((tmp_path / "fits.csv").read_text().splitlines()))
     assert [row["group"] for row in rows] == ["a", "b", "c"]
-    assert rows[1]["standard_error[mean]"] == ""
+    assert rows[1]["standard_error.mean"] == ""
     assert float(rows[0]["mean"]) == frame.loc["a", "mean"]
 
 

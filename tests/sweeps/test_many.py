@@ -64,7 +64,7 @@ def test_a_sample_that_cannot_be_fitted_harms_no_other():
     assert by_label["outside"]["status"] == "OUTSIDE_SUPPORT"
     assert by_label["outside"]["shape"] is None
     assert by_label["same"]["status"] == "UNBOUNDED"
-    assert by_label["same"]["standard_error[shape]"] is None
+    assert by_label["same"]["standard_error.shape"] is None
     assert by_label["good"]["converged"]
     assert by_label["tiny"]["shape"] == pytest.approx(by_label["good"]["shape"], rel=1e-9)
     alone_too = mlejax.fit_many(mlejax.Gamma, mlejax.Groups(good, ["good"] * 100), progress=False)
