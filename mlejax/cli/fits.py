@@ -18,7 +18,7 @@ from . import machine
 from .data import check_density, column_of, columns_of, read_from
 from .models import family_of
 from .options import in_options
-from .output import Answer, folder
+from .output import Answer, UsageError, folder
 from .pictures import draw_fit, draw_training, pictures_text
 
 
@@ -61,10 +61,19 @@ def train(options: argparse.Namespace) -> Answer:
 
 
 def fit(options: argparse.Namespace) -> Answer:
-    """Find the maximum of the likelihood of a column of a file."""
+    """Find the maximum of the likelihood of a column of a file, or of a regression on several."""
     from ..ascent.fit import fit as find_maximum
     from .many import fit_by
 
+    if options.response is not None:
+        from .regressions import fit_regression
+
+        return fit_regression(options)
+    for name in ("columns", "offset", "no_intercept"):
+        if getattr(options, name):
+            raise UsageError(
+                f"--{name.replace('_', '-')} is of a regression: give --response, the column that it explains"
+            )
     if options.by is not None:
         return fit_by(options)
 

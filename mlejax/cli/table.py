@@ -39,6 +39,10 @@ FIT = (
     Option("--lower", "the lower limit of a model that is truncated: --model 'truncated(normal)'", number, "LIMIT"),
     Option("--upper", "likewise the upper limit", number, "LIMIT"),
     Option("--weights", "the column that says how often each row counts", metavar="NAME"),
+    Option("--response", "the column that a regression explains: --model linear, logistic or poisson", metavar="NAME"),
+    Option("--columns", "the columns that explain it", metavar="A,B"),
+    Option("--no-intercept", "no constant among the coefficients", flag=True),
+    Option("--offset", "the column that is added to what explains it, such as a log-exposure", metavar="NAME"),
     Option("--by", "the column that names the group of each row: a fit for each group", metavar="NAME"),
     Option("--starts", "how many starts; the highest maximum is taken; default 1", at_least_one, "N"),
 )

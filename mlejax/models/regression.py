@@ -7,7 +7,7 @@ An observation is a record of the response, the features and perhaps an offset. 
 import abc
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -21,13 +21,21 @@ from .base import Model, Parameter
 from .constraints import parameter, positive, real
 from .moments import Weights, inside
 from .rows import Rows
-from .support import Support, Supports, counts
+from .support import Support, Supports, counts, numbers
 
 Matrix = Float[np.ndarray, "n p"]
 Vector = Float[np.ndarray, " n"]
 
 PERFECT = 1e-13
 """Residuals so small beside the responses are the rounding of columns that fit them exactly."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Fitted:
+    """What a regression expects of the responses of a sample."""
+
+    mean: Vector
+    deviation: Vector  # standard
 
 
 class Regression(Model):
@@ -54,6 +62,9 @@ class Regression(Model):
         Returns:
             A family, which finds its start in the data.
 
+        Raises:
+            ValueError: a column has two uses.
+
         Example:
             >>> import mlejax
             >>> table = {"age": [30, 40, 50, 60], "pulse": [71.0, 72.0, 75.0, 78.0]}
@@ -61,7 +72,19 @@ class Regression(Model):
             >>> {name: round(value, 3) for name, value in result.parameters.items()}
             {'coefficients[intercept]': 63.2, 'coefficients[age]': 0.24, 'variance': 0.3}
         """
+        if twice := {response, offset} & set(columns):
+            raise InputValueError(
+                f"{cls.__name__}: {twice.pop()} cannot be a column and the response or the offset too"
+            )
         return RegressionFamily(cls, tuple(columns), intercept, response, offset)
+
+    of_response: ClassVar[Support] = numbers
+    """The support of a response."""
+
+    @property
+    def support(self) -> Supports:  # type: ignore[override]
+        """The support of the response; the rest may be any numbers."""
+        return {self.response: self.of_response}
 
     @classmethod
     def start(cls, observations: Rows, weights: Weights = None) -> "Regression":
@@ -101,6 +124,17 @@ class Regression(Model):
         if "features" in observations:
             return rest | {"features": columns}
         return rest | {name: columns[:, i] for i, name in enumerate(self.columns)}
+
+    def fitted(self, observations: Mapping[str, Any]) -> "Fitted":
+        """Return what the model expects of the responses of a sample, and how far they stray from that."""
+        predictor = self.design(observations) @ np.asarray(self.coefficients, np.float64)
+        if self.offset in observations:
+            predictor = predictor + np.asarray(observations[self.offset], np.float64)
+        return self.expected(predictor)
+
+    @abc.abstractmethod
+    def expected(self, predictor: Vector) -> "Fitted":
+        """Return the mean and the standard deviation of responses with these linear predictors."""
 
     def perfect(self, observations: Mapping[str, Any]) -> str:
         """Return why the likelihood has no bound where the columns fit the responses exactly; nothing elsewhere."""
@@ -207,6 +241,9 @@ class LinearRegression(Regression):
         variance = np.average((wanted - design @ coefficients) ** 2, weights=weights)
         return {"coefficients": coefficients, "variance": inside(float(variance))}
 
+    def expected(self, predictor: Vector) -> Fitted:
+        return Fitted(predictor, np.full(len(predictor), np.sqrt(self.variance)))
+
     def perfect(self, observations: Mapping[str, Any]) -> str:
         response = np.asarray(observations[self.response], np.float64)
         if np.sqrt(self.variance) > PERFECT * np.sqrt(np.mean(response**2)):
@@ -239,9 +276,7 @@ class LogisticRegression(Regression):
     response: str = eqx.field(static=True, default="response")
     offset: str = eqx.field(static=True, default="offset")
 
-    @property
-    def support(self) -> Supports:  # type: ignore[override]
-        return {self.response: Support(0, 1, whole=True)}
+    of_response = Support(0, 1, whole=True)
 
     def log_prob(self, x: Mapping[str, Any]) -> Array:
         eta = self.predictor(x)
@@ -251,6 +286,10 @@ class LogisticRegression(Regression):
     def started(cls, design: Matrix, response: Vector, offset: Vector, weights: Weights) -> Mapping[str, Any]:
         """Return coefficients near those of a line through the working responses at even odds."""
         return {"coefficients": least_squares(design, 4 * (response - 0.5) - offset, weights)}
+
+    def expected(self, predictor: Vector) -> Fitted:
+        mean = 0.5 * (1 + np.tanh(predictor / 2))
+        return Fitted(mean, np.sqrt(mean * (1 - mean)))
 
 
 class PoissonRegression(Regression):
@@ -277,9 +316,7 @@ class PoissonRegression(Regression):
     response: str = eqx.field(static=True, default="response")
     offset: str = eqx.field(static=True, default="offset")
 
-    @property
-    def support(self) -> Supports:  # type: ignore[override]
-        return {self.response: counts}
+    of_response = counts
 
     def log_prob(self, x: Mapping[str, Any]) -> Array:
         eta, y = self.predictor(x), x[self.response]
@@ -289,3 +326,7 @@ class PoissonRegression(Regression):
     def started(cls, design: Matrix, response: Vector, offset: Vector, weights: Weights) -> Mapping[str, Any]:
         """Return the line through logarithms of the counts, none of which is zero."""
         return {"coefficients": least_squares(design, np.log(response + 0.5) - offset, weights)}
+
+    def expected(self, predictor: Vector) -> Fitted:
+        mean = np.exp(predictor)
+        return Fitted(mean, np.sqrt(mean))

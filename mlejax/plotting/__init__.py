@@ -9,6 +9,7 @@ from .estimates import distribution_function, estimate_figure, quantiles
 from .fits import ascents, distance, distribution, fit_figure, log_likelihood, surface
 from .histories import histories, histories_figure
 from .maps import heat_map
+from .regressions import regression_figure, residual_quantiles, residuals
 from .style import save, save_all
 from .sweeps import atlas, learning_rates, outcomes, status_shares, sweep_pictures
 from .tables import estimates, funnel, table_figure
@@ -32,6 +33,9 @@ __all__ = [
     "log_likelihood",
     "outcomes",
     "quantiles",
+    "regression_figure",
+    "residual_quantiles",
+    "residuals",
     "save",
     "save_all",
     "status_shares",

@@ -1,0 +1,104 @@
+"""`mlejax fit --response y --columns a,b`: a regression on columns of a file."""
+
+import argparse
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .. import devices
+from ..checks import ConvergenceWarning
+from ..models.regression import LinearRegression, LogisticRegression, PoissonRegression, Regression
+from ..progress import Progress
+from ..results import record
+from ..results.fit import FitResult
+from ..samples.observations import check_inside
+from ..samples.table import TableError
+from . import machine
+from .data import columns_of, read_from
+from .options import in_options
+from .output import Answer, UsageError, folder
+from .pictures import pictures_text
+
+REGRESSIONS: Mapping[str, type[Regression]] = {
+    "linear": LinearRegression,
+    "logistic": LogisticRegression,
+    "poisson": PoissonRegression,
+}
+"""What `--model` names where there is a response; `linear_regression` is the same as `linear`."""
+
+NOT_OF_A_REGRESSION = ("column", "fixed", "lower", "upper", "by", "starts")
+
+
+def fit_regression(options: argparse.Namespace) -> Answer:
+    """Find the maximum of the likelihood of a regression on columns of a file.
+
+    Raises:
+        UsageError: options do not go together.
+        TableError: a column cannot be read.
+    """
+    from ..ascent.fit import fit as find_maximum
+
+    kind = _kind_of(options)
+    names = _names(options)
+    given = {"response": options.response, "offset": options.offset, "weights": options.weights}
+    extra = {what: name for what, name in given.items() if name is not None}
+    try:
+        read = columns_of(options, [*extra.values(), *names], options.progress)
+    except TableError as error:
+        category = "" if "not a number" not in str(error) else (
+            "; a category in words goes into columns of 0 and 1, one for each word but one"
+        )  # fmt: skip
+        raise TableError(f"{error}{category}") from None
+    by_use = dict(zip(extra, read, strict=False))
+    features = {name: column.values for name, column in zip(names, read[len(extra) :], strict=True)}
+    response: str = options.response
+    sample: dict[str, Any] = features | {response: by_use["response"].values}
+    family = kind.of(names, intercept=not options.no_intercept, response=response, offset=options.offset or "")
+    if "offset" in by_use:
+        sample[family.offset] = by_use["offset"].values
+    weights = by_use["weights"].values if "weights" in by_use else None
+    out = folder(options.out)
+    machine.use_compilation_cache()
+    devices.start()
+    place = by_use["response"].place
+    check_inside(kind.__name__, {response: kind.of_response}, sample, lambda index: f"in {place(index)}")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the last line says it
+        result = find_maximum(family, sample, weights=weights, progress=options.progress)
+    pictures = _draw(result, response, out, options)
+    lines = [read_from(by_use["response"]), in_options(str(result), options.name), "", pictures_text(pictures)]
+    complaint = "" if result.converged else f"no maximum: {result.reason}"
+    return Answer("\n".join(lines), lambda: record.fit_record(result), int(not result.converged), complaint)
+
+
+def _kind_of(options: argparse.Namespace) -> type[Regression]:
+    name = "linear" if options.model == "normal" else options.model.removesuffix("_regression")
+    if name not in REGRESSIONS:
+        raise UsageError(f"--model {options.model}: with --response it is one of {', '.join(REGRESSIONS)}")
+    return REGRESSIONS[name]
+
+
+def _names(options: argparse.Namespace) -> list[str]:
+    """Return the names of the features."""
+    for other in NOT_OF_A_REGRESSION:
+        if getattr(options, other):
+            raise UsageError(f"--response cannot go with --{other}")
+    names = [name.strip() for name in (options.columns or "").split(",") if name.strip()]
+    if not names:
+        raise UsageError("--response needs the columns that it depends on: --columns a,b")
+    used = [options.response, *filter(None, (options.offset, options.weights))]
+    for i, name in enumerate(names):
+        if name in names[:i]:
+            raise UsageError(f"--columns names {name!r} twice")
+        if name in used:
+            raise UsageError(f"--columns names {name!r}, which has another use")
+    return names
+
+
+def _draw(result: FitResult[Any], name: str, out: Path, options: argparse.Namespace) -> list[Path]:
+    with Progress(options.progress) as told:
+        told.say("drawing pictures")
+        from .. import plotting
+
+        return plotting.save_all({"residuals": plotting.regression_figure(result, name)}, out, options.format)
