@@ -15,7 +15,10 @@ from ..formula.expand import Expansion
 from ..models.rows import Rows
 
 BLOCK = 1024
-"""Observations that are decomposed at once; the factors of many blocks are decomposed in turn."""
+"""Observations that are added up at once."""
+
+ENTRIES = 4096
+"""Numbers that are decomposed at once: of more, LAPACK's threads wait for each other, and take ten times as long."""
 
 Vector = Float[Array, " k"]
 Matrix = Float[Array, "j k"]
@@ -34,7 +37,7 @@ def moments(expansion: Expansion, values: Rows, weights: Any, count: Any) -> Mom
     columns = jax.vmap(expansion.observe)(values)
 
     def mean(numbers: Any) -> Any:
-        return jnp.sum(jnp.sum(_blocks(weights[:, None] * numbers), axis=1), axis=0) / count
+        return jnp.sum(jnp.sum(_blocks(weights[:, None] * numbers, BLOCK), axis=1), axis=0) / count
 
     first = mean(columns)
     rest = mean(columns - first[None])  # the second pass recovers what the first rounded away
@@ -81,14 +84,19 @@ def mean_log_prob(expansion: Expansion, leaves: Sequence[Any], known: Moments) -
 def triangular(rows: Any) -> Any:
     """Return a triangular matrix (K, K) whose product with itself is that of rows (n, K), by orthogonal steps alone."""
     size = rows.shape[1]
-    while len(rows) > 2 * BLOCK:
-        rows = jnp.linalg.qr(_blocks(rows), mode="r").reshape(-1, size)
+    block = max(2 * size, ENTRIES // max(size, 1))
+    if len(rows) > 2 * block:
+
+        def step(factor: Any, block: Any) -> tuple[Any, None]:
+            return jnp.linalg.qr(jnp.concatenate([factor, block]), mode="r"), None
+
+        return jax.lax.scan(step, jnp.zeros((size, size), rows.dtype), _blocks(rows, block))[0]
     factor = jnp.linalg.qr(rows, mode="r")
     return jnp.concatenate([factor, jnp.zeros((size - len(factor), size), rows.dtype)])
 
 
-def _blocks(rows: Any) -> Any:
-    """Return rows (n, K) in blocks (m, b, K), with zeros after the last."""
-    block = min(BLOCK, len(rows))
+def _blocks(rows: Any, most: int) -> Any:
+    """Return rows (n, K) in blocks (m, b, K) of so many, with zeros after the last."""
+    block = min(most, len(rows))
     more = -len(rows) % block
     return jnp.concatenate([rows, jnp.zeros((more, rows.shape[1]), rows.dtype)]).reshape(-1, block, rows.shape[1])
