@@ -48,7 +48,6 @@ if TYPE_CHECKING:
         InverseGamma,
         InverseGaussian,
         LogNormal,
-        NormalMixture,
         Rayleigh,
         Weibull,
     )
@@ -121,7 +120,6 @@ _HOME = {
         "InverseGamma",
         "InverseGaussian",
         "LogNormal",
-        "NormalMixture",
         "Rayleigh",
         "Weibull",
     ],
@@ -215,7 +213,6 @@ __all__ = [
     "MultivariateNormal",
     "NegativeBinomial",
     "Normal",
-    "NormalMixture",
     "Observations",
     "Pareto",
     "Poisson",

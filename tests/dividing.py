@@ -4,8 +4,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from zoo import NormalMixture
 
-from mlejax import NormalMixture, Observations, StudentT, Weibull
+from mlejax import Observations, StudentT, Weibull
 
 STARTS = {
     "weibull": Weibull(1.5, 2.5),

@@ -8,18 +8,6 @@ import mlejax
 LINE, HALF = np.linspace(-4, 5, 19), np.linspace(0.05, 6, 19)
 
 
-class Mixture:
-    """Two normals, frozen as those of SciPy are."""
-
-    first, second = scipy.stats.norm(-1.0, 1.5), scipy.stats.norm(2.0, 0.5)
-
-    def logpdf(self, x):
-        return np.log(0.3 * self.first.pdf(x) + 0.7 * self.second.pdf(x))
-
-    def cdf(self, x):
-        return 0.3 * self.first.cdf(x) + 0.7 * self.second.cdf(x)
-
-
 FAMILIES = {
     "Normal": (mlejax.Normal(1.5, 4.0), scipy.stats.norm(1.5, 2.0), LINE),
     "Exponential": (mlejax.Exponential(0.7), scipy.stats.expon(scale=1 / 0.7), HALF),
@@ -46,7 +34,6 @@ FAMILIES = {
         mlejax.GeneralizedExtremeValue(0.5, 2.0, 0.2), scipy.stats.genextreme(-0.2, 0.5, 2.0), LINE,
     ),
     "VonMises": (mlejax.VonMises(0.5, 2.0), scipy.stats.vonmises(2.0, 0.5), LINE),
-    "NormalMixture": (mlejax.NormalMixture(0.3, -1.0, 2.25, 2.0, 0.25), Mixture(), LINE),
     "Poisson": (mlejax.Poisson(2.5), scipy.stats.poisson(2.5), np.arange(12)),
     "Geometric": (mlejax.Geometric(0.3), scipy.stats.geom(0.3, -1), np.arange(12)),
     "NegativeBinomial": (mlejax.NegativeBinomial(2.5, 3.0), scipy.stats.nbinom(2.5, 2.5 / 5.5), np.arange(12)),

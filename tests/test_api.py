@@ -13,7 +13,7 @@ MODELS = {
     "Beta", "Binomial", "Burr12", "Categorical", "Cauchy", "Exponential", "Frechet", "Gamma", "GeneralizedExtremeValue",
     "GeneralizedPareto", "Geometric", "Gumbel", "GumbelMin", "InverseGamma", "InverseGaussian", "Laplace",
     "LinearRegression", "LogisticRegression", "PoissonRegression",
-    "LogLogistic", "LogNormal", "Logistic", "Lomax", "Model", "NegativeBinomial", "Normal", "NormalMixture", "Pareto",
+    "LogLogistic", "LogNormal", "Logistic", "Lomax", "Model", "NegativeBinomial", "Normal", "Pareto",
     "Poisson", "Rayleigh", "StudentT", "VonMises", "Weibull", "MultivariateNormal",
 }  # fmt: skip
 RUNNING = {

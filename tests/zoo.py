@@ -153,3 +153,22 @@ class Dirichlet(Model):
 
     def log_prob(self, shares):
         return gammaln(jnp.sum(self.a)) - jnp.sum(gammaln(self.a)) + jnp.sum(xlogy(self.a - 1, shares))
+
+
+class NormalMixture(Model):
+    """Two normals, of which the first has a share `weight`: every parameter is a number of its own."""
+
+    weight: float = parameter(unit_interval)
+    first_mean: float = parameter(real)
+    first_variance: float = parameter(positive)
+    second_mean: float = parameter(real)
+    second_variance: float = parameter(positive)
+
+    def log_prob(self, x):
+        def component(weight, mean, variance):
+            return jnp.log(weight) - jnp.log(2 * jnp.pi * variance) / 2 - (x - mean) ** 2 / (2 * variance)
+
+        return jnp.logaddexp(
+            component(self.weight, self.first_mean, self.first_variance),
+            component(1 - self.weight, self.second_mean, self.second_variance),
+        )

@@ -10,7 +10,7 @@ from jaxtyping import Array, Key, Num
 from numpy.typing import ArrayLike
 
 from .base import Model, Parameter
-from .constraints import Number, parameter, positive, real, unit_interval
+from .constraints import Number, parameter, positive, real
 from .moments import (
     GUMBEL_DEVIATION,
     NO_SPREAD,
@@ -285,37 +285,6 @@ class InverseGaussian(Model):
         ratio = np.maximum(x / center, SMALLEST)
         spread = mean(np.square(ratio - 1) / ratio, weights)
         return InverseGaussian(mean=np.float64(center), shape=np.float64(center / spread if spread else math.inf))
-
-
-class NormalMixture(Model):
-    r"""Two normals: log p(x) = log(weight N(x; first) + (1 - weight) N(x; second)).
-
-    `weight` is between 0 and 1; means are real and variances positive, in the units of the data and squared. Not an
-    exponential family.
-    """
-
-    weight: Parameter = parameter(unit_interval)
-    first_mean: Parameter = parameter(real)
-    first_variance: Parameter = parameter(positive)
-    second_mean: Parameter = parameter(real)
-    second_variance: Parameter = parameter(positive)
-
-    def log_prob(self, x: Number) -> Array:
-        def component(weight: Parameter, mean: Parameter, variance: Parameter) -> Array:
-            return jnp.log(weight) - jnp.log(2 * jnp.pi * variance) / 2 - (x - mean) ** 2 / (2 * variance)
-
-        return jnp.logaddexp(
-            component(self.weight, self.first_mean, self.first_variance),
-            component(1 - self.weight, self.second_mean, self.second_variance),
-        )
-
-    def sample(self, key: Key[Array, ""], shape: tuple[int, ...]) -> Num[Array, "..."]:
-        """Return independent draws of this shape, with a typed JAX key."""
-        which, noise = jax.random.split(key)
-        first = jax.random.bernoulli(which, self.weight, shape)
-        z = jax.random.normal(noise, shape, jnp.result_type(float))
-        mean = jnp.where(first, self.first_mean, self.second_mean)
-        return mean + jnp.sqrt(jnp.where(first, self.first_variance, self.second_variance)) * z
 
 
 def gamma_shape(ratios: np.ndarray, weights: Weights = None) -> float:

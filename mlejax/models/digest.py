@@ -19,9 +19,9 @@ from . import FAMILIES, OF_ARRAYS
 from .base import Model
 from .rows import Observation, is_number, observation_recorded
 
-VERSIONS: Mapping[str, int] = dict.fromkeys(
-    [*FAMILIES.homes.values(), *OF_ARRAYS.homes.values(), "continuous.NormalMixture"], 1
-) | {"symmetric.StudentT": 2}
+VERSIONS: Mapping[str, int] = dict.fromkeys([*FAMILIES.homes.values(), *OF_ARRAYS.homes.values()], 1) | {
+    "symmetric.StudentT": 2
+}
 """The version of each family's formula, raised whenever its `log_prob` gives other numbers; by module and class.
 
 Some of these formulas call functions that JAX writes differently from version to version.

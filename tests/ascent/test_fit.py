@@ -12,7 +12,7 @@ import pytest
 import zoo
 
 import mlejax
-from mlejax import ConvergenceWarning, Exponential, Gamma, InputError, Normal, NormalMixture, fit, positive
+from mlejax import ConvergenceWarning, Exponential, Gamma, InputError, Normal, fit, positive
 from mlejax.models.rows import take
 from mlejax.status import Status
 
@@ -209,8 +209,8 @@ def test_counts_have_a_maximum_exactly_if_they_are_overdispersed():
 def test_several_starts_say_how_many_agreed():
     random = np.random.RandomState(0)
     values = np.append(random.normal(0.0, 1.0, 60), random.normal(6.0, 1.0, 40))
-    start = NormalMixture(0.5, 0.0, 1.0, 5.0, 1.0)
-    swapped = NormalMixture(0.5, 5.0, 1.0, 0.0, 1.0)
+    start = mlejax.Mixture.of([Normal(0.0, 1.0), Normal(5.0, 1.0)], [0.5, 0.5])
+    swapped = mlejax.Mixture.of([Normal(5.0, 1.0), Normal(0.0, 1.0)], [0.5, 0.5])
     result = fit(start, values, starts=[swapped], progress=False)
     assert result.converged
     assert result.reason == "2 of 2 starts led to this height"

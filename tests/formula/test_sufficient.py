@@ -12,7 +12,7 @@ import pytest
 from factoring import N, assert_agrees, data_path, draw, factored_path, summary_of
 from jax.scipy import stats
 from jax.scipy.special import gammaln, xlogy
-from zoo import family
+from zoo import NormalMixture, family
 
 from mlejax import (
     Beta,
@@ -21,7 +21,6 @@ from mlejax import (
     LogNormal,
     Model,
     Normal,
-    NormalMixture,
     Observations,
     Poisson,
     StudentT,

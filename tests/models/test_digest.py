@@ -61,7 +61,6 @@ FORMULAS = {
     "Geometric": (1, "9fa2d776c8bff36b"),
     "NegativeBinomial": (1, "7bb3922cde57465b"),
     "Binomial": (1, "63b9485b60cc1703"),
-    "NormalMixture": (1, "70ff760a3093dbd9"),
     "Categorical": (1, "fb60994c2bc37299"),
     "MultivariateNormal": (1, "f8bf39003b788e6a"),
 }
@@ -184,6 +183,6 @@ def test_ways_of_drawing_are_told_apart():
 
 def test_classes_are_found_by_their_names():
     assert listed_class("Weibull") is mlejax.Weibull
-    assert listed_class("NormalMixture") is mlejax.NormalMixture
+    assert listed_class("MultivariateNormal") is mlejax.MultivariateNormal
     assert listed_class("Model") is None
     assert listed_class("weibull") is None

@@ -5,13 +5,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from zoo import NormalMixture
 
 from mlejax import (
     Domain,
     Gamma,
     Model,
     Normal,
-    NormalMixture,
     covariance_matrix,
     ordered,
     parameter,

@@ -8,9 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from zoo import NormalMixture
 
 import mlejax
-from mlejax import Normal, NormalMixture, Status, StudentT, train
+from mlejax import Normal, Status, StudentT, train
 from mlejax.results.text import train_report
 
 

@@ -4,6 +4,7 @@ import equinox as eqx
 import jax
 import numpy as np
 import pytest
+import zoo
 
 import mlejax
 from mlejax.models.parameters import with_dtype
@@ -17,7 +18,7 @@ def apart(start, summary, x):
 
 
 def test_points_are_the_start_and_others_inside_the_domain(x64):
-    points = check_points(with_dtype(mlejax.NormalMixture(0.4, -0.5, 1.2, 2.5, 2.0), np.float64))
+    points = check_points(with_dtype(zoo.NormalMixture(0.4, -0.5, 1.2, 2.5, 2.0), np.float64))
     assert all(leaf.shape == (4,) for leaf in jax.tree.leaves(points))
     assert points.weight[0] == 0.4
     assert ((points.weight > 0) & (points.weight < 1)).all()

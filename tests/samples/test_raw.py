@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from dividing import STARTS, assert_trees_close, draw, every_model, mean, plain
 from jax.sharding import PartitionSpec
-from zoo import family
+from zoo import NormalMixture, family
 
-from mlejax import NormalMixture, Observations, StudentT, Weibull, positive
+from mlejax import Observations, StudentT, Weibull, positive
 from mlejax.ascent.step import init_state, train_step
 from mlejax.models.parameters import cast
 from mlejax.samples.raw import observe

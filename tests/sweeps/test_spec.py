@@ -345,7 +345,7 @@ class Hidden(mlejax.Model):
         return jax.pure_callback(lambda v: v, jax.ShapeDtypeStruct((), np.float64), x * self.a)
 with jax.enable_x64(True):
     one = np.float64(1.0)
-    names = [formula_digest(Hidden(one)), formula_digest(mlejax.NormalMixture(one / 2, one, one, one, one))]
+    names = [formula_digest(Hidden(one)), formula_digest(mlejax.StudentT(one, one, one))]
     names += [fingerprint(o, mlejax.Normal(one, one)) for o in (optax.adam(0.1), mlejax.natural_gradient())]
 print(*names)
 """
