@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     )
     from .models.arrays import Categorical, MultivariateNormal
     from .models.base import Model
+    from .models.censored import IntervalCensored, LeftCensored, RightCensored
     from .models.circular import VonMises
     from .models.constraints import (
         Domain,
@@ -112,6 +113,7 @@ _HOME = {
     ],
     "models.arrays": ["Categorical", "MultivariateNormal"],
     "models.base": ["Model"],
+    "models.censored": ["IntervalCensored", "LeftCensored", "RightCensored"],
     "models.circular": ["VonMises"],
     "models.continuous": [
         "Beta",
@@ -199,9 +201,11 @@ __all__ = [
     "Histories",
     "History",
     "InputError",
+    "IntervalCensored",
     "InverseGamma",
     "InverseGaussian",
     "Laplace",
+    "LeftCensored",
     "LinearRegression",
     "LogLogistic",
     "LogNormal",
@@ -219,6 +223,7 @@ __all__ = [
     "PoissonRegression",
     "Rayleigh",
     "Resamples",
+    "RightCensored",
     "RunResult",
     "Shifted",
     "Status",

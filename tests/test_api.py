@@ -41,7 +41,9 @@ DERIVED = {
     "covariance", "distance", "expected_information", "log_likelihood", "mean_log_likelihood", "observed_information",
     "robust_standard_errors", "score", "standard_errors",
 }  # fmt: skip
-WRAPPERS = {"Fixed", "Mixture", "Shifted", "Truncated", "ZeroInflated"}
+WRAPPERS = {
+    "Fixed", "IntervalCensored", "LeftCensored", "Mixture", "RightCensored", "Shifted", "Truncated", "ZeroInflated",
+}  # fmt: skip
 DOMAINS = {
     "Domain", "Support", "covariance_matrix", "ordered", "parameter", "positive", "real", "simplex", "unit_interval",
 }  # fmt: skip

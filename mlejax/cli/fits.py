@@ -77,25 +77,32 @@ def fit(options: argparse.Namespace) -> Answer:
     if options.by is not None:
         return fit_by(options)
 
-    family = family_of(options.model, options.fixed or (), {"lower": options.lower, "upper": options.upper})
-    columns = [options.column, *([] if options.weights is None else [options.weights])]
+    limits, event = {"lower": options.lower, "upper": options.upper}, options.event is not None
+    family = family_of(options.model, options.fixed or (), limits, event)
+    columns = [options.column, *(name for name in (options.weights, options.event) if name is not None)]
     column, *others = columns_of(options, columns, options.progress)
+    observations = {"time": column.values, "event": others[-1].values} if event else column.values
     out = folder(options.out)
     machine.use_compilation_cache()
     devices.start()
-    if isinstance(support := getattr(family, "support", None), Support):
-        check_inside(name_of(family), support, column.values, lambda index: f"in {column.place(index)}")
+    support = getattr(family, "support", None)
+    parts = [(column, support)]
+    if isinstance(support, dict) and event:
+        parts = [(column, support["time"]), (others[-1], support["event"])]
+    for part, own in parts:
+        if isinstance(own, Support):
+            check_inside(name_of(family), own, part.values, lambda index, part=part: f"in {part.place(index)}")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the last line says it
         result = find_maximum(
             family,
-            column.values,
-            weights=others[0].values if others else None,
+            observations,
+            weights=others[0].values if options.weights is not None else None,
             starts=options.starts,
             progress=options.progress,
         )
-    # Observations that are all the same have no distribution to show.
-    pictures = draw_fit(result, column, out, options) if np.ptp(column.values) else []
+    # Observations that are all the same have no distribution to show, nor have pairs of them.
+    pictures = draw_fit(result, column, out, options) if np.ptp(column.values) and not event else []
     lines = [
         read_from(column),
         in_options(str(result), options.name),

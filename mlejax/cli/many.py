@@ -17,7 +17,7 @@ def fit_by(options: argparse.Namespace) -> Answer:
     from ..samples.members import Groups
     from ..sweeps.many import fit_many
 
-    for name in ("weights", "starts"):
+    for name in ("weights", "starts", "event"):
         if getattr(options, name) is not None:
             raise UsageError(f"--by cannot go with --{name}")
     family = family_of(options.model, options.fixed or (), {"lower": options.lower, "upper": options.upper})

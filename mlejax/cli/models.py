@@ -56,7 +56,10 @@ class Row:
 
 
 def family_of(
-    name: str, fixed: Sequence[FixedValue] = (), limits: Mapping[str, float | None] = MappingProxyType({})
+    name: str,
+    fixed: Sequence[FixedValue] = (),
+    limits: Mapping[str, float | None] = MappingProxyType({}),
+    event: bool = False,
 ) -> Family | Model:
     """Return the family, or the model to start at, that `--model` names.
 
@@ -65,18 +68,27 @@ def family_of(
             model in a module of the current directory or of an installed package.
         fixed: parameters that are not estimated.
         limits: `lower` and `upper` of what is truncated; None of one that is not given.
+        event: whether a column says what was seen to end: then a family that is not censored is, on the right.
 
     Raises:
         UsageError: there is none.
     """
     try:
-        found = family_named(_limited(parsed(name), limits), _in_a_module)
+        said = _limited(parsed(name), limits)
+        found = family_named(_censored(said) if event else said, _in_a_module)
     except InputError as error:
         raise UsageError(f"--model {name}: {error}") from None
     try:
         return Fixed.of(found, **{each.name: each.value for each in fixed}) if fixed else found
     except InputError as error:
         raise UsageError(str(error).replace("Fixed:", "--fixed:", 1)) from None
+
+
+def _censored(model: Called) -> Called:
+    """Return the name of a family of times and events, of a family of times."""
+    inner = [each for each in model.arguments if isinstance(each, Called)]
+    censored = model.name in ("right_censored", "left_censored") or any(_censored(each) == each for each in inner)
+    return model if censored else Called("right_censored", (model,))
 
 
 def _limited(model: Called, limits: Mapping[str, float | None]) -> Called:

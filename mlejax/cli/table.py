@@ -38,6 +38,7 @@ FIT = (
     Option("--fixed", "a parameter that is not estimated; may be repeated", fixed_value, "NAME=VALUE", repeated=True),
     Option("--lower", "the lower limit of a model that is truncated: --model 'truncated(normal)'", number, "LIMIT"),
     Option("--upper", "likewise the upper limit", number, "LIMIT"),
+    Option("--event", "the column of 1 where the end was seen, 0 where watching ended before", metavar="NAME"),
     Option("--weights", "the column that says how often each row counts", metavar="NAME"),
     Option("--response", "the column that a regression explains: --model linear, logistic or poisson", metavar="NAME"),
     Option("--columns", "the columns that explain it", metavar="A,B"),

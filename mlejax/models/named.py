@@ -12,6 +12,9 @@ from . import FAMILIES, OF_ARRAYS, Families
 WRAPPERS = Families(
     {
         "fixed": "wrappers.Fixed",
+        "interval_censored": "censored.IntervalCensored",
+        "left_censored": "censored.LeftCensored",
+        "right_censored": "censored.RightCensored",
         "mixture": "mixture.Mixture",
         "shifted": "shifted.Shifted",
         "truncated": "truncated.Truncated",

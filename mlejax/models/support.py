@@ -81,6 +81,8 @@ def by_column(support: Supports, values: Rows) -> list[Support]:
     """
     if isinstance(support, dict) and isinstance(values, dict):
         support = {name: support.get(name, numbers) for name in values}
+    elif isinstance(support, dict) and isinstance(values, tuple) and len(support) == len(values):
+        return list(support.values())  # a record without names has its parts in the same order
     supports, record = jax.tree.flatten(support)
     try:
         parts = record.flatten_up_to(values)

@@ -13,10 +13,10 @@ from numpy.typing import ArrayLike
 from ..checks import InputTypeError, InputValueError, shown
 from .abilities import CanBeIrregular, CanBeUnbounded, CanSample, HasStart
 from .base import M, Model, name_of
-from .constraints import Number
 from .moments import Weights
 from .parameters import Parameters, plain_name
-from .support import Support
+from .rows import Rows
+from .support import Support, Supports
 
 Family = type[Model] | HasStart
 """A class of models, or anything else that finds a start for one in observations."""
@@ -113,11 +113,11 @@ class Fixed(Wrapper[M]):
         return FixedFamily(family, tuple(given.items()))
 
     @property
-    def support(self) -> Support:  # type: ignore[override]
+    def support(self) -> Supports:  # type: ignore[override]
         """That of the model inside."""
         return filled(self.base).support
 
-    def log_prob(self, x: Number) -> Array:
+    def log_prob(self, x: Any) -> Array:
         return filled(self.base).log_prob(x)
 
     def sample(self, key: Key[Array, ""], shape: tuple[int, ...]) -> Num[Array, "..."]:
@@ -148,11 +148,12 @@ class FixedFamily:
         return f"Fixed({name_of(self.inner)})"
 
     @property
-    def support(self) -> Support | None:
+    def support(self) -> Supports | None:
         """That of the family inside."""
-        return support_of(self.inner)
+        found = getattr(self.inner, "support", None)
+        return None if isinstance(found, property) else found
 
-    def start(self, observations: ArrayLike, weights: Weights = None) -> Fixed[Any]:
+    def start(self, observations: Rows | ArrayLike, weights: Weights = None) -> Fixed[Any]:
         """Return the start that the family inside finds, with the fixed numbers in their places."""
         return Fixed(_with(self.inner.start(observations, weights), dict(self.values)))  # type: ignore[union-attr]
 

@@ -69,3 +69,23 @@ def test_a_model_that_cannot_be_is_refused(run, heights, words, said):
     status, out, err = run("fit", heights[0], "--column", "cm", *words)
     assert (status, out) == (2, "")
     assert said in err
+
+
+@pytest.mark.slow
+def test_a_fit_of_times_and_events(run, tmp_path):
+    (tmp_path / "lives.csv").write_text("months,died\n2,1\n5,1\n9,0\n12,1\n")
+    words = ("fit", tmp_path / "lives.csv", "--column", "months", "--event", "died", "--json", "-", "--model")
+    for model in ("exponential", "right_censored(exponential)"):
+        status, out, err = run(*words, model)
+        made = json.loads(out)
+        assert (status, err) == (0, "")
+        assert made["model"] == "RightCensored(Exponential)"
+        assert made["parameters"]["rate"]["estimate"] == pytest.approx(3 / 28, rel=1e-8)
+
+
+def test_an_event_is_zero_or_one_in_its_line(run, tmp_path):
+    (tmp_path / "lives.csv").write_text("months,died\n2,1\n5,2\n")
+    status, _, err = run("fit", tmp_path / "lives.csv", "--column", "months", "--event", "died", "--model", "weibull")
+    assert status == 2
+    assert "RightCensored(Weibull) needs whole numbers >= 0 and <= 1; got 2" in err
+    assert "line 3, column 'died'" in err
