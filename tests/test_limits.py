@@ -17,6 +17,8 @@ LIMITS = {
 ELSEWHERE = {
     "__init__": "test_api",
     "__main__": "cli/test_main",
+    "ascent.alike": "ascent/test_fit",
+    "ascent.beside": "ascent/test_outward",
     "cli.data": "cli/test_commands",
     "cli.fits": "cli/test_commands",
     "cli.machine": "cli/test_main",

@@ -2,7 +2,6 @@
 
 import dataclasses
 import inspect
-import math
 import warnings
 from collections.abc import Sequence
 from typing import Any, Generic
@@ -27,11 +26,11 @@ from ..models.constraints import Domain
 from ..models.parameters import Parameters, with_dtype
 from ..models.rows import Rows, row_count, take
 from ..models.start import start_of, starts_of
-from ..models.support import Support
 from ..results.fit import FitResult
 from ..results.schema import check_names
 from ..samples.observations import as_observations, check_inside
 from ..status import Status
+from .alike import all_alike, is_narrow, most_equal
 from .design import Design, design_for
 from .ground import Ground, climb_and_look, is_inside
 from .outward import End, Verdict, judge
@@ -40,9 +39,6 @@ from .units import Units, units_for
 
 NO_START = 1e-290
 """Distance from the border of the domain: nearer, float64 does not hold the derivatives."""
-
-NARROW = 5.0
-"""A density times the value it is taken at, whose logarithm exceeds this, is that of a narrow distribution."""
 
 AGREE = 1e-6
 """Nats, and relative, within which two starts have led to the same height."""
@@ -108,7 +104,7 @@ def fit(
     found = _irregular(ground, first, values, heavy)
     if found is None:
         begun = [(at := ground.coordinates(first)), *_others(starts, ground, at, family_or_model, values, heavy)]
-        found = _regular(begun, ground, values, progress)
+        found = _regular(begun, ground, values, heavy, progress)
     result = FitResult(
         **vars(found),
         start=first if units is None else units.to_data(first),
@@ -140,7 +136,9 @@ class _Found(Generic[M]):
     end: End | None
 
 
-def _regular(begun: Sequence[np.ndarray], ground: Ground[M], values: Rows, progress: bool) -> _Found[M]:
+def _regular(
+    begun: Sequence[np.ndarray], ground: Ground[M], values: Rows, weights: np.ndarray | None, progress: bool
+) -> _Found[M]:
     """Climb from every start, look outward, and judge the highest end; of several, the highest that is a maximum."""
     quiet = not progress or len(begun) == 1
     bar = tqdm(begun, desc="fitting", unit=" starts", delay=1, leave=False, disable=quiet)
@@ -158,25 +156,26 @@ def _regular(begun: Sequence[np.ndarray], ground: Ground[M], values: Rows, progr
         ground.offset,
         highest.edge,
         ground.words if isinstance(ground.units, Design) else None,
+        highest.ridge and not isinstance(ground.units, Design),
     )
     if isinstance(ground.units, Design) and ground.units.perfect:
         verdict = Verdict(Status.UNBOUNDED, ground.units.perfect)
     model = ground.model(highest.end.coordinates)
-    how = model.unbounded(ground.count) if isinstance(model, CanBeUnbounded) else ""
-    if how and (highest.edge or verdict.status in (Status.MAX_STEPS, Status.PRECISION)):
-        verdict = Verdict(Status.UNBOUNDED, f"the log-likelihood grows without bound as {how}")
+    if isinstance(model, CanBeUnbounded) and (highest.edge or verdict.status in (Status.MAX_STEPS, Status.PRECISION)):
+        how = model.unbounded(ground.count / most_equal(values, weights))
+        verdict = Verdict(Status.UNBOUNDED, f"the log-likelihood grows without bound as {how}") if how else verdict
     if isinstance(model, CanLackMaximum) and (how := model.without_maximum(values)):  # type: ignore[arg-type]
         verdict = Verdict(Status.UNBOUNDED, f"the log-likelihood grows without bound as {how}")
-    constant = _constant(values)
+    alike = all_alike(values)
     if (
-        constant
+        alike
         and verdict.status not in (Status.CONVERGED, Status.UNBOUNDED)
-        and _narrow(model, values, height / ground.count)
+        and is_narrow(model, values, height / ground.count)
     ):
         verdict = Verdict(Status.UNBOUNDED, "the log-likelihood grows without bound as the distribution narrows")
     converged = verdict.status is Status.CONVERGED
     irregular = model.irregularity() if converged and isinstance(model, CanBeIrregular) else ""
-    why = irregular if converged else (f"{constant}: " if constant else "") + verdict.reason
+    why = irregular if converged else (f"{alike}: " if alike else "") + verdict.reason
     covariance = ground.covariance(highest.end)
     several = "" if len(begun) == 1 else f"{agreed} of {len(begun)} starts led to this height"
     return _Found(
@@ -323,21 +322,3 @@ def _others(
         if Parameters.of(start) != ground.table:
             raise InputTypeError(f"starts[{i}] must be a {ground.table.family}; got {start!r}")
     return [ground.coordinates(start if ground.units is None else ground.units.from_data(start)) for start in own]
-
-
-def _narrow(model: Model, values: Rows, mean: float) -> bool:
-    """Return whether a density, of this mean logarithm at observations that are all the same, is narrow beside them."""
-    if not (isinstance(values, np.ndarray) and values.ndim == 1 and isinstance(model.support, Support)):
-        return False
-    size = abs(float(values[0]))
-    return not model.support.whole and size > 0 and mean + math.log(size) > NARROW
-
-
-def _constant(values: Rows) -> str:
-    """Say that observations are all the same; nothing of others."""
-    if not all(np.all(column == column[0]) for column in jax.tree.leaves(values)):
-        return ""
-    if (n := row_count(values)) == 1:
-        return "there is one observation"
-    numbers = isinstance(values, np.ndarray) and values.ndim == 1
-    return f"all {n} observations equal {values[0]:g}" if numbers else f"all {n} observations are alike"

@@ -21,9 +21,10 @@ from ..models.rows import Rows, row_count
 from ..samples.observations import check_support
 from ..samples.representation import Sample, summarize
 from ..status import Status
+from .beside import at_edge, on_ridge
 from .design import Design
 from .newton import MAX_STEPS, Climb, climbed, newton_step
-from .outward import HIGHER, Coordinates, End, View, at_edge, look_outward
+from .outward import HIGHER, Coordinates, End, View, look_outward
 from .units import Units
 
 TOGETHER = 8
@@ -183,6 +184,10 @@ def _end(found: Mapping[str, Any], index: int) -> End:
     )
 
 
+NEAR_TOP = 1e-3
+"""Standard errors from the top of a parabola within which it is asked whether that is one."""
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Climbed:
     """Where a climb ended, and what was seen from there."""
@@ -190,6 +195,7 @@ class Climbed:
     end: End
     views: list[View]
     edge: bool  # whether an observation has no density a little beside it
+    ridge: bool  # whether its curvature is rounding
 
 
 def climb_and_look(ground: Ground[Any], start: np.ndarray) -> Climbed:
@@ -216,7 +222,9 @@ def climb_and_look(ground: Ground[Any], start: np.ndarray) -> Climbed:
             break
         end = _canonical(ground, dataclasses.replace(again, steps=end.steps + again.steps))
         views = look_outward(ground.ascend_each, end, ground.table, ground.count)
-    return Climbed(end, views, not end.arrived and at_edge(ground.ascend_each, end, ground.table))
+    edge = not end.arrived and at_edge(ground.ascend_each, end, ground.table)
+    ridge = end.distance < NEAR_TOP and on_ridge(ground.ascend_each, end, views, ground.table, ground.count)
+    return Climbed(end, views, edge, ridge)
 
 
 def _canonical(ground: Ground[Any], end: End) -> End:

@@ -85,8 +85,10 @@ def profile_intervals(result: FitResult[Any], level: float) -> dict[str, Interva
 
             half = math.sqrt(2 * drop * covariance[j, j])
             away = _root(depth, half)
-            at = end.coordinates + sign * away * (np.arange(size) == j)
-            ends.append(_value(result, entry, at) if math.isfinite(away) else _wall(domain, sign))
+            if math.isinf(away):
+                ends.append(_wall(domain, sign))
+            else:
+                ends.append(_value(result, entry, end.coordinates + sign * away * (np.arange(size) == j)))
         found[name] = (min(ends), max(ends))
     return found
 

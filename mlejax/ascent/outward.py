@@ -30,9 +30,6 @@ MOST_ERRORS = (3.0, 10.0)
 FARTHER = tuple(math.log(10.0**power) for power in (4, 8, 16, 32))
 """How far a bounded coordinate is followed whose profile is flat both up and down: it may itself be far out."""
 
-EDGE = 1e-3
-"""How far beside the end of a climb, in logarithms or in units, an edge of the support is looked for."""
-
 BESIDE = 1e-7
 """How far beside a point the formula is evaluated again: there, all but its rounding is the same."""
 
@@ -131,7 +128,7 @@ def look_outward(ascend: Ascend, end: End, table: Parameters, count: float) -> l
     Returns:
         Two views, up and down, of every coordinate that was looked at; none of a maximum that the data determine well.
     """
-    covariance, bounded = _covariance(end.information, count), table.logarithmic
+    covariance, bounded = uncertainty(end.information, count), table.logarithmic
     errors = np.sqrt(np.diagonal(covariance))
     looked_at = doubtful(end.coordinates, end.information, np.asarray(end.arrived), bounded, count)
     views: list[View] = []
@@ -181,20 +178,6 @@ def _gains(ascend: Ascend, ends: Sequence[End], end: End, count: float, bounded:
     return found
 
 
-def at_edge(ascend: Ascend, end: End, table: Parameters) -> bool:
-    """Return whether the formula has no value a little beside the end of a climb: an observation has no density there.
-
-    Args:
-        ascend: climbs.
-        end: where a climb ended that has not arrived.
-        table: of the parameters.
-    """
-    held = np.zeros(len(end.coordinates))
-    steps = np.diag(EDGE * np.where(table.logarithmic, 1.0, end.unit))
-    beside = ascend([end.coordinates + sign * step for step in steps for sign in (1, -1)], held, 0)
-    return not all(math.isfinite(there.mean_log_likelihood) for there in beside)
-
-
 def judge(
     end: End,
     views: Sequence[View],
@@ -203,6 +186,7 @@ def judge(
     offset: float,
     edge: bool = False,
     words: Callable[[View, End], str] | None = None,
+    ridge: bool = False,
 ) -> Verdict:
     """Return what a fit found, by where it ended and by what was seen from there.
 
@@ -214,6 +198,7 @@ def judge(
         offset: what the log-likelihood has besides, in the data's own units; nats.
         edge: whether the climb ended beside parameters for which an observation has no density.
         words: says which parameters grow or fall on the way to a view, where coordinates are not parameters.
+        ridge: whether the climb ended on a ridge; see `on_ridge`.
     """
 
     def way_to(view: View) -> str:
@@ -238,6 +223,9 @@ def judge(
             Status.AT_BOUNDARY,
             "the way up ends where an observation meets the edge of the support, where there is no regular maximum",
         )
+    if ridge:
+        why = _unidentified(end, range(len(end.coordinates)), table)
+        return Verdict(Status.NOT_IDENTIFIED, f"near the estimate {why}")
     if not end.arrived:
         return Verdict(Status.MAX_STEPS if end.status is Status.MAX_STEPS else Status.PRECISION, _unfinished(end))
     sides = {1: "above", -1: "below"}
@@ -306,7 +294,7 @@ def doubtful(
         count: (...) of the observations.
     """
     values = np.linalg.eigvalsh(_in_scale(information))
-    errors = np.sqrt(np.diagonal(_covariance(information, count), axis1=-2, axis2=-1))
+    errors = np.sqrt(np.diagonal(uncertainty(information, count), axis1=-2, axis2=-1))
     uncertain = errors > np.where(bounded, UNCERTAIN, np.abs(coordinates))
     return uncertain | (~arrived | (values[..., 0] < SINGULAR))[..., None]
 
@@ -316,7 +304,7 @@ def _in_scale(information: np.ndarray) -> np.ndarray:
     return np.nan_to_num(information * scale[..., :, None] * scale[..., None, :])
 
 
-def _covariance(information: np.ndarray, count: Any) -> np.ndarray:
+def uncertainty(information: np.ndarray, count: Any) -> np.ndarray:
     """Return the inverse of the information, (..., p, p), with what it does not tell apart left very uncertain."""
     scale = scale_of(information)
     values, vectors = np.linalg.eigh(_in_scale(information))

@@ -96,7 +96,8 @@ def units_for(table: Parameters[M], support: Supports, values: Rows) -> Units[M]
     if support.whole or values.dtype.kind != "f" or not len(values):
         return None
     center = float(np.partition(values, len(values) // 2)[len(values) // 2])
-    spread, size = _typical(values - center), _typical(values)
+    with np.errstate(over="ignore"):  # of numbers near the largest that there are
+        spread, size = _typical(values - center), _typical(values)
     far = bool(abs(center) > MEAN_BESIDE_SPREAD * spread > 0)
     strange = not 1 / ORDINARY < (spread if far else size) < ORDINARY
     if not (far or strange) or not spread:
@@ -185,9 +186,9 @@ def _holds(units: Units[Any], values: np.ndarray) -> bool:
                 np.asarray(_log_probs(model, jnp.asarray(x)))
                 for model, x in ((own, units.of_observations(some)), (raw, some))
             )
-        expected = here - math.log(units.scale)
         both = np.isfinite(here) & np.isfinite(there)
-        if not np.all(np.abs(there - expected)[both] <= EXACT * (1 + np.abs(expected[both]))):
+        expected = here[both] - math.log(units.scale)
+        if not np.all(np.abs(there[both] - expected) <= EXACT * (1 + np.abs(expected))):
             return False
     return True
 

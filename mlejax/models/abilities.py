@@ -106,6 +106,9 @@ class CanBeUnbounded(Protocol):
     def unbounded(self, count: float) -> str:
         """Return what this model approaches where the likelihood of `count` observations grows without bound.
 
+        Args:
+            count: of the observations, as a multiple of those that are equal to the most frequent one.
+
         Returns:
             Words that follow "as"; none where a maximum may be nearby.
         """

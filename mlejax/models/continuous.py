@@ -236,6 +236,10 @@ class Rayleigh(Model):
         return Rayleigh(scale=np.float64(root_mean_square(as_values(observations), weights) / math.sqrt(2)))
 
 
+NARROW = 1e29
+"""The shape of an inverse Gaussian distribution, in units of its mean, to which only equal observations lead."""
+
+
 class InverseGaussian(Model):
     r"""An inverse Gaussian (Wald) distribution, of the time at which a Brownian motion with drift first is at a height.
 
@@ -271,11 +275,17 @@ class InverseGaussian(Model):
         first = jax.random.uniform(other, shape, jnp.result_type(float)) * (1 + smaller) <= 1
         return self.mean * jnp.where(first, smaller, 1 / smaller)
 
+    def unbounded(self, count: float) -> str:
+        """Return that the shape grows, where observations that are all the same let it."""
+        return "shape grows" if self.shape > NARROW * self.mean else ""
+
     @classmethod
     def start(cls, observations: ArrayLike, weights: Weights = None) -> "InverseGaussian":
         """Return the closed form, with a finite shape."""
         found = cls.closed_form(observations, weights)
-        return cls(mean=inside(float(found.mean)), shape=inside(float(found.shape)))
+        return cls(
+            mean=inside(float(found.mean)), shape=inside(min(float(found.shape), 10 * NARROW * float(found.mean)))
+        )
 
     @staticmethod
     def closed_form(observations: ArrayLike, weights: Weights = None) -> "InverseGaussian":

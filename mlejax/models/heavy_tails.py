@@ -16,6 +16,7 @@ from .base import Model, Parameter
 from .constraints import Number, parameter, positive, real
 from .extremes import IRREGULAR_BELOW, irregularity
 from .moments import (
+    NARROWEST,
     NO_SPREAD,
     SHARES,
     Line,
@@ -75,7 +76,7 @@ class Pareto(Model):
     def start(cls, observations: ArrayLike, weights: Weights = None) -> "Pareto":
         """Return the closed form, with a finite shape."""
         found = cls.closed_form(observations, weights)
-        return cls(shape=inside(float(found.shape)), minimum=float(found.minimum))
+        return cls(shape=min(float(found.shape), NARROWEST), minimum=float(found.minimum))
 
     @staticmethod
     def closed_form(observations: ArrayLike, weights: Weights = None) -> "Pareto":
@@ -91,6 +92,10 @@ class Pareto(Model):
         """Return the error of the shape, shape / sqrt(n); the minimum has none."""
         reason = "the minimum is the smallest observation, which is above the true one and has no standard error"
         return Irregular(reason, Pareto(shape=self.shape / math.sqrt(count), minimum=math.nan))
+
+    def unbounded(self, count: float) -> str:
+        """Return that the shape grows, where observations that are all the same let it."""
+        return "shape grows" if self.shape > 0.5 * NARROWEST else ""
 
 
 class Lomax(Model):

@@ -21,6 +21,9 @@ Weights: TypeAlias = Float[np.ndarray, " n"] | None
 
 SMALLEST, LARGEST = float(np.finfo(np.float64).tiny), float(np.finfo(np.float64).max)
 
+NARROWEST = 1e300
+"""The shape that a start takes where a sample of one number has none that is finite; multiples of it still are."""
+
 NO_SPREAD = 1e-9
 """The least deviation of logarithms that a start takes: a sample of one number has none."""
 

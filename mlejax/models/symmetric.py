@@ -61,7 +61,7 @@ class StudentT(Model):
     def unbounded(self, count: float) -> str:
         """Return that the scale shrinks to nothing where so few degrees of freedom let the likelihood grow so."""
         few = self.degrees_of_freedom * (count - 1) < 1
-        return "the scale approaches 0 around one observation" if few else ""
+        return "the scale approaches 0 around one observation, or several that are equal" if few else ""
 
     @classmethod
     def start(cls, observations: ArrayLike, weights: Weights = None) -> "StudentT":

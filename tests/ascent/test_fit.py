@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import oracles
 import pytest
+import scipy.stats
 import zoo
 
 import mlejax
@@ -106,6 +107,27 @@ def test_constant_observations_have_a_maximum_where_the_family_allows_it():
     assert np.isnan(result.standard_errors.variance)
     assert np.isnan(result.aic)
     assert json.loads(result.to_json())["log_likelihood"] is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("value", [1.0, 2.0302, 1e200], ids=str)
+@pytest.mark.parametrize("family", [mlejax.Pareto, mlejax.InverseGaussian])
+def test_constant_observations_make_a_narrow_family_unbounded_in_every_unit(family, value):
+    with pytest.warns(ConvergenceWarning, match="observations equal .*: the log-likelihood grows without bound"):
+        assert fit(family, [value] * 3, progress=False).status is Status.UNBOUNDED
+
+
+@pytest.mark.slow
+def test_ties_let_the_scale_of_a_student_t_approach_0():
+    """Of twenty, ten equal: with df < 10 / 10 the log-likelihood grows as (df - 1) * 10 * log(scale) falls."""
+    x = 5 + np.random.RandomState(0).standard_t(3, 20)
+    x[:10] = x[0]
+    heights = [np.sum(scipy.stats.t.logpdf(x, 0.5, x[0], scale)) for scale in (1e-20, 1e-40, 1e-60)]
+    np.testing.assert_allclose(np.diff(heights), 5 * 20 * np.log(10), rtol=1e-9)
+    with pytest.warns(
+        ConvergenceWarning, match="grows without bound as the scale approaches 0 around one observation, or several"
+    ):
+        assert fit(mlejax.StudentT, x, progress=False).status is Status.UNBOUNDED
 
 
 @pytest.mark.slow

@@ -1,3 +1,5 @@
+import math
+
 import mpmath
 import numpy as np
 import pytest
@@ -51,3 +53,13 @@ def test_the_sandwich_is_that_of_the_direct_function(unit):
 
 def robust_of(model):
     return [model.shape, model.scale]
+
+
+@pytest.mark.slow
+def test_a_profile_without_an_end_is_open():
+    x = np.random.RandomState(0).gamma(2, 3, 40)
+    result = fit(mlejax.StudentT, x, progress=False)
+    low, high = result.confidence_intervals(method="profile")["degrees_of_freedom"]
+    assert result.notes == ("these data do not limit degrees_of_freedom from above",)
+    assert 1 < low < result.model.degrees_of_freedom
+    assert high == math.inf

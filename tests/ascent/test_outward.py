@@ -4,8 +4,9 @@ import math
 import numpy as np
 import pytest
 import zoo
+from scipy.stats import cauchy
 
-from mlejax import NegativeBinomial, Normal
+from mlejax import Cauchy, ConvergenceWarning, NegativeBinomial, Normal, fit
 from mlejax.ascent.outward import REFIT_STEPS, End, judge, look_outward
 from mlejax.models.parameters import Parameters
 from mlejax.status import Status
@@ -121,3 +122,18 @@ def test_a_real_coordinate_is_followed_no_further_than_ten_standard_errors(table
 
     look_outward(ascend, end_at([0.0, 0.0], 0.0), table, COUNT)
     assert 0.05 < np.max(np.abs(asked)) <= 10 / math.sqrt(COUNT) + 1e-6
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("values", "weights"), [([0.1, 0.4], None), ([1.0, 5.0], [2, 2])], ids=["two", "by weight"])
+def test_two_observations_do_not_determine_a_cauchy_distribution(values, weights):
+    """Every point of a half circle over them has the same height (J. Copas, Biometrika 62, 1975, 701-704)."""
+    middle, radius = np.mean(values), np.ptp(values) / 2
+    arc = [(middle + radius * math.cos(angle), radius * math.sin(angle)) for angle in (0.5, 1.0, 2.0)]
+    heights = [np.sum(cauchy.logpdf(values, *point)) for point in arc]
+    assert np.ptp(heights) < 1e-12
+    with pytest.warns(ConvergenceWarning, match="near the estimate"):
+        result = fit(Cauchy, values, weights=weights, progress=False)
+    assert result.status is Status.NOT_IDENTIFIED
+    assert result.log_likelihood == pytest.approx(heights[0] * (1 if weights is None else 2))
+    assert fit(Cauchy, [*values, 0.7], progress=False).converged

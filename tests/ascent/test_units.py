@@ -75,3 +75,8 @@ def test_ordinary_observations_whole_ones_and_constants_stay_as_they_are():
     assert units(Normal(0.0, 1.0), np.array([1.0, 2.0, 3e5])) is None
     assert units(Normal(0.0, 1.0), np.array([1e300, 1e300])) is None
     assert units(Poisson(1.0), np.array([1e15, 1e15 + 1])) is None
+
+
+def test_numbers_whose_difference_float64_does_not_hold_are_refused_without_a_warning():
+    with pytest.raises(ValueError, match=r"Normal.variance of these observations would be inf"):
+        mlejax.fit(Normal, [1e308, -1e308, 1.5e308], progress=False)
