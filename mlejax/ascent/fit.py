@@ -265,7 +265,7 @@ def found_start(
         with np.errstate(all="ignore"):
             return _off_the_border(start_of(family, x, weights))  # type: ignore[return-value]
 
-    wide = jax.tree.map(lambda column: column.astype(np.float64), values)
+    wide = jax.tree.map(lambda column: np.asarray(column, np.float64), values)
     first = start(wide)
     if isinstance(wide, np.ndarray) and not is_inside(first):
         # float64 holds no such parameters, but perhaps those of other units

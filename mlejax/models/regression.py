@@ -114,6 +114,10 @@ class Regression(Model):
 
     # The sample as a matrix, for starts and for orthonormal columns
 
+    def features(self, observations: Mapping[str, Any]) -> Matrix:
+        """Return the features of a sample as a matrix."""
+        return _design(observations, self.columns, False)
+
     def design(self, observations: Mapping[str, Any]) -> Matrix:
         """Return the features of a sample as a matrix, a column of ones in front where there is an intercept."""
         return _design(observations, self.columns, self.intercept)

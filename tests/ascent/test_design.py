@@ -9,6 +9,7 @@ import pytest
 import mlejax
 from mlejax import LinearRegression, LogisticRegression, PoissonRegression, fit
 from mlejax.ascent.design import design_for
+from mlejax.models.rows import take
 from mlejax.status import Status
 
 RANDOM = np.random.RandomState(0)
@@ -76,6 +77,19 @@ def test_the_way_there_and_back():
         atol=1e-13,
     )
     assert design_for(mlejax.Normal(0.0, 1.0), X[:, 0], None) is None
+
+
+@pytest.mark.parametrize("apart", [1.0, 1e-5], ids=["well apart", "nearly equal"])
+def test_many_rows_are_made_orthonormal_part_by_part(apart):
+    columns = RANDOM.normal(size=(40_000, 2))
+    columns[:, 1] = columns[:, 0] + apart * columns[:, 1] + 7
+    weights = np.arange(40_000) % 2 + 1.0
+    sample = {"features": columns, "response": columns[:, 0]}
+    start = LinearRegression.of(("a", "b")).start(take(sample, slice(100)))
+    units = design_for(start, sample, weights)
+    own = units.given["features"]
+    np.testing.assert_allclose((own * weights[:, None]).T @ own / weights.sum(), np.eye(2), atol=1e-9)
+    np.testing.assert_allclose(own @ units.root[1:, 1:] + units.root[0, 1:], columns, atol=1e-12)
 
 
 @pytest.mark.slow
