@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     from .results.fit import FitResult
     from .results.histories import Histories
     from .results.report import CheckReport
+    from .results.study import Study
     from .results.sweep import RunResult, SweepResult
     from .results.table import FitTable
     from .results.train import History, TrainResult
@@ -84,6 +85,7 @@ if TYPE_CHECKING:
     from .sweeps.many import fit_many
     from .sweeps.record import record
     from .sweeps.spec import SweepSpec
+    from .sweeps.study import study
     from .sweeps.sweep import sweep
     from .sweeps.verify import Verification, verify
 
@@ -152,6 +154,7 @@ _HOME = {
     "results.fit": ["FitResult"],
     "results.histories": ["Histories"],
     "results.report": ["CheckReport"],
+    "results.study": ["Study"],
     "results.sweep": ["RunResult", "SweepResult"],
     "results.table": ["FitTable"],
     "results.train": ["History", "TrainResult"],
@@ -167,6 +170,7 @@ _HOME = {
     "sweeps.many": ["fit_many"],
     "sweeps.record": ["record"],
     "sweeps.spec": ["SweepSpec"],
+    "sweeps.study": ["study"],
     "sweeps.sweep": ["sweep"],
     "sweeps.verify": ["Verification", "verify"],
 }
@@ -229,6 +233,7 @@ __all__ = [
     "Status",
     "StepInfo",
     "StudentT",
+    "Study",
     "Summary",
     "Support",
     "SweepResult",
@@ -268,6 +273,7 @@ __all__ = [
     "score",
     "simplex",
     "standard_errors",
+    "study",
     "suggest_learning_rate",
     "summarize",
     "sweep",

@@ -32,6 +32,8 @@ SLOW_DOCTESTS = {
     "mlejax.store.load.load",
     "mlejax.sweeps.cost.estimate_cost",
     "mlejax.sweeps.record.record",
+    "mlejax.sweeps.many.fit_many",
+    "mlejax.sweeps.study.study",
     "mlejax.sweeps.sweep.sweep",
     "mlejax.sweeps.verify.verify",
 }

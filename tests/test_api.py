@@ -19,6 +19,7 @@ MODELS = {
 RUNNING = {
     "fit",
     "fit_many",
+    "study",
     "train",
     "sweep",
     "init_state",
@@ -32,7 +33,7 @@ RUNNING = {
     "vary",
 }
 RECORDS = {
-    "Bootstrap", "FitResult", "FitTable", "Groups", "Resamples", "Windows",
+    "Bootstrap", "Study", "FitResult", "FitTable", "Groups", "Resamples", "Windows",
     "TrainResult", "History", "Observations", "RunResult", "Status", "StepInfo", "Summary", "SweepResult",
     "TrainState", "Draws", "SweepSpec", "estimate_cost", "Histories", "load", "load_histories", "verify",
     "Verification", "Comparison", "compare", "CheckReport", "check",
