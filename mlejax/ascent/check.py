@@ -7,7 +7,6 @@ from typing import Any
 
 import jax
 import numpy as np
-from numpy.typing import ArrayLike
 
 from .. import devices
 from ..checks import InputError, InputTypeError, shown
@@ -49,7 +48,7 @@ WHERE = (
 )
 
 
-def check(model: Model | Family, observations: ArrayLike | Rows | None = None) -> CheckReport:
+def check(model: Model | Family, observations: object = None) -> CheckReport:
     """Look at a model for what would spoil a long run: its derivatives, its normalization, its support, its parameters.
 
     The gradient is held against Richardson's extrapolation of central differences, in float64 with a bound on its

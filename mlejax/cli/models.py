@@ -19,7 +19,7 @@ from ..models import FAMILIES, OF_ARRAYS, Families
 from ..models.abilities import HasClosedForm, HasStart
 from ..models.base import Model
 from ..models.constraints import covariance_matrix, positive, real, simplex, unit_interval
-from ..models.named import Called, family_named, parsed
+from ..models.named import WRAPPERS, Called, family_named, parsed
 from ..models.parameters import Parameters
 from ..models.tracing import ONE_NUMBER
 from ..models.wrappers import Family, Fixed
@@ -131,8 +131,13 @@ def models(options: argparse.Namespace) -> Answer:
     Raises:
         UsageError: there is no such family.
     """
+    if options.family in WRAPPERS:
+        wrapper = WRAPPERS[options.family]
+        made = {"models": [{"name": options.family, "of": "a family"}]}
+        return Answer(f"mlejax.{wrapper.__name__}\n\n{inspect.getdoc(wrapper)}", lambda: made)
     if options.family is not None and options.family not in LISTED:
-        raise UsageError(f"--family {options.family}: there is no such family; they are {', '.join(LISTED)}")
+        known = ", ".join([*LISTED, *WRAPPERS])
+        raise UsageError(f"--family {options.family}: there is no such family; they are {known}")
     rows = [row_of(name) for name in LISTED if options.family in (None, name)]
     made = {"models": [dataclasses.asdict(row) for row in rows]}
     if options.family is not None:
@@ -145,7 +150,8 @@ def models(options: argparse.Namespace) -> Answer:
     lines = ["  ".join(map(str.ljust, cells, widths)).rstrip() for cells in table]
     note = (
         "statistics: how many sufficient statistics are found in the formula; with them the size of a sample does not "
-        "matter\nmlejax models --family NAME tells more; each is a class of mlejax, such as "
+        f"matter\nmodels of a model, as in --model 'shifted(weibull)': {', '.join(WRAPPERS)}\n"
+        "mlejax models --family NAME tells more; each is a class of mlejax, such as "
         f"mlejax.{FAMILIES['student_t'].__name__}"
     )
     return Answer("\n".join([*lines, "", note]), lambda: made)

@@ -10,7 +10,6 @@ from jaxtyping import Array
 
 from ..checks import InputValueError
 from .base import M, name_of
-from .constraints import Number
 from .distribution import log_between, shares
 from .moments import Weights
 from .support import Support
@@ -60,7 +59,7 @@ class RightCensored(Wrapper[M]):
 
     def log_prob(self, x: Pair) -> Array:
         time, event = _parts(x, ("time", "event"))
-        return _either(event, self.base.log_prob(time), shares(self.base, time).log_survival)
+        return jnp.where(event == 1, self.base.log_prob(time), shares(self.base, time).log_survival)
 
 
 class LeftCensored(Wrapper[M]):
@@ -99,7 +98,7 @@ class LeftCensored(Wrapper[M]):
 
     def log_prob(self, x: Pair) -> Array:
         time, event = _parts(x, ("time", "event"))
-        return _either(event, self.base.log_prob(time), shares(self.base, time).log_cdf)
+        return jnp.where(event == 1, self.base.log_prob(time), shares(self.base, time).log_cdf)
 
 
 class IntervalCensored(Wrapper[M]):
@@ -182,11 +181,6 @@ def _parts(pair: Pair, names: tuple[str, str]) -> tuple[Any, Any]:
         return pair[names[0]], pair[names[1]]
     first, second = pair
     return first, second
-
-
-def _either(event: Number, known: Array, beyond: Array) -> Array:
-    """Return one or the other, as a sum of products: of some families this has sufficient statistics."""
-    return jnp.asarray(event * known + (1 - event) * beyond)
 
 
 def _checked(wrapper: str, inner: object) -> Any:

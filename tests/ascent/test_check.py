@@ -181,6 +181,15 @@ def test_models_of_models_are_sound(name):
     assert report.ok, str(report)
 
 
+@pytest.mark.slow
+def test_a_model_of_records_is_looked_at_where_its_observations_are():
+    report = mlejax.check(
+        mlejax.RightCensored.of(mlejax.Weibull), {"time": [1.0, 2.0, 4.0, 5.0], "event": [1, 0, 1, 1]}
+    )
+    assert report.ok, str(report)
+    assert by_name(report)["normalization"].answer == "cannot tell"
+
+
 def test_the_statistics_and_what_prevents_them_are_named():
     found = mlejax.check(mlejax.Gamma, [1.0, 2.0, 4.0]).facts
     assert found["statistics"] == "the averages of log(x), x"

@@ -15,6 +15,13 @@ def test_of_one_family_the_documentation_is_told(run):
     assert "log p(x) = log(k / scale)" in out
 
 
+def test_of_what_holds_a_model_too(run):
+    status, out, _ = run("models", "--family", "shifted")
+    assert status == 0
+    assert out.startswith("mlejax.Shifted\n")
+    assert "three-parameter Weibull" in out
+
+
 def test_a_family_as_json(run):
     status, out, _ = run("models", "--family", "binomial", "--json", "-")
     (row,) = json.loads(out)["models"]
