@@ -43,6 +43,9 @@ NO_START = 1e-290
 AGREE = 1e-6
 """Nats, and relative, within which two starts have led to the same height."""
 
+LEAST_TOTAL = 1e-100
+"""The least sum of weights; its inverse is the largest: products of several are still told from 0 and infinity."""
+
 
 def fit(
     family_or_model: type[M] | HasStart | M,
@@ -231,6 +234,12 @@ def _checked_sample(observations: object, weights: ArrayLike | None) -> tuple[Ro
         raise InputValueError(f"weights must be one for each of {n} observations; got shape {heavy.shape}")
     if not np.any(heavy):
         raise InputValueError("weights must not all be 0")
+    with np.errstate(over="ignore"):
+        total = float(np.sum(heavy))
+    if not LEAST_TOTAL <= total <= 1 / LEAST_TOTAL:
+        raise InputValueError(
+            f"weights must add up to {LEAST_TOTAL:g} to {1 / LEAST_TOTAL:g}; they add up to {total:g}"
+        )
     return take(values, heavy > 0), heavy[heavy > 0]
 
 

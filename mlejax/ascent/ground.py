@@ -209,8 +209,9 @@ def climb_and_look(ground: Ground[Any], start: np.ndarray) -> Climbed:
         Where that ends, and the views from there. Of what rises without an end, after the second climb.
     """
     everywhere = np.ones(ground.table.real_size)
+    count = max(ground.count, 1.0)  # weights that add up to less say of every likelihood that it is flat
     end, endless = _canonical(ground, ground.ascend(start, everywhere, MAX_STEPS)), 0
-    views = look_outward(ground.ascend_each, end, ground.table, ground.count)
+    views = look_outward(ground.ascend_each, end, ground.table, count)
     for _ in range(RESTARTS):
         higher = [view for view in views if max(view.gains) > HIGHER]
         endless += any(view.endless for view in higher)
@@ -221,9 +222,9 @@ def climb_and_look(ground: Ground[Any], start: np.ndarray) -> Climbed:
         if not again.mean_log_likelihood > end.mean_log_likelihood:
             break
         end = _canonical(ground, dataclasses.replace(again, steps=end.steps + again.steps))
-        views = look_outward(ground.ascend_each, end, ground.table, ground.count)
+        views = look_outward(ground.ascend_each, end, ground.table, count)
     edge = not end.arrived and at_edge(ground.ascend_each, end, ground.table)
-    ridge = end.distance < NEAR_TOP and on_ridge(ground.ascend_each, end, views, ground.table, ground.count)
+    ridge = end.distance < NEAR_TOP and on_ridge(ground.ascend_each, end, views, ground.table, count)
     return Climbed(end, views, edge, ridge)
 
 

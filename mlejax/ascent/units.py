@@ -104,7 +104,11 @@ def units_for(table: Parameters[M], support: Supports, values: Rows) -> Units[M]
         return None
     powers, logs, moves = _laws(table, support)
     shift = center if far and moves is not None else 0.0
-    scale = 2.0 ** round(math.log2(spread if shift else size)) if powers is not None and (strange or shift) else 1.0
+    scale = (
+        2.0 ** min(round(math.log2(spread if shift else size)), 1023)
+        if powers is not None and (strange or shift)
+        else 1.0
+    )
     none = np.zeros(table.size)
     units = Units(
         table, none if powers is None else powers, none if logs is None else logs, none if moves is None else moves,

@@ -55,6 +55,17 @@ def test_a_large_sample_is_started_in_part_and_fitted_whole():
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("each", [1e-12, 1e12])
+def test_weights_that_are_all_alike_move_nothing(each):
+    plain, weighted = (fit(Gamma, WAITS, weights=weights, progress=False) for weights in (None, [each] * 4))
+    assert weighted.converged
+    error = plain.standard_errors.shape / np.sqrt(each)
+    assert abs(weighted.model.shape - plain.model.shape) < 1e-6 * error
+    # Of few observations the curvature is that of a point within 1e-6 of their large standard errors.
+    assert weighted.standard_errors.shape == pytest.approx(error, rel=1e-4 if each > 1 else 1e-2)
+
+
+@pytest.mark.slow
 def test_a_weight_is_so_many_observations():
     weighted = fit(Exponential, WAITS, weights=[2, 0, 1, 3], progress=False)
     repeated = fit(Exponential, np.repeat(WAITS, [2, 0, 1, 3]), progress=False)
@@ -73,6 +84,8 @@ def test_a_weight_is_so_many_observations():
         ({"weights": [1, 1, -1, 1]}, "weights must be at least 0; got -1 at index 2"),
         ({"weights": [1, 1]}, "weights must be one for each of 4 observations; got shape (2,)"),
         ({"weights": [0, 0, 0, 0]}, "weights must not all be 0"),
+        ({"weights": [1e308] * 4}, "weights must add up to 1e-100 to 1e+100; they add up to inf"),
+        ({"weights": [5e-324] * 4}, "weights must add up to 1e-100 to 1e+100; they add up to 1.97626e-323"),
         ({"starts": [Gamma(1.0, 1.0)]}, "starts[0] must be a Exponential"),
         ({"starts": 0}, "starts must be a whole number from 1"),
     ],

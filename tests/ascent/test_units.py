@@ -77,6 +77,7 @@ def test_ordinary_observations_whole_ones_and_constants_stay_as_they_are():
     assert units(Poisson(1.0), np.array([1e15, 1e15 + 1])) is None
 
 
-def test_numbers_whose_difference_float64_does_not_hold_are_refused_without_a_warning():
+@pytest.mark.parametrize("values", [[1e308, -1e308, 1.5e308], [1e308, 1.5e308, 1.7e308]], ids=["overflows", "largest"])
+def test_numbers_whose_variance_float64_does_not_hold_are_refused_without_a_warning(values):
     with pytest.raises(ValueError, match=r"Normal.variance of these observations would be inf"):
-        mlejax.fit(Normal, [1e308, -1e308, 1.5e308], progress=False)
+        mlejax.fit(Normal, values, progress=False)
