@@ -242,7 +242,6 @@ def standard_errors(model: M, sample: Sample | Rows | ArrayLike) -> M:
     return Parameters.of(model).to_model(jnp.sqrt(jnp.diagonal(covariance(model, sample))))
 
 
-@in_float64_outside
 def robust_standard_errors(model: M, observations: Sample | Rows | ArrayLike) -> M:
     """Return standard errors that hold when the family is wrong: the sandwich of covariance and squared scores.
 
@@ -265,9 +264,10 @@ def robust_standard_errors(model: M, observations: Sample | Rows | ArrayLike) ->
         >>> mlejax.robust_standard_errors(mlejax.Exponential(1.0), [0.5, 1.5])  # the scores are 0.5 and -0.5
         Exponential(rate=0.3535533905932738)
     """
-    bread = covariance(model, observations)
-    sandwich = bread @ score_products(model, observations) @ bread
-    return Parameters.of(model).to_model(jnp.sqrt(jnp.diagonal(sandwich)))
+    # Two programs: of one for both, over vectors, XLA of JAX 0.10 ends the process.
+    bread, products = covariance(model, observations), score_products(model, observations)
+    errors = (bread @ products @ bread).diagonal() ** 0.5
+    return jax.tree.map(lambda leaf: leaf[()], Parameters.of(model).to_model(errors))
 
 
 @in_float64_outside

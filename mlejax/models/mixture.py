@@ -15,7 +15,7 @@ from ..checks import InputTypeError, InputValueError, shown
 from .abilities import CanSample
 from .base import M, Model, Parameter, name_of
 from .constraints import Number, parameter, simplex
-from .moments import Values, Weights, as_values
+from .moments import Values, Weights
 from .support import Supports
 from .wrappers import Family, Wrapper, checked_family, support_of
 
@@ -104,7 +104,8 @@ class Mixture(Wrapper[M]):
             component = self.component(i)
             if not isinstance(component, CanSample):
                 raise InputTypeError(f"{name_of(component)} has no sample(key, shape)")
-            drawn = jnp.where(chosen == i, component.sample(keys[i], shape), drawn)
+            own = component.sample(keys[i], shape)
+            drawn = jnp.where(jnp.expand_dims(chosen == i, range(len(shape), own.ndim)), own, drawn)
         return drawn
 
     def canonical(self) -> "Mixture[M]":
@@ -141,46 +142,61 @@ class MixtureFamily:
         """Return several starts, each from other parts of the observations.
 
         Args:
-            observations: (n,).
+            observations: (n,), or vectors (n, d).
             weights: (n,), non-negative, how many times each observation counts; None: once.
             number: of starts; None leaves that to the family.
 
         Returns:
-            The first from parts of equal size, the second from their middles as centers, the others from centers drawn
-            among the observations, to which these are handed by k-means.
+            The first from parts of equal size, of vectors along the direction in which they vary most; the second from
+            their middles as centers, the others from centers drawn among the observations, to which these are handed
+            by k-means.
         """
-        x = as_values(observations)
+        x: Any = np.asarray(observations, np.float64)
         heavy = np.ones(len(x)) if weights is None else weights
-        order = np.argsort(x, kind="stable")
+        rows = _in_own_units(x)
+        along = rows @ np.linalg.svd(rows - rows.mean(axis=0), full_matrices=False)[2][0] if x.ndim > 1 else x
+        order = np.argsort(along, kind="stable")
         reached = (np.cumsum(heavy[order]) - heavy[order] / 2) / np.sum(heavy)
         parts = np.empty(len(x), int)
         parts[order] = np.minimum(reached * self.count, self.count - 1).astype(int)
         found, random = [self._from_parts(x, heavy, parts)], np.random.default_rng(0)
-        middles = np.interp((np.arange(self.count) + 0.5) / self.count, reached, x[order])
+        middles = order[np.searchsorted(reached, (np.arange(self.count) + 0.5) / self.count).clip(0, len(x) - 1)]
         for i in range(1, STARTS if number is None else number):
-            centers = middles if i == 1 else random.choice(x, self.count, p=heavy / np.sum(heavy))
-            found.append(self._from_parts(x, heavy, _nearest(x, heavy, centers)))
+            chosen = middles if i == 1 else random.choice(len(x), self.count, p=heavy / np.sum(heavy))
+            found.append(self._from_parts(x, heavy, _nearest(rows, heavy, rows[chosen])))
         return found
 
-    def _from_parts(self, x: Values, heavy: Values, parts: Int[np.ndarray, " n"]) -> Mixture[Any]:
+    def _from_parts(self, x: Any, heavy: Values, parts: Int[np.ndarray, " n"]) -> Mixture[Any]:
         """Return components that each start in a part; in all, where a part is of observations that are alike."""
         models, sizes = [], np.bincount(parts, heavy, self.count)
         for i in range(self.count):
-            some = parts == i if len(np.unique(x[parts == i])) > 1 else np.full(len(x), True)
+            enough = len(np.unique(x[parts == i], axis=0)) > x[0].size
+            some = parts == i if enough else np.full(len(x), True)
             models.append(self.inner.start(x[some], heavy[some]))  # type: ignore[union-attr]
         one = np.mean(heavy)  # so that no share is zero
         return Mixture(_stacked(models), (sizes + one) / np.sum(sizes + one))
 
 
-def _nearest(x: Values, heavy: Values, centers: Float[np.ndarray, " k"]) -> Int[np.ndarray, " n"]:
+def _in_own_units(x: Float[np.ndarray, "n ..."]) -> Float[np.ndarray, "n d"]:
+    """Return observations as vectors, every number of them divided by its deviation."""
+    rows = x.reshape(len(x), -1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        spreads = rows.std(axis=0)
+    return rows / np.where((spreads > 0) & np.isfinite(spreads), spreads, 1.0)
+
+
+def _nearest(rows: Float[np.ndarray, "n d"], heavy: Values, centers: Float[np.ndarray, "k d"]) -> Int[np.ndarray, " n"]:
     """Return the number of the center that each observation is nearest to, after some rounds of k-means."""
+
+    def handed(centers: Float[np.ndarray, "k d"]) -> Int[np.ndarray, " n"]:
+        return np.argmin([np.sum((rows - center) ** 2, axis=1) for center in centers], axis=0)
+
     for _ in range(ROUNDS):
-        centers = np.sort(centers)
-        parts = np.searchsorted((centers[1:] + centers[:-1]) / 2, x)
-        sums = np.bincount(parts, heavy, len(centers))
-        means = np.bincount(parts, heavy * x, len(centers)) / np.where(sums > 0, sums, 1)
-        centers = np.where(sums > 0, means, centers)
-    return np.searchsorted((centers[1:] + centers[:-1]) / 2, x)
+        parts = handed(centers)
+        sizes = np.bincount(parts, heavy, len(centers))
+        sums = np.stack([np.bincount(parts, heavy * column, len(centers)) for column in rows.T], axis=1)
+        centers = np.where(sizes[:, None] > 0, sums / np.where(sizes > 0, sizes, 1)[:, None], centers)
+    return handed(centers)
 
 
 def _stacked(models: Sequence[Model]) -> Any:

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
+import mlejax
 from mlejax import Categorical, ConvergenceWarning, MultivariateNormal, fit
 from mlejax.models.named import family_named
 from mlejax.status import Status
@@ -78,6 +79,16 @@ def test_the_mean_and_the_covariance_are_the_maximum_with_their_standard_errors(
     assert result.parameter_count == 9
     shown = [line.split()[0] for line in str(result).splitlines() if line.startswith("covariance")]
     assert shown == [f"covariance[{i},{j}]" for i in range(3) for j in range(i, 3)]  # each pair once
+
+
+@pytest.mark.slow
+def test_the_sandwich_of_the_mean_is_its_standard_error():
+    model = MultivariateNormal.closed_form(VECTORS)
+    found = mlejax.robust_standard_errors(model, VECTORS)
+    np.testing.assert_allclose(found.mean, np.sqrt(np.diagonal(model.covariance) / len(VECTORS)), rtol=1e-9)
+    fourth = np.mean((VECTORS[:, 0] - VECTORS[:, 0].mean()) ** 4)
+    expected = np.sqrt((fourth - model.covariance[0, 0] ** 2) / len(VECTORS))
+    assert found.covariance[0, 0] == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.slow

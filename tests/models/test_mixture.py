@@ -93,6 +93,19 @@ def test_a_weight_of_two_is_an_observation_twice():
     assert one.log_likelihood == pytest.approx(other.log_likelihood, rel=1e-13)
 
 
+@pytest.mark.slow
+def test_vectors_come_in_clusters(x64):
+    centers, spreads = np.array([[9.0, 0.0], [0.0, 0.0]]), np.eye(2)
+    x = np.concatenate([np.random.RandomState(i).multivariate_normal(c, spreads, 60) for i, c in enumerate(centers)])
+    result = fit(Mixture.of(mlejax.MultivariateNormal, 2), x * [1.0, 1e6], starts=2, progress=False)
+    assert result.converged
+    np.testing.assert_allclose(result.model.weights, np.full(2, 1 / 2), atol=1e-5)  # they are far apart
+    clusters = sorted((x[i : i + 60].mean(axis=0) for i in (0, 60)), key=lambda mean: mean[0])
+    np.testing.assert_allclose(result.model.mean, clusters * np.array([1.0, 1e6]), rtol=1e-4)
+    drawn = result.model.sample(jax.random.key(0), (3, 5))
+    assert drawn.shape == (3, 5, 2)
+
+
 def test_starts_are_inside_and_differ():
     family = Mixture.of(Exponential, 2)
     found = family.starts(np.abs(TWO), None, 4)
