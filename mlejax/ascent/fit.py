@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from tqdm import tqdm
 
 from .. import checks, devices, likelihood
-from ..checks import ConvergenceWarning, InputTypeError, InputValueError
+from ..checks import ConvergenceWarning, InputError, InputTypeError, InputValueError
 from ..models.abilities import (
     CanBeIrregular,
     CanBeUnbounded,
@@ -24,7 +24,7 @@ from ..models.abilities import (
 from ..models.base import M, Model, name_of
 from ..models.constraints import Domain
 from ..models.parameters import Parameters, with_dtype
-from ..models.rows import Rows, row_count, take
+from ..models.rows import Rows, described, is_number, one_of, row_count, take
 from ..models.start import start_of, starts_of
 from ..results.fit import FitResult
 from ..results.schema import check_names
@@ -275,7 +275,12 @@ def found_start(
             return _off_the_border(start_of(family, x, weights))  # type: ignore[return-value]
 
     wide = jax.tree.map(lambda column: np.asarray(column, np.float64), values)
-    first = start(wide)
+    try:
+        first = start(wide)
+    except TypeError as error:
+        if isinstance(error, InputError) or is_number(one := one_of(wide)):
+            raise
+        raise InputTypeError(f"{name} finds no start in these observations, each {described(one)}: {error}") from error
     if isinstance(wide, np.ndarray) and not is_inside(first):
         # float64 holds no such parameters, but perhaps those of other units
         first = start(wide / 2.0 ** np.frexp(np.max(np.abs(wide)))[1])

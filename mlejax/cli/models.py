@@ -151,7 +151,8 @@ def models(options: argparse.Namespace) -> Answer:
     note = (
         "statistics: how many sufficient statistics are found in the formula; with them the size of a sample does not "
         f"matter\nmodels of a model, as in --model 'shifted(weibull)': {', '.join(WRAPPERS)}\n"
-        "mlejax models --family NAME tells more; each is a class of mlejax, such as "
+        "regressions on several columns: mlejax fit FILE --response y --columns a,b, with --model linear, logistic or "
+        "poisson\nmlejax models --family NAME tells more; each is a class of mlejax, such as "
         f"mlejax.{FAMILIES['student_t'].__name__}"
     )
     return Answer("\n".join([*lines, "", note]), lambda: made)

@@ -29,7 +29,7 @@ def as_sample(sample: Any) -> Sample:
         return sample.in_jax_types()
     if isinstance(sample, Observations):
         return sample
-    return Observations(jnp.asarray(sample) if isinstance(sample, list) else jax.tree.map(jnp.asarray, sample))
+    return Observations(jax.tree.map(jnp.asarray, sample, is_leaf=lambda part: isinstance(part, list)))
 
 
 def observation_of(model: Model, sample: Sample) -> Observation:

@@ -99,3 +99,14 @@ REFUSED = {
 def test_what_is_no_regression_is_refused(family, sample, message):
     with pytest.raises(InputError, match=message):
         mlejax.fit(family, sample, progress=False)
+
+
+def test_a_family_of_numbers_says_that_it_takes_no_table():
+    with pytest.raises(InputError, match="Normal finds no start in these observations, each a record of x, y"):
+        mlejax.fit(mlejax.Normal, {"x": [1.0, 2.0, 4.0], "y": [1.0, 2.0, 3.0]}, progress=False)
+
+
+def test_columns_may_be_lists():
+    model = LinearRegression(np.zeros(2), 1.0, ("x",), True, "y", "")
+    found = mlejax.log_likelihood(model, {"x": [1.0, 2.0, 4.0], "y": [1.0, 2.0, 3.0]})
+    assert found == pytest.approx(stats.norm.logpdf([1.0, 2.0, 3.0]).sum(), rel=1e-14)
