@@ -16,6 +16,7 @@ from ..models.rows import Rows
 from ..samples.raw import Observations
 from ..samples.representation import Sample, as_sample
 from ..status import Status
+from . import quasi
 from .step import select
 
 MAX_STEPS = 100
@@ -32,6 +33,9 @@ LEAST_DAMPING, DAMPING_OUTSIDE, MOST_DAMPING = 1e-3, 1e-2, 1e12
 
 FARTHEST = 100.0
 """A logarithmic coordinate stays within this many powers of e of the start: what has no maximum ends there."""
+
+MANY = 100
+"""Parameters from which on gradients alone lead to near the maximum; see `quasi`."""
 
 SURE = 1e-3
 """The part of the predicted gain that a step must bring."""
@@ -56,6 +60,15 @@ class Climb(eqx.Module, Generic[M]):
         both = self.free[:, None] * self.free[None, :]
         information = jnp.where(both == 1, here.information, jnp.eye(len(coordinates)))
         return LocalQuadratic(here.log_likelihood, jnp.where(self.free == 1, here.score, 0), information)
+
+    def ahead(self, state: "ClimbState") -> Vector:
+        """Return coordinates near the maximum, by gradients alone."""
+
+        def height(coordinates: Vector) -> Nats:
+            moved = jnp.where(jnp.asarray(self.free) == 1, coordinates, state.coordinates)
+            return self.sample.mean_log_prob(self.table.from_real(moved))
+
+        return quasi.ahead(height, state.coordinates, state.unit, state.count)
 
 
 class ClimbState(eqx.Module):
@@ -111,18 +124,22 @@ def step(climb: Climb[M], state: ClimbState) -> ClimbState:
     move = jnp.where(definite, direction * jnp.minimum(1, state.reach / jnp.maximum(size, state.reach)), 0)
     far = np.where(climb.table.logarithmic, FARTHEST, np.inf)
     coordinates = jnp.clip(state.coordinates + unit * move, climb.start - far, climb.start + far)
+    leap = state.steps == 0 if len(unit) > MANY else jnp.asarray(False)
+    if len(unit) > MANY:
+        coordinates = jax.lax.cond(leap, lambda: climb.ahead(state), lambda: coordinates)
     move = (coordinates - state.coordinates) / unit
     there = climb.about(coordinates)
     rise, rise_there = score @ move, there.score * unit @ move
     lost = rise / 2 < ROUNDING * jnp.finfo(move.dtype).eps * (1 + jnp.abs(here.log_likelihood))
     gained = there.log_likelihood - here.log_likelihood > SURE * rise / 2
     good = jnp.where(lost, jnp.abs(rise_there) <= jnp.abs(rise) / 2, gained)
+    good = jnp.where(leap, there.log_likelihood > here.log_likelihood, good)
     inside = climb.table.inside(climb.table.from_real(coordinates)) & _finite(there)
-    taken = first | (definite & good & inside & (rise > 0))
+    taken = first | (good & inside & (leap | (definite & (rise > 0))))
     more = jnp.maximum(10 * state.damping, jnp.where(definite, LEAST_DAMPING, DAMPING_OUTSIDE))
     less = jnp.where(state.damping / 10 < LEAST_DAMPING, 0, state.damping / 10)
     damping = jnp.where(taken, less, more)
-    stuck = (definite & lost & ~taken) | (damping > MOST_DAMPING)
+    stuck = (definite & lost & ~taken & ~leap) | (damping > MOST_DAMPING)
     status = jnp.where(state.steps + 1 >= climb.most, int(Status.MAX_STEPS), int(Status.RUNNING))
     status = jnp.where(stuck, int(Status.PRECISION), status)
     status = jnp.where(first & ~inside, int(Status.OUTSIDE_SUPPORT), status)

@@ -30,6 +30,10 @@ MOST_ERRORS = (3.0, 10.0)
 FARTHER = tuple(math.log(10.0**power) for power in (4, 8, 16, 32))
 """How far a bounded coordinate is followed whose profile is flat both up and down: it may itself be far out."""
 
+MANY, FEW, FLATTER = 100, 4, 3.0
+"""Of more than so many coordinates only a few are looked at, of which the data say least, and only where their standard
+errors are so many times what the curvature at the start promised: every look costs as much as a fit."""
+
 BESIDE = 1e-7
 """How far beside a point the formula is evaluated again: there, all but its rounding is the same."""
 
@@ -131,6 +135,11 @@ def look_outward(ascend: Ascend, end: End, table: Parameters, count: float) -> l
     covariance, bounded = uncertainty(end.information, count), table.logarithmic
     errors = np.sqrt(np.diagonal(covariance))
     looked_at = doubtful(end.coordinates, end.information, np.asarray(end.arrived), bounded, count)
+    if len(errors) > MANY:
+        # Where a likelihood flattens, it has lost the curvature that it had at the start.
+        flatter = errors * math.sqrt(count) / end.unit
+        last = np.argsort(np.where(looked_at, -flatter, 0.0))[FEW:]
+        looked_at = looked_at & ~np.isin(np.arange(len(errors)), last) & ((flatter > FLATTER) | (not end.arrived))
     views: list[View] = []
     for j, (error, at) in enumerate(zip(errors, end.coordinates, strict=True)):
         if not looked_at[j]:
