@@ -74,7 +74,8 @@ def check(model: Model | Family, observations: object = None) -> CheckReport:
     if not isinstance(model, Model | HasStart):
         raise InputTypeError(f"check needs a model, or a family that finds a start; got {shown(model)}")
     start, rows = start_and_rows(model, observations)
-    own = as_formula_takes(start, rows) if observations is not None else rows
+    with jax.enable_x64(True):  # without it whole numbers would be narrowed
+        own = as_formula_takes(start, rows) if observations is not None else rows
     try:
         check_formula(start, one_of(own))
     except InputError as refusal:

@@ -32,7 +32,7 @@ def start_and_rows(model: Any, observations: Any) -> tuple[Model, Rows]:
         start = model if isinstance(model, Model) else start_of(model, rows)
         return with_dtype(start, np.float64), rows
     support = model.support if isinstance(model, Model) else support_of(model)
-    ordinary = ordinary_numbers(support or Support())
+    ordinary = ordinary_numbers(support if isinstance(support, Support) else Support())
     if isinstance(model, Model):
         start = with_dtype(model, np.float64)
         return start, _drawn(start, ordinary)
@@ -75,7 +75,7 @@ class Examined:
     """A formula, in unconstrained coordinates, and where it is looked at."""
 
     table: Parameters[Any]
-    support: Support
+    support: Support  # of single numbers; of records it is not looked at
     places: np.ndarray  # (q, p): coordinates, the start first
     rows: Rows  # observations; numbers, where `single`
     single: bool
@@ -101,7 +101,8 @@ class Examined:
 
         found = jax.jit(jax.vmap(jax.vmap(of, (None, 0)), (0, None)))(places, some)
         values, slopes, curvatures = map(np.asarray, found)
-        return cls(table, start.support, places, some, is_number(one_of(rows)), values, slopes, curvatures)
+        support = start.support if isinstance(start.support, Support) else Support()
+        return cls(table, support, places, some, is_number(one_of(rows)), values, slopes, curvatures)
 
     def heights(self, places: np.ndarray, rows: Rows) -> np.ndarray:
         """Return the log-density at coordinates (q, p) for observations n, (q, n)."""

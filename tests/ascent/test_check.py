@@ -197,6 +197,17 @@ def test_the_statistics_and_what_prevents_them_are_named():
     assert "raw observations: " in mlejax.check(mlejax.Weibull, [1.0, 2.0, 4.0]).facts["data"]
 
 
+def test_whole_numbers_are_not_narrowed():
+    class Whole(Model):
+        rate: float = parameter(positive)
+
+        def log_prob(self, x):
+            return jnp.where(x == 16777217, jnp.log(self.rate) - self.rate * 1e-7 * x, jnp.nan)
+
+    assert "nan" not in by_name(mlejax.check(Whole(1.0), [16777217, 16777217]))["gradient"].message
+    assert by_name(mlejax.check(Whole(1.0), [16777217, 16777217]))["gradient"].answer == "ok"
+
+
 def test_json():
     made = json.loads(mlejax.check(Lying(0.0)).to_json())
     assert made["ok"] is False
