@@ -68,8 +68,9 @@ def fit(
         observations: what `log_prob` takes, with an axis in front: n finite numbers (n,), vectors (n, d), or a record
             of such columns (a dict, a table of pandas or PyArrow, a named tuple), inside the family's support.
         weights: (n,) numbers, at least 0: how often each observation counts. None counts each once.
-        starts: models to start from besides, or how many starts in all, the others drawn about the first; the highest
-            end is taken, and `reason` says how many led there. None: one.
+        starts: models to start from besides, or how many starts in all, the others found by the family, such as a
+            mixture, or drawn about the first; of the ends that are maxima the highest is taken, and `reason` says how
+            many led there. None: one; of a mixture several.
         progress: show a progress bar on standard error when several starts take more than a second.
         **training: what `train` takes is refused: a fit needs no learning rate.
 

@@ -2,8 +2,7 @@
 
 For epoch e = 1, 2, ... the step measures the log-likelihoods at the current parameters, moves them uphill along the
 gradient of the MEAN train log-likelihood, and stops when the validation log-likelihood has not improved for `patience`
-epochs or stays within `tolerance` of its best. Everything is written for one run with scalar parameters; `sweep`
-batches it.
+epochs or stays within `tolerance` of its best. Everything is written for one run; `sweep` batches it.
 """
 
 import functools

@@ -29,6 +29,7 @@ def test_the_density_is_the_weighted_sum_of_those_of_the_components(x64):
     assert Parameters.of(three()).entries[:4] == ("shape[0]", "shape[1]", "shape[2]", "rate[0]")
 
 
+@pytest.mark.slow
 def test_draws_have_the_moments_of_a_mixture(x64):
     drawn = np.asarray(three().sample(jax.random.key(1), (20_000,)))
     mean = 0.5 * 2 + 0.2 * 3 + 0.3 * 10
