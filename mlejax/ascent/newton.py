@@ -253,7 +253,7 @@ def maximize(start: M, sample: Sample | Rows | ArrayLike) -> Maximum[M]:
 
     The derivatives of `model` by the observations, their weights, or the numbers of a `Summary` are those of the
     maximum itself, by the implicit function theorem; those by the start are zero. They are NaN where it was not
-    reached.
+    reached. What is held fixed is differentiated where it is a part of each observation.
 
     Args:
         start: parameters from which to climb, p numbers in all.

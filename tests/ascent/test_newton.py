@@ -5,7 +5,7 @@ import pytest
 import zoo
 
 import mlejax
-from mlejax import Exponential, Gamma, Observations, Weibull, maximize
+from mlejax import Exponential, Gamma, Observations, StudentT, Weibull, maximize
 from mlejax.ascent import newton
 from mlejax.models.parameters import Parameters
 from mlejax.status import Status
@@ -132,3 +132,29 @@ def test_many_maxima_side_by_side_are_those_of_each_alone(x64):
         one = maximize(Weibull(1.0, 1.0), sample)
         np.testing.assert_allclose(many.model.shape[i], one.model.shape, rtol=1e-9)
         assert int(many.steps[i]) == int(one.steps)
+
+
+class Robust(mlejax.Model):
+    """A location whose degrees of freedom are known, and part of each observation."""
+
+    location: float = mlejax.parameter(mlejax.real)
+    scale: float = mlejax.parameter(mlejax.positive)
+
+    def log_prob(self, row):
+        return StudentT(self.location, self.scale, row["degrees_of_freedom"]).log_prob(row["x"])
+
+
+@pytest.mark.slow
+def test_the_maximum_is_differentiated_by_what_is_held_fixed(x64):
+    def estimate(fixed):
+        rows = {"x": jnp.asarray(WAVES), "degrees_of_freedom": jnp.full(len(WAVES), fixed)}
+        found = maximize(Robust(1.0, 1.0), rows)
+        return jnp.stack([found.model.location, found.model.scale])
+
+    step = 1e-4
+    ahead, behind = (np.asarray(jax.jit(estimate)(4.0 + sign * step)) for sign in (1, -1))
+    difference = (ahead - behind) / (2 * step)
+    assert np.all(np.abs(difference) > 1e-4)
+    # The error of a difference is step^2 and rounding / step.
+    np.testing.assert_allclose(jax.jit(jax.jacrev(estimate))(4.0), difference, rtol=1e-5)
+    np.testing.assert_allclose(jax.jit(jax.jacfwd(estimate))(4.0), difference, rtol=1e-5)
