@@ -70,7 +70,7 @@ class Truncated(Wrapper[M]):
 
     @property
     def __name__(self) -> str:  # type: ignore[override]
-        """What the model is called: `Truncated(Normal, lower=0)`."""
+        """What the model is called: `Truncated(Normal, lower 0)`."""
         return _name(name_of(self.base), self.lower, self.upper)
 
     @property
@@ -209,5 +209,5 @@ def _between(support: Support, lower: float, upper: float) -> Support:
 
 
 def _name(inner: str, lower: float, upper: float) -> str:
-    limits = [f"{name}={limit:g}" for name, limit in (("lower", lower), ("upper", upper)) if math.isfinite(limit)]
+    limits = [f"{name} {limit:g}" for name, limit in (("lower", lower), ("upper", upper)) if math.isfinite(limit)]
     return f"Truncated({', '.join([inner, *limits])})"
