@@ -5,7 +5,7 @@ Called outside any JAX transformation these functions answer in NumPy float64, w
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import jax
@@ -242,7 +242,7 @@ def standard_errors(model: M, sample: Sample | Rows | ArrayLike) -> M:
     return Parameters.of(model).to_model(jnp.sqrt(jnp.diagonal(covariance(model, sample))))
 
 
-def robust_standard_errors(model: M, observations: Sample | Rows | ArrayLike) -> M:
+def robust_standard_errors(model: M, observations: Sample | Rows | ArrayLike | Sequence[float]) -> M:
     """Return standard errors that hold when the family is wrong: the sandwich of covariance and squared scores.
 
     Covariance times the sum of the outer products of every observation's score, times covariance.

@@ -63,7 +63,7 @@ def compare(
         >>> waits = np.random.RandomState(0).gamma(2.0, 3.0, 1000)
         >>> found = mlejax.compare([mlejax.Gamma, mlejax.Exponential], waits, progress=False)
         >>> list(found.fits), round(found.differences["Exponential"])
-        (['Gamma', 'Exponential'], 166)
+        (['Gamma', 'Exponential'], 270)
     """
     left_out: dict[str, str] = {}
     notes: tuple[str, ...] = ()

@@ -34,7 +34,7 @@ class RightCensored(Wrapper[M]):
         >>> import mlejax
         >>> months, died = np.array([2.0, 5.0, 9.0, 12.0]), np.array([1, 1, 0, 1])
         >>> result = mlejax.fit(mlejax.RightCensored.of(mlejax.Exponential), (months, died))
-        >>> round(result.model.rate, 6)  # 3 events in 28 months
+        >>> round(result.model.rate.item(), 6)  # 3 events in 28 months
         0.107143
 
     Source: J. D. Kalbfleisch and R. L. Prentice, The Statistical Analysis of Failure Time Data (2002), section 3.2.

@@ -29,7 +29,7 @@ class ZeroInflated(Wrapper[M]):
     Example:
         >>> import mlejax
         >>> print(mlejax.ZeroInflated(mlejax.Poisson(2.0), 0.25).log_prob(0.0))  # log(0.25 + 0.75 exp(-2))
-        -1.0454...
+        -1.0455...
 
     Source: D. Lambert, Zero-inflated Poisson regression, Technometrics 34 (1992).
     """

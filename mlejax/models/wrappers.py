@@ -81,7 +81,7 @@ class Fixed(Wrapper[M]):
     Example:
         >>> import mlejax
         >>> mlejax.Fixed.of(mlejax.StudentT, degrees_of_freedom=9).start([1.0, 2.0, 4.0])
-        Fixed(base=StudentT(location=2.0, scale=..., degrees_of_freedom=9.0 (fixed)))
+        Fixed(base=StudentT(location=2.0, scale=..., degrees_of_freedom=Given(value=9.0)))
     """
 
     base: M

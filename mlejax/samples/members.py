@@ -116,7 +116,7 @@ class Resamples(Members):
     Example:
         >>> import mlejax
         >>> member = mlejax.Resamples([1.0, 2.0, 4.0], 100, seed=0).member(7)
-        >>> member.values.tolist(), member.weights.sum()
+        >>> member.values.tolist(), member.weights.sum().item()
         ([1.0, 2.0, 4.0], 3.0)
     """
 
