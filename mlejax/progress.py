@@ -52,13 +52,18 @@ class Spent:
 class Progress:
     """One line on standard error, which says what is being done now and how much of that is done."""
 
+    runs: int  # all
+    finished: int  # those that were there before
+    began: float  # when training began
+    waited: float  # how long it has waited for the compiler
+    since: float  # when the compiler began
+
     def __init__(self, enabled: bool):
         self.enabled = enabled
         self.bar: Any = tqdm(disable=True)  # nothing is shown before the arguments are known to be good
         self.opened = time.perf_counter()
-        self.runs, self.finished = 0, 0  # all, and those that were there before
-        self.began, self.waited = 0.0, 0.0  # when training began, and how long it has waited for the compiler
-        self.since = 0.0  # when the compiler began
+        self.runs, self.finished = 0, 0
+        self.began = self.waited = self.since = 0.0
 
     def __enter__(self) -> "Progress":
         return self

@@ -48,7 +48,10 @@ class Expansion:
 
     parameters: Sequence[Node]
     data: Sequence[Node]  # ONE observation, or its parts
+    result: Node
     columns: list[Node]
+    shapes: list[tuple[int, ...]]  # of the columns
+    size: int  # numbers in all of them
     degree: int
     conditions: tuple[Node, ...] = ()  # on the data, that a sample decides: a formula with one is not of this kind
 

@@ -285,12 +285,12 @@ def _is_definite(matrices: jax.Array | np.ndarray) -> Truth:
     return found
 
 
-real = Domain()
-positive = Domain(lower=0.0)
-unit_interval = Domain(lower=0.0, upper=1.0)
-simplex = Simplex(lower=0.0, upper=1.0)
-ordered = Ordered()
-covariance_matrix = Covariance()
+real: Domain = Domain()
+positive: Domain = Domain(lower=0.0)
+unit_interval: Domain = Domain(lower=0.0, upper=1.0)
+simplex: Simplex = Simplex(lower=0.0, upper=1.0)
+ordered: Ordered = Ordered()
+covariance_matrix: Covariance = Covariance()
 
 
 def parameter(domain: Domain = real, **keywords: Any) -> Any:

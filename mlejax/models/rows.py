@@ -1,7 +1,7 @@
 """Observations of any kind: each a number, a vector, or a record of them; a sample of them has an axis in front."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -9,11 +9,15 @@ import numpy as np
 from jax.tree_util import DictKey, GetAttrKey, tree_flatten_with_path
 from jaxtyping import Array, PyTree, Shaped
 
-Rows: TypeAlias = PyTree[Shaped[Array | np.ndarray, "_ ..."]]
-"""A sample: an array (n,) or (n, d), or a record of such arrays, a pytree."""
+if TYPE_CHECKING:
+    Rows: TypeAlias = Any
+    """A sample: an array (n,) or (n, d), or a record of such arrays, a pytree."""
 
-Observation: TypeAlias = PyTree[jax.ShapeDtypeStruct]
-"""The shape and the type of ONE observation: of a number, a vector, or each part of a record."""
+    Observation: TypeAlias = Any
+    """The shape and the type of ONE observation: of a number, a vector, or each part of a record."""
+else:  # which type checkers do not know
+    Rows = PyTree[Shaped[Array | np.ndarray, "_ ..."]]
+    Observation = PyTree[jax.ShapeDtypeStruct]
 
 
 def row_count(values: Rows) -> int:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -50,7 +50,7 @@ class Shifted(Wrapper[M]):
     base: M
     location: Number = parameter(real)
 
-    support = numbers
+    support: ClassVar[Support] = numbers
 
     @staticmethod
     def of(inner: object) -> "ShiftedFamily":

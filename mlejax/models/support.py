@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import math
 import operator
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import jax
 import numpy as np
@@ -69,8 +69,11 @@ class Support:
         return inside & (values == values.round()) if self.whole else inside
 
 
-Supports: TypeAlias = PyTree[Support]
-"""A support of every number of an observation; or, of a record, supports of its parts, of a dict of some of them."""
+if TYPE_CHECKING:
+    Supports: TypeAlias = Any
+    """A support of every number of an observation; or, of a record, those of its parts, of a dict of some of them."""
+else:  # which type checkers do not know
+    Supports = PyTree[Support]
 
 
 def by_column(support: Supports, values: Rows) -> list[Support]:
@@ -102,10 +105,10 @@ def contains(support: Supports, values: Rows) -> Bool[Array | np.ndarray, " n"]:
     return functools.reduce(operator.and_, inside)  # type: ignore[return-value]
 
 
-numbers = Support()
+numbers: Support = Support()
 """All finite numbers."""
 
-positive_numbers = Support(lower=0, lower_included=False)
-numbers_from_zero = Support(lower=0)
-fractions = Support(lower=0, upper=1, lower_included=False, upper_included=False)
-counts = Support(lower=0, whole=True)
+positive_numbers: Support = Support(lower=0, lower_included=False)
+numbers_from_zero: Support = Support(lower=0)
+fractions: Support = Support(lower=0, upper=1, lower_included=False, upper_included=False)
+counts: Support = Support(lower=0, whole=True)

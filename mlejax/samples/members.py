@@ -66,6 +66,8 @@ class Groups(Members):
     """
 
     axis: ClassVar[str] = "group"
+    data: Rows
+    bears: np.ndarray  # (n,) the label of each observation
 
     def __init__(self, data: Any, labels: ArrayLike):
         self.data, self.bears = as_observations(data, "data", any_number=True), _labels(labels)
@@ -121,6 +123,9 @@ class Resamples(Members):
     """
 
     axis: ClassVar[str] = "resample"
+    data: Rows
+    count: int
+    seed: int
 
     def __init__(self, data: Any, count: int, seed: int = 0):
         self.data = as_observations(data, "data", any_number=True)
@@ -164,6 +169,9 @@ class Windows(Members):
     """
 
     axis: ClassVar[str] = "window"
+    data: Rows
+    width: int
+    step: int
 
     def __init__(self, data: Any, width: int, step: int = 1):
         self.data = as_observations(data, "data", any_number=True)
