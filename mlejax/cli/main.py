@@ -39,6 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         INTERRUPTS.watch()
         closed = _open_streams()
         arguments = sys.argv[1:]
+        # Before there are threads: what one of them restores when it leaves a context would let this warning through.
+        warnings.filterwarnings("ignore", "Consolidated metadata is currently not part")
     from .options import in_options, parse
 
     options = parse(arguments)

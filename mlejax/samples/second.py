@@ -15,7 +15,7 @@ from ..formula.second import second_order_of
 from ..models.base import Model
 from .tiles import TILE
 
-Nats: TypeAlias = Float[Array, ""] | np.float64
+Nats: TypeAlias = Float[Array, ""] | np.floating
 Vector: TypeAlias = Float[Array | np.ndarray, " p"]
 Matrix: TypeAlias = Float[Array | np.ndarray, "p p"]
 Row: TypeAlias = Shaped[Array | np.ndarray, "m ..."]
