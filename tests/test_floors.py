@@ -118,6 +118,7 @@ def test_imports_only_go_down(name):
     assert violations(name, path.read_text(), path.name == "__init__.py", set(modules())) == []
 
 
+@pytest.mark.slow
 def test_no_imports_go_round_in_a_circle():
     known, graph = set(modules()), {}
     for name, path in modules().items():

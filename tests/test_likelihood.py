@@ -90,6 +90,7 @@ def test_distance_counts_standard_errors(delta, samples, x64):
     assert float(distance(away, x)) == pytest.approx(delta, rel=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", [1e-6, 1e3, 1e9])
 def test_distance_does_not_depend_on_units(unit, samples, x64):
     x = samples["observations"]
@@ -98,6 +99,7 @@ def test_distance_does_not_depend_on_units(unit, samples, x64):
     assert float(distance(Normal(7.4 * unit, 7.0 * unit**2), x * unit)) == pytest.approx(plain, rel=1e-10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("point", [(7.2, 400.0), (0.0, 1e4)], ids=str)
 def test_distance_is_infinite_where_the_information_is_not_positive_definite(point, samples, x64):
     information = np.asarray(observed_information(Normal(*point), samples["summary"]))
@@ -105,6 +107,7 @@ def test_distance_is_infinite_where_the_information_is_not_positive_definite(poi
     assert float(distance(Normal(*point), samples["summary"])) == math.inf
 
 
+@pytest.mark.slow
 def test_robust_errors_count_an_observation_by_its_weight(x64):
     weighted = mlejax.Observations(np.array([0.5, 1.5, 4.0]), weights=np.array([2.0, 1.0, 1.0]))
     robust = robust_standard_errors(Exponential(0.5), weighted).rate
@@ -154,6 +157,7 @@ def test_information_of_other_families(model, draw, information, x64):
         assert found[0, 0] == pytest.approx(information(model, x), rel=1e-13)
 
 
+@pytest.mark.slow
 def test_score_of_a_family_without_sufficient_statistics(x64):
     x = np.random.RandomState(4).weibull(1.5, 300) * 2
     score = score_of(Weibull(1.4, 2.1), x)
@@ -162,6 +166,7 @@ def test_score_of_a_family_without_sufficient_statistics(x64):
     assert float(score.scale) == pytest.approx(np.sum(1.4 / 2.1 * (z**1.4 - 1)), rel=1e-12)
 
 
+@pytest.mark.slow
 def test_robust_standard_errors_against_the_formula_by_hand(x64):
     # Exponential: score 1/rate - x, information n / rate^2, so the sandwich is rate^2 sqrt(sum (1/rate - x)^2) / n.
     x = np.random.RandomState(4).gamma(4.0, 0.5, 500)  # not exponential: the plain standard error is wrong
@@ -182,6 +187,7 @@ def test_robust_standard_errors_of_a_normal(samples, x64):
     assert float(robust.variance) == pytest.approx(math.sqrt((np.mean(d**4) - np.mean(d**2) ** 2) / n), rel=1e-11)
 
 
+@pytest.mark.slow
 @representation
 def test_the_articles_gradient_at_random_points(which, samples, x64):
     x, random = samples["observations"], np.random.RandomState(0)
@@ -237,6 +243,7 @@ def test_inside_jit_the_answer_has_the_type_of_the_program(name, flag, dtype, sa
             assert {leaf.dtype for leaf in jax.tree.leaves(found)} == {np.dtype(dtype)}
 
 
+@pytest.mark.slow
 def test_digits_do_not_depend_on_how_an_answer_is_asked_for(samples):
     x = samples["observations"]
     exact = oracles.exact_normal(x, 7.0, 8.0)
@@ -245,6 +252,7 @@ def test_digits_do_not_depend_on_how_an_answer_is_asked_for(samples):
             assert mlejax.log_likelihood(model, sample) == pytest.approx(exact["log_likelihood"], rel=1e-13)
 
 
+@pytest.mark.slow
 def test_standard_errors_print_as_numbers(samples):
     errors = mlejax.standard_errors(Normal(0.0, 4.0), [-2.0, 2.0])
     assert str(errors) == f"Normal(mean={math.sqrt(2.0)}, variance=4.0)"
@@ -278,6 +286,7 @@ def test_an_array_of_parameters_has_a_row_for_each_number():
     assert mlejax.distance(model, rows) < 1e-12
 
 
+@pytest.mark.slow
 def test_robust_standard_errors_need_the_observations(samples):
     with pytest.raises(TypeError, match="a Summary does not keep the score of every observation; give the obser"):
         mlejax.robust_standard_errors(Normal(7.0, 8.0), samples["summary"])

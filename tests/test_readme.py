@@ -64,6 +64,7 @@ def test_the_two_commands_come_first_each_in_its_own_block():
     assert blocks[:2] == ["pip install . && mlejax sweep\n", "pip install '.[test]' && pytest\n"]
 
 
+@pytest.mark.slow
 def test_a_command_that_does_not_exist_is_noticed(capsys):
     with pytest.raises(SystemExit):
         check_mlejax(["swep"])

@@ -114,6 +114,7 @@ WRONG = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("model", "name", "message", "advice"), WRONG.values(), ids=WRONG)
 def test_what_is_wrong_is_found_and_what_to_do_is_said(model, name, message, advice):
     report = mlejax.check(model)
@@ -123,11 +124,13 @@ def test_what_is_wrong_is_found_and_what_to_do_is_said(model, name, message, adv
     assert advice in found[name].advice
 
 
+@pytest.mark.slow
 def test_a_wrong_constant_is_all_that_is_wrong_with_it():
     assert [each.name for each in mlejax.check(WrongConstant(0.0, 1.0)).findings] == ["normalization"]
     assert [each.name for each in mlejax.check(SumOfTwo(1.0, 2.0, 1.0)).findings] == ["identified"]
 
 
+@pytest.mark.slow
 def test_a_sound_model_of_a_persons_own():
     class Rayleigh(zoo.Rayleigh):
         support = mlejax.Support(lower=0, lower_included=False)
@@ -190,6 +193,7 @@ def test_a_model_of_records_is_looked_at_where_its_observations_are():
     assert by_name(report)["normalization"].answer == "cannot tell"
 
 
+@pytest.mark.slow
 def test_the_statistics_and_what_prevents_them_are_named():
     found = mlejax.check(mlejax.Gamma, [1.0, 2.0, 4.0]).facts
     assert found["statistics"] == "the averages of log(x), x"
@@ -197,6 +201,7 @@ def test_the_statistics_and_what_prevents_them_are_named():
     assert "raw observations: " in mlejax.check(mlejax.Weibull, [1.0, 2.0, 4.0]).facts["data"]
 
 
+@pytest.mark.slow
 def test_whole_numbers_are_not_narrowed():
     class Whole(Model):
         rate: float = parameter(positive)
@@ -208,6 +213,7 @@ def test_whole_numbers_are_not_narrowed():
     assert by_name(mlejax.check(Whole(1.0), [16777217, 16777217]))["gradient"].answer == "ok"
 
 
+@pytest.mark.slow
 def test_json():
     made = json.loads(mlejax.check(Lying(0.0)).to_json())
     assert made["ok"] is False

@@ -12,6 +12,7 @@ WAITS = np.random.RandomState(0).gamma(2.0, 3.0, 60)
 CALLS = np.random.RandomState(1).poisson(3.0, 60)
 
 
+@pytest.mark.slow
 def test_the_order_is_that_of_akaikes_criterion_by_scipy():
     found = mlejax.compare([mlejax.Exponential, mlejax.Normal, mlejax.Rayleigh], WAITS, progress=False)
     expected = {

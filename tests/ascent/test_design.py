@@ -49,6 +49,7 @@ def test_columns_that_fit_exactly_have_no_maximum(name):
     assert np.all(np.isnan(result.standard_errors.coefficients))
 
 
+@pytest.mark.slow
 def test_units_of_columns_decide_nothing():
     response = RANDOM.poisson(np.exp(1 + X[:, 0]))
     plain = fit(PoissonRegression, {"features": X, "response": response}, progress=False)

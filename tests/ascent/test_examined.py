@@ -18,6 +18,7 @@ def test_ordinary_numbers_are_inside(support):
     assert len(np.unique(found)) >= 4
 
 
+@pytest.mark.slow
 def test_a_model_is_looked_at_where_it_draws_and_a_family_where_it_starts():
     start, rows = start_and_rows(mlejax.Normal(1000.0, 4.0), None)
     assert start.mean == 1000

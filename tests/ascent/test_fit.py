@@ -76,6 +76,7 @@ def test_a_weight_is_so_many_observations():
     assert fit(Exponential, WAITS, weights=[0.5] * 4, progress=False).count == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -298,6 +299,7 @@ def test_records_are_fitted_like_numbers():
     assert result.count == 40
 
 
+@pytest.mark.slow
 def test_a_weight_of_two_counts_a_record_twice():
     columns, weights = zoo.points(), np.arange(40) % 3 + 0.0
     result = mlejax.fit(zoo.Line(0.0, 0.0, 1.0), columns, weights=weights, progress=False)
@@ -367,6 +369,7 @@ def test_numbers_that_are_bound_to_each_other_have_the_covariance_of_their_coord
         result.confidence_intervals(method="profile")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("throws", "which"), [([0, 0, 1], 2), ([1, 2, 2], 0)], ids=["the last", "another"])
 def test_a_share_of_what_was_never_seen_approaches_its_wall(throws, which):
     with pytest.warns(ConvergenceWarning, match=f"keeps rising as shares.{which}. approaches 0; its supremum, -1.9095"):

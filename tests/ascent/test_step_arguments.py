@@ -34,6 +34,7 @@ def test_inside_a_transformation_bad_values_end_the_run(x64):
     assert Status(int(step(jnp.array([1.0, 2.0])))) is Status.RUNNING
 
 
+@pytest.mark.slow
 def test_vectors_are_taken_where_the_formula_takes_them(x64):
     x = np.array([[1.0, 2.0], [3.0, 6.0]])
     state, _ = train_step(init_state(Vector(jnp.zeros(2))), x, None, 0.5)

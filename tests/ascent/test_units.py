@@ -42,6 +42,7 @@ def test_a_formula_with_a_unit_of_its_own_is_left_alone():
     assert units(own, np.array([1e200, 2e200, 3e200])) is None
 
 
+@pytest.mark.slow
 def test_a_threshold_in_the_formula_is_noticed_in_the_data():
     def log_prob(m, x):
         z = x / m.scale
@@ -53,6 +54,7 @@ def test_a_threshold_in_the_formula_is_noticed_in_the_data():
     assert units(own, np.array([1e-20, 2e-20])) is not None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", [1e-200, 1e160])
 def test_parameters_there_and_back(unit):
     found = units(mlejax.Cauchy(0.0, 1.0), unit * np.array([-1.0, 1.0, 2.0, 5.0]))
@@ -77,6 +79,7 @@ def test_ordinary_observations_whole_ones_and_constants_stay_as_they_are():
     assert units(Poisson(1.0), np.array([1e15, 1e15 + 1])) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("values", [[1e308, -1e308, 1.5e308], [1e308, 1.5e308, 1.7e308]], ids=["overflows", "largest"])
 def test_numbers_whose_variance_float64_does_not_hold_are_refused_without_a_warning(values):
     with pytest.raises(ValueError, match=r"Normal.variance of these observations would be inf"):

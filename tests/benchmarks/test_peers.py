@@ -187,6 +187,7 @@ def test_torch_step_follows_every_rule(ends):
     np.testing.assert_array_equal(state[-1], ends.answer()["status"])
 
 
+@pytest.mark.slow
 def test_while_loop_follows_every_rule(ends):
     columns = ends.runs.varying.values()
     *_, status = batches.wide(peers.jax.vmap(lambda *one: peers.while_loop(FEW, COUNTS[1], *one)))(*columns)

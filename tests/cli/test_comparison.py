@@ -14,6 +14,7 @@ def test_families_are_compared_and_drawn(run, heights, tmp_path):
     assert (tmp_path / "out" / "comparison.png").is_file()
 
 
+@pytest.mark.slow
 def test_json(run, heights):
     status, out, _ = run("compare", heights[0], "--column", "cm", "--models", "normal,logistic", "--json", "-")
     made = json.loads(out)
@@ -21,6 +22,7 @@ def test_json(run, heights):
     assert {row["model"] for row in made["models"]} == {"normal", "logistic"}
 
 
+@pytest.mark.slow
 def test_no_maximum_at_all_exits_with_one(run, tmp_path):
     (tmp_path / "zeros.csv").write_text("0\n0\n0\n")
     status, _, err = run("compare", tmp_path / "zeros.csv", "--models", "geometric")

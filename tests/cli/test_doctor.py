@@ -2,7 +2,10 @@
 
 import json
 
+import pytest
 
+
+@pytest.mark.slow
 def test_a_sound_family_at_the_numbers_of_a_file(run, heights):
     status, out, err = run("check", "normal", heights[0], "--column", "cm")
     assert (status, err) == (0, "")
@@ -11,6 +14,7 @@ def test_a_sound_family_at_the_numbers_of_a_file(run, heights):
     assert out.endswith("nothing found\n")
 
 
+@pytest.mark.slow
 def test_a_finding_exits_with_one(run, tmp_path):
     (tmp_path / "mine.py").write_text(
         "import jax.numpy as jnp\nimport mlejax\n\n\nclass Mine(mlejax.Model):\n    mean: float\n\n"

@@ -54,6 +54,7 @@ def test_every_family_is_listed_with_its_statistics(run):
     assert (rows["gamma"], rows["normal"], rows["weibull"]) == (["2", "-"], ["2", "yes"], ["-", "-"])
 
 
+@pytest.mark.slow
 def test_a_fit_with_a_parameter_fixed(run, heights):
     file, x = heights
     status, out, err = run("fit", file, "--column", "cm", "--model", "weibull", "--fixed", "shape=2", "--json", "-")

@@ -113,6 +113,7 @@ def test_derivatives_of_elementary_functions(name, x64):
         np.testing.assert_allclose(jax.vmap(derivative(fast))(x), jax.vmap(derivative(own))(x), rtol=1e-14)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["exp", "log1p", "logaddexp"])
 def test_float32_is_left_to_jax(name):
     x = [jnp.asarray([0.1, 1.0, 7.0], jnp.float32)] * (2 if name == "logaddexp" else 1)

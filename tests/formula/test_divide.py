@@ -83,6 +83,7 @@ REASONS = {
 }
 
 
+@pytest.mark.slow
 def test_a_formula_of_arrays_is_divided_too(x64):
     model, record = Weighted(jnp.zeros(3), jnp.arange(3.0)), {"x": jnp.ones((20, 3)), "y": jnp.asarray(draw(20))}
     assert division_of(model, draw(20)).array == "sub"

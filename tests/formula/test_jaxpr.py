@@ -144,6 +144,7 @@ def test_the_reason_for_raw_observations_is_a_true_one(log_prob, values, reason)
     assert_agrees(model, sample, values.astype(float))
 
 
+@pytest.mark.slow
 def test_any_exception_of_the_factoring_leaves_the_observations_raw(monkeypatch):
     def broken(*_):
         raise ZeroDivisionError("of the algebra\nand more")

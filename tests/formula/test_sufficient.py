@@ -354,6 +354,7 @@ def test_a_proven_sign_lets_a_logarithm_split():
     assert_agrees(kind(-3.0, 0.1), sample, draw("positive"))
 
 
+@pytest.mark.slow
 def test_the_numbers_of_an_array_factor_as_parameters_of_their_own_do():
     class Line(Model):
         weights: jax.Array

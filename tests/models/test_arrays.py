@@ -16,6 +16,7 @@ THROWS = np.repeat([0, 1, 2, 3], [7, 11, 2, 5])
 FEW = Categorical(np.array([0.1, 0.2, 0.3, 0.4]))
 
 
+@pytest.mark.slow
 def test_the_probability_of_an_outcome_is_its_own(x64):
     np.testing.assert_allclose(jax.vmap(FEW.log_prob)(np.arange(4.0)), np.log(FEW.probabilities), rtol=1e-15)
     assert FEW.support.rule == "whole numbers >= 0 and <= 3"
@@ -23,6 +24,7 @@ def test_the_probability_of_an_outcome_is_its_own(x64):
     np.testing.assert_allclose(jax.vmap(many.log_prob)(np.array([0.0, 99.0])), np.log(np.array([1, 100]) / 5050))
 
 
+@pytest.mark.slow
 def test_shares_are_how_often_outcomes_were_seen():
     result = fit(Categorical, THROWS, progress=False)
     shares = np.array([7, 11, 2, 5]) / 25
@@ -34,6 +36,7 @@ def test_shares_are_how_often_outcomes_were_seen():
     assert weighted.log_likelihood == pytest.approx(result.log_likelihood, rel=1e-14)
 
 
+@pytest.mark.slow
 def test_an_outcome_that_was_never_seen_is_at_the_wall():
     with pytest.warns(ConvergenceWarning, match=r"rising as probabilities\[1\] approaches 0; its supremum, -3.365"):
         result = fit(Categorical, [0, 0, 2, 2, 2], progress=False)
@@ -43,6 +46,7 @@ def test_an_outcome_that_was_never_seen_is_at_the_wall():
         fit(Categorical.of(2), [0, 1, 2], progress=False)
 
 
+@pytest.mark.slow
 def test_the_density_of_vectors_is_that_of_scipy(x64):
     model = MultivariateNormal(np.array([1.0, 2.0, 3.0]), COVARIANCE)
     expected = scipy.stats.multivariate_normal([1.0, 2.0, 3.0], COVARIANCE).logpdf(VECTORS[:9])

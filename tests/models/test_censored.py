@@ -23,6 +23,7 @@ minimal residual disease, Cancer Treatment Reports 63 (1979)."""
 log_probs = jax.jit(lambda model, *x: jax.vmap(lambda *pair: model.log_prob(pair))(*x))
 
 
+@pytest.mark.slow
 def test_the_exponential_has_a_closed_form():
     result = mlejax.fit(mlejax.RightCensored.of(mlejax.Exponential), (DAYS, DIED))
     rate = 12 / 15588  # deaths by days
@@ -32,6 +33,7 @@ def test_the_exponential_has_a_closed_form():
     assert result.log_likelihood == pytest.approx(12 * np.log(rate) - 12, rel=1e-10)
 
 
+@pytest.mark.slow
 def test_survreg_of_r():
     """survreg(Surv(futime, fustat) ~ 1, ovarian) prints, with standard errors: (Intercept) 7.111, 0.293;
 
@@ -76,6 +78,7 @@ def test_log_prob_against_scipy(x64):
     np.testing.assert_allclose(left, [expected[0], reference.logcdf(2.0), reference.logcdf(5.0)], rtol=1e-11)
 
 
+@pytest.mark.slow
 def test_intervals_against_scipy_with_their_slopes(x64):
     low, high = np.array([0.3, 0.0, 2.0, 2.0]), np.array([0.5, 1.5, 2.0, 9.0])
     model = mlejax.IntervalCensored(mlejax.Weibull(1.5, 2.0))

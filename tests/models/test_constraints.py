@@ -32,6 +32,7 @@ def test_the_real_line_and_a_domain_are_one_to_one(domain, value):
     assert back == pytest.approx(value, rel=1e-12, abs=3e-8)
 
 
+@pytest.mark.slow
 @domains
 def test_from_real_increases_or_decreases_strictly_and_smoothly(domain):
     with jax.enable_x64(True):
@@ -93,6 +94,7 @@ def coordinates_of(domain, shape, scale=1.0):
     return scale * np.random.RandomState(3).normal(size=domain.real_shape(shape))
 
 
+@pytest.mark.slow
 @arrays
 def test_arrays_of_a_domain_and_their_coordinates_are_one_to_one(domain, shape, x64):
     coordinates = coordinates_of(domain, shape)
@@ -103,6 +105,7 @@ def test_arrays_of_a_domain_and_their_coordinates_are_one_to_one(domain, shape, 
     np.testing.assert_allclose(domain.to_real(value), coordinates, rtol=0, atol=2e-14)
 
 
+@pytest.mark.slow
 @arrays
 def test_the_derivatives_of_the_map_are_those_of_50_digits(domain, shape, x64):
     coordinates = coordinates_of(domain, shape)
@@ -143,6 +146,7 @@ EXACTLY = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("domain", "outside"),
     [
@@ -168,6 +172,7 @@ def test_arrays_outside_a_domain(domain, outside, array, x64):
     assert not domain.contains(array(outside))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("domain", "coordinates", "value"),
     [

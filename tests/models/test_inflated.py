@@ -16,6 +16,7 @@ def counts():
     return random.poisson(2.5, 300) * (random.uniform(size=300) > 0.3)
 
 
+@pytest.mark.slow
 def test_log_prob_against_scipy(x64):
     x = np.arange(8.0)
     found = jax.vmap(mlejax.ZeroInflated(mlejax.NegativeBinomial(2.5, 3.0), 0.2).log_prob)(x)
@@ -35,6 +36,7 @@ def test_it_is_the_formula_written_out():
     assert errors.zero_probability == pytest.approx(other.standard_errors.zero, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_the_score_of_the_maximum_by_hand():
     """With z zeros of n: p + (1 - p) exp(-r) = z / n, and r / (1 - exp(-r)) the mean of the others."""
     x = counts()

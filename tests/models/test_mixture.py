@@ -20,6 +20,7 @@ def three():
     return Mixture.of([Gamma(2.0, 1.0), Gamma(9.0, 3.0), Gamma(30.0, 3.0)], [0.5, 0.2, 0.3])
 
 
+@pytest.mark.slow
 def test_the_density_is_the_weighted_sum_of_those_of_the_components(x64):
     x = np.linspace(0.1, 15, 9)
     parts = [scipy.stats.gamma(2.0), scipy.stats.gamma(9.0, scale=1 / 3), scipy.stats.gamma(30.0, scale=1 / 3)]

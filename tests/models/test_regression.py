@@ -23,6 +23,7 @@ MODELS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("model", "response", "expected"), MODELS.values(), ids=MODELS)
 def test_the_formula_is_that_of_scipy(model, response, expected):
     with jax.enable_x64(True):

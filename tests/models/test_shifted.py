@@ -27,6 +27,7 @@ def weibull(x, shape, scale, location):
     return mpmath.log(shape / scale) + (shape - 1) * mpmath.log(z) - z**shape
 
 
+@pytest.mark.slow
 def test_log_prob_against_scipy(x64):
     x = np.array([2.1, 3.0, 9.0])
     model = mlejax.Shifted(mlejax.Weibull(1.5, 2.0), 2.0)
@@ -58,6 +59,7 @@ def test_a_shift_of_the_data_shifts_the_location_alone():
     assert other.log_likelihood == pytest.approx(one.log_likelihood, abs=1e-8)
 
 
+@pytest.mark.slow
 def test_an_exponential_distribution_ends_at_the_smallest_observation():
     with pytest.warns(mlejax.ConvergenceWarning):
         result = mlejax.fit(mlejax.Shifted.of(mlejax.Exponential), FIBERS)
@@ -75,6 +77,7 @@ def test_a_density_that_begins_at_infinity_is_unbounded():
     assert result.reason == "the log-likelihood grows without bound as location approaches the smallest observation"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("base", "power"),
     [
@@ -91,6 +94,7 @@ def test_where_standard_errors_hold(base, power):
     assert bool(model.irregularity()) == (power <= 1)
 
 
+@pytest.mark.slow
 def test_draws_are_those_of_the_model_inside_moved(x64):
     key = jax.random.key(3)
     inner = mlejax.Gamma(2.0, 1.0)

@@ -46,6 +46,7 @@ def test_a_start_is_near_the_truth(name):
         assert one == pytest.approx(other, rel=0.3, abs=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [5, 40])
 @pytest.mark.parametrize("name", SCALED)
 def test_a_start_follows_the_unit(name, count):

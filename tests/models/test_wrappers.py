@@ -18,6 +18,7 @@ WAITS = np.random.RandomState(3).gamma(2.0, 3.0, 60)
 # Fixed ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_fixed_parameter_is_not_estimated_and_the_others_keep_their_names():
     result = mlejax.fit(mlejax.Fixed.of(mlejax.StudentT, degrees_of_freedom=9), WAITS)
     location, scale = scipy.stats.t.fit(WAITS, f0=9)[1:]
@@ -38,6 +39,7 @@ def test_a_fixed_number_decides_where_the_maximum_is():
     assert many == pytest.approx(np.sqrt(np.mean(WAITS**2)), rel=1e-9)
 
 
+@pytest.mark.slow
 def test_the_table_shows_what_is_fixed():
     result = mlejax.fit(mlejax.Fixed.of(mlejax.Weibull, shape=2), WAITS)
     assert str(result).startswith("Fixed(Weibull)\n")
@@ -49,6 +51,7 @@ def test_the_table_shows_what_is_fixed():
     assert list(made["parameters"]) == ["scale"]
 
 
+@pytest.mark.slow
 def test_a_fixed_model_is_started_where_it_stands():
     start = mlejax.Fixed.of(mlejax.Normal(1.0, 2.0), mean=3)
     assert (start.mean, start.variance) == (3.0, 2.0)
@@ -90,6 +93,7 @@ def test_what_cannot_be_fixed_is_refused(make, said):
         make()
 
 
+@pytest.mark.slow
 def test_a_fixed_model_draws(x64):
     draws = mlejax.Fixed.of(mlejax.Normal(0.0, 1.0), mean=100).sample(jax.random.key(0), (50,))
     assert abs(np.mean(draws) - 100) < 1

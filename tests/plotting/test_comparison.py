@@ -1,6 +1,7 @@
 """The picture of a comparison."""
 
 import numpy as np
+import pytest
 
 from mlejax import compare, plotting
 
@@ -19,6 +20,7 @@ def test_each_family_has_a_curve_in_both_panels():
     assert left.get_xlabel() == "hours"
 
 
+@pytest.mark.slow
 def test_counts_are_drawn_at_whole_numbers():
     found = compare(["poisson"], np.array([0, 1, 1, 2, 5]), weights=np.array([1.0, 2, 1, 1, 1]), progress=False)
     left, _ = plotting.comparison_figure(found).axes

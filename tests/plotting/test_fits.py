@@ -68,6 +68,7 @@ def test_distance_without_a_maximum_says_so(data):
     assert not any("maximum" in text for text in legend(ax))
 
 
+@pytest.mark.slow
 def test_distribution_shows_data_and_densities(result, data):
     ax = plotting.distribution(result, data, mlejax.Normal(7.2, 7.84))
     x, density = line(ax, "estimate").get_data()

@@ -44,6 +44,7 @@ def test_draws_on_the_axes_it_is_given_and_nothing_is_cut_off(name, result, data
     assert PICTURES[name](result, data, sweep, ax) is ax
 
 
+@pytest.mark.slow
 def test_nothing_touches_the_settings(result):
     before = dict(mpl.rcParams)
     plotting.fit_figure(result)

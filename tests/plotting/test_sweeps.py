@@ -153,6 +153,7 @@ def test_pictures_fit_the_axes(sweep):
     assert set(plotting.sweep_pictures(seeds.sel(seed=0))) == {"outcomes"}
 
 
+@pytest.mark.slow
 def test_pictures_of_an_unfinished_sweep_say_so(sweep):
     def titles(result):
         found = sweeps.sweep_pictures(result).values()

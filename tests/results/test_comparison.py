@@ -47,6 +47,7 @@ def test_json_has_the_rows_by_rising_aic(compared):
     assert rate == pytest.approx(1 / np.mean(WAITS), rel=1e-9)
 
 
+@pytest.mark.slow
 def test_without_a_maximum_there_is_no_best():
     found = mlejax.compare([mlejax.Geometric], [0, 0, 0], progress=False)
     assert not found.converged

@@ -26,6 +26,7 @@ def test_the_maximum_is_the_closed_form_of_the_train_part(run, small_normal):
     assert height == pytest.approx(exact, rel=1e-12)
 
 
+@pytest.mark.slow
 def test_a_density_is_that_of_scipy():
     grid = np.linspace(-3, 3, 7)
     expected = stats.norm.pdf(grid, 0.5, 2.0)

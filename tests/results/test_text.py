@@ -180,6 +180,7 @@ def test_the_best_setting_is_told_for_each_number_of_observations(counted):
     assert "No setting" not in told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("most", [3, 8, 24])
 def test_no_more_settings_are_shown_than_asked_for_whatever_the_number_of_counts(counted, most):
     many = np.arange(2, 42)

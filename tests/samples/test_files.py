@@ -139,6 +139,7 @@ BAD = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("content", "column", "message"), BAD.values(), ids=BAD)
 def test_tables_that_are_refused(tmp_path, content, column, message):
     file = tmp_path / "a.csv"
@@ -242,6 +243,7 @@ def written(folder, rows, delimiter, **quoting):
     return file
 
 
+@pytest.mark.slow
 @hypothesis.given(
     st.lists(st.tuples(FINITE, TEXT, FINITE), min_size=2, max_size=8),
     st.sampled_from(",;\t|"),

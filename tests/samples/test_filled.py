@@ -8,6 +8,7 @@ from mlejax import Normal, summarize, train
 from mlejax.samples.filled import SHORTEST, Filled, filled_length, filled_weights
 
 
+@pytest.mark.slow
 def test_lengths_are_few_and_near():
     lengths = [filled_length(n) for n in range(1, 100_000)]
     assert all(n <= length for n, length in enumerate(lengths, 1))

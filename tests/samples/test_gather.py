@@ -119,6 +119,7 @@ def test_nothing_is_summarized_where_that_is_not_wanted():
     assert isinstance(found.of(0).train, mlejax.Observations)
 
 
+@pytest.mark.slow
 def test_a_sample_that_differs_only_where_it_is_drawn_is_kept(monkeypatch):
     """At the limit, rounding decides: what is no summary among others may be one by itself, and is never lost."""
     monkeypatch.setattr("mlejax.samples.gather.AGREEMENT", -1.0)  # none agrees where all are drawn together

@@ -74,6 +74,7 @@ def exact_mean(model, values):
         return float(total / len(values["y"]))
 
 
+@pytest.mark.slow
 def test_moments_far_from_zero_against_fifty_digits():
     model, values = plane(3, RANDOM.normal(size=(N, 3)) + 1e6 * np.array([1.0, 3.0, -2.0]))
     sample, why = summarize(model, values)
@@ -111,6 +112,7 @@ def test_few_observations_stay_as_they_are():
     assert why.startswith("raw observations: 14 moments of 9 observations would be more than these")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [2, 5000], ids=["fewer rows than columns", "many blocks"])
 def test_a_triangular_root_has_the_product_of_its_rows(n):
     rows = np.random.RandomState(n).normal(size=(n, 3))

@@ -48,6 +48,7 @@ def test_another_base_draws_others():
     assert leaves(drawn([7]).train, 0) != leaves(drawn([7], base=1).train, 0)
 
 
+@pytest.mark.slow
 def test_draws_are_independent_and_from_the_target():
     source = Draws(TARGET, N)
     samples = np.stack([np.concatenate(source.cut(seed, 0.2)) for seed in range(20)])
@@ -127,6 +128,7 @@ class Drawn(mlejax.Model):
         return self.mean + jax.random.normal(key, shape, jnp.float64)
 
 
+@pytest.mark.slow
 def test_a_target_of_ones_own_draws():
     train, _ = Draws(Drawn(5.0), 100, base_seed=3).cut(7, 0.2)
     key = jax.random.fold_in(jax.random.key(3), 7)
@@ -152,6 +154,7 @@ def test_settings_of_jax_change_no_draw(name, value):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 def test_draws_are_float64_whatever_the_flag_of_the_process_says():
     with jax.enable_x64(False):
         found = Draws(TARGET, 50).cut(3, 0.2)

@@ -127,6 +127,7 @@ def test_an_axis_that_is_lost_is_not_taken_for_a_shorter_sweep(saved, fresh, com
     assert_same_bits(again(saved, repair=True), fresh)
 
 
+@pytest.mark.slow
 def test_a_store_without_its_root_is_repaired_by_no_other_sweep(saved, fresh, computed):
     (saved / "zarr.json").unlink()
     with pytest.raises(StoreError, match="the arrays are not those of this very sweep"):
@@ -139,6 +140,7 @@ def test_a_store_without_its_root_is_repaired_by_no_other_sweep(saved, fresh, co
     assert computed == [[20, 21, 22, 23, 24]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", [b"[]", b"null", b"{", b"", b'{"attributes": {"format": "1"}}'])
 def test_a_root_of_nonsense_is_one_sentence(saved, fresh, computed, content):
     (saved / "zarr.json").write_bytes(content)

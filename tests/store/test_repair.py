@@ -40,6 +40,7 @@ def test_a_damaged_batch_is_found_and_repaired(saved, fresh, computed, name, spo
     assert_same_bits(load(saved), fresh)
 
 
+@pytest.mark.slow
 def test_a_repair_that_is_killed_leaves_nothing_half_repaired(saved, fresh, monkeypatch):
     """The batch is written before all of its runs are there again; the kill comes before its status is written."""
 

@@ -111,6 +111,7 @@ def interrupt_after(monkeypatch, calls):
     return seen
 
 
+@pytest.mark.slow
 def test_an_interrupted_sweep_goes_on_where_it_was(tmp_path, fresh, computed, monkeypatch):
     monkeypatch.setattr(measure, "SECONDS_BETWEEN_CONCLUSIONS", 0.0)
     in_pieces(monkeypatch)
@@ -127,6 +128,7 @@ def test_an_interrupted_sweep_goes_on_where_it_was(tmp_path, fresh, computed, mo
     assert computed == [sorted(set(range(20)) - done)]
 
 
+@pytest.mark.slow
 def test_runs_that_ended_before_ctrl_c_are_kept(tmp_path, fresh, monkeypatch):
     """They wait to be measured together; Ctrl-C must not lose them."""
     with monkeypatch.context() as patch:
@@ -163,6 +165,7 @@ def test_no_run_is_called_finished_before_all_of_it_is_kept(tmp_path, fresh, mon
         np.testing.assert_array_equal(array[done], arrays(fresh)[name][done], err_msg=name)
 
 
+@pytest.mark.slow
 def test_more_seeds_and_rates_compute_only_the_new_runs(tmp_path, fresh, computed):
     sweep(seeds=SEEDS[1:3], learning_rates=RATES[::2], out=tmp_path)
     (tmp_path / "notes").mkdir()
@@ -320,6 +323,7 @@ def test_a_full_disk_is_told_and_nothing_is_lost(tmp_path, fresh, monkeypatch):
     assert_same_bits(sweep(seeds=SEEDS, learning_rates=RATES, out=tmp_path), fresh)
 
 
+@pytest.mark.slow
 def test_attributes_of_ones_own_overwrite_nothing(tmp_path, fresh):
     """Whatever their names: they stand apart from what the sweep records, the same fresh, loaded and extended."""
     own = {"settings": 1, "optimizer": "mine", "mlejax": {"format": 7}, "sha256_of_this_file": "0" * 64}

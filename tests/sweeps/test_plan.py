@@ -51,6 +51,7 @@ def test_every_run_is_decided_by_its_place():
     np.testing.assert_array_equal(plan.rows(np.array([17, 3])), rows[[17, 3]])
 
 
+@pytest.mark.slow
 def test_the_example_is_the_first_run():
     plan = Plan.of(SPEC, samples()[1])
     run = plan.example()

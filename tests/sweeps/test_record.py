@@ -140,6 +140,7 @@ def test_a_run_that_has_not_ended_is_refused(made):
     assert mlejax.record(unfinished, {"seed": 5, "learning_rate": 2.0}, epochs=20, progress=False).sweep.count == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("away", "refused"), [(1e-8, False), (1e-5, True)])
 def test_a_run_that_ends_in_another_way_is_refused(made, away, refused):
     """By more than a millionth of a standard error, which is some 0.2 here."""

@@ -129,6 +129,7 @@ def test_all_seeds_are_looked_at(saved):
     assert str(some).startswith("1 of 12 runs, 1 of 3 seeds recomputed, ")
 
 
+@pytest.mark.slow
 def test_many_seeds_are_all_within_reach(tmp_path):
     """The selection is spread over all runs: 24 of 40 seeds, not the first eight."""
     mlejax.sweep(**GIVEN | {"learning_rates": [0.1]}, seeds=range(40), out=tmp_path)
