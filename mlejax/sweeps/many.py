@@ -20,7 +20,14 @@ from ..ascent.together import Batch, climb_rows, length_for, rows_for, shared_fo
 from ..checks import ConvergenceWarning, InputError, InputValueError
 from ..formula.jaxpr import as_formula_takes
 from ..formula.sufficient import Form
-from ..models.abilities import CanBeIrregular, HasIrregularMaximum, HasStart
+from ..models.abilities import (
+    CanBeIrregular,
+    CanLackMaximum,
+    HasCanonicalForm,
+    HasIrregularMaximum,
+    HasSeveralStarts,
+    HasStart,
+)
 from ..models.base import M, Model
 from ..models.parameters import Parameters
 from ..models.rows import Rows, one_of, row_count, take
@@ -127,7 +134,7 @@ class _Fits:
         for position in positions.tolist():
             member = members.member(position)
             begun = common if members.shared is not None else self._begun(member)
-            if begun is None:  # `fit` says why
+            if begun is None or _lacks_maximum(begun[0], member):  # `fit` says why
                 self.left.append(position)
                 continue
             start, values = begun
@@ -143,6 +150,8 @@ class _Fits:
     def _begun(self, member: Member) -> tuple[Model, Rows] | None:
         """Return where to start a sample, and its observations as the formula takes them; None where it is left."""
         values, weights = _counted(member)
+        if isinstance(self.family_or_model, HasSeveralStarts):
+            return None
         try:
             if isinstance(self.family_or_model, Model):
                 start, units = given_start(self.family_or_model, values)
@@ -150,7 +159,7 @@ class _Fits:
                 start, units = found_start(self.family_or_model, values, weights)
         except InputError:
             return None
-        if units is not None or isinstance(start, HasIrregularMaximum) or not is_inside(start):
+        if units is not None or isinstance(start, HasIrregularMaximum | HasCanonicalForm) or not is_inside(start):
             return None
         self.parameters = self.parameters or Parameters.of(start)
         return start, jax.tree.map(np.asarray, as_formula_takes(start, member.values))
@@ -216,6 +225,11 @@ class _Fits:
 
 
 COLUMNS = ("log_likelihood", "distance", "count", "steps")
+
+
+def _lacks_maximum(model: Model, member: Member) -> bool:
+    """Return whether the observations themselves tell that the likelihood has no maximum."""
+    return isinstance(model, CanLackMaximum) and bool(model.without_maximum(_counted(member).values))
 
 
 def _counted(member: Member) -> Member:

@@ -72,6 +72,21 @@ def test_a_sample_that_cannot_be_fitted_harms_no_other():
 
 
 @pytest.mark.slow
+def test_what_one_climb_does_not_tell_is_left_to_fit():
+    random = np.random.RandomState(0)
+    tied = np.concatenate([np.full(30, 1.0), random.normal(size=20)])  # the likelihood grows without bound at 1.0
+    two = np.concatenate([random.normal(0.0, 1.0, 60), random.normal(6.0, 1.0, 40)])
+    groups = mlejax.Groups(np.concatenate([tied, two]), np.repeat(["tied", "two"], [50, 100]))
+    table = mlejax.fit_many(mlejax.StudentT, groups, progress=False)
+    assert table["tied"]["status"] == "UNBOUNDED"
+    check(table, 0, alone(mlejax.StudentT, tied))
+    mixtures = mlejax.fit_many(mlejax.Mixture.of(mlejax.Normal, 2), mlejax.Groups(two, [0] * 100), progress=False)
+    expected = alone(mlejax.Mixture.of(mlejax.Normal, 2), two)
+    assert "starts led to this height" in mixtures[0]["reason"]
+    assert mixtures.log_likelihood[0] == pytest.approx(expected.log_likelihood, rel=1e-12)
+
+
+@pytest.mark.slow
 def test_a_resample_is_a_weighted_fit():
     x = np.random.RandomState(0).gamma(2.0, 3.0, 100)
     source = mlejax.Resamples(x, 6, seed=3)
