@@ -153,7 +153,8 @@ class FitTable(Generic[M]):
         for name, count in by_status.most_common():
             reason = max((key for key in told if key[0] == name), key=lambda key: told[key])
             lines.append(f"{count:,} {name}, such as {self.axis} {first[reason]}: {reason[1]}")
-        silent = [reason for i, reason in self.reasons.items() if self.converged[i]]
+        lacking = self.converged & np.any(np.isnan(np.stack(list(self.errors.values()))), axis=0)
+        silent = [reason for i, reason in self.reasons.items() if lacking[i]]
         if silent:
             lines.append(f"{len(silent):,} converged without standard errors: {silent[0]}")
         return "\n".join(lines)

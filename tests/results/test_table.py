@@ -1,6 +1,7 @@
 """A table of fits: its rows, what it leaves out where a number would mislead, and what it says of all."""
 
 import csv
+import dataclasses
 
 import numpy as np
 import pytest
@@ -43,6 +44,11 @@ def test_it_says_how_many_converged_and_why_others_did_not(table):
     assert text.startswith("Normal, a fit for each group\n")
     assert "b         20     2    -         5    -  AT_INFINITY" in text
     assert text.endswith(table.summary())
+
+
+def test_a_reason_beside_standard_errors_is_not_called_a_lack_of_them(table):
+    several = dataclasses.replace(table, reasons={0: "6 of 6 starts led to this height", 1: "it keeps rising"})
+    assert several.summary().splitlines() == ["2 of 3 converged", "1 AT_INFINITY, such as group b: it keeps rising"]
 
 
 def test_all_forms_hold_the_same(table, tmp_path):
