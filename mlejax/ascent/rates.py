@@ -102,7 +102,7 @@ def _natural(model: Model, sample: Sample | ArrayLike) -> Float[Array, ""]:
 
 def _curvature(model: Model, sample: Sample | ArrayLike) -> Float[Array, "p p"]:
     sample = as_sample(sample)
-    return observed_information(model, sample) / sample.count
+    return jnp.asarray(Parameters.of(model).bound(observed_information(model, sample) / sample.count))
 
 
 def _largest(matrix: Float[Array, "p p"]) -> Float[Array, ""]:

@@ -57,7 +57,7 @@ class StepInfo(eqx.Module, Generic[M]):
     model: M  # the parameters that were measured
     train_log_likelihood: Any
     validation_log_likelihood: Any  # NaN without a validation sample
-    gradient: M  # of the mean train log-likelihood
+    gradient: M  # of the mean train log-likelihood; of numbers that are bound to each other, along what binds them
 
 
 def init_state(model: M, *, optimizer: Optimizer | None = None) -> TrainState[M]:
@@ -115,7 +115,9 @@ def train_step(
     """Make one epoch of one run: measure, move uphill, decide whether to stop. Compiled, and pure.
 
     theta <- theta + learning_rate * direction, with direction the gradient of the mean train log-likelihood, or what
-    `optimizer` makes of it. A run that has ended stays as it is. Works in the floating-point type of `state`.
+    `optimizer` makes of it. Of numbers that are bound to each other, such as those of a simplex, the gradient is the
+    part that keeps what binds them, so that steps add up to 0 and weights to 1; a step beyond the ends of a domain ends
+    the run DIVERGED. A run that has ended stays as it is. Works in the floating-point type of `state`.
 
     Args:
         state: from `init_state` or an earlier step.
@@ -224,7 +226,9 @@ def _train_step(
         if part is not None:
             _check_shape(state.model, part)
     dtype = state.best_log_likelihood.dtype
+    table = Parameters.of(state.model)
     mean, gradient = jax.value_and_grad(lambda model: sample.mean_log_prob(model, inside=True))(state.model)
+    gradient = table.tangent(gradient)
     train_log_likelihood = (sample.count * mean).astype(dtype)
     measured = train_log_likelihood
     if held_out is not None:
@@ -239,9 +243,9 @@ def _train_step(
         # A schedule that warms up from zero does not move at first. Measuring the start again says nothing of how
         # near the maximum is: until the first move no epoch is the best so far.
         counts = (state.best_log_likelihood > -jnp.inf) | _any_moves(direction) | ~_any_moves(gradient)
-    table = Parameters.of(state.model)
     rates = table.one_for_each(learning_rate)
     moved = jax.tree.map(lambda p, rate, d: (p + rate * d).astype(p.dtype), state.model, rates, direction)
+    moved = table.nearest(moved)  # rates of their own, an optimizer and rounding lead away from it
 
     epoch = state.epoch + 1
     waited = epoch - state.best_epoch

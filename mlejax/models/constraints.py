@@ -98,6 +98,18 @@ class Domain:
             return jnp.log(self.upper - value)
         return jnp.log(value - self.lower) - jnp.log(self.upper - value)
 
+    def tangent(self, direction: Number) -> Number:
+        """Return the part of a direction that keeps what binds the numbers of an array to each other.
+
+        It is the nearest direction that does. Of a gradient by numbers that are taken for free, it is the gradient of
+        the function on the domain alone, and zero where that is stationary.
+        """
+        return direction
+
+    def nearest(self, value: Number) -> Number:
+        """Return the nearest array whose numbers are bound as they are in the domain; its ends it may lie beyond."""
+        return value
+
     def coordinates(self, names: Sequence[str]) -> list[str]:
         """Return what the coordinates of one array are called, whose numbers have these names, in row order."""
         return [f"log {name}" if self.logarithmic(()) else name for name in names]
@@ -149,6 +161,16 @@ class Simplex(Domain):
     def to_real(self, value: Number) -> Number:
         logs = jnp.log(jnp.asarray(value))
         return logs[..., :-1] - logs[..., -1:]
+
+    def tangent(self, direction: Number) -> Number:
+        """Return the direction less its mean: a step along it keeps the sum."""
+        array = jnp.asarray(direction)
+        return array - array.mean(-1, keepdims=True)
+
+    def nearest(self, value: Number) -> Number:
+        """Return the numbers less an equal part of what their sum exceeds 1 by."""
+        array = jnp.asarray(value)
+        return array - (array.sum(-1, keepdims=True) - 1) / array.shape[-1]
 
     def coordinates(self, names: Sequence[str]) -> list[str]:
         return [f"log({name} / {names[-1]})" for name in names[:-1]]
@@ -251,6 +273,15 @@ class Covariance(Domain):
         entries = jnp.linalg.cholesky(jnp.asarray(value))[..., rows, columns]
         diagonal = rows == columns
         return jnp.where(diagonal, jnp.log(jnp.where(diagonal, entries, 1)), entries)
+
+    def tangent(self, direction: Number) -> Number:
+        """Return the symmetric part of a direction."""
+        array = jnp.asarray(direction)
+        return (array + jnp.swapaxes(array, -1, -2)) / 2
+
+    def nearest(self, value: Number) -> Number:
+        """Return the symmetric part of a matrix."""
+        return self.tangent(value)
 
     def coordinates(self, names: Sequence[str]) -> list[str]:
         size = math.isqrt(len(names))

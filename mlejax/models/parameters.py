@@ -188,6 +188,23 @@ class Parameters(Generic[M]):
         leaves = zip(self.tree.flatten_up_to(model), self.domains, strict=True)
         return functools.reduce(jnp.logical_and, (jnp.all(domain.contains(leaf)) for leaf, domain in leaves))
 
+    def tangent(self, direction: M) -> M:
+        """Return the part of a direction that keeps what binds numbers to each other; see `Domain.tangent`."""
+        leaves = zip(self.tree.flatten_up_to(direction), self.domains, strict=True)
+        return self.tree.unflatten([domain.tangent(leaf) for leaf, domain in leaves])
+
+    def nearest(self, model: M) -> M:
+        """Return the nearest model whose numbers are bound to each other as declared; see `Domain.nearest`."""
+        leaves = zip(self.tree.flatten_up_to(model), self.domains, strict=True)
+        return self.tree.unflatten([domain.nearest(leaf) for leaf, domain in leaves])
+
+    def bound(self, curvature: Num[Array | np.ndarray, "size size"]) -> Num[Array | np.ndarray, "size size"]:
+        """Return second derivatives by all numbers along the directions of `tangent` alone, zero across them."""
+        if self.real_size == self.size:
+            return curvature
+        along = self.to_vector(self.tangent(self.to_model(np.eye(self.size))))
+        return along @ curvature @ along
+
     def equal(self, one: M, other: M) -> Bool[Array, ""]:
         """Return whether two models are equal in every number. May be traced."""
         pairs = zip(self.tree.flatten_up_to(one), self.tree.flatten_up_to(other), strict=True)

@@ -280,13 +280,15 @@ class SweepResult(Generic[M]):
         """
         if self.provenance.settings.get("optimizer") != "plain ascent" or not np.all(np.isfinite(self.information)):
             return None
-        if axis == "learning_rate":
-            return float(2 / np.max(np.linalg.eigvalsh(self.information)))
         table = Parameters.of(self.template)
+        with jax.enable_x64(True):
+            information = np.asarray(table.bound(self.information))
+        if axis == "learning_rate":
+            return float(2 / np.max(np.linalg.eigvalsh(information)))
         ends = np.cumsum([0, *table.sizes])
         for name, first, last in zip(table.names, ends[:-1], ends[1:], strict=True):
             if axis == f"learning_rate.{name}":
-                own = self.information[first:last, first:last]
+                own = information[first:last, first:last]
                 return float(2 / (own[0, 0] if len(own) == 1 else np.max(np.linalg.eigvalsh(own))))
         return None
 

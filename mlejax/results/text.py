@@ -13,8 +13,7 @@ import numpy as np
 from .. import __version__
 from ..models.abilities import HasClosedForm
 from ..models.base import Model, name_of
-from ..models.constraints import Simplex
-from ..models.parameters import Parameters, entry_dict
+from ..models.parameters import entry_dict
 from ..models.rows import named_columns, row_count
 from ..samples.observations import LARGEST_SQUARED, SMALLEST_SQUARED
 from ..status import Status
@@ -132,8 +131,6 @@ def _what_to_do(result: TrainResult[Any]) -> str:
         Status.MAX_EPOCHS: "allow more epochs or choose another learning rate",
         Status.DIVERGED: "use a smaller learning rate",
     }
-    if any(isinstance(domain, Simplex) for domain in Parameters.of(result.model).domains):
-        more[Status.DIVERGED] = "use `fit`: any step along a gradient changes the sum of numbers that add up to 1"
     if result.status is Status.PRECISION:
         advice = "use `dtype=float64`" if result.dtype == np.float32 else "raise the learning rate"
     else:

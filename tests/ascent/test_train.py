@@ -8,7 +8,7 @@ import numpy as np
 import optax
 import oracles
 import pytest
-from zoo import Dice, Hazard, Rayleigh
+from zoo import Hazard, Rayleigh
 
 import mlejax
 from mlejax import Gamma, Normal, Observations, Status, Summary, Weibull, train
@@ -345,14 +345,3 @@ def test_an_array_of_parameters_is_trained_number_by_number():
     assert result.rises_halved == ()
     assert list(result.parameters) == ["rates[young]", "rates[middle]", "rates[old]"]
     assert "rates[middle]  " in str(result)
-
-
-@pytest.mark.slow
-def test_numbers_that_add_up_to_one_leave_their_domain_with_the_first_step():
-    throws = np.repeat([0.0, 1.0, 2.0], [7, 11, 2])
-    result = mlejax.train(Dice(np.full(3, 1 / 3)), throws, validation_fraction=0, progress=False)
-    assert result.status is Status.DIVERGED
-    assert result.epochs == 1
-    assert result.reason.endswith("use `fit`: any step along a gradient changes the sum of numbers that add up to 1.")
-    at_maximum = mlejax.likelihood.distance(Dice(np.array([7, 11, 2]) / 20), throws)
-    assert at_maximum < 1e-12 < result.distance < 10

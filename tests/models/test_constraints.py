@@ -193,6 +193,31 @@ def test_extreme_arrays(domain, coordinates, value, x64):
 
 
 @pytest.mark.parametrize(
+    ("domain", "shape"), [each for each in ARRAYS.values() if each[0] in (simplex, covariance_matrix)]
+)
+def test_a_direction_is_cut_to_the_nearest_that_stays_in_the_domain(domain, shape, x64):
+    inside, anywhere = (
+        np.asarray(domain.from_real(coordinates_of(domain, shape))),
+        np.random.RandomState(0).normal(size=shape),
+    )
+    along = np.asarray(domain.tangent(anywhere))
+    assert np.all(domain.contains(inside + 1e-3 * along))
+    assert not np.any(domain.contains(inside + 1e-3 * anywhere))
+    coordinates = domain.to_real(inside)
+    ways = np.asarray(jax.jacfwd(domain.from_real)(coordinates)).reshape(anywhere.size, -1)
+    # What was cut off is at right angles to all directions that stay, so no other of these is nearer.
+    np.testing.assert_allclose((anywhere - along).ravel() @ ways, 0, atol=1e-14)
+    np.testing.assert_allclose(domain.nearest(inside + anywhere), inside + along, atol=1e-15)
+
+
+def test_numbers_that_nothing_binds_move_as_they_are():
+    anywhere = np.random.RandomState(0).normal(size=3)
+    for domain in (real, positive, ordered, Domain(0.0, 2.0)):
+        assert domain.tangent(anywhere) is anywhere
+        assert domain.nearest(anywhere) is anywhere
+
+
+@pytest.mark.parametrize(
     ("domain", "shape", "message"),
     [
         (simplex, (), r"a simplex has at least 2 numbers; got shape \(\)"),
