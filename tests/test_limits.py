@@ -36,6 +36,7 @@ ELSEWHERE = {
     "store.batches": "store/test_repair",
     "store.reading": "store/test_store",
     "sweeps.collect": "store/test_store",
+    "sweeps.outcomes": "sweeps/test_collect",
 }
 """Modules whose tests stand in the file of others. A folder's `__init__` is tested by `test_api`."""
 

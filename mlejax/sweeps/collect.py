@@ -8,16 +8,10 @@ from typing import Any
 
 import jax
 import numpy as np
+from numpy.typing import ArrayLike
 
-from ..ascent.outcome import Outcome
 from ..checks import InputValueError
-from ..likelihood import observed_information
-from ..models.base import Model
-from ..models.parameters import Parameters, parameter_names
-from ..results.schema import ARRIVED, COMPUTED_BY, QUANTITIES, variables
-from ..results.sweep import Provenance, SweepResult
-from ..samples.representation import Sample
-from ..samples.sources import Source
+from ..results.schema import COMPUTED_BY
 from ..status import Status
 from ..store.files import StoreError
 from ..store.layout import Description, Layout
@@ -32,7 +26,7 @@ SECONDS_BETWEEN_LOOKS = 0.5
 
 
 class Collector:
-    """The results of the runs of a sweep, by run number.
+    """The results of runs, by run number, whatever is kept of each.
 
     Without a store they are whole arrays. With one, only batches that are not complete are in memory; a thread writes
     them every few seconds, so that a kill loses no more than that.
@@ -41,10 +35,8 @@ class Collector:
     process: int  # which of the processes of a sweep this is
     processes: int
     layout: Layout
-    start: Model
     description: Description
     store: Store | None
-    names: tuple[str, ...]  # of the parameters
     looked: float  # when the writer last looked, in seconds
     guard: threading.RLock  # type: ignore[valid-type]
     closing: threading.Event
@@ -53,18 +45,16 @@ class Collector:
     left: np.ndarray  # runs of each batch that have not ended
     writer: threading.Thread
 
-    def __init__(self, layout: Layout, start: Model, description: Description, store: Store | None):
+    def __init__(self, layout: Layout, description: Description, store: Store | None):
         """Start collecting.
 
         Args:
             layout: the axes and what is kept of every run.
-            start: one model.
             description: the settings, what computes, and the user's attributes.
             store: where the results go, if anywhere.
         """
         self.process, self.processes = jax.process_index(), jax.process_count()
-        self.layout, self.start, self.description, self.store = layout, start, description, store
-        self.names = parameter_names(start)
+        self.layout, self.description, self.store = layout, description, store
         self.open: dict[int, dict[str, np.ndarray]] = {}  # batches that are not complete
         self.unsaved: set[int] = set()
         self.looked = time.monotonic()
@@ -84,42 +74,36 @@ class Collector:
     @classmethod
     def of(
         cls,
-        start: Model,
-        axes: Mapping[str, np.ndarray],
-        settings: Mapping[str, Any],
-        computed_by: Mapping[str, Any],
+        layout: Layout,
+        description: Description,
         *,
         out: str | Path | None = None,
         repair: bool = False,
         allow_mixed: bool = False,
-        attributes: Mapping[str, Any] | None = None,
     ) -> "Collector":
         """Collect the runs of these axes, in a directory if one is given.
 
         Args:
-            start: one model.
-            axes: name -> values.
-            settings: what decides the results besides the axes, as JSON has it.
-            computed_by: what decides their bits, likewise.
+            layout: the axes and what is kept of every run.
+            description: the settings, what computes here, and the user's attributes.
             out: the directory.
             repair: as in `sweep`.
             allow_mixed: as in `sweep`.
-            attributes: the user's own, likewise.
 
         Raises:
             StoreError: the directory cannot be used.
-            ValueError: there are several processes and no directory, or a parameter bears the name of a result.
+            ValueError: there are several processes and no directory.
         """
         if jax.process_count() > 1 and out is None:
-            raise InputValueError("a sweep over several processes needs out=, a directory that all of them reach")
-        layout = Layout.of(axes, variables(start))
-        made = Description(dict(settings), [dict(computed_by)], dict(attributes or {}), {})
+            raise InputValueError(
+                f"a {description.kind} over several processes needs out=, a directory that all of them reach"
+            )
         if out is None:
-            return cls(layout, start, made, None)
+            return cls(layout, description, None)
         store = open_store(
-            out, layout, made, repair=repair, allow_mixed=allow_mixed, process=jax.process_index()
+            out, layout, description, repair=repair, allow_mixed=allow_mixed, process=jax.process_index()
         )  # fmt: skip
-        return cls(layout, start, made, store)
+        return cls(layout, description, store)
 
     def waiting(self) -> np.ndarray:
         """Return which runs this process is to make, of the shape of the axes.
@@ -132,31 +116,29 @@ class Collector:
                 waiting[self.layout.place(number)] = False
         return waiting
 
-    def stored(self) -> SweepResult[Any] | None:
-        """Return the result if all of it is on disk already, so that nothing need be drawn; otherwise None."""
+    def stored(self) -> Mapping[str, Any] | None:
+        """Return what describes the result if all of it is on disk already; otherwise None."""
         if self.store is None or not self.store.description.result.get("finished") or np.any(self.waiting()):
             return None
         self.store.describe(self.store.description.result, self.description.attributes)
-        return self._result(self.store.description.result)
+        return self.store.description.result
 
-    def put(self, ids: np.ndarray, outcome: Outcome) -> None:
+    def put(self, ids: np.ndarray, found: Mapping[str, ArrayLike]) -> None:
         """Keep what became of these runs, and write the batches that this completes.
 
         Args:
             ids: run numbers, (m,).
-            outcome: of each, every leaf (m, ...).
+            found: of each, by the names of variables; every array (m, ...).
 
         Raises:
             StoreError: a batch cannot be written.
         """
-        found = dict(zip(self.names, jax.tree.leaves(outcome.model), strict=True))
-        found |= {name: getattr(outcome, name) for name in QUANTITIES}
         with self.guard:
             if self.store is None:
                 _keep(self.arrays, np.unravel_index(ids, self.layout.shape), found, np.full(len(ids), True))
                 return
             self.look()
-            found[COMPUTED_BY.name] = np.full(len(ids), self.store.way)
+            found = {**found, COMPUTED_BY.name: np.full(len(ids), self.store.way)}
             batches, position = self.layout.within(ids)
             for batch in np.unique(batches).tolist():
                 here = batches == batch
@@ -219,100 +201,57 @@ class Collector:
             finally:
                 self.store.close()
 
-    def finish(
-        self,
-        representation: str,
-        device: str,
-        executed: int,
-        samples: Callable[[int], tuple[Sample, Sample | None]],
-        waiting_for: Callable[[int], None],
-    ) -> SweepResult[Any]:
-        """Return the result, described on disk as well; of several processes, by the first.
+    def settle(self, waiting_for: Callable[[int], None]) -> Mapping[str, np.ndarray]:
+        """Return the results of all runs by name: of several processes the first waits for those of the others.
 
         Args:
-            representation: how the samples were held, in words.
-            device: the devices, in words.
-            executed: run-epochs that this call has executed.
-            samples: the train and validation samples of a run, by its number.
             waiting_for: told how many runs of other processes have not ended.
+
+        Raises:
+            StoreError: a batch cannot be written, or the first process has died.
         """
         if self.store is None:
-            arrays: Mapping[str, np.ndarray] = self.arrays
-            before: Mapping[str, Any] = {}
+            return self.arrays
+        with self.guard:
+            self._save(list(self.unsaved))
+        if self.processes > 1 and self.process == 0:
+            while left := int(np.sum((status := self.store.statuses()) == Status.RUNNING)):
+                waiting_for(left)
+                time.sleep(SECONDS_BETWEEN_LOOKS)
         else:
-            with self.guard:
-                self._save(list(self.unsaved))
-            if self.processes > 1 and self.process == 0:
-                while left := int(np.sum((status := self.store.statuses()) == Status.RUNNING)):
-                    waiting_for(left)
-                    time.sleep(SECONDS_BETWEEN_LOOKS)
-            else:
-                if self.process > 0:
-                    self._look_for_the_first()
-                status = self.store.statuses()
-            arrays, before = self.store.arrays(status=status), self.store.description.result
-        useful, near = self._totals()
-        information = self._information(near, samples)
-        result = {
-            "representation": representation,
-            "device": device,
-            # At least what the runs took: of a process that was killed it is not known what its idle lanes cost.
-            "executed_run_epochs": max(executed + before.get("executed_run_epochs", 0), useful),
-            "information": [x if np.isfinite(x) else None for x in information.ravel().tolist()],  # JSON has no NaN
-        }
-        if self.store is not None and self.process == 0:
-            finished = bool(np.all(arrays["status"] != Status.RUNNING))
-            result |= {"finished": True} if finished else {}
-            self.store.describe(result, self.description.attributes)
-        return self._result(result, arrays)
+            if self.process > 0:
+                self._look_for_the_first()
+            status = self.store.statuses()
+        return self.store.arrays(status=status)
 
-    def _result(self, result: Mapping[str, Any], arrays: Mapping[str, np.ndarray] | None = None) -> SweepResult[Any]:
-        description = self.description if self.store is None else self.store.description
-        return SweepResult(
-            axes=self.layout.axes,
-            template=self.start,
-            arrays=self.store.arrays() if arrays is None and self.store is not None else arrays or {},
-            provenance=Provenance.of(description.settings, description.computed_by, result),
-            attributes=self.description.attributes,
-        )
+    @property
+    def before(self) -> Mapping[str, Any]:
+        """What described the result on disk before; nothing of a new one."""
+        return {} if self.store is None else self.store.description.result
 
-    def _batch(self, number: int) -> dict[str, np.ndarray]:
+    @property
+    def described(self) -> Description:
+        """The description of the runs: of a store, which may have been made in several ways, its own."""
+        return self.description if self.store is None else self.store.description
+
+    def describe(self, result: Mapping[str, Any], status: np.ndarray) -> Mapping[str, Any]:
+        """Record on disk what describes the result as a whole, and whether it is finished; return that.
+
+        Args:
+            result: plain values, as JSON has them.
+            status: of all runs.
+        """
+        if self.store is None or self.process > 0:
+            return result
+        result = {**result, **({"finished": True} if np.all(status != Status.RUNNING) else {})}
+        self.store.describe(result, self.description.attributes)
+        return result
+
+    def batch(self, number: int) -> dict[str, np.ndarray]:
+        """Return what is kept of a batch by now."""
         if self.store is not None:
             return self.store.read_batch(number)
         return {name: values[self.layout.place(number)] for name, values in self.arrays.items()}
-
-    def _totals(self) -> tuple[int, int | None]:
-        """Return the epochs of all runs together, and the first that arrived, or else came within a standard error.
-
-        The first of those on the most observations, whose information is the least uncertain.
-        """
-        useful, first = 0, {}
-        counts = self.layout.axes.get(Source.counts)
-        for number in range(self.layout.batches):
-            batch, place = self._batch(number), self.layout.place(number)
-            useful += int(np.sum(batch["epochs"], dtype=np.int64))
-            # The first, not the nearest of all: which of many is nearest hangs on rounding.
-            for limit in (ARRIVED, 1.0):
-                near = batch["distance"] <= limit
-                if np.any(near):
-                    inside = zip(self.layout.axes, place, np.nonzero(near), strict=True)
-                    index = {name: part.start + i for name, part, i in inside}
-                    runs = np.atleast_1d(np.ravel_multi_index(tuple(index.values()), self.layout.shape))
-                    sizes = np.zeros(len(runs)) if counts is None else counts[index[Source.counts]]
-                    most = int(np.argmax(sizes))
-                    rank = (-int(sizes[most]), int(runs[most]))
-                    first[limit] = min(rank, first.get(limit, rank))
-        return useful, first.get(ARRIVED, first.get(1.0, (0, None)))[1]
-
-    def _information(self, run: int | None, samples: Callable[[int], tuple[Sample, Sample | None]]) -> np.ndarray:
-        """Return the information per observation at the estimate of a run; NaN where there is none."""
-        if run is None:
-            return np.full([Parameters.of(self.start).size] * 2, np.nan)
-        numbers, within = self.layout.within(np.array([run]))
-        batch = self._batch(int(numbers[0]))
-        leaves = [batch[name][within][0] for name in self.names]
-        train, _ = samples(run)
-        return np.asarray(_information(jax.tree.unflatten(jax.tree.structure(self.start), leaves), train))
 
 
 def layout_status(layout: Layout) -> Any:
@@ -325,8 +264,3 @@ def _keep(
     """Copy some of the results to their places; the status last: Ctrl-C may come in between."""
     for name in sorted(arrays, key=lambda name: name == "status"):
         arrays[name][index] = np.asarray(found[name])[these]
-
-
-@jax.jit
-def _information(model: Model, train: Sample) -> Any:
-    return observed_information(model, train) / train.count

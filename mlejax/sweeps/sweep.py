@@ -15,10 +15,13 @@ from .. import devices as local
 from ..ascent.vary import Optimizers
 from ..models.base import M, Model
 from ..progress import Progress, Tally
+from ..results.schema import variables
 from ..results.sweep import SweepResult
 from ..samples.sources import Numbers
+from ..store.layout import Description, Layout
 from .collect import Collector
 from .measure import Work, samples_for
+from .outcomes import Outcomes
 from .spec import SweepSpec
 
 
@@ -98,25 +101,25 @@ def sweep(
     local.start()
     mesh, tally = local.mesh(devices), Tally()
     computed_by = local.computed_by(list(mesh.devices.flat))
+    layout = Layout.of(spec.axes, variables(spec.start))
+    description = Description(spec.settings(), [computed_by], own, {})
     with (
         jax.enable_x64(True),
         Progress(progress) as told,
-        Collector.of(
-            spec.start, spec.axes, spec.settings(), computed_by, out=out, repair=repair, allow_mixed=allow_mixed,
-            attributes=own,
-        ) as kept,
-    ):  # fmt: skip
-        if (finished := kept.stored()) is not None:
+        Collector.of(layout, description, out=out, repair=repair, allow_mixed=allow_mixed) as kept,
+    ):
+        outcomes = Outcomes(spec.start, kept)
+        if (finished := outcomes.stored()) is not None:
             told.train(spec.run_count, spec.run_count)
             return dataclasses.replace(finished, spent=told.spent(0, local.describe(mesh)))
         waiting = kept.waiting()
         samples = samples_for(spec, waiting, mesh, told)
         told.train(spec.run_count, spec.run_count - int(np.count_nonzero(waiting)))
-        with contextlib.closing(Work(spec, mesh, tally, told, kept.look).outcomes(samples, waiting)) as outcomes:
-            for part, outcome in outcomes:
-                kept.put(part, outcome)
+        with contextlib.closing(Work(spec, mesh, tally, told, kept.look).outcomes(samples, waiting)) as ended:
+            for part, outcome in ended:
+                outcomes.put(part, outcome)
         where = local.describe(mesh)
-        result = kept.finish(
+        result = outcomes.finish(
             samples.representation, where, tally.executed, lambda run: samples.pair(spec.sample_of(run)),
             told.waiting_for,
         )  # fmt: skip

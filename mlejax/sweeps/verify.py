@@ -11,15 +11,15 @@ import numpy as np
 from .. import checks, devices
 from ..ascent.vary import Optimizers
 from ..models.base import Model
-from ..models.parameters import parameter_names
 from ..progress import Progress, Tally
-from ..results.schema import COMPUTED_BY, QUANTITIES, variables
+from ..results.schema import COMPUTED_BY, variables
 from ..results.sweep import SweepResult
 from ..status import Status
 from ..store.files import StoreError
 from ..store.load import load
 from ..store.reading import read_root
 from .measure import Measured, Work, samples_for
+from .outcomes import columns_of
 from .spec import SweepSpec
 
 
@@ -135,8 +135,7 @@ def _here(path: Path, stored: SweepResult[Any], here: Mapping[str, Any]) -> np.n
 
 def _differences(stored: SweepResult[Any], part: Measured) -> list[dict[str, Any]]:
     """Return what differs, run by run: the axes, and the values (stored, recomputed) by name."""
-    again = dict(zip(parameter_names(part.outcome.model), jax.tree.leaves(part.outcome.model), strict=True))
-    again |= {name: getattr(part.outcome, name) for name in QUANTITIES}
+    again = columns_of(part.outcome)
     places = np.unravel_index(part.ids, stored.shape)
     pairs = {
         column: (stored.arrays[kept.name][(*places, *index)], again[kept.name][(slice(None), *index)])

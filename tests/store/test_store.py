@@ -1,6 +1,5 @@
 """Results on disk: resuming, extending, refusing, repairing; and what a kill or Ctrl-C leaves."""
 
-import dataclasses
 import os
 import stat
 from pathlib import Path
@@ -149,7 +148,7 @@ def test_no_run_is_called_finished_before_all_of_it_is_kept(tmp_path, fresh, mon
 
     def interrupted(self, ids, outcome):
         calls.append(ids)
-        put(self, ids, outcome if len(calls) < 2 else dataclasses.replace(outcome, distance=Interrupting()))
+        put(self, ids, outcome if len(calls) < 2 else {**outcome, "distance": Interrupting()})
 
     with monkeypatch.context() as patch:
         patch.setattr(measure, "SECONDS_BETWEEN_CONCLUSIONS", 0.0)

@@ -10,12 +10,15 @@ import pytest
 
 import mlejax
 from mlejax.ascent.outcome import Outcome
+from mlejax.results.schema import variables
 from mlejax.status import Status
 from mlejax.store import layout
 from mlejax.store.files import StoreError
+from mlejax.store.layout import Description, Layout
 from mlejax.store.load import load
 from mlejax.sweeps import collect, plan
 from mlejax.sweeps.collect import Collector
+from mlejax.sweeps.outcomes import Outcomes
 from mlejax.sweeps.plan import Chosen, Plan
 
 START = mlejax.Normal(0.0, 1.0)
@@ -31,8 +34,13 @@ def outcome(ids):
     return Outcome(model, model, whole * int(Status.PATIENCE), whole, whole, -numbers, numbers, numbers)
 
 
-def collector(path, **arguments):
-    return Collector.of(START, AXES, SETTINGS, {}, out=path, **arguments)
+def collector(path, axes=AXES, **arguments):
+    layout = Layout.of(axes, variables(START))
+    return Collector.of(layout, Description(SETTINGS, [{}], {}, {}), out=path, **arguments)
+
+
+def put(kept, ids):
+    Outcomes(START, kept).put(ids, outcome(ids))
 
 
 def on_disk(path):
@@ -44,7 +52,7 @@ def test_what_has_ended_is_written_while_nothing_else_ends(tmp_path, monkeypatch
     assert collect.SECONDS_BETWEEN_SAVES <= 5  # with the second that runs wait to be measured: well below ten
     monkeypatch.setattr(collect, "SECONDS_BETWEEN_SAVES", 0.05)
     with collector(tmp_path) as kept:
-        kept.put(np.arange(5), outcome(np.arange(5)))
+        put(kept, np.arange(5))
         deadline = time.monotonic() + 30
         while on_disk(tmp_path) != set(range(5)):
             assert time.monotonic() < deadline
@@ -57,11 +65,11 @@ def test_batches_that_are_complete_are_forgotten(tmp_path, monkeypatch):
         batches, _ = kept.layout.within(np.arange(2048))
         first, second = (np.flatnonzero(batches == number) for number in (0, 1))
         assert len(first) > 200
-        kept.put(first[:100], outcome(first[:100]))
+        put(kept, first[:100])
         assert set(kept.open) == {0}
         assert on_disk(tmp_path) == set()
-        kept.put(first[100:], outcome(first[100:]))
-        kept.put(second[:3], outcome(second[:3]))
+        put(kept, first[100:])
+        put(kept, second[:3])
         assert set(kept.open) == {1}
         assert on_disk(tmp_path) == set(first.tolist())
     assert on_disk(tmp_path) == {*first.tolist(), *second[:3].tolist()}
@@ -81,7 +89,7 @@ def test_a_write_that_fails_in_the_thread_is_told(tmp_path, monkeypatch):
     with pytest.raises(StoreError, match="No space left"), collector(tmp_path) as kept:  # noqa: PT012 - in the thread
         monkeypatch.setattr("mlejax.store.batches.write_whole", full)
         for i in range(1000):
-            kept.put(np.array([i]), outcome(np.array([i])))
+            put(kept, np.array([i]))
             time.sleep(0.01)
 
 
@@ -91,12 +99,12 @@ def peak_of_a_sweep(path, rates):
     spec = mlejax.SweepSpec.checked(model, seeds=range(256), learning_rates=rates, observations=source)
     tracemalloc.start()
     try:
-        with Collector.of(spec.start, spec.axes, SETTINGS, {}, out=path) as kept:
+        with collector(path, spec.axes) as kept:
             for ids in Chosen.of(Plan.of(spec), kept.waiting(), np.arange(256)).portions():
                 for part in np.array_split(ids, max(1, len(ids) // 1024)):
-                    kept.put(part, outcome(part))
+                    put(kept, part)
             # Not `finish`: beartype looks into its mappings, and so reads a variable.
-            assert kept._totals() == (spec.run_count, 0)
+            assert Outcomes(START, kept).totals() == (spec.run_count, 0)
         return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -117,9 +125,9 @@ def test_memory_per_run(tmp_path, monkeypatch, stored, least, most):
 
 
 def test_without_a_directory_results_stay_in_memory():
-    with Collector.of(START, AXES, SETTINGS, {}) as kept:
+    with collector(None) as kept:
         ids = np.flatnonzero(kept.waiting())
-        kept.put(ids, outcome(ids))
+        put(kept, ids)
         np.testing.assert_array_equal(kept.arrays["variance"].ravel(), ids + 0.5)
         bytes_per_run = sum(array.nbytes for array in kept.arrays.values()) / len(ids)
     assert bytes_per_run < 100
@@ -148,4 +156,4 @@ def test_several_processes_share_the_batches(tmp_path, monkeypatch):
     assert set.union(*shares) == set(range(2048))
     assert sum(map(len, shares)) == 2048
     with pytest.raises(ValueError, match="over several processes needs out="):
-        Collector.of(START, AXES, SETTINGS, {})
+        collector(None)
