@@ -52,6 +52,7 @@ if TYPE_CHECKING:
         Rayleigh,
         Weibull,
     )
+    from .models.count_regression import NegativeBinomialRegression
     from .models.discrete import Binomial, Geometric, NegativeBinomial, Poisson
     from .models.extremes import Frechet, GeneralizedExtremeValue, Gumbel, GumbelMin
     from .models.heavy_tails import Burr12, GeneralizedPareto, LogLogistic, Lomax, Pareto
@@ -127,6 +128,7 @@ _HOME = {
         "Rayleigh",
         "Weibull",
     ],
+    "models.count_regression": ["NegativeBinomialRegression"],
     "models.discrete": ["Binomial", "Geometric", "NegativeBinomial", "Poisson"],
     "models.extremes": ["Frechet", "GeneralizedExtremeValue", "Gumbel", "GumbelMin"],
     "models.regression": ["LinearRegression", "LogisticRegression", "PoissonRegression"],
@@ -220,6 +222,7 @@ __all__ = [
     "Model",
     "MultivariateNormal",
     "NegativeBinomial",
+    "NegativeBinomialRegression",
     "Normal",
     "Observations",
     "Pareto",

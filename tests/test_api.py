@@ -12,7 +12,7 @@ import mlejax
 MODELS = {
     "Beta", "Binomial", "Burr12", "Categorical", "Cauchy", "Exponential", "Frechet", "Gamma", "GeneralizedExtremeValue",
     "GeneralizedPareto", "Geometric", "Gumbel", "GumbelMin", "InverseGamma", "InverseGaussian", "Laplace",
-    "LinearRegression", "LogisticRegression", "PoissonRegression",
+    "LinearRegression", "LogisticRegression", "NegativeBinomialRegression", "PoissonRegression",
     "LogLogistic", "LogNormal", "Logistic", "Lomax", "Model", "NegativeBinomial", "Normal", "Pareto",
     "Poisson", "Rayleigh", "StudentT", "VonMises", "Weibull", "MultivariateNormal",
 }  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Any
 
 from .. import devices
 from ..checks import ConvergenceWarning
+from ..models.count_regression import NegativeBinomialRegression
 from ..models.regression import LinearRegression, LogisticRegression, PoissonRegression, Regression
 from ..progress import Progress
 from ..results import record
@@ -24,6 +25,7 @@ REGRESSIONS: Mapping[str, type[Regression]] = {
     "linear": LinearRegression,
     "logistic": LogisticRegression,
     "poisson": PoissonRegression,
+    "negative_binomial": NegativeBinomialRegression,
 }
 """What `--model` names where there is a response; `linear_regression` is the same as `linear`."""
 

@@ -40,7 +40,11 @@ FIT = (
     Option("--upper", "likewise the upper limit", number, "LIMIT"),
     Option("--event", "the column of 1 where the end was seen, 0 where watching ended before", metavar="NAME"),
     Option("--weights", "the column that says how often each row counts", metavar="NAME"),
-    Option("--response", "the column that a regression explains: --model linear, logistic or poisson", metavar="NAME"),
+    Option(
+        "--response",
+        "the column that a regression explains: --model linear, logistic, poisson or negative_binomial",
+        metavar="NAME",
+    ),
     Option("--columns", "the columns that explain it", metavar="A,B"),
     Option("--no-intercept", "no constant among the coefficients", flag=True),
     Option("--offset", "the column that is added to what explains it, such as a log-exposure", metavar="NAME"),

@@ -105,13 +105,7 @@ class NegativeBinomial(Model):
     mean: Parameter = parameter(positive)
 
     def log_prob(self, x: Number) -> Array:
-        r, m = self.size, self.mean
-        u = m / r
-        # (x + r) log(1 + u) is, where u is small, x u + m and a rest of the order of u m: what is large cancels below.
-        small = u < 0.25
-        rest = jnp.where(small, log1p_minus(u), jnp.log1p(u))
-        first = jnp.where(small, x * u + m, 0.0)
-        return x * jnp.log(m) - first - (x + r) * rest + log_gamma_ratio(x, r) - gammaln(x + 1)
+        return negative_binomial(x, self.size, self.mean, jnp.log(self.mean))
 
     def sample(self, key: Key[Array, ""], shape: tuple[int, ...]) -> Num[Array, "..."]:
         """Return independent draws of this shape, with a typed JAX key."""
@@ -126,6 +120,16 @@ class NegativeBinomial(Model):
         center, excess = found.mean or half_of_one(observations, weights), found.variance - found.mean
         size = found.mean**2 / excess if excess > 0 else math.inf
         return cls(size=min(max(size, 1e-3), 100 * max(center, 1.0)), mean=center)
+
+
+def negative_binomial(x: Number, r: Parameter, m: Parameter, log_m: Parameter) -> Array:
+    """Return the log-probability of x by a negative binomial distribution of size r and mean m, with its logarithm."""
+    u = m / r
+    # (x + r) log(1 + u) is, where u is small, x u + m and a rest of the order of u m: what is large cancels below.
+    small = u < 0.25
+    rest = jnp.where(small, log1p_minus(u), jnp.log1p(u))
+    first = jnp.where(small, x * u + m, 0.0)
+    return x * log_m - first - (x + r) * rest + log_gamma_ratio(x, r) - gammaln(x + 1.0)
 
 
 class Binomial(Model):

@@ -63,7 +63,7 @@ WRONG = {
     "itself": (["--response", "pulse", "--columns", "age,pulse"], "--columns names 'pulse', which has another use"),
     "another model": (
         ["--response", "pulse", "--columns", "age", "--model", "gamma"],
-        "--model gamma: with --response it is one of linear, logistic, poisson",
+        "--model gamma: with --response it is one of linear, logistic, poisson, negative_binomial",
     ),
     "another option": (
         ["--response", "pulse", "--columns", "age", "--column", "income"], "--response cannot go with --column",

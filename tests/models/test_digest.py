@@ -59,7 +59,7 @@ FORMULAS = {
     "VonMises": (1, "de3e4f1b6be154bf"),
     "Poisson": (1, "1c4768a54c6ba29d"),
     "Geometric": (1, "9fa2d776c8bff36b"),
-    "NegativeBinomial": (1, "7bb3922cde57465b"),
+    "NegativeBinomial": (1, "ad00fcc73ee8d454"),
     "Binomial": (1, "63b9485b60cc1703"),
     "Categorical": (1, "fb60994c2bc37299"),
     "MultivariateNormal": (1, "f8bf39003b788e6a"),
