@@ -16,6 +16,10 @@ ARRIVED = 0.01
 """A run has arrived when its estimate is within this many standard errors of a stationary point."""
 
 
+TEXT = "text"
+"""The type of a variable that is text of any length."""
+
+
 class Dimension(NamedTuple):
     """A trailing dimension of a variable: of a vector parameter, its elements."""
 
@@ -33,7 +37,12 @@ class Variable:
     unit: str | None
     meaning: str
     dims: tuple[Dimension, ...] = ()  # after those of the axes
-    fill: int | float = dataclasses.field(default=math.nan, compare=False)  # of a run that has not ended
+    fill: int | float | str = dataclasses.field(default=math.nan, compare=False)  # of a run that has not ended
+
+    @property
+    def numpy(self) -> np.dtype:
+        """What its arrays are of in NumPy: of text of any length where its type is `text`."""
+        return np.dtypes.StringDType() if self.dtype == TEXT else np.dtype(self.dtype)
 
     def blank(self, shape: Sequence[int]) -> np.ndarray:
         """Return this variable of so many runs that have not ended.
@@ -48,7 +57,7 @@ class Variable:
             >>> QUANTITIES["status"].blank((2, 3)).tolist()
             [[0, 0, 0], [0, 0, 0]]
         """
-        return np.full((*shape, *(dim.size for dim in self.dims)), self.fill, self.dtype)
+        return np.full((*shape, *(dim.size for dim in self.dims)), self.fill, self.numpy)
 
     def columns(self) -> dict[tuple[int, ...], str]:
         """Return the names of its elements in a table, by their indices."""

@@ -109,7 +109,7 @@ def refuse_damage(path: Path, layout: Layout, damaged: Mapping[int, str]) -> Non
         where = ", ".join(f"{part.start}:{part.stop}" for part in layout.place(number))
         raise DamageError(
             f"{path}: {len(damaged)} damaged batch{'es' if len(damaged) > 1 else ''}, {name}[{where}] first; the same "
-            "sweep with repair (--repair) computes that again. Everything else is whole."
+            "call with repair (--repair) computes that again. Everything else is whole."
         )
 
 

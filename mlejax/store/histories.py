@@ -147,7 +147,7 @@ def load_histories(path: str | Path, model: Model | None = None) -> Histories | 
             for number in range(layout.batches):
                 arrays[variable.name][layout.place(number)] = _chunk(folder, layout, variable.name, number)
     except DamageError as damage:
-        raise StoreError(f"{str(damage).partition('; the same sweep')[0]}; {again}") from None
+        raise StoreError(f"{str(damage).partition('; the same call')[0]}; {again}") from None
     stranger = StoreError(f"{folder} is not of the runs that {path} holds now; {again}")
     try:
         places = places_of(sweep.axes, layout.axes)

@@ -1,8 +1,8 @@
 """What lies where on disk: a Zarr group of one array per variable, in chunks called batches, every byte of it guarded.
 
 Chunks carry a checksum. Everything that is written once (the axes, and the metadata of every array) has its SHA-256 in
-`zarr.json` of the group, which holds its own; and the metadata of every array names the sweep that it is of, so that a
-group whose `zarr.json` is lost can be told from a stranger's.
+`zarr.json` of the group, which holds its own; and the metadata of every array names the sweep, or the table of fits,
+that it is of, so that a group whose `zarr.json` is lost can be told from a stranger's.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from ..results.schema import COMPUTED_BY, Dimension, Variable
+from ..results.schema import COMPUTED_BY, TEXT, Dimension, Variable
 from .files import StoreError, read_whole
 
 FORMAT = 2
@@ -39,7 +39,7 @@ _UNKNOWN = b"0" * 64
 
 
 class DamageError(StoreError):
-    """Something of a store is damaged or missing that the same sweep can write again."""
+    """Something of a store is damaged or missing that the same call can write again."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -130,6 +130,11 @@ def batch_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(sizes)
 
 
+def type_of(values: np.ndarray) -> str:
+    """Return the name of the type of an array, as a store has it: text has one name, however long it is."""
+    return TEXT if values.dtype.kind in "UT" else values.dtype.name
+
+
 def encoded(chunk: np.ndarray) -> bytes:
     """Return the bytes that Zarr writes for a chunk of an array of a store.
 
@@ -138,21 +143,36 @@ def encoded(chunk: np.ndarray) -> bytes:
     from numcodecs import Zstd
     from numcodecs.checksum32 import CRC32C
 
-    little = np.ascontiguousarray(chunk, chunk.dtype.newbyteorder("<"))
-    return CRC32C().encode(Zstd(level=COMPRESSION).encode(little)).tobytes()
+    return CRC32C().encode(Zstd(level=COMPRESSION).encode(_plain_bytes(chunk))).tobytes()
 
 
-def decoded(content: bytes, dtype: Any, shape: tuple[int, ...]) -> np.ndarray:
+def _plain_bytes(chunk: np.ndarray) -> bytes:
+    """Return the bytes of an array before compression: the lower ones of a number first; of text its UTF-8."""
+    from numcodecs import VLenUTF8
+
+    if type_of(chunk) == TEXT:
+        return bytes(VLenUTF8().encode(chunk.astype(object)))
+    return chunk.astype(chunk.dtype.newbyteorder("<")).tobytes()
+
+
+def decoded(content: bytes, dtype: str, shape: tuple[int, ...]) -> np.ndarray:
     """Return the array that `encoded` was given.
+
+    Args:
+        content: what it returned.
+        dtype: the name of the type of the array, as `type_of` returns it.
+        shape: of the array; one length may be -1.
 
     Raises:
         ValueError: the bytes are not those that it returned.
     """
-    from numcodecs import Zstd
+    from numcodecs import VLenUTF8, Zstd
     from numcodecs.checksum32 import CRC32C
 
     try:
         plain = Zstd().decode(CRC32C().decode(content))
+        if dtype == TEXT:
+            return VLenUTF8().decode(plain).reshape(shape).astype(np.dtypes.StringDType())
         return np.frombuffer(plain, np.dtype(dtype).newbyteorder("<")).reshape(shape).astype(dtype)
     except (RuntimeError, ValueError) as error:
         raise ValueError(f"not what was written: {error}") from None
@@ -174,8 +194,8 @@ def documents(layout: Layout, description: Description) -> dict[str, bytes]:
     mark, compressors = {MARK: identity(layout, description)}, [ZstdCodec(level=COMPRESSION), Crc32cCodec()]
     for name, values in layout.axes.items():
         group.create_array(
-            name, shape=values.shape, chunks=values.shape, dtype=values.dtype.name, compressors=compressors,
-            dimension_names=[name], attributes=mark,
+            name, shape=values.shape, chunks=values.shape, dtype=_zarr_type(type_of(values)), compressors=compressors,
+            dimension_names=[name], attributes=mark | _calendar(values.dtype),
         )  # fmt: skip
     for variable in layout.variables:
         attributes = {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in variable.attributes.items()}
@@ -186,7 +206,7 @@ def documents(layout: Layout, description: Description) -> dict[str, bytes]:
             variable.name,
             shape=(*layout.shape, *sizes),
             chunks=(*layout.batch, *sizes),
-            dtype=variable.dtype,
+            dtype=_zarr_type(variable.dtype),
             fill_value=variable.fill,
             compressors=compressors,
             dimension_names=[*layout.axes, *(dim.name for dim in variable.dims)],
@@ -201,7 +221,7 @@ def documents(layout: Layout, description: Description) -> dict[str, bytes]:
     own = {
         "format": FORMAT,
         "kind": description.kind,
-        "axes": {name: [values.dtype.name, digest_of(values)] for name, values in layout.axes.items()},
+        "axes": {name: [type_of(values), digest_of(values)] for name, values in layout.axes.items()},
         "variables": [_plain(variable) for variable in layout.variables],
         "batch": list(layout.batch),
         "settings": description.settings,
@@ -210,6 +230,19 @@ def documents(layout: Layout, description: Description) -> dict[str, bytes]:
         "files": {name: hashlib.sha256(content).hexdigest() for name, content in sorted(made.items())},
     }
     return made | {ROOT: _root(whole, own, description.attributes)}
+
+
+def _zarr_type(name: str) -> Any:
+    """Return what Zarr takes for the type of an array by its name; times are whole numbers there."""
+    return str if name == TEXT else "int64" if name.startswith("datetime64") else name
+
+
+def _calendar(dtype: np.dtype) -> dict[str, str]:
+    """Return the attributes by which whole numbers are known to be times, as the CF conventions have them."""
+    words = {"D": "days", "h": "hours", "m": "minutes", "s": "seconds"}
+    words |= {"ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
+    unit, step = np.datetime_data(dtype) if dtype.kind == "M" else ("", 1)
+    return {"units": f"{words[unit]} since 1970-01-01"} if unit in words and step == 1 else {}
 
 
 def identity(layout: Layout, description: Description) -> str:
@@ -254,18 +287,18 @@ def lost_documents(path: Path, files: Mapping[str, str]) -> list[str]:
     return [name for name, digest in files.items() if found[name] != digest]
 
 
-def read_axis(path: Path, name: str, dtype: Any) -> np.ndarray | None:
-    """Read the values of an axis; None where its chunk is damaged or missing."""
+def read_axis(path: Path, name: str, dtype: str) -> np.ndarray | None:
+    """Read the values of an axis, whose type has this name; None where its chunk is damaged or missing."""
     try:
-        return decoded(read_whole(path / name / "c" / "0") or b"", dtype, (-1,))
+        found = decoded(read_whole(path / name / "c" / "0") or b"", dtype, (-1,))
     except ValueError:
         return None
+    return np.array(found.tolist(), str) if dtype == TEXT else found
 
 
 def digest_of(values: np.ndarray) -> str:
     """Return the digest that a store keeps of the values of an axis."""
-    little = values.astype(values.dtype.newbyteorder("<"))
-    return hashlib.sha256(values.dtype.name.encode() + little.tobytes()).hexdigest()
+    return hashlib.sha256(type_of(values).encode() + _plain_bytes(values)).hexdigest()
 
 
 def marks(path: Path) -> set[str]:
@@ -288,7 +321,7 @@ def _of_arrays(path: Path, name: str) -> dict[str, Any]:
 
 def variable_of(plain: Mapping[str, Any]) -> Variable:
     """Return a variable from what `zarr.json` says of it."""
-    fill = 0 if np.dtype(plain["dtype"]).kind in "iub" else math.nan
+    fill = "" if plain["dtype"] == TEXT else 0 if np.dtype(plain["dtype"]).kind in "iub" else math.nan
     dims = tuple(Dimension(name, size, *map(tuple, labels)) for name, size, *labels in plain["dims"])
     return Variable(plain["name"], plain["dtype"], plain["unit"], plain["meaning"], dims, fill)
 

@@ -51,10 +51,10 @@ def load(path: str | Path, model: Model | None = None) -> SweepResult[Any]:
     if is_format_1(attributes_of(path)):
         return _load_format_1(path, model)
     if (path / READY).exists() and not (path / "zarr.json").exists():
-        raise StoreError(f"{path} was being extended when that was killed; the same sweep again finishes it")
+        raise StoreError(f"{path} was being extended when that was killed; the same call again finishes it")
     root = read_root(path)
     if root is None:
-        raise StoreError(f"{path} holds no sweep: there is no Zarr store in it")
+        raise StoreError(f"{path} holds no results: there is no Zarr store in it")
     layout, description = read_layout(path, root)
     if description.kind != KIND:
         raise StoreError(f"{path} holds a {description.kind}, not a {KIND}")

@@ -19,6 +19,7 @@ from .layout import (
     read_axis,
     root_is_whole,
     root_says,
+    type_of,
     variable_of,
 )
 
@@ -36,8 +37,8 @@ def read_root(path: Path) -> bytes | None:
         Its bytes, which are as they were written; None where there is neither a store nor a part of one.
 
     Raises:
-        DamageError: it is damaged or missing, and was of a sweep.
-        StoreError: it is not a sweep's, or was written by another version.
+        DamageError: it is damaged or missing, and was of mlejax.
+        StoreError: it is not of mlejax, or was written by another version.
     """
     root = read_whole(path / ROOT)
     attributes = _attributes(root)
@@ -49,12 +50,12 @@ def read_root(path: Path) -> bytes | None:
         raise StoreError(_other_version(path, attributes))
     if marks(path):
         raise DamageError(
-            f"{path}: {ROOT} is {'missing' if root is None else 'damaged'}; the same sweep with repair (--repair) "
+            f"{path}: {ROOT} is {'missing' if root is None else 'damaged'}; the same call with repair (--repair) "
             "writes it again."
         )
     if root is None:
         return None
-    why = "is a Zarr store, but not of a sweep" if b'"zarr_format"' in root else f"has a {ROOT} that cannot be read"
+    why = "is a Zarr store, but not of mlejax" if b'"zarr_format"' in root else f"has a {ROOT} that cannot be read"
     raise StoreError(f"{path} {why}. Use another directory.")
 
 
@@ -75,7 +76,7 @@ def read_layout(path: Path, root: bytes) -> tuple[Layout, Description]:
     if lost:
         raise DamageError(
             f"{path}: {', '.join(lost[:3])}{' and others' if lost[3:] else ''} {'is' if len(lost) == 1 else 'are'} "
-            "damaged or missing; the same sweep with repair (--repair) writes that again."
+            "damaged or missing; the same call with repair (--repair) writes that again."
         )
     found = {name: values for name, values in axes.items() if values is not None}
     return Layout(found, tuple(map(variable_of, own["variables"])), tuple(own["batch"])), description
@@ -129,23 +130,35 @@ def check_settings(path: Path, there: Description, here: Description) -> None:
             )
 
 
-def check_extension(path: Path, old: Layout, wanted: Layout) -> None:
-    """Refuse a sweep that a store cannot be extended to.
+def check_extension(path: Path, old: Layout, wanted: Layout, kind: str) -> None:
+    """Refuse what a store cannot be extended to.
+
+    Args:
+        path: the result directory.
+        old: what it holds.
+        wanted: what is asked for.
+        kind: of the results, in words.
 
     Raises:
         StoreError: it has other axes, or leaves out a value that the store has.
     """
     if list(old.axes) != list(wanted.axes):
         raise StoreError(
-            f"{path} holds a sweep over {', '.join(old.axes)}; this one is over {', '.join(wanted.axes)}. "
+            f"{path} holds a {kind} over {', '.join(old.axes)}; this one is over {', '.join(wanted.axes)}. "
             "Use another directory."
         )
     for name, values in old.axes.items():
+        types = [type_of(axis[name]) for axis in (old.axes, wanted.axes)]
+        if types[0] != types[1] and not all(axis[name].dtype.kind in "iuf" for axis in (old.axes, wanted.axes)):
+            raise StoreError(
+                f"{path} holds a {kind} whose values of {name} are {types[0]}; those of this one are {types[1]}. Use "
+                "another directory."
+            )
         missing = values[~np.isin(values, wanted.axes[name])]
         if len(missing):
             raise StoreError(
-                f"{path} has runs with {name} = {missing[0]}, which this sweep leaves out: a sweep can be "
-                "extended, not cut. Use another directory, or add the value."
+                f"{path} has results with {name} = {missing[0]}, which this {kind} leaves out: it can be extended, not "
+                "cut. Use another directory, or add the value."
             )
 
 

@@ -22,6 +22,7 @@ from .layout import (
     marks,
     read_axis,
     root_says,
+    type_of,
     variable_of,
     ways,
 )
@@ -153,7 +154,7 @@ def refuse_to_overwrite(path: Path, layout: Layout) -> None:
     for name in (*layout.axes, *(variable.name for variable in layout.variables)):
         if os.path.lexists(path / name):
             raise StoreError(
-                f"{path} holds {name!r}, but no sweep, and will not be overwritten. Use another directory."
+                f"{path} holds {name!r}, but no results of mlejax, and will not be overwritten. Use another directory."
             )
 
 
@@ -165,7 +166,7 @@ def _refuse_strangers(path: Path, old: Layout | None) -> None:
             for each in (*folders, *files):
                 known = each in (ROOT, "c") if Path(folder) == top else each.isdigit()
                 if not known or Path(folder, each).is_symlink():
-                    raise StoreError(f"{Path(folder, each)} is in the way of the sweep. Move it away.")
+                    raise StoreError(f"{Path(folder, each)} is in the way of the results. Move it away.")
 
 
 # Metadata from the command --------------------------------------------------------------------------------------------
@@ -200,8 +201,8 @@ def rebuild(path: Path, wanted: Layout, description: Description) -> tuple[Layou
             values = wanted.axes.get(name) if values is None or digest_of(values) != digest else values
             if values is None or digest_of(values) != digest:
                 raise StoreError(
-                    f"{path}: the values of the axis {name} are lost. Give the sweep with the values that it was last "
-                    "computed with and repair (--repair); after that it can be extended."
+                    f"{path}: the values of the axis {name} are lost. Give the call with the values that it was last "
+                    "made with and repair (--repair); after that it can be extended."
                 )
             axes[name] = values
         layout = Layout(axes, tuple(map(variable_of, own["variables"])), tuple(own["batch"]))
@@ -213,7 +214,7 @@ def rebuild(path: Path, wanted: Layout, description: Description) -> tuple[Layou
 def _from_the_command(path: Path, wanted: Layout, description: Description) -> tuple[Layout, Description]:
     """Return the layout that the arrays of a store without a `zarr.json` say they have, and its description."""
     found = marks(path)
-    read = {name: read_axis(path, name, values.dtype) for name, values in wanted.axes.items()}
+    read = {name: read_axis(path, name, type_of(values)) for name, values in wanted.axes.items()}
     kept = {name: wanted.axes[name] if values is None else values for name, values in read.items()}
     mixed = ways(path)
     if mixed is not None:
@@ -229,6 +230,6 @@ def _from_the_command(path: Path, wanted: Layout, description: Description) -> t
             "computed. Bring one of them back from a copy, or use another directory."
         )
     raise StoreError(
-        f"{path}: {ROOT} is lost, and the arrays are not those of this very sweep, computed in this way. Give the "
-        "sweep that wrote them, or use another directory."
+        f"{path}: {ROOT} is lost, and the arrays are not those of this very {description.kind}, computed in this "
+        "way. Give the call that wrote them, or use another directory."
     )

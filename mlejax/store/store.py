@@ -147,7 +147,7 @@ def _first(
         return Store(path, wanted, description, replace(path, wanted, description, None), 0, 0, hold)
     old, there = found
     check_settings(path, there, description)
-    check_extension(path, old, wanted)
+    check_extension(path, old, wanted, description.kind)
     seen = scan(path, old, bool(there.result.get("finished")))
     if not repair or hold is None:
         refuse_damage(path, old, seen.damaged)

@@ -168,8 +168,8 @@ class Collector:
         self.looked = time.monotonic()
         if not is_held(self.store.path) and np.any(self.store.statuses() == Status.RUNNING):
             raise StoreError(
-                f"{self.store.path}: the first process of the sweep has ended before its time. What this one has "
-                "finished is on disk; start all processes again with the same commands."
+                f"{self.store.path}: the first process of the {self.description.kind} has ended before its time. What "
+                "this one has finished is on disk; start all processes again with the same commands."
             )
 
     def _save(self, batches: Iterable[int]) -> None:

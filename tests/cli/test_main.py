@@ -113,7 +113,7 @@ BAD = {
     "bytes that are no text": (["sweep", "--seeds", "bad\udcff"], r"got 'bad\xff'"),
     "no such file": (["train", "nothing.csv"], "nothing.csv: no such file"),
     "no such file to sweep": (["sweep", "--file", "nothing.csv", "--out", "o"], "nothing.csv: no such file"),
-    "no such directory": (["plot", "nothing"], "nothing holds no sweep"),
+    "no such directory": (["plot", "nothing"], "nothing holds no results"),
     "no start": (["train", "good.csv", "--start-variance", "-1"], "Normal.variance must be positive; got -1"),
     "all held out": (["train", "good.csv", "--validation-fraction", "1"], "--validation-fraction must be"),
     "a column missing": (["train", "two.csv"], "2 columns (a, b); say which with --column"),

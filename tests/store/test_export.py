@@ -117,7 +117,7 @@ def test_a_file_that_cannot_be_written(capsys, saved, tmp_path, kind):
 
 def test_a_directory_without_a_sweep(capsys, tmp_path):
     assert cli.main(["export", str(tmp_path), "--format", "csv"]) == 2
-    assert "holds no sweep" in capsys.readouterr().err
+    assert "holds no results" in capsys.readouterr().err
 
 
 @pytest.fixture

@@ -66,7 +66,7 @@ def test_a_folder_of_the_users_is_left_alone(tmp_path, saved, name, there):
 
 def test_a_file_of_the_users_between_chunks_stops_an_extension(saved, fresh):
     (saved / "mean" / "notes.txt").write_text("keep")
-    with pytest.raises(StoreError, match=r"notes\.txt is in the way of the sweep\. Move it away"):
+    with pytest.raises(StoreError, match=r"notes\.txt is in the way of the results\. Move it away"):
         sweep(seeds=[*SEEDS, 9], learning_rates=RATES, out=saved)
     assert (saved / "mean" / "notes.txt").read_text() == "keep"
     assert_same_bits(load(saved), fresh)
@@ -74,7 +74,7 @@ def test_a_file_of_the_users_between_chunks_stops_an_extension(saved, fresh):
 
 def test_a_directory_that_is_refused_keeps_no_lock(tmp_path):
     (tmp_path / "zarr.json").write_text('{"zarr_format": 3, "node_type": "group", "attributes": {}}')
-    with pytest.raises(StoreError, match="is a Zarr store, but not of a sweep"):
+    with pytest.raises(StoreError, match="is a Zarr store, but not of mlejax"):
         store(tmp_path)
     assert [file.name for file in tmp_path.iterdir()] == ["zarr.json"]
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import xarray
 import zarr
 
 from mlejax.results.schema import QUANTITIES, Dimension, Variable
@@ -145,3 +146,64 @@ def test_columns_are_named_after_labels():
     ]
     assert list(MATRIX.columns().values()) == ["factor[0,0]", "factor[0,1]", "factor[1,0]", "factor[1,1]"]
     assert QUANTITIES["status"].columns() == {(): "status"}
+
+
+LABELS = {
+    "text": (["ähren", "b", "a longer name", ""], ["ähren", "b", "a longer name", "", "a still longer one"], "U"),
+    "dates": (["2024-02-29", "1969-12-31"], ["1969-12-31", "2024-02-28", "2024-02-29"], "M8[D]"),
+    "times": (["2024-02-29T01:02:03.000000004"], ["2024-02-29T01:02:03.000000004", "1970-01-01"], "M8[ns]"),
+    "months": (["2024-02"], ["2024-02", "2024-03"], "M8[M]"),
+    "numbers": ([0.5, -1e300], [0.5, 7.0, -1e300], "f8"),
+    "truths": ([True], [False, True], "?"),
+}
+REASON = Variable("reason", "text", None, "why there is no maximum", fill="")
+
+
+def stored(path, labels, kind="table of fits"):
+    """A store in which each label's reason is the label itself."""
+    wanted = Layout.of({"group": labels}, (QUANTITIES["status"], REASON))
+    store = open_store(path, wanted, Description({}, [{}], {}, {}, kind))
+    for number in range(store.layout.batches):
+        (place,) = store.layout.place(number)
+        here = labels[place]
+        store.write_batch(number, {"status": np.full(len(here), 7, np.int8), "reason": here.astype(str)})
+    store.close()
+
+
+@pytest.mark.parametrize(("some", "all_of_them", "of"), LABELS.values(), ids=LABELS)
+def test_labels_of_any_type_are_read_back_and_extended(tmp_path, some, all_of_them, of):
+    labels, more = np.array(some, of), np.array(all_of_them, of)
+    stored(tmp_path, labels)
+    kept, _ = read_layout(tmp_path, read_root(tmp_path))
+    np.testing.assert_array_equal(kept.axes["group"], labels)
+    assert kept.axes["group"].dtype.kind == labels.dtype.kind
+    with xarray.open_zarr(tmp_path) as dataset:
+        as_dates = labels.dtype.kind == "M" and labels.dtype != "M8[M]"
+        found = dataset.group.values.astype(labels.dtype) if as_dates else dataset.group.values
+        np.testing.assert_array_equal(found, labels.astype("int64") if labels.dtype == "M8[M]" else labels)
+        assert dataset.reason.values.tolist() == labels.astype(str).tolist()
+    wanted = Layout.of({"group": more}, (QUANTITIES["status"], REASON))
+    store = open_store(tmp_path, wanted, Description({}, [{}], {}, {}, "table of fits"))
+    there = store.status != Status.RUNNING
+    store.close()
+    np.testing.assert_array_equal(there, np.isin(more, labels))
+    assert store.arrays()["reason"].tolist() == np.where(there, more.astype(str), "").tolist()
+
+
+def test_labels_of_another_type_are_refused(tmp_path):
+    stored(tmp_path, np.array(["1", "2"]))
+    with pytest.raises(StoreError, match="whose values of group are text; those of this one are int64"):
+        stored(tmp_path, np.array([1, 2]))
+
+
+def test_text_is_written_as_zarr_writes_it(tmp_path):
+    words = np.array(["", "a", "größer", "x" * 1000, ""])
+    stored(tmp_path, words)
+    array = zarr.open_group(tmp_path, mode="r+")["reason"]
+    written = (tmp_path / "reason/c/0").read_bytes()
+    array[...] = words.astype(object)
+    assert (tmp_path / "reason/c/0").read_bytes() == written
+    (tmp_path / "reason/c/0").write_bytes(written[:-5] + bytes([written[-5] ^ 1]) + written[-4:])
+    kept, _ = read_layout(tmp_path, read_root(tmp_path))
+    with pytest.raises(DamageError, match=r"1 damaged batch, reason\[0:5\] first"):
+        refuse_damage(tmp_path, kept, scan(tmp_path, kept).damaged)

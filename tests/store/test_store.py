@@ -205,7 +205,7 @@ def test_an_extension_that_is_killed_is_taken_up(tmp_path, fresh, step, monkeypa
         with pytest.raises(KilledError):
             sweep(seeds=SEEDS, learning_rates=RATES, out=tmp_path)
     if step == 2:  # some arrays are of the longer sweep, others are not
-        with pytest.raises(StoreError, match="was being extended when that was killed; the same sweep again finishes"):
+        with pytest.raises(StoreError, match="was being extended when that was killed; the same call again finishes"):
             load(tmp_path)
     else:
         assert np.count_nonzero(load(tmp_path).status) == 10
@@ -224,8 +224,11 @@ OTHER = {
     "dtype": ({"dtype": "float32"}, "dtype = float64; this one has float32"),
     "split": ({"observations": draws(500, "numpy", split_seed=1)}, "split_seed = 42; this one has 1"),
     "an axis": ({"patience": [10, 50]}, "patience = 50; this one has nothing"),
-    "a seed missing": ({"seeds": SEEDS[1:]}, "runs with seed = 3, which this sweep leaves out: .* extended, not cut"),
-    "a rate missing": ({"learning_rates": RATES[1:]}, "runs with learning_rate = 0.1, which"),
+    "a seed missing": (
+        {"seeds": SEEDS[1:]},
+        "with seed = 3, which this sweep leaves out: .* extended, not cut",
+    ),
+    "a rate missing": ({"learning_rates": RATES[1:]}, "results with learning_rate = 0.1, which"),
 }
 
 
@@ -270,16 +273,16 @@ def test_results_of_another_compiler_are_not_mixed(saved, fresh, monkeypatch):
 def test_a_store_of_something_else_is_refused(tmp_path):
     zarr.open_group(tmp_path, mode="w")
     for use in (load, lambda path: sweep(seeds=SEEDS, learning_rates=RATES, out=path)):
-        with pytest.raises(StoreError, match="is a Zarr store, but not of a sweep"):
+        with pytest.raises(StoreError, match="is a Zarr store, but not of mlejax"):
             use(tmp_path)
 
 
 def test_a_directory_without_a_store(tmp_path):
-    with pytest.raises(StoreError, match="holds no sweep: there is no Zarr store in it"):
+    with pytest.raises(StoreError, match="holds no results: there is no Zarr store in it"):
         load(tmp_path)
     (tmp_path / "mean").mkdir()
     (tmp_path / "mean" / "mine.txt").write_text("keep")
-    with pytest.raises(StoreError, match="holds 'mean', but no sweep"):
+    with pytest.raises(StoreError, match="holds 'mean', but no results"):
         sweep(seeds=SEEDS, learning_rates=RATES, out=tmp_path)
     assert (tmp_path / "mean" / "mine.txt").read_text() == "keep"
 
@@ -294,7 +297,7 @@ def test_a_file_is_refused(tmp_path):
 def test_a_spoilt_description_is_refused(saved):
     (saved / "zarr.json").write_text('{"zarr_format": 3, "node')
     for use in (load, lambda path: sweep(seeds=SEEDS, learning_rates=RATES, out=path)):
-        with pytest.raises(StoreError, match=r"zarr.json is damaged; the same sweep with repair"):
+        with pytest.raises(StoreError, match=r"zarr.json is damaged; the same call with repair"):
             use(saved)
 
 

@@ -180,7 +180,7 @@ def test_results_of_another_way_are_not_judged_by_this_one(tmp_path, monkeypatch
 
 
 def test_there_must_be_a_finished_run(tmp_path, saved):
-    with pytest.raises(StoreError, match="holds no sweep"):
+    with pytest.raises(StoreError, match="holds no results"):
         verify(tmp_path / "nothing", progress=False)
     unfinished(saved)
     array = zarr.open_group(saved, mode="r+")["status"]
