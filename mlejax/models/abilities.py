@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Array, Key, Num
@@ -47,6 +47,17 @@ class HasStart(Protocol):
             A model, from moments, logarithmic moments or quantiles, found in time proportional to n.
         """
         ...
+
+
+@runtime_checkable
+class CanStartMany(HasStart, Protocol):
+    """A family whose `start` also takes many samples of one size side by side, (n, m), each a column, without weights.
+
+    It then returns a model of arrays (m,). `starts_side_by_side` says so: a `start` that was written for one sample
+    might mix them.
+    """
+
+    starts_side_by_side: ClassVar[bool]
 
 
 @runtime_checkable

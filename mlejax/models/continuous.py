@@ -1,6 +1,7 @@
 """Families of positive numbers and of fractions, and a mixture, each written as a textbook writes it."""
 
 import math
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -15,12 +16,16 @@ from .moments import (
     GUMBEL_DEVIATION,
     NO_SPREAD,
     SMALLEST,
+    Numbers,
+    Values,
     Weights,
     as_values,
     inside,
     inside_exp,
+    inverse,
     mean,
     moments,
+    plain,
     root_mean_square,
 )
 from .support import fractions, numbers_from_zero, positive_numbers
@@ -30,6 +35,7 @@ class Exponential(Model):
     r"""log p(x) = log(rate) - rate x, x >= 0. `rate` is positive, in inverse units of the data."""
 
     support = numbers_from_zero
+    starts_side_by_side: ClassVar[bool] = True
     rate: Parameter = parameter(positive)
 
     def log_prob(self, x: Number) -> Array:
@@ -42,13 +48,13 @@ class Exponential(Model):
     @classmethod
     def start(cls, observations: ArrayLike, weights: Weights = None) -> "Exponential":
         """Return the closed form, with a finite rate."""
-        return cls(rate=inside(float(cls.closed_form(observations, weights).rate)))
+        return cls(rate=inside(cls.closed_form(observations, weights).rate))
 
     @staticmethod
     def closed_form(observations: ArrayLike, weights: Weights = None) -> "Exponential":
         """Return the maximum of the likelihood: a rate of one over the mean."""
         center = mean(as_values(observations), weights)
-        return Exponential(rate=np.float64(1 / center if center else math.inf))
+        return Exponential(rate=np.float64(inverse(center)))
 
 
 class Gamma(Model):
@@ -58,6 +64,7 @@ class Gamma(Model):
     """
 
     support = positive_numbers
+    starts_side_by_side: ClassVar[bool] = True
     shape: Parameter = parameter(positive)
     rate: Parameter = parameter(positive)
 
@@ -98,6 +105,7 @@ class InverseGamma(Model):
     """
 
     support = positive_numbers
+    starts_side_by_side: ClassVar[bool] = True
     shape: Parameter = parameter(positive)
     scale: Parameter = parameter(positive)
 
@@ -117,7 +125,7 @@ class InverseGamma(Model):
         inverses = np.exp(np.minimum(middle - logarithms, 700.0))
         center = mean(inverses, weights)
         shape = inside(gamma_shape(inverses / center, weights))
-        return cls(shape=shape, scale=inside_exp(math.log(shape / center) + middle))
+        return cls(shape=shape, scale=inside_exp(np.log(shape / center) + middle))
 
 
 class LogNormal(Model):
@@ -127,6 +135,7 @@ class LogNormal(Model):
     """
 
     support = positive_numbers
+    starts_side_by_side: ClassVar[bool] = True
     mean: Parameter = parameter(real)
     variance: Parameter = parameter(positive)
 
@@ -142,7 +151,7 @@ class LogNormal(Model):
     def start(cls, observations: ArrayLike, weights: Weights = None) -> "LogNormal":
         """Return the closed form, with a variance above zero."""
         found = cls.closed_form(observations, weights)
-        return cls(mean=float(found.mean), variance=inside(float(found.variance)))
+        return cls(mean=plain(found.mean), variance=inside(found.variance))
 
     @staticmethod
     def closed_form(observations: ArrayLike, weights: Weights = None) -> "LogNormal":
@@ -155,6 +164,7 @@ class Beta(Model):
     r"""log p(x) = (a - 1) log(x) + (b - 1) log(1 - x) - log B(a, b), 0 < x < 1, with positive shapes a and b."""
 
     support = fractions
+    starts_side_by_side: ClassVar[bool] = True
     a: Parameter = parameter(positive)
     b: Parameter = parameter(positive)
 
@@ -169,8 +179,8 @@ class Beta(Model):
     def start(cls, observations: ArrayLike, weights: Weights = None) -> "Beta":
         """Return the shapes that have the sample's mean and variance."""
         found = moments(as_values(observations), weights)
-        total = found.mean * (1 - found.mean) / max(found.variance, SMALLEST) - 1
-        total = inside(min(total, 1e15), 1e-6)
+        total = found.mean * (1 - found.mean) / np.maximum(found.variance, SMALLEST) - 1
+        total = inside(np.minimum(total, 1e15), 1e-6)
         return cls(a=inside(found.mean * total), b=inside((1 - found.mean) * total))
 
 
@@ -181,6 +191,7 @@ class Weibull(Model):
     """
 
     support = positive_numbers
+    starts_side_by_side: ClassVar[bool] = True
     shape: Parameter = parameter(positive)
     scale: Parameter = parameter(positive)
 
@@ -196,7 +207,7 @@ class Weibull(Model):
     def start(cls, observations: ArrayLike, weights: Weights = None) -> "Weibull":
         """Return the shape and scale that give log x its mean and deviation: -log x has a Gumbel distribution."""
         found = moments(np.log(as_values(observations)), weights)
-        shape = GUMBEL_DEVIATION / max(found.deviation, NO_SPREAD)
+        shape = plain(GUMBEL_DEVIATION / np.maximum(found.deviation, NO_SPREAD))
         return cls(shape=shape, scale=inside_exp(found.mean + np.euler_gamma / shape))
 
 
@@ -216,6 +227,7 @@ class Rayleigh(Model):
     """
 
     support = positive_numbers
+    starts_side_by_side: ClassVar[bool] = True
     scale: Parameter = parameter(positive)
 
     def log_prob(self, x: Number) -> Array:
@@ -228,7 +240,7 @@ class Rayleigh(Model):
     @classmethod
     def start(cls, observations: ArrayLike, weights: Weights = None) -> "Rayleigh":
         """Return the closed form."""
-        return cls(scale=inside(float(cls.closed_form(observations, weights).scale)))
+        return cls(scale=inside(cls.closed_form(observations, weights).scale))
 
     @staticmethod
     def closed_form(observations: ArrayLike, weights: Weights = None) -> "Rayleigh":
@@ -257,6 +269,7 @@ class InverseGaussian(Model):
     """
 
     support = positive_numbers
+    starts_side_by_side: ClassVar[bool] = True
     mean: Parameter = parameter(positive)
     shape: Parameter = parameter(positive)
 
@@ -283,9 +296,8 @@ class InverseGaussian(Model):
     def start(cls, observations: ArrayLike, weights: Weights = None) -> "InverseGaussian":
         """Return the closed form, with a finite shape."""
         found = cls.closed_form(observations, weights)
-        return cls(
-            mean=inside(float(found.mean)), shape=inside(min(float(found.shape), 10 * NARROW * float(found.mean)))
-        )
+        most = 10 * NARROW * plain(found.mean)
+        return cls(mean=inside(found.mean), shape=inside(np.minimum(found.shape, most)))
 
     @staticmethod
     def closed_form(observations: ArrayLike, weights: Weights = None) -> "InverseGaussian":
@@ -294,14 +306,14 @@ class InverseGaussian(Model):
         center = mean(x, weights)
         ratio = np.maximum(x / center, SMALLEST)
         spread = mean(np.square(ratio - 1) / ratio, weights)
-        return InverseGaussian(mean=np.float64(center), shape=np.float64(center / spread if spread else math.inf))
+        return InverseGaussian(mean=np.float64(center), shape=np.float64(center * inverse(spread)))
 
 
-def gamma_shape(ratios: np.ndarray, weights: Weights = None) -> float:
-    """Return the shape of a gamma distribution, about, from observations (n,) in units of their mean."""
+def gamma_shape(ratios: Values, weights: Weights = None) -> Numbers:
+    """Return the shape of a gamma distribution, about, from observations in units of their mean."""
     ratios = np.maximum(ratios, SMALLEST)
     away = ratios - 1
     # log(mean) - mean(log), as a sum of terms that are not negative and so cancel nothing
     terms = away - np.where(ratios > 0.5, np.log1p(np.maximum(away, -0.5)), np.log(ratios))
-    s = max(mean(terms, weights), NO_SPREAD**2)
-    return (3 - s + math.sqrt((s - 3) ** 2 + 24 * s)) / (12 * s)
+    s = np.maximum(mean(terms, weights), NO_SPREAD**2)
+    return plain((3 - s + np.sqrt((s - 3) ** 2 + 24 * s)) / (12 * s))

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from typing import ClassVar
 
 import equinox as eqx
 import jax
@@ -15,7 +16,7 @@ from .. import checks
 from ..checks import InputTypeError
 from .base import Model, Parameter
 from .constraints import Number, parameter, positive, unit_interval
-from .moments import Weights, as_values, count, inside, mean, moments
+from .moments import Weights, as_values, count, inside, mean, moments, plain, unless_zero
 from .special import log1p_minus, log_gamma_ratio
 from .support import Support, counts
 
@@ -24,6 +25,7 @@ class Poisson(Model):
     r"""log p(k) = k log(rate) - rate - log(k!), k = 0, 1, 2, ... `rate` is positive, in counts per observation."""
 
     support = counts
+    starts_side_by_side: ClassVar[bool] = True
     rate: Parameter = parameter(positive)
 
     def log_prob(self, x: Number) -> Array:
@@ -36,7 +38,7 @@ class Poisson(Model):
     @classmethod
     def start(cls, observations: ArrayLike, weights: Weights = None) -> "Poisson":
         """Return the closed form; of a sample of zeros, half a count in all."""
-        return cls(rate=float(cls.closed_form(observations, weights).rate) or half_of_one(observations, weights))
+        return cls(rate=unless_zero(cls.closed_form(observations, weights).rate, half_of_one(observations, weights)))
 
     @staticmethod
     def closed_form(observations: ArrayLike, weights: Weights = None) -> "Poisson":
@@ -60,6 +62,7 @@ class Geometric(Model):
     """
 
     support = counts
+    starts_side_by_side: ClassVar[bool] = True
     probability: Parameter = parameter(unit_interval)
 
     def log_prob(self, x: Number) -> Array:
@@ -73,7 +76,7 @@ class Geometric(Model):
     @classmethod
     def start(cls, observations: ArrayLike, weights: Weights = None) -> "Geometric":
         """Return the closed form; of a sample of zeros, that of half a failure in all."""
-        failures = mean(as_values(observations), weights) or half_of_one(observations, weights)
+        failures = unless_zero(mean(as_values(observations), weights), half_of_one(observations, weights))
         return cls(probability=inside(1 / (1 + failures), 0.0, 1.0))
 
     @staticmethod
@@ -101,6 +104,7 @@ class NegativeBinomial(Model):
     """
 
     support = counts
+    starts_side_by_side: ClassVar[bool] = True
     size: Parameter = parameter(positive)
     mean: Parameter = parameter(positive)
 
@@ -117,9 +121,10 @@ class NegativeBinomial(Model):
     def start(cls, observations: ArrayLike, weights: Weights = None) -> "NegativeBinomial":
         """Return the size and mean that have the sample's mean and variance; a large size where that is too small."""
         found = moments(as_values(observations), weights)
-        center, excess = found.mean or half_of_one(observations, weights), found.variance - found.mean
-        size = found.mean**2 / excess if excess > 0 else math.inf
-        return cls(size=min(max(size, 1e-3), 100 * max(center, 1.0)), mean=center)
+        center = unless_zero(found.mean, half_of_one(observations, weights))
+        excess = found.variance - np.asarray(found.mean)
+        size = np.where(excess > 0, found.mean**2 / np.where(excess > 0, excess, 1.0), math.inf)
+        return cls(size=plain(np.minimum(np.maximum(size, 1e-3), 100 * np.maximum(center, 1.0))), mean=center)
 
 
 def negative_binomial(x: Number, r: Parameter, m: Parameter, log_m: Parameter) -> Array:
@@ -197,6 +202,7 @@ class Binomial(Model):
 class BinomialTrials:
     """A family of the binomial distributions of a given number of trials; `Binomial.of` makes it."""
 
+    starts_side_by_side: ClassVar[bool] = True
     trials: int
 
     def __post_init__(self) -> None:
@@ -215,7 +221,7 @@ class BinomialTrials:
     def start(self, observations: ArrayLike, weights: Weights = None) -> Binomial:
         """Return the closed form; where all trials or none succeed, that of half a failure or half a success in all."""
         found, least = self.closed_form(observations, weights), half_of_one(observations, weights) / self.trials
-        return Binomial(trials=self.trials, probability=float(np.clip(found.probability, least, 1 - least)))
+        return Binomial(trials=self.trials, probability=plain(np.clip(found.probability, least, 1 - least)))
 
     def closed_form(self, observations: ArrayLike, weights: Weights = None) -> Binomial:
         """Return the maximum of the likelihood: the mean share of successes."""

@@ -1,5 +1,7 @@
 """Families of extremes: the largest or the smallest of many."""
 
+from typing import ClassVar
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -21,6 +23,7 @@ from .moments import (
     line_through,
     median,
     moments,
+    plain,
     quantiles,
 )
 from .special import expm1_over, log1p_over
@@ -52,6 +55,7 @@ class Gumbel(Model):
     Source: E. J. Gumbel, Statistics of Extremes (1958).
     """
 
+    starts_side_by_side: ClassVar[bool] = True
     location: Parameter = parameter(real)
     scale: Parameter = parameter(positive)
 
@@ -87,6 +91,7 @@ class GumbelMin(Model):
     Source: J. F. Lawless, Statistical Models and Methods for Lifetime Data (2003), section 1.3.
     """
 
+    starts_side_by_side: ClassVar[bool] = True
     location: Parameter = parameter(real)
     scale: Parameter = parameter(positive)
 
@@ -122,6 +127,7 @@ class Frechet(Model):
     """
 
     support = positive_numbers
+    starts_side_by_side: ClassVar[bool] = True
     shape: Parameter = parameter(positive)
     scale: Parameter = parameter(positive)
 
@@ -137,7 +143,7 @@ class Frechet(Model):
     def start(cls, observations: ArrayLike, weights: Weights = None) -> "Frechet":
         """Return the shape and scale that give log x its mean and deviation."""
         found = moments(np.log(as_values(observations)), weights)
-        shape = GUMBEL_DEVIATION / max(found.deviation, NO_SPREAD)
+        shape = plain(GUMBEL_DEVIATION / np.maximum(found.deviation, NO_SPREAD))
         return cls(shape=shape, scale=inside_exp(found.mean - np.euler_gamma / shape))
 
 

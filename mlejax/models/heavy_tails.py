@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Sequence
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -29,6 +30,7 @@ from .moments import (
     mean,
     median,
     moments,
+    plain,
     quantiles,
     standing_for,
 )
@@ -201,6 +203,7 @@ class LogLogistic(Model):
     """
 
     support = positive_numbers
+    starts_side_by_side: ClassVar[bool] = True
     shape: Parameter = parameter(positive)
     scale: Parameter = parameter(positive)
 
@@ -216,7 +219,9 @@ class LogLogistic(Model):
     def start(cls, observations: ArrayLike, weights: Weights = None) -> "LogLogistic":
         """Return the shape and scale that give log x its mean and deviation."""
         found = moments(np.log(as_values(observations)), weights)
-        return cls(shape=math.pi / math.sqrt(3) / max(found.deviation, NO_SPREAD), scale=inside_exp(found.mean))
+        return cls(
+            shape=plain(math.pi / math.sqrt(3) / np.maximum(found.deviation, NO_SPREAD)), scale=inside_exp(found.mean)
+        )
 
 
 class Burr12(Model):

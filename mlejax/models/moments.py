@@ -2,19 +2,25 @@
 
 Everything is of NumPy in float64, in time proportional to the sample, and neither overflows nor cancels where the
 answer itself is a number: observations of 1e160 and 1e15 + {0, 1, 2} among them.
+
+Observations lie along the first axis. What is said of a sample (n,), whose answer is a number, holds of many samples of
+one size side by side (n, m) as well, each a column: then the answer is an array (m,).
 """
 
 import dataclasses
 import math
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-Values: TypeAlias = Float[np.ndarray, " n"]
+Values: TypeAlias = Float[np.ndarray, "n ..."]
 """Observations, or something computed of each."""
+
+Numbers: TypeAlias = float | Float[np.ndarray, "..."]
+"""A number for each sample: a plain one where there is one sample."""
 
 Weights: TypeAlias = Float[np.ndarray, " n"] | None
 """How many times each observation counts, a non-negative number; None: once."""
@@ -38,9 +44,9 @@ class Moments:
     The variance of observations beyond 1e154 is infinite, their deviation is not.
     """
 
-    mean: float
-    variance: float
-    deviation: float
+    mean: Numbers
+    variance: Numbers
+    deviation: Numbers
 
 
 def count(values: Values, weights: Weights = None) -> float:
@@ -48,18 +54,18 @@ def count(values: Values, weights: Weights = None) -> float:
     return float(len(values) if weights is None else np.sum(weights))
 
 
-def mean(values: Values, weights: Weights = None) -> float:
+def mean(values: Values, weights: Weights = None) -> Numbers:
     """Return the weighted mean, within an ulp or two of the largest of |mean| and the mean deviation."""
     unit = _unit(values)
     scaled = values / unit
-    first = np.average(scaled, weights=weights)
-    return float(unit * (first + np.average(scaled - first, weights=weights)))
+    first = np.average(scaled, axis=0, weights=weights)
+    return plain(unit * (first + np.average(scaled - first, axis=0, weights=weights)))
 
 
-def root_mean_square(values: Values, weights: Weights = None) -> float:
+def root_mean_square(values: Values, weights: Weights = None) -> Numbers:
     """Return the root of the weighted mean of squares."""
     unit = _unit(values)
-    return unit * math.sqrt(mean(np.square(values / unit), weights))
+    return plain(unit * np.sqrt(mean(np.square(values / unit), weights)))
 
 
 def moments(values: Values, weights: Weights = None) -> Moments:
@@ -69,25 +75,42 @@ def moments(values: Values, weights: Weights = None) -> Moments:
     unit = _unit(deviations)
     deviations /= unit
     # the center is rounded: beside deviations of a few ulps that is not small
-    lost = np.average(deviations, weights=weights)
-    square = max(float(np.average(deviations * deviations, weights=weights) - lost * lost), 0.0)
-    return Moments(center, square * unit * unit, math.sqrt(square) * unit)
+    lost = np.average(deviations, axis=0, weights=weights)
+    square = np.maximum(np.average(deviations * deviations, axis=0, weights=weights) - lost * lost, 0.0)
+    with np.errstate(over="ignore"):
+        return Moments(center, plain(square * unit * unit), plain(np.sqrt(square) * unit))
 
 
-def _unit(values: Values) -> float:
+def _unit(values: Values) -> Numbers:
     """Return a power of two near the largest size, so that squares and sums of values over it do not overflow."""
-    largest = float(np.max(np.abs(values), initial=0.0))
-    return math.ldexp(1.0, max(min(math.frexp(largest)[1], 1023), -1021)) if largest else 1.0
+    largest = np.max(np.abs(values), axis=0, initial=0.0)
+    return plain(np.where(largest > 0, np.ldexp(1.0, np.clip(np.frexp(largest)[1], -1021, 1023)), 1.0))
 
 
-def quantiles(values: Values, weights: Weights, probabilities: Sequence[float] | np.ndarray) -> list[float]:
-    """Return the values below which these shares of a sample lie."""
+def plain(numbers: Any) -> Numbers:
+    """Return a number as Python has it; several as they are."""
+    return numbers if np.ndim(numbers) else float(numbers)
+
+
+def inverse(numbers: Numbers) -> Numbers:
+    """Return one over numbers; infinity of zeros."""
+    with np.errstate(divide="ignore", over="ignore"):
+        return plain(1 / np.asarray(numbers, np.float64))
+
+
+def unless_zero(numbers: Numbers, otherwise: Numbers) -> Numbers:
+    """Return numbers, and something else in place of zeros."""
+    return plain(np.where(np.asarray(numbers) == 0, otherwise, numbers))
+
+
+def quantiles(values: Values, weights: Weights, probabilities: Sequence[float] | np.ndarray) -> list[Numbers]:
+    """Return the values below which these shares of a sample lie; of many samples without weights only."""
     if weights is None:
-        return [float(value) for value in np.quantile(values, probabilities)]
+        return [plain(value) for value in np.quantile(values, probabilities, axis=0)]
     return [_weighted_quantile(values, weights, probability) for probability in probabilities]
 
 
-def median(values: Values, weights: Weights = None) -> float:
+def median(values: Values, weights: Weights = None) -> Numbers:
     """Return the middle of a sample, a value that minimizes the mean absolute deviation from it."""
     return quantiles(values, weights, [0.5])[0]
 
@@ -122,7 +145,7 @@ def line_through(
     away, off = expected - middle, (seen - base) / unit - center
     scale = max(float(np.average(away * off, weights=weights) / np.average(away**2, weights=weights)), NO_SPREAD)
     misfit = float(np.sum(weights * (off / scale - away) ** 2))
-    return Line(float(base + (center - scale * middle) * unit), inside(scale * unit), misfit)
+    return Line(float(base + (center - scale * middle) * unit), float(inside(scale * unit)), misfit)
 
 
 def _weighted_quantile(values: Values, weights: Float[np.ndarray, " n"], probability: float) -> float:
@@ -141,7 +164,7 @@ def _weighted_quantile(values: Values, weights: Float[np.ndarray, " n"], probabi
     return float(values[0])
 
 
-def inside(value: float, lower: float = 0.0, upper: float = math.inf) -> float:
+def inside(value: Numbers, lower: float = 0.0, upper: float = math.inf) -> Numbers:
     """Return the normal number nearest to a value that lies strictly between two ends; NaN goes to the lower one.
 
     Example:
@@ -150,12 +173,12 @@ def inside(value: float, lower: float = 0.0, upper: float = math.inf) -> float:
     """
     least = max(float(np.nextafter(lower, math.inf)), SMALLEST) if lower == 0 else float(np.nextafter(lower, math.inf))
     most = min(float(np.nextafter(upper, -math.inf)), LARGEST)
-    return float(min(max(least, value), most))
+    return plain(np.minimum(np.fmax(value, least), most))
 
 
-def inside_exp(logarithm: float) -> float:
+def inside_exp(logarithm: Numbers) -> Numbers:
     """Return the positive number that has this logarithm, or the nearest there is."""
-    return inside(math.exp(min(max(logarithm, -745.0), math.log(LARGEST))))
+    return inside(np.exp(np.clip(logarithm, -745.0, math.log(LARGEST))))
 
 
 def standing_for(values: Values, weights: Weights = None, count: int = 2000) -> Float[np.ndarray, " few"]:
@@ -167,5 +190,5 @@ def standing_for(values: Values, weights: Weights = None, count: int = 2000) -> 
 
 
 def as_values(observations: ArrayLike) -> Values:
-    """Return observations (n,) as float64."""
+    """Return observations as float64."""
     return np.asarray(observations, np.float64)

@@ -1,5 +1,7 @@
 """The normal distribution."""
 
+from typing import ClassVar
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from .base import Model, Parameter
 from .constraints import Number, parameter, positive, real
-from .moments import Weights, as_values, inside, moments
+from .moments import Weights, as_values, inside, moments, plain
 
 
 class Normal(Model):
@@ -24,6 +26,7 @@ class Normal(Model):
         -0.9189385...
     """
 
+    starts_side_by_side: ClassVar[bool] = True
     mean: Parameter = parameter(real)
     variance: Parameter = parameter(positive)
 
@@ -55,7 +58,7 @@ class Normal(Model):
     def start(cls, observations: ArrayLike, weights: Weights = None) -> "Normal":
         """Return the closed form, with a variance above zero."""
         found = cls.closed_form(observations, weights)
-        return cls(mean=float(found.mean), variance=inside(found.variance))
+        return cls(mean=plain(found.mean), variance=inside(found.variance))
 
     @staticmethod
     def closed_form(observations: ArrayLike, weights: Weights = None) -> "Normal":

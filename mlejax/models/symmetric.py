@@ -1,6 +1,7 @@
 """Families of any number, symmetric about their location, with tails heavier than the normal's."""
 
 import math
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +13,18 @@ from numpy.typing import ArrayLike
 from .abilities import Irregular
 from .base import Model, Parameter
 from .constraints import Number, parameter, positive, real
-from .moments import Weights, as_values, inside, mean, median, moments, quantiles
+from .moments import (
+    SMALLEST,
+    Weights,
+    as_values,
+    inside,
+    mean,
+    median,
+    moments,
+    plain,
+    quantiles,
+    unless_zero,
+)
 from .special import log_gamma_ratio
 
 T_TAILS = np.log(
@@ -45,6 +57,7 @@ class StudentT(Model):
     Journal of the American Statistical Association 84 (1989).
     """
 
+    starts_side_by_side: ClassVar[bool] = True
     location: Parameter = parameter(real)
     scale: Parameter = parameter(positive)
     degrees_of_freedom: Parameter = parameter(positive)
@@ -70,9 +83,10 @@ class StudentT(Model):
         center = median(x, weights)
         deviations = np.abs(x - center)
         half, most = quantiles(deviations, weights, [0.5, 0.9])
-        half = half or mean(deviations, weights)  # more than half of the observations are one number
-        tail = math.log(max(most, half) / half) if half else 0.0
-        freedom, quartile = (math.exp(np.interp(tail, T_TAILS[0], row)) for row in T_TAILS[1:])
+        half = unless_zero(half, mean(deviations, weights))  # more than half of the observations are one number
+        least = np.maximum(half, SMALLEST)
+        tail = np.log(np.maximum(most, least) / least)
+        freedom, quartile = (plain(np.exp(np.interp(tail, T_TAILS[0], row))) for row in T_TAILS[1:])
         return cls(location=center, scale=inside(half / quartile), degrees_of_freedom=freedom)
 
 
@@ -92,6 +106,7 @@ class Cauchy(Model):
     Source: N. L. Johnson, S. Kotz and N. Balakrishnan, Continuous Univariate Distributions 1 (1994), chapter 16.
     """
 
+    starts_side_by_side: ClassVar[bool] = True
     location: Parameter = parameter(real)
     scale: Parameter = parameter(positive)
 
@@ -109,7 +124,7 @@ class Cauchy(Model):
         x = as_values(observations)
         location = median(x, weights)
         deviations = np.abs(x - location)
-        return cls(location=location, scale=inside(median(deviations, weights) or mean(deviations, weights)))
+        return cls(location=location, scale=inside(unless_zero(median(deviations, weights), mean(deviations, weights))))
 
 
 class Laplace(Model):
@@ -142,7 +157,7 @@ class Laplace(Model):
     def start(cls, observations: ArrayLike, weights: Weights = None) -> "Laplace":
         """Return the closed form, with a scale above zero."""
         found = cls.closed_form(observations, weights)
-        return cls(location=float(found.location), scale=inside(float(found.scale)))
+        return cls(location=plain(found.location), scale=inside(found.scale))
 
     @staticmethod
     def closed_form(observations: ArrayLike, weights: Weights = None) -> "Laplace":
@@ -174,6 +189,7 @@ class Logistic(Model):
     Source: N. L. Johnson, S. Kotz and N. Balakrishnan, Continuous Univariate Distributions 2 (1995), chapter 23.
     """
 
+    starts_side_by_side: ClassVar[bool] = True
     location: Parameter = parameter(real)
     scale: Parameter = parameter(positive)
 

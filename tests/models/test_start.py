@@ -7,6 +7,7 @@ from references import FAMILIES, counts
 
 import mlejax
 from mlejax.models import FAMILIES as NAMED
+from mlejax.models.abilities import CanStartMany
 from mlejax.models.parameters import Parameters, parameter_dict
 from mlejax.models.start import start_of
 
@@ -142,3 +143,18 @@ def test_a_rare_number_is_not_missed():
     x[123_456] = 1.0
     assert start_of(mlejax.Normal, x).variance > 1e-5
     assert start_of(mlejax.Poisson, x).rate > 1e-5
+
+
+@pytest.mark.parametrize("name", [name for name in [*CHOSEN, "Binomial"] if isinstance(family(name), CanStartMany)])
+def test_samples_side_by_side_start_as_each_does_alone(name):
+    columns = [drawn(name, 60, seed) * (10.0**seed if name in SCALED else 1.0) for seed in range(4)]
+    columns.append(np.full(60, columns[0][0]))  # constant
+    if counts(name):
+        columns.append(np.zeros(60))
+    together = np.stack(columns)  # each a row, as they lie in memory
+    with np.errstate(all="ignore"):
+        found = parameter_dict(family(name).start(together.T))
+        for i, column in enumerate(columns):
+            alone = parameter_dict(family(name).start(column))
+            np.testing.assert_allclose([at[i] for at in found.values()], list(alone.values()), rtol=1e-14)
+            assert all(isinstance(value, float) for value in alone.values())
