@@ -9,17 +9,18 @@ from pathlib import Path
 from .. import devices
 from ..progress import Progress
 from ..results import record, text
-from ..results.sweep import SweepResult
+from ..results.table import FitTable
 from ..samples.files import TableError
 from . import machine
 from .comparison import compare
 from .data import check_density, column_of
 from .doctor import check
 from .fits import fit, train
+from .many import plot_table
 from .models import models
 from .options import in_options
 from .output import Answer, UsageError, folder
-from .pictures import draw_sweep, pictures_text, standing_pictures
+from .pictures import draw_sweep, pictures_text, standing_pictures, unfinished
 from .signals import INTERRUPTS
 from .sweeps import check_sweep, chosen_runs, data_of, record_runs, stored_histories, sweep_arguments
 
@@ -108,13 +109,15 @@ def sweep(options: argparse.Namespace) -> Answer:
 
 
 def plot(options: argparse.Namespace) -> Answer:
-    """Redraw the figures of a stored sweep."""
+    """Redraw the figures of what is stored."""
     from ..store.load import load
 
     result = load(options.directory)
+    if isinstance(result, FitTable):
+        return plot_table(result, options)
     stored = stored_histories(options.directory)
     pictures = draw_sweep(result, folder(options.out or options.directory), options, stored.histories)
-    said, status = _unfinished(result) + pictures_text(pictures), 1 if stored.complaint else 0
+    said, status = unfinished(result.status) + pictures_text(pictures), 1 if stored.complaint else 0
     return Answer(said, lambda: record.sweep_record(result), status, stored.complaint)
 
 
@@ -152,7 +155,7 @@ def verify(options: argparse.Namespace) -> Answer:
 
 
 def export(options: argparse.Namespace) -> Answer:
-    """Write the results of a stored sweep as a table."""
+    """Write stored results as a table."""
     from ..store.export import write_table
     from ..store.load import load
 
@@ -161,15 +164,7 @@ def export(options: argparse.Namespace) -> Answer:
     result = load(options.directory)
     count = write_table(result.to_xarray(), options.format, file, options.finished_only)
     made = {"runs": [], "summary": {"table": str(file), "format": options.format, "runs": count}}
-    return Answer(f"{_unfinished(result, options.finished_only)}table: {file}", lambda: made)
-
-
-def _unfinished(result: SweepResult, left_out: bool = False) -> str:
-    """Return a line about a sweep some of whose runs have not ended; nothing about others."""
-    if result.finished:
-        return ""
-    others = "left out" if left_out else "blank"
-    return f"unfinished: {result.ended:,} of {result.count:,} runs have ended; the others are {others}\n"
+    return Answer(f"{unfinished(result.status, left_out=options.finished_only)}table: {file}", lambda: made)
 
 
 COMMANDS: Mapping[str, Callable[[argparse.Namespace], Answer]] = {

@@ -2,14 +2,16 @@
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from .. import devices
 from ..checks import InputError
+from ..results.table import FitTable
 from . import machine
 from .data import columns_of, read_from
 from .models import family_of
 from .output import Answer, UsageError, folder
-from .pictures import draw_table, pictures_text
+from .pictures import draw_table, pictures_text, unfinished
 
 
 def fit_by(options: argparse.Namespace) -> Answer:
@@ -40,3 +42,9 @@ def fit_by(options: argparse.Namespace) -> Answer:
     several = int((~found.converged).sum())
     complaint = f"{several:,} of {len(found):,} groups have no maximum" if several else ""
     return Answer("\n".join(lines), found.to_record, int(several > 0), complaint)
+
+
+def plot_table(table: FitTable[Any], options: argparse.Namespace) -> Answer:
+    """Draw a table of fits that was stored."""
+    paths = draw_table(table, folder(options.out or options.directory), options)
+    return Answer(unfinished(table.status, "fits") + pictures_text(paths), table.to_record)

@@ -21,6 +21,7 @@ from ..results.sweep import SweepResult
 from ..results.table import FitTable
 from ..results.train import TrainResult
 from ..samples.files import Column
+from ..status import Status
 
 
 def draw_training(result: TrainResult[Any], column: Column, folder: Path, options: argparse.Namespace) -> list[Path]:
@@ -118,3 +119,18 @@ def _whole_png(path: Path) -> bytes:
 def pictures_text(paths: Sequence[Path]) -> str:
     """Return a line that names the files."""
     return "pictures: " + ", ".join(str(path) for path in paths)
+
+
+def unfinished(status: np.ndarray, what: str = "runs", left_out: bool = False) -> str:
+    """Return a line about results some of which are not there yet; nothing where all are.
+
+    Args:
+        status: of all of them.
+        what: they are, in the plural.
+        left_out: whether those are left out of what is made of them.
+    """
+    ended = int(np.count_nonzero(status != Status.RUNNING))
+    if ended == status.size:
+        return ""
+    others = "left out" if left_out else "blank"
+    return f"unfinished: {ended:,} of {status.size:,} {what} have ended; the others are {others}\n"

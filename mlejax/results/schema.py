@@ -113,6 +113,25 @@ QUANTITIES = {
 }
 """What is kept of every run besides its parameters, by name."""
 
+FITTED = {
+    variable.name: variable
+    for variable in (
+        Variable("log_likelihood", "float64", "nats", "log-likelihood at the estimate, a sum"),
+        QUANTITIES["distance"],
+        Variable("count", "float64", "observations", "how many there are, or the sum of their weights"),
+        Variable("steps", "int32", "steps", "Newton steps that were tried", fill=0),
+        QUANTITIES["status"],
+        Variable("reason", TEXT, None, "why there is no maximum, or what else is to be known of it", fill=""),
+    )
+}
+"""What is kept of every fit of many besides its parameters and their standard errors, by name."""
+
+DIGEST = Variable("digest", "uint64", None, "digest of the observations", fill=0)
+"""Kept of every fit in a store, so that other observations are told from these."""
+
+ERROR = "standard_error."
+"""What the name of a standard error begins with; that of its parameter follows."""
+
 COMPUTED_BY = Variable("computed_by", "int8", "1", "which entry of the attribute computed_by made the run", fill=0)
 """Kept only where runs were computed in several ways."""
 
@@ -143,6 +162,35 @@ def variables(model: Model) -> tuple[Variable, ...]:
     table = Parameters.of(model)
     check_names(type(model).__name__, table.names)
     return (*map(_parameter, table.names, table.shapes, table.labels), *QUANTITIES.values())
+
+
+def fit_variables(model: Model, axis: str) -> tuple[Variable, ...]:
+    """Return all that is kept of every fit of a model to many samples.
+
+    Args:
+        model: one model, such as a start; the shape of a parameter becomes trailing dimensions of its variable.
+        axis: the name of the axis along which the samples lie.
+
+    Returns:
+        The parameters in their order, their standard errors, then `FITTED`.
+
+    Raises:
+        ValueError: a parameter bears the name of a result or of the axis.
+
+    Example:
+        >>> import mlejax
+        >>> [variable.name for variable in fit_variables(mlejax.Normal(0.0, 1.0), "group")][:4]
+        ['mean', 'variance', 'standard_error.mean', 'standard_error.variance']
+    """
+    table, taken = Parameters.of(model), {axis, "converged", DIGEST.name, COMPUTED_BY.name, *FITTED}
+    for name in table.names:
+        if name in taken or name.startswith(ERROR):
+            kind = "the axis" if name == axis else "a result"
+            raise InputValueError(f"{table.family}.{name} bears the name of {kind}: give the parameter another name")
+    estimates = tuple(map(_parameter, table.names, table.shapes, table.labels))
+    meanings = [(each, f"standard error of {each.name}") for each in estimates]
+    errors = (dataclasses.replace(each, name=ERROR + each.name, meaning=meaning) for each, meaning in meanings)
+    return (*estimates, *errors, *FITTED.values())
 
 
 def check_names(model: str, names: Iterable[str]) -> None:

@@ -14,10 +14,34 @@ from ..checks import InputKeyError, shown
 from ..models.base import M
 from ..models.parameters import Parameters
 from ..status import Status
+from .schema import ERROR
+from .sweep import Provenance
 from .text import table
+
+UNSAID = {Status.RUNNING: "not fitted yet"}
+"""What is said of a sample without a reason."""
 
 SHOWN = 12
 """Rows of a table that `print` shows."""
+
+
+class Reasons(Mapping[int, str]):
+    """What is to be said of some of many samples, by position, over an array of one text for each."""
+
+    def __init__(self, texts: np.ndarray):
+        """Take the texts, (m,); an empty one is none."""
+        self._texts = texts
+
+    def __getitem__(self, position: int) -> str:
+        if not (0 <= position < len(self._texts)) or not (text := self._texts[position]):
+            raise KeyError(position)
+        return str(text)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(np.flatnonzero(self._texts != "").tolist())
+
+    def __len__(self) -> int:
+        return int(np.count_nonzero(self._texts != ""))
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -38,6 +62,38 @@ class FitTable(Generic[M]):
     steps: Int[np.ndarray, " m"]  # Newton steps that were tried
     status: Int[np.ndarray, " m"]  # CONVERGED, or why there is no maximum, as the numbers of `Status`
     reasons: Mapping[int, str]  # in words, by position: why a sample has not converged, or has no standard errors
+    provenance: Provenance | None = None  # of a table in a store: how it was made
+    attributes: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # the user's own, likewise
+
+    @classmethod
+    def of(
+        cls,
+        model: M,
+        axis: str,
+        labels: np.ndarray,
+        columns: Mapping[str, np.ndarray],
+        provenance: Provenance | None = None,
+    ) -> "FitTable[M]":
+        """Return the table of columns.
+
+        Args:
+            model: one model, whose numbers do not matter.
+            axis: along which the samples lie.
+            labels: of the samples, (m,).
+            columns: by the names of `schema.fit_variables`, each (m, ...).
+            provenance: how they were made.
+        """
+        parameters = Parameters.of(model)
+        estimates, errors = (
+            parameters.tree.unflatten([np.asarray(columns[before + name]) for name in parameters.names])
+            for before in ("", ERROR)
+        )
+        return cls(
+            family=parameters.family, axis=axis, labels=labels, model=estimates, standard_errors=errors,
+            log_likelihood=columns["log_likelihood"], distance=columns["distance"], count=columns["count"],
+            steps=columns["steps"], status=columns["status"], reasons=Reasons(columns["reason"]),
+            provenance=provenance,
+        )  # fmt: skip
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -145,14 +201,12 @@ class FitTable(Generic[M]):
         good = int(np.sum(self.converged))
         lines = [f"{good:,} of {len(self):,} converged"]
         others = np.flatnonzero(~self.converged).tolist()
-        told = Counter((Status(int(self.status[i])).name, self.reasons.get(i, "")) for i in others)
-        first: dict[tuple[str, str], Any] = {}
-        for i in others:
-            first.setdefault((Status(int(self.status[i])).name, self.reasons.get(i, "")), self.labels[i])
-        by_status = Counter(name for name, _ in told.elements())
-        for name, count in by_status.most_common():
-            reason = max((key for key in told if key[0] == name), key=lambda key: told[key])
-            lines.append(f"{count:,} {name}, such as {self.axis} {first[reason]}: {reason[1]}")
+        said = [(status := Status(int(self.status[i])), self.reasons.get(i, UNSAID.get(status, ""))) for i in others]
+        told, first = Counter(said), dict(reversed(list(zip(said, self.labels[others], strict=True))))
+        by_status = Counter(status for status, _ in said)
+        for status, count in by_status.most_common():
+            reason = max((key for key in told if key[0] == status), key=lambda key: told[key])
+            lines.append(f"{count:,} {status.name}, such as {self.axis} {first[reason]}: {reason[1]}")
         lacking = self.converged & np.any(np.isnan(np.stack(list(self.errors.values()))), axis=0)
         silent = [reason for i, reason in self.reasons.items() if lacking[i]]
         if silent:

@@ -23,7 +23,7 @@ from ..results.sweep import SweepResult
 from .batches import read_chunk
 from .files import StoreError, flush_folder, make_folder, write_whole
 from .layout import ROOT, DamageError, Description, Layout, digest_of, documents
-from .load import load
+from .load import load_sweep
 from .lock import Lock
 from .reading import read_layout, read_root
 from .rebuild import MARKER, discard, is_ours
@@ -130,7 +130,7 @@ def load_histories(path: str | Path, model: Model | None = None) -> Histories | 
         Histories(Normal, 2 seed x 1 learning_rate: at most 100 epochs of each)
     """
     path = checks.path("path", path)
-    sweep = load(path, model)
+    sweep = load_sweep(path, model)
     # The old ones, where a process was killed as it put new ones in their place.
     folder = next((path / name for name in (FOLDER, OLD) if (path / name / MARKER).exists()), None)
     if folder is None:

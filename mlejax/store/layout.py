@@ -23,6 +23,9 @@ from ..results.schema import COMPUTED_BY, TEXT, Dimension, Variable
 from .files import StoreError, read_whole
 
 FORMAT = 2
+SWEEP, FITS = "sweep", "table of fits"
+"""What a store is of, in words."""
+
 SMALLEST_BATCH, LARGEST_BATCH = 256, 16384
 COMPRESSION = 1
 """Zstandard's level: the fastest of the ordinary ones."""
@@ -117,7 +120,7 @@ class Description:
     computed_by: list[dict[str, Any]]  # what decides their bits; one entry unless --allow-mixed was given
     attributes: dict[str, Any]  # the user's own
     result: dict[str, Any]  # what describes the result as a whole, once there is one
-    kind: str = "sweep"
+    kind: str = SWEEP
 
 
 def batch_shape(shape: tuple[int, ...]) -> tuple[int, ...]:

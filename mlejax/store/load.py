@@ -1,4 +1,4 @@
-"""A stored sweep as a result."""
+"""What a store holds, as a result: a sweep, or a table of fits."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -12,29 +12,29 @@ from ..checks import InputTypeError, InputValueError
 from ..models.base import Model
 from ..models.digest import digest_for, listed_class, printed_digest
 from ..models.parameters import parameter_names, with_dtype
-from ..results.schema import COMPUTED_BY, QUANTITIES
+from ..results.schema import COMPUTED_BY, ERROR, QUANTITIES
 from ..results.sweep import Provenance, SweepResult
+from ..results.table import FitTable
 from .batches import StoredArrays, refuse_damage, scan
 from .files import StoreError
+from .layout import FITS, SWEEP, Description, Layout
 from .reading import READY, attributes_of, is_format_1, read_layout, read_root
 
-KIND = "sweep"
-"""What a store is of, in its description."""
 
-
-def load(path: str | Path, model: Model | None = None) -> SweepResult[Any]:
-    """Load the result in a directory, finished or not; runs that have not ended have the status RUNNING.
+def load(path: str | Path, model: Model | None = None) -> SweepResult[Any] | FitTable[Any]:
+    """Load the result in a directory, finished or not; what has not ended has the status RUNNING.
 
     Args:
-        path: the `out` of a sweep.
-        model: any instance of the model that was swept, if it is not one of the library's.
+        path: the `out` of `sweep` or of `fit_many`.
+        model: any instance of the model that was swept or fitted, if it is not one of the library's.
 
     Returns:
-        The result. A variable is read when it is first used. Its model is the library's class, or that of the model
-        given, if their formula is the one that was swept; otherwise a stand-in that has the parameters and no formula.
+        The result. A variable of a sweep is read when it is first used. Its model is the library's class, or that of
+        the model given, if their formula is the one that was swept; otherwise a stand-in that has the parameters and
+        no formula.
 
     Raises:
-        StoreError: there is no sweep there, or something of it is damaged or missing.
+        StoreError: there are no results there, or something of it is damaged or missing.
         ValueError: the model given has another formula.
 
     Example:
@@ -50,16 +50,65 @@ def load(path: str | Path, model: Model | None = None) -> SweepResult[Any]:
     path = checks.path("path", path)
     if is_format_1(attributes_of(path)):
         return _load_format_1(path, model)
+    layout, description = _described(path)
+    if description.kind == FITS:
+        return _fits(path, layout, description, model)
+    return _sweep(path, layout, description, model)
+
+
+def load_sweep(path: Path, model: Model | None = None) -> SweepResult[Any]:
+    """Load a sweep as `load` does.
+
+    Raises:
+        StoreError: the directory holds something else.
+    """
+    found = load(path, model)
+    if not isinstance(found, SweepResult):
+        raise StoreError(f"{path} holds a {FITS}, not a {SWEEP}")
+    return found
+
+
+def _described(path: Path) -> tuple[Layout, Description]:
+    """Return what a directory holds.
+
+    Raises:
+        StoreError: nothing, or what is neither a sweep nor a table of fits.
+    """
     if (path / READY).exists() and not (path / "zarr.json").exists():
         raise StoreError(f"{path} was being extended when that was killed; the same call again finishes it")
     root = read_root(path)
     if root is None:
         raise StoreError(f"{path} holds no results: there is no Zarr store in it")
     layout, description = read_layout(path, root)
-    if description.kind != KIND:
-        raise StoreError(f"{path} holds a {description.kind}, not a {KIND}")
+    if description.kind not in (SWEEP, FITS):
+        raise StoreError(f"{path} holds a {description.kind}, not a {SWEEP} or a {FITS}")
+    return layout, description
+
+
+def _whole(path: Path, layout: Layout, description: Description) -> StoredArrays:
+    """Return the variables of a store, all of whose batches are whole.
+
+    Raises:
+        DamageError: they are not.
+    """
     found = scan(path, layout, bool(description.result.get("finished")))
     refuse_damage(path, layout, found.damaged)
+    return StoredArrays(path, layout, {"status": found.status})
+
+
+def _fits(path: Path, layout: Layout, description: Description, model: Model | None) -> FitTable[Any]:
+    settings, arrays = description.settings, _whole(path, layout, description)
+    kept = {each.name: tuple(dim.size for dim in each.dims) for each in layout.variables}
+    shapes = {name: shape for name, shape in kept.items() if ERROR + name in kept}
+    template = model_like(settings["model"], shapes, model, observation=settings.get("observation"))
+    ((axis, labels),) = layout.axes.items()
+    made = Provenance.of(settings, description.computed_by, description.result)
+    table = FitTable.of(template, axis, labels, arrays, made)
+    return dataclasses.replace(table, family=settings["name"], attributes=description.attributes)
+
+
+def _sweep(path: Path, layout: Layout, description: Description, model: Model | None) -> SweepResult[Any]:
+    arrays = _whole(path, layout, description)
     others = (*QUANTITIES, COMPUTED_BY.name)
     shapes = {each.name: tuple(dim.size for dim in each.dims) for each in layout.variables if each.name not in others}
     return SweepResult(
@@ -67,7 +116,7 @@ def load(path: str | Path, model: Model | None = None) -> SweepResult[Any]:
         template=model_like(
             description.settings["model"], shapes, model, observation=description.settings.get("observation")
         ),
-        arrays=StoredArrays(path, layout, {"status": found.status}),
+        arrays=arrays,
         provenance=Provenance.of(description.settings, description.computed_by, description.result),
         attributes=description.attributes,
     )
@@ -98,7 +147,7 @@ def model_like(
         found = f"{type(model).__name__} {digest(with_dtype(model, np.float64))}"
         if found != recorded or list(parameter_names(model)) != names:
             raise InputValueError(
-                f"model: the sweep is of {recorded} with {', '.join(names)}; the one given is {found}"
+                f"model: the store is of {recorded} with {', '.join(names)}; the one given is {found}"
             )
         return model
     known = listed_class(name)
@@ -109,8 +158,8 @@ def model_like(
 
     def log_prob(self: Model, x: object) -> float:
         raise InputTypeError(
-            f"the formula of {name} is not stored, only its digest: load(path, model=...) takes an instance of the "
-            f"{name} that was swept"
+            f"the formula of {name} is not stored, only its digest: load(path, model=...) takes an instance of that "
+            f"{name}"
         )
 
     fields = {"__annotations__": dict.fromkeys(names, Any), "log_prob": log_prob}

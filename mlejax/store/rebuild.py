@@ -76,7 +76,7 @@ def _copy(path: Path, making: Path, old: Layout | None, new: Layout) -> np.ndarr
     if old is None:
         return status
     there = {variable.name: variable for variable in old.variables}
-    place = np.ix_(*(_positions(values, new.axes[name]) for name, values in old.axes.items()))
+    place = place_in(old, new)
     status[place] = read_variable(path, old, there["status"])
     ended = [number for number in range(new.batches) if np.any(status[new.place(number)] != Status.RUNNING)]
     for variable in sorted(new.variables, key=lambda variable: variable.name == "status"):
@@ -86,6 +86,11 @@ def _copy(path: Path, making: Path, old: Layout | None, new: Layout) -> np.ndarr
         for number in ended:
             write_whole(making, new.chunk(variable, number), new.encode(variable, values[new.place(number)]))
     return status
+
+
+def place_in(old: Layout, new: Layout) -> tuple[np.ndarray, ...]:
+    """Return where the runs of a store stand in a longer one, as an index."""
+    return np.ix_(*(_positions(values, new.axes[name]) for name, values in old.axes.items()))
 
 
 def _positions(values: np.ndarray, among: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,9 @@ from .batches import StoredArrays, forget, read_batch, read_variable, refuse_dam
 from .files import StoreError, remove_parts, write_whole
 from .layout import ROOT, DamageError, Description, Layout, described
 from .reading import check_extension, check_settings, read_layout, read_root
-from .rebuild import MAKING, discard, install, rebuild, refuse_to_overwrite, replace
+from .rebuild import MAKING, discard, install, place_in, rebuild, refuse_to_overwrite, replace
+
+NOTHING: Mapping[str, np.ndarray] = MappingProxyType({})
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -82,6 +85,7 @@ def open_store(
     repair: bool = False,
     allow_mixed: bool = False,
     process: int = 0,
+    known: Mapping[str, np.ndarray] = NOTHING,
 ) -> Store:
     """Open a result directory for the runs of a layout: make it, or go on with what it holds.
 
@@ -93,6 +97,8 @@ def open_store(
         allow_mixed: go on although the results there were computed in another way; which run was is then recorded.
         process: which of several processes this is. The first makes the store; the others wait for it, and each writes
             batches of its own.
+        known: what is known of every run before it is made, by the names of variables, of the shape of the axes. A
+            directory whose runs have others is refused.
 
     Raises:
         StoreError: the directory is in use, made by other settings, by another version or in another way, damaged, or
@@ -114,11 +120,11 @@ def open_store(
         except OSError as error:
             if process or error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
                 raise
-            return _first(path, wanted, description, repair, allow_mixed, None)  # all may have ended already
+            return _first(path, wanted, description, repair, allow_mixed, None, known)  # all may have ended already
         try:
             if process:
                 return _follow(path, wanted, description, process, hold)
-            return _first(path, wanted, description, repair, allow_mixed, hold)
+            return _first(path, wanted, description, repair, allow_mixed, hold, known)
         except BaseException:
             hold.close(forget=True)
             if fresh:
@@ -128,7 +134,13 @@ def open_store(
 
 
 def _first(
-    path: Path, wanted: Layout, description: Description, repair: bool, allow_mixed: bool, hold: lock.Lock | None
+    path: Path,
+    wanted: Layout,
+    description: Description,
+    repair: bool,
+    allow_mixed: bool,
+    hold: lock.Lock | None,
+    known: Mapping[str, np.ndarray],
 ) -> Store:
     if hold is not None:
         discard(path / MAKING)
@@ -151,7 +163,8 @@ def _first(
     seen = scan(path, old, bool(there.result.get("finished")))
     if not repair or hold is None:
         refuse_damage(path, old, seen.damaged)
-    elif seen.damaged:
+    _check_known(path, old, seen.status, wanted, known)
+    if repair and hold is not None and seen.damaged:
         there = dataclasses.replace(there, result={k: v for k, v in there.result.items() if k != "finished"})
         write_whole(path, ROOT, described((path / ROOT).read_bytes(), there.result, there.attributes))
         forget(path, old, seen.damaged)
@@ -177,6 +190,27 @@ def _extended(store: Store, wanted: Layout, way: dict[str, Any], allow_mixed: bo
     description = dataclasses.replace(store.description, computed_by=ways, result=result)
     status = replace(store.path, layout, description, old)
     return dataclasses.replace(store, layout=layout, description=description, status=status, way=ways.index(way))
+
+
+def _check_known(path: Path, old: Layout, status: np.ndarray, wanted: Layout, known: Mapping[str, np.ndarray]) -> None:
+    """Refuse a store of whose runs something else was known.
+
+    Raises:
+        StoreError: naming the first run.
+    """
+    for variable in (each for each in old.variables if each.name in known):
+        here = known[variable.name][place_in(old, wanted)]
+        try:
+            there = read_variable(path, old, variable)
+        except DamageError:  # which is repaired: these runs are made again
+            there = here
+        places = np.argwhere((status != Status.RUNNING) & (there != here))
+        if len(places):
+            first = ", ".join(f"{name} = {at[i]}" for (name, at), i in zip(old.axes.items(), places[0], strict=True))
+            raise StoreError(
+                f"{path}: the {variable.meaning} is another than it was, of {len(places):,} of {status.size:,}, "
+                f"{first} first. Use another directory, or what was given before."
+            )
 
 
 def _refuse_to_mix(path: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:

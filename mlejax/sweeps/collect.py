@@ -16,7 +16,7 @@ from ..status import Status
 from ..store.files import StoreError
 from ..store.layout import Description, Layout
 from ..store.lock import is_held
-from ..store.store import Store, open_store
+from ..store.store import NOTHING, Store, open_store
 
 SECONDS_BETWEEN_SAVES = 4.0
 """How often batches that are not complete yet are written too, whatever the devices do meanwhile."""
@@ -37,6 +37,7 @@ class Collector:
     layout: Layout
     description: Description
     store: Store | None
+    known: Mapping[str, np.ndarray]  # of every run before it is made, by the names of variables
     looked: float  # when the writer last looked, in seconds
     guard: threading.RLock  # type: ignore[valid-type]
     closing: threading.Event
@@ -45,16 +46,23 @@ class Collector:
     left: np.ndarray  # runs of each batch that have not ended
     writer: threading.Thread
 
-    def __init__(self, layout: Layout, description: Description, store: Store | None):
+    def __init__(
+        self,
+        layout: Layout,
+        description: Description,
+        store: Store | None,
+        known: Mapping[str, np.ndarray] = NOTHING,
+    ):
         """Start collecting.
 
         Args:
             layout: the axes and what is kept of every run.
             description: the settings, what computes, and the user's attributes.
             store: where the results go, if anywhere.
+            known: what is known of every run before it is made, by the names of variables, of the shape of the axes.
         """
         self.process, self.processes = jax.process_index(), jax.process_count()
-        self.layout, self.description, self.store = layout, description, store
+        self.layout, self.description, self.store, self.known = layout, description, store, known
         self.open: dict[int, dict[str, np.ndarray]] = {}  # batches that are not complete
         self.unsaved: set[int] = set()
         self.looked = time.monotonic()
@@ -80,6 +88,7 @@ class Collector:
         out: str | Path | None = None,
         repair: bool = False,
         allow_mixed: bool = False,
+        known: Mapping[str, np.ndarray] = NOTHING,
     ) -> "Collector":
         """Collect the runs of these axes, in a directory if one is given.
 
@@ -89,6 +98,8 @@ class Collector:
             out: the directory.
             repair: as in `sweep`.
             allow_mixed: as in `sweep`.
+            known: what is known of every run before it is made, by the names of variables, of the shape of the axes.
+                A directory whose runs have others is refused.
 
         Raises:
             StoreError: the directory cannot be used.
@@ -99,11 +110,12 @@ class Collector:
                 f"a {description.kind} over several processes needs out=, a directory that all of them reach"
             )
         if out is None:
-            return cls(layout, description, None)
+            return cls(layout, description, None, known)
+        process = jax.process_index()
         store = open_store(
-            out, layout, description, repair=repair, allow_mixed=allow_mixed, process=jax.process_index()
+            out, layout, description, repair=repair, allow_mixed=allow_mixed, process=process, known=known
         )  # fmt: skip
-        return cls(layout, description, store)
+        return cls(layout, description, store, known)
 
     def waiting(self) -> np.ndarray:
         """Return which runs this process is to make, of the shape of the axes.
@@ -133,6 +145,7 @@ class Collector:
         Raises:
             StoreError: a batch cannot be written.
         """
+        found = {**found, **{name: values.flat[ids] for name, values in self.known.items()}}
         with self.guard:
             if self.store is None:
                 _keep(self.arrays, np.unravel_index(ids, self.layout.shape), found, np.full(len(ids), True))

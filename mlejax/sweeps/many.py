@@ -219,7 +219,7 @@ class _Fits:
         return FitTable(
             family=self.parameters.family, axis=members.axis, labels=members.labels, model=estimates,
             standard_errors=errors, reasons={i: each.reason for i, each in enumerate(fits) if each.reason},
-            status=np.array([int(each.status) for each in fits]),
+            status=np.array([int(each.status) for each in fits]), provenance=None, attributes={},
             **{name: np.array([getattr(each, name) for each in fits]) for name in COLUMNS},
         )  # fmt: skip
 

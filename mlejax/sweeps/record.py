@@ -33,7 +33,7 @@ from ..samples.representation import Sample
 from ..samples.sources import Numbers
 from ..status import Status
 from ..store.histories import held, write_histories
-from ..store.load import load
+from ..store.load import load_sweep
 from ..store.reading import read_root
 from .measure import samples_for
 from .plan import Plan
@@ -99,7 +99,7 @@ def record(
         given = sweep.template if model is None else model
         return _recorded(sweep, runs, _spec(sweep, given, observations, optimizer), epochs, progress)
     path = checks.path("sweep", sweep)
-    whole = load(path, model)
+    whole = load_sweep(path, model)
     read_root(path)  # a store of another version can be loaded; what it was cannot be read from it
     with held(path, whole) as writable:
         found = _recorded(whole, runs, _spec(whole, model, observations, optimizer), epochs, progress)

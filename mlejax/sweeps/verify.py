@@ -16,7 +16,7 @@ from ..results.schema import COMPUTED_BY, variables
 from ..results.sweep import SweepResult
 from ..status import Status
 from ..store.files import StoreError
-from ..store.load import load
+from ..store.load import load_sweep
 from ..store.reading import read_root
 from .measure import Measured, Work, samples_for
 from .outcomes import columns_of
@@ -87,7 +87,7 @@ def verify(
         runs = int(checks.counts("runs", runs))
     path = checks.path("path", path)
     read_root(path)  # a store of another version can be loaded, not verified
-    stored = load(path)
+    stored = load_sweep(path)
     spec = SweepSpec.from_record(
         stored.provenance.settings, stored.axes, model=model, observations=observations, optimizer=optimizer
     )

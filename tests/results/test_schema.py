@@ -7,7 +7,7 @@ from zoo import Vector, family
 
 import mlejax
 from mlejax import Status, positive
-from mlejax.results.schema import QUANTITIES, variables
+from mlejax.results.schema import QUANTITIES, fit_variables, variables
 
 
 def test_parameters_come_first_and_then_the_quantities():
@@ -42,3 +42,24 @@ def test_a_parameter_with_the_name_of_a_result_or_an_axis_is_refused(name, kind)
     model = family(lambda m, x: -x * getattr(m, name), **{name: positive})(1.0)
     with pytest.raises(ValueError, match=rf"Family\.{name} bears the name of {kind}: give the parameter another name"):
         variables(model)
+
+
+def test_what_is_kept_of_a_fit_beside_its_parameters():
+    assert [variable.name for variable in fit_variables(mlejax.Normal(0.0, 1.0), "group")] == [
+        "mean", "variance", "standard_error.mean", "standard_error.variance", "log_likelihood", "distance", "count",
+        "steps", "status", "reason",
+    ]  # fmt: skip
+    vector = {variable.name: variable for variable in fit_variables(Vector(jnp.zeros(3)), "group")}
+    assert vector["standard_error.mean"].dims == vector["mean"].dims
+    assert vector["reason"].blank((2,)).tolist() == ["", ""]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("count", "a result"), ("reason", "a result"), ("converged", "a result"), ("group", "the axis")],
+)
+def test_a_parameter_with_the_name_of_a_result_of_a_fit_is_refused(name, kind):
+    model = family(lambda m, x: -x * getattr(m, name), **{name: positive})(1.0)
+    with pytest.raises(ValueError, match=rf"Family\.{name} bears the name of {kind}: give the parameter another name"):
+        fit_variables(model, "group")
+    fit_variables(family(lambda m, x: -x * m.epochs, epochs=positive)(1.0), "group")  # which only runs have

@@ -1,4 +1,4 @@
-"""A table of fits in a store: other axes, other variables, and parameters of any shape; no fit is computed here."""
+"""A table of heights in a store: other axes, other variables, and parameters of any shape; no fit is computed here."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ FITS = (
 )
 
 
-def opened(path, groups=12, kind="table of fits", rule=1, **arguments):
+def opened(path, groups=12, kind="table of heights", rule=1, **arguments):
     wanted = Layout.of({"group": np.arange(groups) * 10}, FITS)
     return open_store(path, wanted, Description({"rule": rule}, [{"version": "1"}], {}, {}, kind), **arguments)
 
@@ -83,7 +83,7 @@ def test_it_is_written_and_gone_on_with(table):
     store.close()
     check(table, [0, 1, 2])
     kept, description = read_layout(table, read_root(table))
-    assert (kept.variables, description.kind) == (FITS, "table of fits")
+    assert (kept.variables, description.kind) == (FITS, "table of heights")
 
 
 def test_it_is_extended(table):
@@ -129,11 +129,11 @@ def test_zarr_reads_it(table):
 
 
 def test_it_is_no_sweep(table):
-    with pytest.raises(StoreError, match="holds a table of fits, not a sweep"):
+    with pytest.raises(StoreError, match="holds a table of heights, not a sweep or a table of fits"):
         load(table)
-    with pytest.raises(StoreError, match=r"holds a table of fits, not a sweep\. Use another directory"):
+    with pytest.raises(StoreError, match=r"holds a table of heights, not a sweep\. Use another directory"):
         opened(table, kind="sweep")
-    with pytest.raises(StoreError, match="holds a table of fits with rule = 1; this one has 2"):
+    with pytest.raises(StoreError, match="holds a table of heights with rule = 1; this one has 2"):
         opened(table, rule=2)
     check(table, [0, 2])
 
@@ -159,7 +159,7 @@ LABELS = {
 REASON = Variable("reason", "text", None, "why there is no maximum", fill="")
 
 
-def stored(path, labels, kind="table of fits"):
+def stored(path, labels, kind="table of heights"):
     """A store in which each label's reason is the label itself."""
     wanted = Layout.of({"group": labels}, (QUANTITIES["status"], REASON))
     store = open_store(path, wanted, Description({}, [{}], {}, {}, kind))
@@ -183,7 +183,7 @@ def test_labels_of_any_type_are_read_back_and_extended(tmp_path, some, all_of_th
         np.testing.assert_array_equal(found, labels.astype("int64") if labels.dtype == "M8[M]" else labels)
         assert dataset.reason.values.tolist() == labels.astype(str).tolist()
     wanted = Layout.of({"group": more}, (QUANTITIES["status"], REASON))
-    store = open_store(tmp_path, wanted, Description({}, [{}], {}, {}, "table of fits"))
+    store = open_store(tmp_path, wanted, Description({}, [{}], {}, {}, "table of heights"))
     there = store.status != Status.RUNNING
     store.close()
     np.testing.assert_array_equal(there, np.isin(more, labels))
