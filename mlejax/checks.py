@@ -126,7 +126,8 @@ def distinct(name: str, values: np.ndarray) -> np.ndarray:
     if len(kept) < len(values):
         value = kept[np.argmax(times > 1)]
         index = np.flatnonzero(values == value)
-        raise InputValueError(f"{name} must be distinct; got {value:g} at index {index[0]} and {index[1]}")
+        said = str(value) if values.dtype.kind == "U" else f"{value:g}"
+        raise InputValueError(f"{name} must be distinct; got {said} at index {index[0]} and {index[1]}")
     return values
 
 

@@ -37,7 +37,8 @@ class Status(enum.IntEnum):
     OUTSIDE_SUPPORT = (
         6,
         "The sample holds an observation to which the start gives no finite log-density, most often one outside the "
-        "model's support, so nothing was estimated. Choose a family, a start or a sample that agree.",
+        "model's support, or too few of them to hold some out, so nothing was estimated. Choose a family, a start or a "
+        "sample that agree.",
     )
     CONVERGED = 7, "The estimate is a maximum of the log-likelihood, looked at from further away too."
     MAX_STEPS = (

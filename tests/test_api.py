@@ -99,7 +99,7 @@ PROMISED = {
     },
     "sweep": {
         "model": REQUIRED,
-        "seeds": REQUIRED,
+        "seeds": None,
         "learning_rates": REQUIRED,
         "observations": None,
         "validation_fraction": 0.2,

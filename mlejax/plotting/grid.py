@@ -8,6 +8,7 @@ from matplotlib.artist import Artist
 
 from ..checks import InputValueError
 from ..models.parameters import Parameters
+from ..results.schema import SAMPLES
 from ..results.sweep import SweepResult
 
 
@@ -21,7 +22,7 @@ def two_axes(result: SweepResult[Any], x: str | None, y: str | None) -> tuple[st
     """Return the two axes of a map; those not named are chosen: learning rates before others, seeds last."""
     names = sorted(
         result.axes,
-        key=lambda name: (len(result.axes[name]) < 2, name == "seed", not name.startswith("learning_rate")),
+        key=lambda name: (len(result.axes[name]) < 2, name in SAMPLES, not name.startswith("learning_rate")),
     )
     for what, name in (("x", x), ("y", y)):
         one_of(what, name or names[0], tuple(result.axes))
@@ -51,7 +52,7 @@ def limit_of(result: SweepResult[Any], name: str) -> tuple[str, float] | None:
         return None
     if "." in name:
         return f" of the {name.split('.', 1)[1]}", limit
-    weights = np.linalg.eigh(result.information)[1][:, -1] ** 2
+    weights = np.linalg.eigh(result.curvature)[1][:, -1] ** 2
     # One rate for all: the limit is that of the direction that curves most, which may be one parameter's own.
     own = weights.max() > 0.9
     return (f" of the {Parameters.of(result.template).entries[int(weights.argmax())]}" if own else ""), limit

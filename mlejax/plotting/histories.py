@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 
 from ..ascent.step import RESOLUTION
 from ..results.histories import Histories
+from ..results.schema import SAMPLES
 from ..results.settings import in_words
 from ..status import Status
 from .grid import label, one_of, scale_of
@@ -35,9 +36,6 @@ FEW = len(LINES)
 
 MANY = 40
 """Curves from which on they are thin, and only their ends show why they ended."""
-
-UNORDERED = ("seed", "group", "resample")
-"""Axes whose values have no order."""
 
 NATS = 1e-3
 """Differences in the validation log-likelihood that are not told from smaller ones, in nats."""
@@ -70,9 +68,7 @@ def histories(result: Histories[Any], value: str = "distance", by: str | None = 
         ValueError: no such value or axis.
     """
     axes = result.sweep.axes
-    order = sorted(
-        axes, key=lambda name: (len(axes[name]) < 2, name in UNORDERED, not name.startswith("learning_rate"))
-    )
+    order = sorted(axes, key=lambda name: (len(axes[name]) < 2, name in SAMPLES, not name.startswith("learning_rate")))
     one_of("value", value, VALUES)
     one_of("by", by or order[0], tuple(axes))
     ax, name = new_axes(ax, height=5.5, result=result.sweep), by or order[0]
@@ -147,7 +143,7 @@ class _Colors:
         values, made = result.sweep.axes[name], result.sweep.provenance.settings
         words = [f"{label(name)}: {in_words(made, name, value)}" for value in values.tolist()]
         norm = None
-        if len(values) > FEW and name not in UNORDERED:
+        if len(values) > FEW and name not in SAMPLES:
             at = np.sort(values)
             norm = (LogNorm if scale_of(name, at) == "log" else Normalize)(float(at[0]), float(at[-1]))
         return cls(name, values, list(result.sweep.axes).index(name), words, result.sweep.status, norm)

@@ -10,14 +10,14 @@ from matplotlib.colors import Colormap, LinearSegmentedColormap, ListedColormap,
 from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator, PercentFormatter, StrMethodFormatter
 
-from ..results.schema import ARRIVED
+from ..results.schema import ARRIVED, SAMPLES
 from ..results.settings import in_words, median
 from ..results.sweep import SweepResult
 from .grid import draw_limit, edges_of, label, one_of, rows_of, scale_of, two_axes
 from .style import BESIDE_A_BAR, LOOKS, MEANINGS, legend_above, new_axes, plain_ticks, with_share
 
 FEW_SEEDS = 12
-"""Seeds that are drawn in their own order, each under its number; more are sorted by what became of them."""
+"""Seeds, or groups, that are drawn in their own order, each under its name; more are sorted by what became of them."""
 
 FEW_COUNTS = 8
 """Numbers of observations that are all written at an axis."""
@@ -39,8 +39,8 @@ def heat_map(
 ) -> Axes:
     """Draw one value of a sweep over two of its axes: the median of the runs that differ in all others.
 
-    Of statuses it is the commonest. More than 12 seeds along an axis have no order of their own: they are sorted by
-    how many of their runs arrived, and how far the others ended from the maximum.
+    Of statuses it is the commonest. More than 12 seeds, or groups, along an axis have no order of their own: they are
+    sorted by how many of their runs arrived, and how far the others ended from the maximum.
 
     Args:
         result: a `SweepResult`.
@@ -83,7 +83,9 @@ def heat_map(
         elif name == "optimizer":
             numbers = result.axes[name]
             axis.set_ticks(numbers, labels=[in_words(result.provenance.settings, name, n) for n in numbers.tolist()])
-        elif name in ("seed", "start"):
+        elif _is_text(result.axes[name]) and len(result.axes[name]) <= FEW_SEEDS:
+            axis.set_ticks(np.arange(1, len(result.axes[name]) + 1), labels=np.sort(result.axes[name]).tolist())
+        elif name in (*SAMPLES, "start"):
             axis.set_major_locator(MaxNLocator(6, integer=True))
     if handles:
         legend_above(ax, 2, handles, BESIDE_A_BAR)
@@ -92,14 +94,18 @@ def heat_map(
 
 def _along(result: SweepResult[Any], name: str) -> tuple[np.ndarray, np.ndarray, str]:
     """Return the order of the values of an axis, where each of them is drawn, and the axis in words."""
-    values = np.asarray(result.axes[name], float)
-    if name != "seed" or len(values) <= FEW_SEEDS:
-        order = np.argsort(values)
-        return order, values[order], label(name)
+    values = result.axes[name]
+    if name not in SAMPLES or len(values) <= FEW_SEEDS:
+        order, words = np.argsort(values), label(name)
+        return order, np.arange(1, len(values) + 1) if _is_text(values) else np.asarray(values[order], float), words
     arrived = np.sum(rows_of(result, "arrived", name), axis=1)
     distance = np.clip(np.nan_to_num(rows_of(result, "distance", name), nan=np.inf), NEAREST, FURTHEST)
     order = np.lexsort((np.mean(np.log(distance), axis=1), -arrived))
-    return order, np.arange(1, len(values) + 1), f"{len(values):,} seeds, sorted by arrivals"
+    return order, np.arange(1, len(values) + 1), f"{len(values):,} {name}s, sorted by arrivals"
+
+
+def _is_text(values: np.ndarray) -> bool:
+    return values.dtype.kind == "U"
 
 
 @dataclasses.dataclass(frozen=True)

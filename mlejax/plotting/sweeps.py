@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 from matplotlib.transforms import blended_transform_factory
 
-from ..results.schema import ARRIVED
+from ..results.schema import ARRIVED, samples_along
 from ..results.sweep import SweepResult
 from ..status import Status
 from .counts import by_count
@@ -184,7 +184,7 @@ def sweep_pictures(result: SweepResult[Any]) -> dict[str, Figure | Axes]:
             pictures |= {f"atlas{end}_{count}": atlas(part, name) for name, end in rates.items()}
         pictures |= {} if rates else {"atlas_count": atlas(result, "count")}
     if len(several) > 1:
-        shared = [] if len(several) == 2 and "seed" in several else ["arrived"]
+        shared = [] if len(several) == 2 and samples_along(several) in several else ["arrived"]
         pictures |= {
             f"map_{value}": heat_map(result, value=value) for value in (*shared, "distance", "epochs", "status")
         }

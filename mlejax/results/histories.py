@@ -14,8 +14,8 @@ from .. import checks
 from ..checks import InputKeyError, InputTypeError, InputValueError
 from ..models.base import M, Model
 from ..models.parameters import parameter_dict, parameter_names
-from .schema import ARRIVED, Dimension, Variable, variables
-from .sweep import SweepResult, place_of
+from .schema import ARRIVED, SAMPLES, Dimension, Variable, place_of, variables
+from .sweep import SweepResult
 from .train import History
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ MOST_RUNS = 1000
 ROW = "row"
 """The dimension along which the epochs of a run lie that were kept."""
 
-SAMPLES = ("seed", "count", "group", "resample")
+OF_SAMPLES = (*SAMPLES, "count")
 """The axes that say which sample a run was made on."""
 
 
@@ -43,7 +43,8 @@ def places_of(axes: Mapping[str, np.ndarray], runs: Mapping[str, ArrayLike | flo
 
     Raises:
         KeyError: no such axis, or no such value on it; the message names the nearest.
-        TypeError, ValueError: values are no numbers, or not distinct, or give more than 1,000 runs.
+        TypeError, ValueError: values are no numbers, or no text where those of the axis are, or not distinct, or give
+            more than 1,000 runs.
 
     Example:
         >>> axes = {"seed": np.arange(5), "learning_rate": np.array([0.1, 0.2, 0.5])}
@@ -56,8 +57,10 @@ def places_of(axes: Mapping[str, np.ndarray], runs: Mapping[str, ArrayLike | flo
         raise InputKeyError(f"runs: no axis {unknown[0]!r}; the axes are {', '.join(axes)}")
     wanted = {}
     for name, values in runs.items():
-        found = checks.numbers(f"runs: {name}", values, "finite", np.isfinite)
-        wanted[name] = checks.distinct(f"runs: {name}", np.atleast_1d(found)).tolist()
+        given: np.ndarray = np.asarray(values)
+        if given.dtype.kind != "U" or axes[name].dtype.kind != "U":
+            given = checks.numbers(f"runs: {name}", values, "finite", np.isfinite)
+        wanted[name] = checks.distinct(f"runs: {name}", np.atleast_1d(given)).tolist()
     sizes = {name: len(wanted.get(name, values)) for name, values in axes.items()}
     if (count := math.prod(sizes.values())) > MOST_RUNS:
         product = " x ".join(f"{size:,} {name}" for name, size in sizes.items())
@@ -129,8 +132,8 @@ class Histories(Generic[M]):
         """
         axes, shape = whole.axes, tuple(map(len, places))
         on = zip(axes.items(), places, strict=True)
-        same = np.ix_(*(at if name in SAMPLES else np.arange(len(values)) for (name, values), at in on))
-        others = tuple(i for i, name in enumerate(axes) if name not in SAMPLES)
+        same = np.ix_(*(at if name in OF_SAMPLES else np.arange(len(values)) for (name, values), at in on))
+        others = tuple(i for i, name in enumerate(axes) if name not in OF_SAMPLES)
         distance, train, validation = (
             np.asarray(whole.arrays[name][same])
             for name in ("distance", "train_log_likelihood", "validation_log_likelihood")

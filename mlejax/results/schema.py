@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..checks import InputValueError
+from ..checks import InputKeyError, InputValueError
 from ..models.base import Model
 from ..models.parameters import Parameters
 from ..status import Status
@@ -138,8 +138,52 @@ COMPUTED_BY = Variable("computed_by", "int8", "1", "which entry of the attribute
 OF_FITS = ("log_likelihood", "standard_error", "converged", "steps")
 """What a table of fits has besides."""
 
-AXES = ("seed", "start", "group", "resample", "learning_rate", "max_epochs", "patience", "tolerance", "optimizer")
+SAMPLES = ("seed", "group", "resample", "window")
+"""The names of axes along which samples lie."""
+
+AXES = (*SAMPLES, "start", "learning_rate", "max_epochs", "patience", "tolerance", "optimizer")
 """The names that axes have; a learning rate of one parameter is `learning_rate.NAME`."""
+
+
+def samples_along(axes: Iterable[str]) -> str:
+    """Return the name of the axis along which samples lie: the first that is one; `seed` where there is none.
+
+    Example:
+        >>> samples_along(["group", "learning_rate"])
+        'group'
+    """
+    return next((name for name in axes if name in SAMPLES), "seed")
+
+
+def place_of(name: str, axis: np.ndarray, value: float | int | str) -> int:
+    """Return where a value stands along an axis, a number within 1e-9 of its size.
+
+    Args:
+        name: of the axis, for the message.
+        axis: its values.
+        value: the one to find.
+
+    Raises:
+        KeyError: it is not there; the message names the nearest on the axis.
+
+    Example:
+        >>> place_of("learning_rate", np.array([0.1, 0.2, 0.5]), 0.2)
+        1
+    """
+    if axis.dtype.kind == "U":
+        if not len(found := np.flatnonzero(axis == value)):
+            few = ", ".join(axis[:3].tolist()) + (", ..." if len(axis) > 3 else "")
+            raise InputKeyError(f"no run with {name} = {value}; there are {few}")
+        return int(found[0])
+    if isinstance(value, str):
+        raise InputKeyError(f"no run with {name} = {value!r}; its values are numbers")
+    order = np.argsort(np.abs(axis - value), kind="stable")
+    if not np.isclose(axis[order[0]], value, rtol=1e-9, atol=0):
+        near = [f"{each:.10g}" for each in axis[order[:2]].tolist()]
+        raise InputKeyError(
+            f"no run with {name} = {value:.10g}; the nearest {'are' if len(near) > 1 else 'is'} {' and '.join(near)}"
+        )
+    return int(order[0])
 
 
 def variables(model: Model) -> tuple[Variable, ...]:

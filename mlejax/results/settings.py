@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Num
 
 from ..status import Status
-from .schema import ARRIVED
+from .schema import ARRIVED, samples_along
 
 SIGNIFICANCE = 0.05
 """Two settings count as tied unless a test at this level tells their shares of arrivals apart."""
@@ -38,6 +38,7 @@ class Recommendation:
     row: Mapping[str, Any]  # of the setting to use
     most: Mapping[str, Any]  # of the setting that most seeds arrive with
     tied: int  # settings whose arrivals cannot be told from the most, both of these among them
+    samples: str = "seed"  # the name of the axis along which samples lie
 
     def sentence(self, made: Mapping[str, Any]) -> str:
         """Return it as a sentence.
@@ -51,21 +52,20 @@ class Recommendation:
         def at(row: Mapping[str, Any]) -> str:
             return ", ".join(f"{name} = {in_words(made, name, row[name])}" for name in names) or "this setting"
 
-        said = (
-            f"Best setting{where}: {at(self.row)}: {self.row['arrived']} of {self.row['runs']} seeds arrive, after a "
-        )
-        said += f"median of {self.row['arrived_epochs']:,.0f} epochs."
+        arrive = f"{self.row['arrived']} of {self.row['runs']} {self.samples}s arrive"
+        said = f"Best setting{where}: {at(self.row)}: {arrive}, "
+        said += f"after a median of {self.row['arrived_epochs']:,.0f} epochs."
         if self.tied == 1:
             return f"{said} No other is tied with it." if names else said
         other = "" if self.row is self.most else f", {self.most['arrived']} at {at(self.most)}"
         return (
             f"{said} It is the fastest of {self.tied} settings statistically tied for the most arrivals{other} "
-            f"(McNemar's exact test on the same seeds, level {SIGNIFICANCE:g})."
+            f"(McNemar's exact test on the same {self.samples}s, level {SIGNIFICANCE:g})."
         )
 
 
-def in_words(made: Mapping[str, Any], axis: str, value: float | int) -> str:
-    """Return a value along an axis as it is written for a person: an optimizer by its name, other values as numbers.
+def in_words(made: Mapping[str, Any], axis: str, value: float | int | str) -> str:
+    """Return a value along an axis as it is written for a person: an optimizer by its name, other values as they are.
 
     Args:
         made: the settings of the sweep.
@@ -80,6 +80,8 @@ def in_words(made: Mapping[str, Any], axis: str, value: float | int) -> str:
     """
     if axis == "optimizer" and not isinstance(several := made.get("optimizer"), str | None):
         return str(several[int(value)][0])
+    if isinstance(value, str):
+        return value
     return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
 
 
@@ -138,7 +140,7 @@ def median(values: Num[np.ndarray, "n ..."], where: Bool[np.ndarray, "n ..."]) -
 def settings(
     axes: Mapping[str, np.ndarray], status: np.ndarray, distance: np.ndarray, epochs: np.ndarray
 ) -> list[dict[str, Any]]:
-    """Return a row for every combination of the axes other than the seed.
+    """Return a row for every combination of the axes other than that of the samples.
 
     Args:
         axes: name -> values, in the order of the dimensions.
@@ -151,7 +153,7 @@ def settings(
         the medians `epochs` and `distance` of those that ended; and `arrived_epochs`, the median of those that
         arrived. A median of nothing is None.
     """
-    names = [name for name in axes if name != "seed"]
+    names = [name for name in axes if name != samples_along(axes)]
     places = np.meshgrid(*(axes[name] for name in names), indexing="ij")
     columns = {name: place.ravel().tolist() for name, place in zip(names, places, strict=True)}
     parts = []
@@ -166,7 +168,7 @@ def settings(
             ]
         )
     numbers = [np.concatenate(column).tolist() for column in zip(*parts, strict=True)]
-    runs = [len(axes.get("seed", [0]))] * len(numbers[0])
+    runs = [len(axes.get(samples_along(axes), [0]))] * len(numbers[0])
     columns |= dict(zip(_FOUND, [runs, *numbers], strict=True))
     rows = zip(*columns.values(), strict=True)
     return [{name: _known(value) for name, value in zip(columns, row, strict=True)} for row in rows]
@@ -207,7 +209,7 @@ def recommend(
     # The chance of b or more heads among b + c throws, twice; b >= c, for no setting has more arrivals.
     p_value = np.minimum(1.0, 2 * np.where(b > 0, bdtrc(np.maximum(b - 1.0, 0), b + c, 0.5), 1.0))
     tied = [i for i in order if p_value[i] > SIGNIFICANCE and 2 * rows[i]["arrived"] >= rows[most]["arrived"]]
-    return Recommendation(rows[tied[0]], rows[most], len(tied))
+    return Recommendation(rows[tied[0]], rows[most], len(tied), samples_along(axes))
 
 
 def recommend_each(
@@ -234,10 +236,10 @@ def recommend_each(
 
 
 def _by_seed(axes: Mapping[str, np.ndarray], values: np.ndarray) -> np.ndarray:
-    """Return an array of the shape of the axes as (seeds, settings)."""
-    if "seed" not in axes:
+    """Return an array of the shape of the axes as (seeds, settings), or with other samples in place of seeds."""
+    if (samples := samples_along(axes)) not in axes:
         return values.reshape(1, -1)
-    values = np.moveaxis(values, list(axes).index("seed"), 0)
+    values = np.moveaxis(values, list(axes).index(samples), 0)
     return values.reshape(len(values), -1)
 
 

@@ -15,7 +15,7 @@ from ..models.base import M
 from ..models.parameters import Parameters, entry_dict, parameter_names
 from ..progress import Spent
 from ..status import Status
-from .schema import ARRIVED, COMPUTED_BY, QUANTITIES, Variable, variables
+from .schema import ARRIVED, COMPUTED_BY, QUANTITIES, SAMPLES, Variable, place_of, variables
 from .settings import recommend_each, settings
 
 RECORDS_TOGETHER = 4096
@@ -58,30 +58,6 @@ class Provenance:
         """Return it from what a store says of its result; what it does not say is None."""
         names = [field.name for field in dataclasses.fields(cls)]
         return cls(settings, computed_by, **{name: result[name] for name in names if name in result})
-
-
-def place_of(name: str, axis: np.ndarray, value: float | int) -> int:
-    """Return where a value stands along an axis, within 1e-9 of its size.
-
-    Args:
-        name: of the axis, for the message.
-        axis: its values.
-        value: the one to find.
-
-    Raises:
-        KeyError: it is not there; the message names the nearest on the axis.
-
-    Example:
-        >>> place_of("learning_rate", np.array([0.1, 0.2, 0.5]), 0.2)
-        1
-    """
-    order = np.argsort(np.abs(axis - value), kind="stable")
-    if not np.isclose(axis[order[0]], value, rtol=1e-9, atol=0):
-        near = [f"{each:.10g}" for each in axis[order[:2]].tolist()]
-        raise InputKeyError(
-            f"no run with {name} = {value:.10g}; the nearest {'are' if len(near) > 1 else 'is'} {' and '.join(near)}"
-        )
-    return int(order[0])
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -151,6 +127,12 @@ class SweepResult(Generic[M]):
         numbers = np.array(self.provenance.information, float)  # None becomes NaN
         size = Parameters.of(self.template).size
         return numbers.reshape(size, size) if numbers.size else np.full((size, size), np.nan)
+
+    @property
+    def curvature(self) -> np.ndarray:
+        """The same along what binds numbers to each other, such as those of a simplex, alone."""
+        with jax.enable_x64(True):
+            return np.asarray(Parameters.of(self.template).bound(self.information))
 
     @property
     def count(self) -> int:
@@ -276,19 +258,20 @@ class SweepResult(Generic[M]):
         """Return the rate above which plain ascent cannot settle at the maximum: 2 / curvature, per observation.
 
         For a rate of all parameters the curvature is the largest eigenvalue of the information; for the rate of one
-        parameter it is that parameter's. None for other axes, and for other optimizers than plain ascent.
+        parameter it is that parameter's. None for other axes, for other optimizers than plain ascent, and where samples
+        are groups or windows, of which each has a limit of its own.
         """
+        if ({*SAMPLES} - {"seed"}) & self.axes.keys():
+            return None
         if self.provenance.settings.get("optimizer") != "plain ascent" or not np.all(np.isfinite(self.information)):
             return None
         table = Parameters.of(self.template)
-        with jax.enable_x64(True):
-            information = np.asarray(table.bound(self.information))
         if axis == "learning_rate":
-            return float(2 / np.max(np.linalg.eigvalsh(information)))
+            return float(2 / np.max(np.linalg.eigvalsh(self.curvature)))
         ends = np.cumsum([0, *table.sizes])
         for name, first, last in zip(table.names, ends[:-1], ends[1:], strict=True):
             if axis == f"learning_rate.{name}":
-                own = information[first:last, first:last]
+                own = self.curvature[first:last, first:last]
                 return float(2 / (own[0, 0] if len(own) == 1 else np.max(np.linalg.eigvalsh(own))))
         return None
 
@@ -297,7 +280,7 @@ class SweepResult(Generic[M]):
 
         Returns:
             `runs`, `statuses` (name -> count), `arrived` (runs within 0.01 standard errors); `settings`, a row for
-            every combination of the axes other than the seed: see `mlejax.results.settings.settings`; `best`, the row
+            every combination of the axes other than the seed (or group): see `settings` there; `best`, the row
             of the setting to use: the fastest of those tied for the most arrivals; and `recommendation`, a sentence on
             it. Both are None where no run arrived, and while runs have not ended: slow learners are started first, so
             that those that have ended stand for no others. With an axis of counts, `best_by_count` has such a row, or

@@ -18,6 +18,7 @@ from ..models.rows import named_columns, row_count
 from ..samples.observations import LARGEST_SQUARED, SMALLEST_SQUARED
 from ..status import Status
 from .fit import FitResult
+from .schema import SAMPLES, samples_along
 from .settings import FATES, SIGNIFICANCE, fates, in_words
 from .sweep import SweepResult
 from .train import TrainResult
@@ -176,7 +177,7 @@ def sweep_report(result: SweepResult[Any], most: int = 24) -> str:
     """Say which settings reach the maximum, how fast, for how many seeds; show at most so many, the best among them."""
     summary = result.summary()
     rows, best = summary["settings"], [row for row in summary.get("best_by_count", [summary["best"]]) if row]
-    names = [name for name in result.axes if name != "seed"]
+    names = [name for name in result.axes if name != samples_along(result.axes)]
     several = bool(best) and 1 < len(summary.get("best_by_count", [])) < len(rows)
     advice = "" if several else summary["recommendation"] or _NO_SETTING["RUNNING" in summary["statuses"]]
     starred = {id(row) for row in best}
@@ -213,7 +214,8 @@ def sweep_report(result: SweepResult[Any], most: int = 24) -> str:
 
 def _best_by_count(result: SweepResult[Any], best: Sequence[Any], most: int) -> list[str]:
     """Return the best setting of each number of observations, None where no run arrived, as a table."""
-    made, names = result.provenance.settings, [name for name in result.axes if name not in ("seed", "count")]
+    made, samples = result.provenance.settings, samples_along(result.axes)
+    names = [name for name in result.axes if name not in (samples, "count")]
     shown = [(result.axes["count"][i], best[i]) for i in _spread(len(best), most, [])]
     cells = [
         [
@@ -226,7 +228,7 @@ def _best_by_count(result: SweepResult[Any], best: Sequence[Any], most: int) -> 
     ]
     return [
         "Best setting by the number of observations, the fastest of those statistically tied for the most arrivals "
-        f"(McNemar's exact test on the same seeds, level {SIGNIFICANCE:g}):",
+        f"(McNemar's exact test on the same {samples}s, level {SIGNIFICANCE:g}):",
         "",
         table(cells, header=["count", *names, "arrived", "median epochs"]),
         "",
@@ -320,7 +322,7 @@ def settings_digest(decides: Any) -> str:
 def _along(name: str, count: int) -> str:
     """Return the name of an axis in words, in the plural where it has several values."""
     first, _, parameter = name.partition(".")
-    plain = first in ("seed", "start", "count", "learning_rate", "optimizer", "group", "resample")
+    plain = first in ("start", "count", "learning_rate", "optimizer", *SAMPLES)
     words = first.replace("_", " ") if plain else f"value{'s' * (count != 1)} of {first}"
     return words + ("s" if plain and count != 1 else "") + (f" of the {parameter}" if parameter else "")
 

@@ -12,20 +12,34 @@ from ..models.rows import Rows, row_count
 from .tiles import TILE
 
 SHORTEST = 8
-"""Observations that are not filled up: fewer take no time."""
+"""The least length."""
+
+COARSE = (32, 128, 512)
+"""Lengths at which samples of many sizes are passed over; beyond, powers of two."""
 
 
 def filled_length(n: int) -> int:
     """Return the length at which n observations are passed over.
 
-    Up to eight tiles, a power of two; beyond, one of four lengths between a power of two and the next.
+    Eight, one of the first four powers of two from a tile on, or of four lengths between a power of two and the next.
     """
     if n <= SHORTEST:
-        return n
+        return SHORTEST
     if n <= 8 * TILE:
         return max(TILE, 1 << (n - 1).bit_length())
     step = 1 << (n.bit_length() - 3)
     return -(-n // step) * step
+
+
+def coarse_lengths(train: int, held_out: int) -> tuple[int, int]:
+    """Return the lengths at which the two parts of a sample are passed over that lies beside others of many sizes.
+
+    There are very few pairs, so that hardly any programs are compiled: one with each length of the first part, unless
+    more than a fifth is held out. Where nothing is held out, the second length means nothing.
+    """
+    fifth = max(train, 4 * held_out) if 4 * held_out <= train + 4 else train  # as near one as whole numbers allow
+    first, second = (next((at for at in COARSE if n <= at), 1 << (n - 1).bit_length()) for n in (fifth, 4 * held_out))
+    return first, max(first, second) // 4
 
 
 class Filled(eqx.Module):
@@ -35,10 +49,10 @@ class Filled(eqx.Module):
     count: Any  # (): how many observations there are
 
     @classmethod
-    def of(cls, values: Rows) -> "Filled":
-        """Fill up n > 0 observations: on the host if they are there."""
+    def of(cls, values: Rows, length: int | None = None) -> "Filled":
+        """Fill up n > 0 observations, to `filled_length` or to another length: on the host if they are there."""
         n = row_count(values)
-        more = filled_length(n) - n
+        more = (filled_length(n) if length is None else length) - n
         if all(isinstance(column, np.ndarray) for column in jax.tree.leaves(values)):
             return cls(_repeated(np, values, more), np.asarray(n))
         # Behind a barrier: a number that the compiler knows would be divided by in another way.
@@ -66,8 +80,8 @@ def filled_weights(weights: Any, length: int) -> Any:
     return of.concatenate([weights, of.zeros(length - len(weights), weights.dtype)])
 
 
-def filled_up(values: Rows, weights: Any = None) -> tuple[Rows, Any]:
+def filled_up(values: Rows, weights: Any = None, length: int | None = None) -> tuple[Rows, Any]:
     """Return observations in arrays of one of few lengths, and weights that count those filled in for nothing."""
     n = row_count(values)
-    filled = Filled.of(values).values
+    filled = Filled.of(values, length).values
     return filled, filled_weights(np.ones(n) if weights is None else weights, row_count(filled))

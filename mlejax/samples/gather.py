@@ -6,32 +6,30 @@ draws by JAX are drawn and summarized on all devices at once, and each says whet
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple, cast
 
-import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh, PartitionSpec
+from jax.sharding import Mesh
 
 from ..checks import InputValueError
-from ..devices import tuning
 from ..formula.jaxpr import NotApplicable
 from ..models.base import Model
 from ..models.rows import concatenate, row_count
 from ..models.support import contains
-from .agreement import AGREEMENT, examine
+from .drawn import Drawn, Forms, draw_summaries
+from .filled import coarse_lengths
 from .representation import Sample, found_in, summarize_each
-from .sources import Draws, Parts, Source, draw_with_jax, jax_randomness
+from .sources import Draws, Parts, Source
 from .split import validation_count
-from .summary import Form, Summary, form_of_any, summarize_with
+from .summary import Summary, form_of_any
+
+LARGEST_BESIDE = 4096
+"""Numbers of a raw sample that lies beside others, at most: every run that is under way has a copy of its own."""
 
 LOOKED_AT = 10_000
 """Observations that show whether a model factors, where its statistics are drawn in their place."""
-
-Forms = tuple[Form, Form | None]
-"""The forms of a train part and of a held-out part; None where nothing is held out."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -40,7 +38,7 @@ class Request:
 
     start: Model  # float64: the formula is checked here and around it
     source: Source
-    seeds: np.ndarray  # all of them, along the source's axis; a sample is numbered along this, then along its counts
+    seeds: np.ndarray  # all of them, or labels, along the source's axis; samples are numbered along it, then its counts
     validation_fraction: float | int
     summarize: bool
 
@@ -49,18 +47,23 @@ class Request:
         """The source of each count of observations."""
         return self.source.by_count()
 
-    def cut(self, position: int) -> Parts:
-        """Return the observations of a sample, by its number."""
+    @property
+    def ragged(self) -> bool:
+        """Whether samples are of many sizes: raw ones are filled up to few, so that those of one lie side by side."""
+        return self.source.labels is not None
+
+    def cut(self, position: int) -> Parts | None:
+        """Return the observations of a sample, by its number; None where it is too small to be cut in two."""
         seed, place = divmod(position, len(self.sources))
-        return self.sources[place].cut(int(self.seeds[seed]), self.validation_fraction)
+        return self.sources[place].cut(self.seeds[seed].item(), self.validation_fraction)
 
 
 class Pair(NamedTuple):
     """One sample, in two parts."""
 
-    train: Sample
+    train: Sample | None  # None of a sample that is too small to be cut in two
     validation: Sample | None
-    contained: bool  # whether the model's support holds all observations
+    contained: bool  # whether the model's support holds all observations, and there are enough
     representation: str  # of the train sample, and why
 
     @property
@@ -70,14 +73,23 @@ class Pair(NamedTuple):
             return self.train.form, None if self.validation is None else self.validation.form
         return None
 
+    def kind(self, ragged: bool) -> Hashable:
+        """Return what samples that lie side by side have in common; None of one that lies alone."""
+        if self.forms is not None or not ragged:
+            return self.forms
+        leaves, structure = jax.tree.flatten((self.train, self.validation))
+        if sum(leaf.size for leaf in leaves) > LARGEST_BESIDE:
+            return None
+        return structure, *((leaf.shape, leaf.dtype) for leaf in leaves)
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Stack:
     """Samples of one form, side by side."""
 
     positions: np.ndarray  # (g,) their numbers
-    train: Summary  # leaves (g, ...)
-    validation: Summary | None  # likewise
+    train: Sample  # leaves (g, ...)
+    validation: Sample | None  # likewise
 
     def place(self, positions: np.ndarray) -> np.ndarray:
         """Return where these samples, (m,), by their numbers, lie in the stack, which holds them all."""
@@ -106,15 +118,19 @@ class Samples:
     def pair(self, position: int) -> tuple[Sample, Sample | None]:
         """Return the train and validation parts of a sample by its number."""
         found = self.of(position)
+        assert found.train is not None  # no run has such a sample
         return found.train, found.validation
 
 
 def represent(request: Request, position: int) -> Pair:
     """Return one sample, by its number, represented as if it were alone."""
-    train, held_out = request.cut(position)
+    if (cut := request.cut(position)) is None:
+        return Pair(None, None, contained=False, representation="")
+    train, held_out = cut
     contained = contains(request.start.support, concatenate([train, held_out]))
     parts = [part for part in (train, held_out) if row_count(part)]
-    (sample, why), *rest = summarize_each(request.start, parts, request.summarize)
+    lengths = coarse_lengths(row_count(train), row_count(held_out))[: len(parts)] if request.ragged else ()
+    (sample, why), *rest = summarize_each(request.start, parts, request.summarize, lengths=lengths)
     sample, validation = jax.device_get((sample, rest[0][0] if rest else None))
     return Pair(sample, validation, bool(np.all(contained)), why)
 
@@ -134,7 +150,7 @@ def gather(request: Request, positions: np.ndarray, mesh: Mesh, progress: Callab
     none = np.zeros(0, np.int64)
     if not len(positions):
         return Samples(request, (), none, none, "none: every run has ended")
-    if not request.summarize:
+    if not (request.summarize or request.ragged):
         progress(len(positions))
         return Samples(request, (), positions, none, "raw observations, as asked")
     if not isinstance(request.source, Draws) or request.source.by == "numpy":
@@ -162,7 +178,7 @@ def _joined(request: Request, parts: list[Samples]) -> Samples:
 
 
 def _one_by_one(request: Request, positions: np.ndarray, progress: Callable[[int], None]) -> Samples:
-    found = _Found()
+    found = _Found(request.ragged)
     for position in positions.tolist():
         pair = represent(request, position)
         found.add(position, pair)
@@ -175,24 +191,25 @@ def _one_by_one(request: Request, positions: np.ndarray, progress: Callable[[int
 
 
 class _Found:
-    """What is known of seeds so far."""
+    """What is known of samples so far."""
 
-    def __init__(self) -> None:
-        self.alike: dict[Forms, tuple[list[int], list[Any]]] = {}
+    def __init__(self, ragged: bool = False) -> None:
+        self.ragged = ragged
+        self.alike: dict[Hashable, tuple[list[int], list[Any]]] = {}
         self.alone: list[int] = []
         self.outside: list[int] = []
         self.sentences: dict[str, None] = {}  # in the order in which they were found
 
     def add(self, position: int, pair: Pair) -> None:
-        """Keep the samples of a seed, unless they are raw: those are cut again when they are used."""
+        """Keep a sample, unless it lies alone: then it is cut again when it is used."""
         if not pair.contained:
             self.outside.append(position)
             return
         self.sentences[pair.representation] = None
-        if pair.forms is None:
+        if (kind := pair.kind(self.ragged)) is None:
             self.alone.append(position)
             return
-        where, pairs = self.alike.setdefault(pair.forms, ([], []))
+        where, pairs = self.alike.setdefault(kind, ([], []))
         where.append(position)
         pairs.append((pair.train, pair.validation))
 
@@ -203,16 +220,6 @@ class _Found:
 
 
 # Draws by JAX ---------------------------------------------------------------------------------------------------------
-
-
-class _Drawn(NamedTuple):
-    """Samples drawn and summarized in one form; leaves (m, ...)."""
-
-    train: Summary
-    validation: Summary | None
-    holds: Any  # whether the form is that of the sample
-    agrees: Any  # whether the factored form agrees with the observations
-    contained: Any  # whether the model's support holds them all
 
 
 def _drawn_together(
@@ -237,7 +244,7 @@ def _drawn_together(
             left = rest
             continue
         tried.add(forms)
-        drawn = _draw_all(request, source, left, forms, mesh)
+        drawn = _drawn(request, source, left, forms, mesh)
         own = drawn.contained & drawn.holds
         found.outside += left[~drawn.contained].tolist()
         if np.any(differing := own & ~drawn.agrees):
@@ -274,64 +281,14 @@ def _drawn_directly(
     look = represent(dataclasses.replace(request, source=few, seeds=np.zeros(1, np.int64)), 0)
     if look.forms is None:
         raise InputValueError(f"by='statistics' needs a model with sufficient statistics: {look.representation}")
-    drawn = _draw_all(request, source, positions, look.forms, mesh)
+    drawn = _drawn(request, source, positions, look.forms, mesh)
     progress(len(positions))
     none = np.zeros(0, np.int64)
     stack = Stack(positions, drawn.train, drawn.validation)
     return Samples(request, (stack,), none, none, look.representation)
 
 
-def _draw_all(request: Request, source: Draws, positions: np.ndarray, forms: Forms, mesh: Mesh) -> _Drawn:
-    """Draw and summarize these samples, spread over the devices."""
-    seeds, directly = request.seeds[positions // len(request.sources)], source.by == "statistics"
+def _drawn(request: Request, source: Draws, positions: np.ndarray, forms: Forms, mesh: Mesh) -> Drawn:
+    seeds = request.seeds[positions // len(request.sources)]
     held_out = validation_count(source.size, request.validation_fraction)
-    program = _drawing(source.size, held_out, directly, forms, mesh)
-    setting, drawn = tuning(mesh.devices.flat[0]), 1 if directly else source.size
-    per_call = int(np.clip(setting.drawn // drawn, *setting.seeds)) * mesh.devices.size
-    parts = []
-    with jax_randomness():
-        for first in range(0, len(seeds), per_call):
-            chunk = seeds[first : first + per_call]
-            padded = np.concatenate([chunk, np.full(per_call - len(chunk), chunk[0])])
-            parts.append(jax.device_get(program(request.start, source.target, source.base_seed, padded)))
-    return jax.tree.map(lambda *leaves: np.concatenate(leaves)[: len(seeds)], *parts)
-
-
-@functools.lru_cache(maxsize=16)
-def _drawing(count: int, held_out: int, directly: bool, forms: Forms, mesh: Mesh) -> Callable[..., _Drawn]:
-    """Return the compiled function that draws and summarizes, kept from one sweep to the next."""
-    used = [form for form in forms if form is not None]
-
-    def one(start: Model, target: Model, base: Any, seed: Any) -> _Drawn:
-        if directly:
-            sizes = (count - held_out, held_out)
-            made = [draw_summary(target, base, seed, size, i, form) for i, (size, form) in enumerate(zip(sizes, used))]  # noqa: B905
-            yes = jnp.asarray(True)
-            return _Drawn(made[0], made[1] if held_out else None, yes, yes, yes)
-        values = [part for part in draw_with_jax(target, base, seed, count, held_out) if row_count(part)]
-        # Behind a barrier: a sample is summarized as it would be if it had been given.
-        values = jax.lax.optimization_barrier(values)
-        made = [summarize_with(form, part) for form, part in zip(used, values, strict=True)]
-        found = examine(start, [summary for summary, _ in made], values)
-        return _Drawn(
-            train=made[0][0],
-            validation=made[1][0] if held_out else None,
-            holds=functools.reduce(jnp.logical_and, [holds for _, holds in made]),
-            agrees=jnp.all(found.apart <= AGREEMENT),
-            contained=jnp.all(found.contained),
-        )
-
-    def share(start: Model, target: Model, base: Any, seeds: Any) -> _Drawn:
-        # One after the other on each device, so that memory stays flat.
-        return jax.lax.map(lambda seed: one(start, target, base, seed), seeds)
-
-    runs, everywhere = PartitionSpec("runs"), PartitionSpec()
-    specs = (everywhere, everywhere, everywhere, runs)
-    return jax.jit(jax.shard_map(share, mesh=mesh, in_specs=specs, out_specs=runs, check_vma=False))
-
-
-def draw_summary(target: Any, base: Any, seed: Any, count: int, part: int, form: Form) -> Summary:
-    """Return the summary of a part of a sample, drawn directly: that of observations with the same mean and scatter."""
-    key = jax.random.fold_in(jax.random.fold_in(jax.random.key(base, impl="threefry2x32"), seed), part)
-    summary, _ = summarize_with(form, target.draw_closed_form(key, count).typical_observations())
-    return eqx.tree_at(lambda s: s.count, summary, jnp.asarray(float(count), summary.count.dtype))
+    return draw_summaries(source, seeds, held_out, request.start, forms, mesh)

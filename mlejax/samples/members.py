@@ -11,7 +11,7 @@ from .. import checks
 from ..checks import InputTypeError, InputValueError
 from ..models.rows import Rows, row_count, take
 from .observations import as_observations
-from .sources import Draws
+from .sources import Draws, digest_of
 
 
 class Member(NamedTuple):
@@ -40,6 +40,10 @@ class Members(abc.ABC):
     @abc.abstractmethod
     def member(self, position: int) -> Member:
         """Return a sample by its position along the axis."""
+
+    @abc.abstractmethod
+    def describe(self) -> dict[str, Any]:
+        """Return what decides the samples, besides their labels, in plain values."""
 
     @property
     def shared(self) -> Rows | None:
@@ -98,6 +102,9 @@ class Groups(Members):
         _, ends, values = self._sorted
         return Member(take(values, slice(ends[position], ends[position + 1])), None)
 
+    def describe(self) -> dict[str, Any]:
+        return {"source": "groups", "count": len(self.bears), "sha256": digest_of(self.data, self.bears)}
+
 
 @final
 class Resamples(Members):
@@ -143,6 +150,10 @@ class Resamples(Members):
     def member(self, position: int) -> Member:
         n, random = row_count(self.data), np.random.Generator(np.random.Philox(key=[self.seed, position]))
         return Member(self.data, np.bincount(random.integers(0, n, n), minlength=n).astype(np.float64))
+
+    def describe(self) -> dict[str, Any]:
+        count, digest = row_count(self.data), digest_of(self.data)
+        return {"source": "resamples", "count": count, "sha256": digest, "seed": self.seed}
 
     @property
     def shared(self) -> Rows:
@@ -194,6 +205,10 @@ class Windows(Members):
         first = position * self.step
         return Member(take(self.data, slice(first, first + self.width)), None)
 
+    def describe(self) -> dict[str, Any]:
+        window = {"width": self.width, "step": self.step}
+        return {"source": "windows", "count": row_count(self.data), "sha256": digest_of(self.data), **window}
+
 
 @final
 class Drawn(Members):
@@ -222,6 +237,9 @@ class Drawn(Members):
 
     def member(self, position: int) -> Member:
         return Member(self.draws.cut(int(self.seeds[position]), 0).train, None)
+
+    def describe(self) -> dict[str, Any]:
+        return self.draws.describe()
 
 
 def members_of(source: Any) -> Members:

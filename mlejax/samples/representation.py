@@ -16,7 +16,7 @@ from ..models.base import Model, name_of
 from ..models.rows import Observation, Rows, named_columns, one_of, row_count
 from ..models.tracing import ONE_NUMBER, check_formula
 from .agreement import AGREEMENT, examine
-from .filled import Filled, filled_up
+from .filled import Filled, filled_length, filled_up
 from .raw import Observations, divided, observe
 from .summary import Summary, find_form, some_of, summarize_all, summarize_array
 
@@ -70,10 +70,11 @@ def summarize_each(
     factoring: bool = True,
     weights: np.ndarray | None = None,
     fill: bool = False,
+    lengths: Sequence[int] = (),
 ) -> list[tuple[Sample, str]]:
     """Summarize several samples, each as `summarize` does alone; they are looked through by one program.
 
-    Weights are those of a sample that is the only one.
+    Weights are those of a sample that is the only one; `lengths` those that raw observations are filled up to.
     """
     if not any(isinstance(column, Tracer) for column in jax.tree.leaves(list(parts))):
         devices.start(warn=False)  # before JAX starts, which could not be made fast later
@@ -81,15 +82,16 @@ def summarize_each(
         taken = [as_formula_takes(model, values) for values in parts]
         for values in taken:
             check_formula(model, one_of(values))
-        raw = functools.partial(_raw, model, weights=weights, fill=fill)
+        to = lengths or [filled_length(row_count(values)) if fill else None for values in taken]
+        raws = [functools.partial(_raw, model, weights=weights, length=length) for length in to]
         if not factoring:
-            return [raw(values, ", as asked") for values in taken]
+            return [raw(values, ", as asked") for raw, values in zip(raws, taken, strict=True)]
         made = [_factored(model, values, weights) for values in taken]
         good = [found for found in made if not isinstance(found, str)]
         apart = iter(_apart(model, good))
         return [
             raw(values, found) if isinstance(found, str) else found.checked(model, float(next(apart)), raw)
-            for values, found in zip(taken, made, strict=True)
+            for raw, values, found in zip(raws, taken, made, strict=True)
         ]
 
 
@@ -135,11 +137,13 @@ def _apart(model: Model, samples: Sequence[_Factored]) -> Sequence[float]:
     return np.asarray(examine(model, known, [Filled.of(some) for some in looked_at]).apart).tolist()
 
 
-def _raw(model: Model, values: Rows, reason: str, weights: np.ndarray | None, fill: bool) -> tuple[Observations, str]:
+def _raw(
+    model: Model, values: Rows, reason: str, weights: np.ndarray | None, length: int | None
+) -> tuple[Observations, str]:
     """Return observations as they are, and a sentence that ends with the reason."""
     kept = _kept(one_of(values))
-    if fill:
-        values, weights = filled_up(values, weights)
+    if length is not None:
+        values, weights = filled_up(values, weights, length)
     own = jax.tree.map(jnp.asarray, values)
     try:
         divided(model, own)

@@ -6,7 +6,6 @@ import dataclasses
 import functools
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from numbers import Number
 from typing import Any, ClassVar, NamedTuple, TypeAlias, cast, final
 
 import jax
@@ -23,7 +22,7 @@ from ..models.normal import Normal
 from ..models.parameters import entry_dict, parameter_dict, with_dtype
 from ..models.rows import Observation, Rows, named_columns, one_of, row_count, take
 from ..models.tracing import ONE_NUMBER, check_formula
-from .observations import as_observations, check_support
+from .observations import check_support
 from .split import split, validation_count
 
 Numbers: TypeAlias = ArrayLike | float | int
@@ -40,11 +39,18 @@ class Parts(NamedTuple):
 class Source(abc.ABC):
     """A source of samples along a named axis, or along two: the second is of how many observations they have."""
 
-    axis: ClassVar[str] = "seed"
-    """The name of the axis along which its samples lie."""
-
     counts: ClassVar[str] = "count"
     """The name of the other axis, where there is one."""
+
+    @property
+    def axis(self) -> str:
+        """The name of the axis along which its samples lie."""
+        return "seed"
+
+    @property
+    def labels(self) -> np.ndarray | None:
+        """The values along it, where the source has them itself, (m,); None where a caller gives seeds."""
+        return None
 
     @property
     @abc.abstractmethod
@@ -64,8 +70,8 @@ class Source(abc.ABC):
         return (self,)
 
     @abc.abstractmethod
-    def cut(self, seed: int, validation_fraction: float | int) -> Parts:
-        """Return the sample of one seed, cut in two."""
+    def cut(self, seed: Any, validation_fraction: float | int) -> Parts | None:
+        """Return the sample of one seed, or label, cut in two; None where it is too small for that."""
 
     @abc.abstractmethod
     def observation(self, start: Model) -> Observation:
@@ -115,17 +121,10 @@ class Given(Source):
     def describe(self) -> dict[str, Any]:
         types = {name: column.dtype.name for name, column in named_columns(self.values).items()}
         of = types[""] if list(types) == [""] else types
-        return {"source": "data", "count": self.size, "type": of, "sha256": self._digest()}
+        return {"source": "data", "count": self.size, "type": of, "sha256": digest_of(self.values)}
 
     def __str__(self) -> str:
-        return f"{self.size} observations given, sha256 {self._digest()}"
-
-    def _digest(self) -> str:
-        digest = hashlib.sha256()
-        for name, column in named_columns(self.values).items():
-            digest.update(f"{name} {column.shape}".encode() if name or column.ndim > 1 else b"")
-            digest.update(column.tobytes())
-        return digest.hexdigest()[:16]
+        return f"{self.size} observations given, sha256 {digest_of(self.values)}"
 
     def observation(self, start: Model) -> Observation:
         with jax.enable_x64(True):
@@ -277,26 +276,15 @@ def jax_randomness() -> Iterator[None]:
         yield
 
 
-def source_of(observations: object) -> Source:
-    """Return the source that a caller's `observations` stand for: a source as it is, or data.
-
-    Raises:
-        TypeError, ValueError: they are neither; the message says what is needed.
-    """
-    if isinstance(observations, Source):
-        return observations
-    if observations is None:
-        raise InputTypeError(
-            "give observations=, your data or mlejax.Draws(target, count), which draws a sample per seed"
-        )
-    if isinstance(observations, Number | np.generic | str) or (
-        isinstance(observations, np.ndarray) and not observations.ndim
-    ):
-        raise InputTypeError(
-            f"observations must be data or a source; got {observations!r}. To draw {observations!r} observations for "
-            f"each seed, give mlejax.Draws(target, {observations!r})"
-        )
-    return Given(as_observations(observations))
+def digest_of(values: Rows, *others: np.ndarray) -> str:
+    """Return sixteen digits that change when a bit of observations, or of other arrays, does."""
+    digest = hashlib.sha256()
+    for name, column in named_columns(values).items():
+        digest.update(f"{name} {column.shape}".encode() if name or column.ndim > 1 else b"")
+        digest.update(column.tobytes())
+    for other in others:
+        digest.update(other.tobytes())
+    return digest.hexdigest()[:16]
 
 
 def draw_with_jax(target: Any, base: Any, seed: Any, n: int, held_out: int) -> tuple[Rows, Rows]:

@@ -25,6 +25,7 @@ from ..ascent.step import TrainState
 from ..ascent.vary import Making
 from ..devices import Device, Tuning, compiler_options
 from ..models.base import Model
+from ..samples.raw import Observations
 from ..samples.representation import Sample
 from ..status import Status
 from .advance import ADVANCES
@@ -139,10 +140,13 @@ class Engine:
         dtype: np.dtype,
         setting: Tuning,
     ):
-        self.optimizer, self.dtype, self.chunk = optimizer, dtype, setting.chunk
+        self.optimizer, self.dtype = optimizer, dtype
+        own = isinstance(run.train, Observations)  # each run has raw observations of its own, which take memory
+        self.chunk, self.queue = (setting.chunk_raw, 2) if own else (setting.chunk, setting.queue)
         # Passes over raw observations would only be compiled twice, and a call takes as long as it takes.
-        self.unroll, self.way = (setting.unroll, setting.advance) if shared[0] is None else (1, "loop")
-        self.turns, self.queue = max(1, setting.epochs // self.unroll), setting.queue
+        raw = own or shared[0] is not None
+        self.unroll, self.way = (1, "loop") if raw else (setting.unroll, setting.advance)
+        self.turns = max(1, setting.epochs // self.unroll)
         self.run_layout = Layout(run)
         self.lane = jax.eval_shape(functools.partial(begin_lane, optimizer=optimizer), run)
         self.end_layout = Layout(Ended.of(self.lane.state))

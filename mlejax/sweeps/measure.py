@@ -21,6 +21,7 @@ from ..models.base import Model
 from ..models.parameters import cast
 from ..progress import Progress, Tally
 from ..samples.gather import Request, Samples, Stack, gather
+from ..samples.raw import Observations
 from ..samples.representation import Sample
 from ..status import Status
 from .lanes import Ended, Engine
@@ -174,7 +175,8 @@ def _measured(
     if not parts:
         return
     ids, ended = jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
-    together = setting.measured if stack is not None else setting.measured_raw
+    raw = stack is None or isinstance(stack.train, Observations)
+    together = setting.measured_raw if raw else setting.measured
     asked = []
     for first in range(0, len(ids), together):
         take = np.resize(np.arange(first, min(first + together, len(ids))), together)  # the rest repeats runs

@@ -26,6 +26,7 @@ class AxisValues:
 
     values: np.ndarray  # (k, ...) along the axis; (1, ...) where there is none
     axis: str | None = None
+    places: np.ndarray | None = None  # (n,) of the positions along the axis which of the k is theirs; None: in order
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -48,11 +49,10 @@ class Plan:
             stack: the samples whose runs are to be made, as part of each run; None where the runs that are made
                 together share one.
         """
-        samples: Any = (None, None)
+        samples, places = (None, None), np.zeros(spec.sample_count, np.int64)
         if stack is not None:
-            place = np.zeros(spec.sample_count, np.int64)
-            place[stack.positions] = np.arange(len(stack.positions))
-            samples = jax.tree.map(lambda leaf: np.asarray(leaf)[place], (stack.train, stack.validation))
+            places[stack.positions] = np.arange(len(stack.positions))
+            samples = jax.tree.map(np.asarray, (stack.train, stack.validation))
         first = jax.tree.map(lambda leaf: leaf[0], samples)
         varied = spec.optimizer.axes if isinstance(spec.optimizer, Varied) else {}
         limits = [field.name for field in dataclasses.fields(Stopping)]
@@ -69,7 +69,7 @@ class Plan:
             *_starts(spec),
             *jax.tree.leaves(rates_of(spec.start, {name: _along(name, rate) for name, rate in spec.rates.items()})),
             *(_along(name, getattr(spec.stopping, name)) for name in limits),
-            *(AxisValues(leaf, spec.source.axis) for leaf in jax.tree.leaves(samples)),
+            *(AxisValues(leaf, spec.source.axis, places) for leaf in jax.tree.leaves(samples)),
             *(AxisValues(varied[name], name) for name in sorted(varied)),  # as JAX orders a dict
         ]
         return cls(spec, jax.tree.structure(run), tuple(columns))
@@ -97,8 +97,12 @@ class Plan:
         """Return the packed `Run`s of run numbers: (m, width)."""
         index = self.index(ids)
         first = np.zeros(len(ids), np.int64)
-        parts = [column.values[first if column.axis is None else index[column.axis]] for column in self.columns]
-        return np.concatenate([part.reshape(len(ids), -1) for part in parts], axis=1)
+
+        def of(column: AxisValues) -> np.ndarray:
+            at = first if column.axis is None else index[column.axis]
+            return column.values[at if column.places is None else column.places[at]]
+
+        return np.concatenate([of(column).reshape(len(ids), -1) for column in self.columns], axis=1)
 
     def order(self) -> np.ndarray:
         """Return all combinations of rates, numbered in C order along the axes of rates, the slowest learners first."""

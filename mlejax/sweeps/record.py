@@ -172,7 +172,8 @@ def _recorded(
 
 
 def _named(run: RunResult[Any]) -> str:
-    return ", ".join(f"{name} = {value:.10g}" for name, value in run.axes.items())
+    axes = {name: value if isinstance(value, str) else f"{value:.10g}" for name, value in run.axes.items()}
+    return ", ".join(f"{name} = {value}" for name, value in axes.items())
 
 
 def keep_epochs(last: int, best: int, most: int) -> np.ndarray:

@@ -11,7 +11,8 @@ from ..checks import InputValueError
 from ..models.base import Model
 from ..models.digest import digest_for, listed_class
 from ..models.parameters import with_dtype
-from ..samples.sources import Draws, Numbers, Source, source_of
+from ..samples.labeled import source_of
+from ..samples.sources import Draws, Numbers, Source
 
 
 def family_of(recorded: str, model: Model | None, observation: Mapping[str, Any] | None = None) -> Any:
@@ -66,14 +67,19 @@ def source_recorded(
         ValueError: it does not and none are given, or those given have other counts.
         KeyError: these are the settings of a part of a sweep, without its axis of counts.
     """
-    count = axes.get(Source.counts, recorded.get("count"))
+    count: Any = axes.get(Source.counts, recorded.get("count"))
     if observations is not None:
         source = source_of(observations)
         if bool(source.axes()) != (Source.counts in axes):
             raise InputValueError(
                 f"observations: the sweep has samples of {_in_words(count)} observations; got {source}"
             )
+        if source.axis not in axes and source.describe()["source"] != recorded["source"]:
+            raise InputValueError(f"observations: the sweep was made of {recorded['data']}; got {source}")
         return source.along(axes)
+    if recorded["source"] not in ("data", "draws"):
+        given = f"mlejax.{recorded['source'].capitalize()}(data, ...)"
+        raise InputValueError(f"observations: the sweep was made of {recorded['data']}: give observations={given}")
     if recorded["source"] != "draws":
         raise InputValueError(
             f"observations: the sweep was made of {recorded['count']} observations, sha256 {recorded['sha256']}: give "

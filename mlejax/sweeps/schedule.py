@@ -117,7 +117,7 @@ class _Device:
         least = 1 if engine.way == "loop" else engine.turns
         self.pace = copy.copy(engine.paces.get((width, device), Pace(least, least)))
         self.device = device
-        self.busy, self.wanted = 0, 2 * width  # lanes, and runs from the line
+        self.busy, self.wanted = 0, min(2, engine.queue) * width  # lanes, and runs from the line
         self.ids, self.more = np.zeros(0, np.int64), False
 
     def takes_from(self, line: "Waiting") -> bool:

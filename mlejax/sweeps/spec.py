@@ -17,7 +17,8 @@ from ..models.base import M, Model
 from ..models.digest import formula_digest
 from ..models.parameters import entry_dict, parameter_dict, parameter_names, with_dtype
 from ..models.rows import recorded_observation
-from ..samples.sources import Draws, Numbers, Source, source_of
+from ..samples.labeled import source_of
+from ..samples.sources import Draws, Numbers, Source
 from .recorded import family_of, filled, source_recorded
 
 
@@ -44,7 +45,7 @@ class SweepSpec(Generic[M]):
         cls,
         model: M,
         *,
-        seeds: Numbers,
+        seeds: Numbers | None = None,
         learning_rates: Numbers | Model,
         observations: object = None,
         starts: Iterable[M] | M | None = None,
@@ -60,7 +61,8 @@ class SweepSpec(Generic[M]):
 
         Args:
             model: the start point.
-            seeds: whole numbers: an axis of samples, or of splits of given data.
+            seeds: whole numbers: an axis of samples, or of splits of given data. A source with an axis of its own, such
+                as `Groups`, takes none.
             learning_rates: one axis of rates, or a model of a number or an axis per parameter.
             observations: the data, or a source of samples.
             starts: start points to use in place of `model`, an axis.
@@ -102,7 +104,7 @@ class SweepSpec(Generic[M]):
             rates = {"learning_rate": np.atleast_1d(rates["learning_rate"])}
         with jax.enable_x64(True):
             optimizer = checked_for_sweep(optimizer, start)
-        axes = {source.axis: _checked_seeds(seeds), **source.axes()}
+        axes = {source.axis: _along(source, seeds), **source.axes()}
         if others:
             axes["start"] = np.arange(len(others))
         if clash := source.axes().keys() & {*parameter_names(start), *axes_of(optimizer)}:
@@ -237,15 +239,16 @@ class SweepSpec(Generic[M]):
             return np.asarray(axes[name]) if name in axes else settings[name]
 
         start = filled(family, settings["start"])
+        source = source_recorded(settings, axes, start, observations)
         learning_rates: Any = axes.get("learning_rate")
         if learning_rates is None:
             rates = [value(f"learning_rate.{name}") for name in parameter_names(start)]
             learning_rates = jax.tree.unflatten(family, rates)
         spec = cls.checked(
             start,
-            seeds=axes[Source.axis],
+            seeds=axes[source.axis] if source.labels is None else None,
             learning_rates=learning_rates,
-            observations=source_recorded(settings, axes, start, observations),
+            observations=source,
             starts=[filled(family, values) for values in settings["starts"]] or None,
             validation_fraction=settings["validation_fraction"],
             max_epochs=value("max_epochs"),
@@ -255,7 +258,7 @@ class SweepSpec(Generic[M]):
             dtype=settings["dtype"],
             summarize=settings["summarize"],
         )
-        numbered = {name: np.asarray(axes[name]) for name in ("start", "optimizer") if name in spec.axes}
+        numbered = {name: np.asarray(axes[name]) for name in ("start", "optimizer", source.axis) if name in spec.axes}
         spec = dataclasses.replace(spec, axes={**spec.axes, **numbered})
         found = json.loads(json.dumps(spec.settings()))
         for name in dict.fromkeys([*found, *settings]):
@@ -274,7 +277,14 @@ def _plain(model: Model) -> dict[str, Any]:
     return {name: np.asarray(leaf, np.float64).tolist() for name, leaf in parameter_dict(model).items()}
 
 
-def _checked_seeds(seeds: Any) -> np.ndarray:
+def _along(source: Source, seeds: Any) -> np.ndarray:
+    """Return the values of the axis of a source."""
+    if source.labels is not None:
+        if seeds is not None:
+            raise InputValueError(f"seeds do not apply to {source}, whose axis is {source.axis}: leave seeds out")
+        return source.labels
+    if seeds is None:
+        raise InputTypeError("seeds must be given, such as range(100): each is a sample, or a split of the data")
     if isinstance(seeds, int | np.integer):
         raise InputTypeError(
             f"seeds must be a sequence: range({seeds}) for {seeds} seeds, or [{seeds}] for one, number {seeds}"

@@ -28,7 +28,7 @@ from .spec import SweepSpec
 def sweep(
     model: M,
     *,
-    seeds: Numbers,
+    seeds: Numbers | None = None,
     learning_rates: Numbers | Model,
     observations: object = None,
     starts: Iterable[M] | M | None = None,
@@ -49,12 +49,15 @@ def sweep(
     """Run gradient ascent for every combination of seeds, learning rates and whatever else is given as a sequence.
 
     Args:
-        model: the start point; scalar parameters.
+        model: the start point.
         seeds: whole numbers. Each is a sample of its own (of a source that draws), or a split of its own (data given).
+            A source with an axis of its own, such as `Groups`, takes none.
         learning_rates: one axis of rates for all parameters, or a model with a number or a sequence per parameter,
             such as `Normal([0.1, 1.0], [1.0, 10.0])`, whose sequences become axes `learning_rate.mean`, ...
         observations: the data, or a source of samples: `mlejax.Draws(target, count)` draws one for each seed;
-            a sequence of counts becomes an axis `count`.
+            a sequence of counts becomes an axis `count`. `mlejax.Groups(data, labels)` trains on every group of a
+            table, along an axis `group` of their labels, `Windows` on every window, `Resamples` on every bootstrap
+            sample; each is cut as `train` cuts it. The status of one too small to be cut is OUTSIDE_SUPPORT.
         starts: start points to use in place of `model`: an axis `start`, numbered from 0.
         validation_fraction: as in `train`.
         max_epochs: as in `train`; a sequence becomes an axis.
@@ -75,8 +78,8 @@ def sweep(
         progress: show a progress bar on standard error.
 
     Returns:
-        A `SweepResult` whose arrays have the shape of the axes, in the order seed, count, start, learning rates,
-        max_epochs, patience, tolerance, and those of the optimizer. A run's result depends on nothing else in the
+        A `SweepResult` whose arrays have the shape of the axes, in the order seed (or group), count, start, learning
+        rates, max_epochs, patience, tolerance, those of the optimizer. A run's result depends on nothing else in the
         sweep: a sample that the model cannot have drawn gives its own runs the status OUTSIDE_SUPPORT, and no others.
 
     Raises:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from mlejax import Normal, summarize, train
-from mlejax.samples.filled import SHORTEST, Filled, filled_length, filled_weights
+from mlejax.samples.filled import SHORTEST, Filled, coarse_lengths, filled_length, filled_weights
 
 
 @pytest.mark.slow
@@ -15,7 +15,7 @@ def test_lengths_are_few_and_near():
     assert lengths == sorted(lengths)
     assert len(set(lengths)) < 60
     assert all(length <= 1.25 * n for n, length in enumerate(lengths, 1) if n > 1024)
-    assert [filled_length(n) for n in (1, SHORTEST, SHORTEST + 1, 129, 1 << 20)] == [1, SHORTEST, 128, 256, 1 << 20]
+    assert [filled_length(n) for n in (1, SHORTEST, SHORTEST + 1, 129, 1 << 20)] == [8, 8, 128, 256, 1 << 20]
 
 
 @pytest.mark.slow
@@ -49,3 +49,15 @@ def test_another_number_of_observations_compiles_nothing(compilations):
     for n in (999, 980, 961):
         assert train(Normal(6.0, 7.0), x[:n], max_epochs=3, progress=False).representation.startswith("2 sufficient")
     assert len(compilations) == before
+
+
+def test_samples_of_many_sizes_have_very_few_lengths():
+    pairs = {}
+    for n in range(2, 5000):
+        held_out = -(-n // 5)
+        train, second = coarse_lengths(n - held_out, held_out)
+        assert n - held_out <= train <= max(32, 4 * (n - held_out))
+        assert held_out <= second
+        pairs[train, second] = n
+    assert sorted(pairs) == [(32, 8), (128, 32), (512, 128), (1024, 256), (2048, 512), (4096, 1024)]
+    assert coarse_lengths(10, 90) == (32, 128)

@@ -10,7 +10,8 @@ import mlejax
 from mlejax import devices
 from mlejax.samples import sources
 from mlejax.samples.gather import Request, gather
-from mlejax.samples.sources import Draws, Given, source_of
+from mlejax.samples.labeled import source_of
+from mlejax.samples.sources import Draws, Given
 
 TARGET = mlejax.Normal(np.float64(-3.0), np.float64(4.0))
 START = mlejax.Normal(np.float64(0.0), np.float64(1.0))
