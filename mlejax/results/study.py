@@ -2,12 +2,20 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from .text import table
+
+
+class Coverage(NamedTuple):
+    """How often an interval holds the truth, for each count; (k,) each."""
+
+    share: Float[np.ndarray, " k"]
+    error: Float[np.ndarray, " k"]  # its Monte Carlo standard error
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -25,8 +33,13 @@ class Scatter:
     mean_standard_error: Float[np.ndarray, " k"]  # what the fits themselves say
     coverage: Float[np.ndarray, " k"]  # of Wald intervals: the share that holds the truth
     coverage_error: Float[np.ndarray, " k"]
-    bootstrap_coverage: Float[np.ndarray, " k"]  # likewise of percentile intervals; NaN where none were made
-    bootstrap_coverage_error: Float[np.ndarray, " k"]
+    bootstrap: Mapping[str, Coverage] = dataclasses.field(default_factory=dict)  # likewise, by method
+
+
+FIGURES = (
+    "bias", "bias_error", "standard_deviation", "root_mean_square_error", "mean_standard_error", "coverage",
+    "coverage_error",
+)  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -40,6 +53,11 @@ class Study:
     converged: Float[np.ndarray, " k"]  # the share of samples with a maximum; the others are left out below
     parameters: Mapping[str, Scatter]
 
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The bootstrap intervals whose coverage was studied."""
+        return tuple(next(iter(self.parameters.values())).bootstrap)
+
     def rows(self) -> list[dict[str, Any]]:
         """Return a row for each count and parameter, in plain values."""
         return [
@@ -47,14 +65,32 @@ class Study:
                 "count": int(count),
                 "converged": float(self.converged[i]),
                 "parameter": name,
-                **{
-                    field.name: at.truth if field.name == "truth" else float(getattr(at, field.name)[i])
-                    for field in dataclasses.fields(at)
-                },
+                "truth": at.truth,
+                **{figure: float(getattr(at, figure)[i]) for figure in FIGURES},
+                **{f"{method}_coverage": float(held.share[i]) for method, held in at.bootstrap.items()},
+                **{f"{method}_coverage_error": float(held.error[i]) for method, held in at.bootstrap.items()},
             }
             for i, count in enumerate(self.counts)
             for name, at in self.parameters.items()
         ]
+
+    def to_record(self) -> dict[str, Any]:
+        """Return the study as JSON has it, null where there is no number."""
+        rows = [
+            {name: value if isinstance(value, str) or np.isfinite(value) else None for name, value in row.items()}
+            for row in self.rows()
+        ]
+        return {"model": self.family, "level": self.level, "samples": self.samples, "study": rows}
+
+    def to_csv(self, path: str | Path) -> None:
+        """Write a CSV with a row for each count and parameter; a number that is none is left empty."""
+        import csv
+
+        rows = self.to_record()["study"]
+        with open(path, "w", newline="") as handle:
+            writer = csv.DictWriter(handle, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
 
     def to_pandas(self) -> Any:
         """Return a `pandas.DataFrame` with a row for each count and parameter."""
@@ -63,15 +99,16 @@ class Study:
         return pd.DataFrame(self.rows())
 
     def __str__(self) -> str:
-        boot = any(np.isfinite(at.bootstrap_coverage).any() for at in self.parameters.values())
         head = ["parameter", "n", "truth", "bias", "+-", "deviation", "rmse", "mean s.e.", "coverage", "+-"]
-        head += ["bootstrap", "+-"] * boot
+        for method in self.methods:
+            head += [method, "+-"]
         cells = []
         for row in self.rows():
             numbers = [row[name] for name in ("truth", "bias", "bias_error", "standard_deviation")]
             numbers += [row["root_mean_square_error"], row["mean_standard_error"]]
             shares = [row["coverage"], row["coverage_error"]]
-            shares += [row["bootstrap_coverage"], row["bootstrap_coverage_error"]] * boot
+            for method in self.methods:
+                shares += [row[f"{method}_coverage"], row[f"{method}_coverage_error"]]
             cells.append([
                 row["parameter"], f"{row['count']:,}", *(f"{x:.4g}" for x in numbers), *(f"{x:.4f}" for x in shares),
             ])  # fmt: skip

@@ -7,6 +7,7 @@ import numpy as np
 from ..ascent.intervals import scores
 from ..checks import InputValueError
 from ..models.base import name_of
+from ..models.parameters import entry_dict
 from ..results.bootstrap import Bootstrap
 from ..results.fit import FitResult
 from ..samples.members import Resamples
@@ -42,4 +43,5 @@ def bootstrap(result: FitResult[Any], count: int, seed: int, progress: bool) -> 
         count=len(table),
         acceleration=dict(zip(estimate, acceleration.tolist(), strict=True)),
         why_not="" if np.all(good) else table.summary(),
+        fitted_errors={key: float(value) for key, value in entry_dict(result.standard_errors).items()},
     )

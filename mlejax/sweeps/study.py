@@ -1,19 +1,21 @@
 """`study`: fits of samples drawn from a known model, beside that model."""
 
-from collections.abc import Callable
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import jax
 import numpy as np
 from scipy.special import ndtri
 
 from .. import checks
+from ..ascent.fit import fit
 from ..checks import InputTypeError, InputValueError, shown
 from ..models.base import Model, name_of
 from ..models.parameters import entry_dict, with_dtype
-from ..results.study import Scatter, Study
+from ..models.rows import Rows
+from ..results.bootstrap import ALL_METHODS, METHODS, check_level
+from ..results.study import FIGURES, Coverage, Scatter, Study
 from ..results.table import FitTable
-from ..samples.members import Resamples
 from ..samples.sources import Draws
 from .many import fit_many
 
@@ -25,7 +27,8 @@ def study(
     *,
     family: Any = None,
     level: float = 0.95,
-    resamples: int = 0,
+    intervals: Sequence[str] = ("wald",),
+    resamples: int | None = None,
     base_seed: int = 0,
     progress: bool = True,
 ) -> Study:
@@ -37,7 +40,8 @@ def study(
         samples: how many samples of each count.
         family: what finds the start of each fit; None for the class of the target.
         level: of the intervals, between 0 and 1.
-        resamples: of each sample, for the coverage of bootstrap intervals (percentile); 0 leaves it out.
+        intervals: those whose coverage is studied, besides `wald`: `percentile`, `basic`, `bca`.
+        resamples: of each sample, for bootstrap intervals, each of them fitted; 1000 where none are given.
         base_seed: of the draws; samples of different counts are not independent of each other.
         progress: show progress bars on standard error.
 
@@ -58,16 +62,15 @@ def study(
     """
     if not isinstance(target, Model):
         raise InputTypeError(f"study needs a model to draw from, such as Gamma(2.0, 1.0); got {shown(target)}")
-    if not 0 < level < 1:
-        raise InputValueError(f"level must be between 0 and 1; got {shown(level)}")
+    methods, again = _checked_intervals(intervals, resamples, level)
     sizes = checks.distinct("counts", np.atleast_1d(checks.counts("counts", counts, at_least=2, at_most=2**31 - 1)))
     runs = int(checks.counts("samples", samples, at_least=2))
-    again = int(checks.counts("resamples", resamples, at_least=0))
     truths = {name: float(value) for name, value in entry_dict(with_dtype(target, np.float64, "target")).items()}
-    found: list[tuple[float, dict[str, dict[str, float]]]] = []
+    family = type(target) if family is None else family
+    shares, found = [], []
     for size in sizes.tolist():
         source = Draws(target, size, base_seed=base_seed, seeds=np.arange(runs))
-        table = fit_many(type(target) if family is None else family, source, progress=progress)
+        table = fit_many(family, source, progress=progress)
         if set(table.parameters) != set(truths):
             raise InputTypeError(
                 f"family: it has the parameters {', '.join(table.parameters)}; got a target with others"
@@ -75,17 +78,38 @@ def study(
         good = np.flatnonzero(table.converged)
         if len(good) < 2:
             raise InputValueError(f"study: {len(good)} of {runs} samples of {size} have a maximum: {table.summary()}")
-        held = _held_by_bootstrap(table, good, source, truths, level, again) if again else {}
-        found.append((len(good) / runs, _figures(table, good, truths, level, held)))
-    parameters = {
-        name: Scatter(truth, **{key: np.array([at[name][key] for _, at in found]) for key in found[0][1][name]})
-        for name, truth in truths.items()
-    }
-    return Study(name_of(target), level, runs, sizes, np.array([share for share, _ in found]), parameters)
+        samples_of = (source.cut(int(table.labels[i]), 0).train for i in good.tolist())
+        held = _held_by_bootstrap(family, samples_of, truths, level, methods, again) if methods else {}
+        shares.append(len(good) / runs)
+        found.append(_figures(table, good, truths, level, held))
+    parameters = {}
+    for name, truth in truths.items():
+        columns = {key: np.array([at[name][key] for at in found]) for key in found[0][name]}
+        figures = {key: columns[key] for key in FIGURES}
+        bootstrap = {method: Coverage(columns[method], columns[f"{method} error"]) for method in methods}
+        parameters[name] = Scatter(truth, **figures, bootstrap=bootstrap)
+    return Study(name_of(target), level, runs, sizes, np.array(shares), parameters)
+
+
+def _checked_intervals(intervals: Any, resamples: Any, level: float) -> tuple[tuple[str, ...], int]:
+    """Return the methods of bootstrap intervals, and how many resamples they take."""
+    asked = [intervals] if isinstance(intervals, str) else list(intervals)
+    if unknown := [method for method in asked if method not in ALL_METHODS]:
+        raise InputValueError(f"intervals must be of wald, percentile, basic and bca; got {shown(unknown[0])}")
+    methods = tuple(method for method in METHODS if method in asked)
+    if not methods and resamples is not None:
+        raise InputValueError('resamples are for bootstrap intervals: ask for them, such as intervals=["wald", "bca"]')
+    again = int(checks.counts("resamples", 1000 if resamples is None else resamples, at_least=2))
+    check_level(level, again if methods else sys.maxsize)
+    return methods, again
 
 
 def _figures(
-    table: FitTable[Any], good: np.ndarray, truths: dict[str, float], level: float, held: dict[str, np.ndarray]
+    table: FitTable[Any],
+    good: np.ndarray,
+    truths: dict[str, float],
+    level: float,
+    held: Mapping[str, Mapping[str, np.ndarray]],
 ) -> dict[str, dict[str, float]]:
     """Return the figures of `Scatter` for each parameter, of the samples that have a maximum."""
     half, made = float(ndtri((1 + level) / 2)), {}
@@ -93,7 +117,6 @@ def _figures(
         away, errors = table.parameters[name][good] - truth, table.errors[name][good]
         told = np.isfinite(errors)
         wald = np.abs(away[told]) <= half * errors[told]
-        boot = held.get(name, np.zeros(0, bool))
         deviation = float(np.std(away, ddof=1))
         made[name] = {
             "bias": float(np.mean(away)),
@@ -103,26 +126,25 @@ def _figures(
             "mean_standard_error": _mean(errors[told]),
             "coverage": _mean(wald),
             "coverage_error": _share_error(wald),
-            "bootstrap_coverage": _mean(boot),
-            "bootstrap_coverage_error": _share_error(boot),
         }
+        for method, by_name in held.items():
+            made[name] |= {method: _mean(by_name[name]), f"{method} error": _share_error(by_name[name])}
     return made
 
 
 def _held_by_bootstrap(
-    table: FitTable[Any], good: np.ndarray, source: Draws, truths: dict[str, float], level: float, resamples: int
-) -> dict[str, np.ndarray]:
-    """Return whether the percentile interval of each sample holds the truth, by parameter."""
-    held: dict[str, list[bool]] = {name: [] for name in truths}
-    model_at: Callable[[int], Any] = lambda i: jax.tree.map(lambda leaf: leaf[i], table.model)  # noqa: E731
-    for i in good.tolist():
-        values = source.cut(int(table.labels[i]), 0).train
-        fits = fit_many(model_at(i), Resamples(values, resamples, seed=i), progress=False)
-        for name, truth in truths.items():
-            estimates = fits.parameters[name][fits.converged]
-            low, high = np.quantile(estimates, [(1 - level) / 2, (1 + level) / 2]) if len(estimates) else (1.0, 0.0)
-            held[name].append(bool(low <= truth <= high))
-    return {name: np.array(each) for name, each in held.items()}
+    family: Any, samples: Iterable[Rows], truths: dict[str, float], level: float, methods: Sequence[str], resamples: int
+) -> dict[str, dict[str, np.ndarray]]:
+    """Return whether the intervals of each sample hold the truth, by method and parameter."""
+    held: dict[str, dict[str, list[bool]]] = {method: {name: [] for name in truths} for method in methods}
+    for seed, values in enumerate(samples):
+        found = fit(family, values, progress=False).bootstrap(resamples, seed=seed, progress=False)
+        intervals = found.all_intervals(level)
+        for method, by_name in held.items():
+            for name, truth in truths.items():
+                low, high = intervals[name][method]
+                by_name[name].append(low <= truth <= high)
+    return {method: {name: np.array(each) for name, each in by_name.items()} for method, by_name in held.items()}
 
 
 def _mean(values: np.ndarray) -> float:

@@ -30,7 +30,7 @@ def test_a_positive_acceleration_moves_the_interval_up(found):
     ("level", "method", "message"),
     [
         (1.0, "bca", "level must be between 0 and 1; got 1.0"),
-        (0.9, "normal", "method must be percentile, basic or bca; got 'normal'"),
+        (0.9, "normal", "method must be wald, percentile, basic or bca; got 'normal'"),
         (0.999, "percentile", "level 0.999 needs 2000 resamples with a maximum at least; got 201"),
     ],
 )
@@ -49,3 +49,14 @@ def test_it_is_printed_as_a_table(found):
     error = f"{np.std(found.estimates['rate'], ddof=1):.6g}"
     assert str(found).splitlines()[-1].split() == ["rate", "2", error, "0", "1.05", "2.95"]
     assert repr(found) == "Bootstrap(Exponential, 201 resamples)"
+
+
+def test_all_intervals_stand_beside_each_other(found):
+    aside = Bootstrap("Exponential", {"rate": 5.0}, found.estimates, 201, {"rate": 0.0}, "", {"rate": 0.5})
+    intervals = aside.all_intervals(0.9)["rate"]
+    assert list(intervals) == ["wald", "percentile", "basic", "bca"]
+    assert intervals["wald"] == pytest.approx((5.0 - 1.6448536269514722 * 0.5, 5.0 + 1.6448536269514722 * 0.5))
+    assert intervals["percentile"] == aside.confidence_intervals(0.9, "percentile")["rate"]
+    assert np.isnan(intervals["bca"]).all()  # all estimates lie on one side
+    assert "nan" in str(aside)
+    assert np.isnan(found.confidence_intervals(0.9, "wald")["rate"]).all()  # the fit has told no standard error

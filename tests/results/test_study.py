@@ -1,11 +1,13 @@
 """The table of a simulation study."""
 
+import csv
+
 import numpy as np
 
-from mlejax.results.study import Scatter, Study
+from mlejax.results.study import Coverage, Scatter, Study
 
 
-def test_it_is_printed_with_a_row_for_each_count_and_parameter():
+def test_it_is_printed_with_a_row_for_each_count_and_parameter(tmp_path):
     none = np.full(2, np.nan)
     figures = [np.array([x, x / 2]) for x in (0.1, 0.01, 0.2, 0.25, 0.21, 0.94, 0.01)]
     found = Study(
@@ -14,12 +16,30 @@ def test_it_is_printed_with_a_row_for_each_count_and_parameter():
         500,
         np.array([10, 40]),
         np.array([0.98, 1.0]),
-        {"rate": Scatter(2.0, *figures, none, none)},
+        {"rate": Scatter(2.0, *figures, {"bca": Coverage(none, none)})},
     )
     lines = str(found).splitlines()
     assert lines[0] == "Exponential, 500 samples of each size, intervals of 95%"
-    assert lines[-3].split() == ["rate", "10", "2", "0.1", "0.01", "0.2", "0.25", "0.21", "0.9400", "0.0100"]
+    assert lines[-3].split() == [
+        "rate",
+        "10",
+        "2",
+        "0.1",
+        "0.01",
+        "0.2",
+        "0.25",
+        "0.21",
+        "0.9400",
+        "0.0100",
+        "nan",
+        "nan",
+    ]
     assert lines[-1] == "samples without a maximum, left out: 2.00% at n = 10"
     assert found.to_pandas().shape == (2, 13)
     assert found.rows()[1]["count"] == 40
     assert found.rows()[1]["coverage"] == 0.47
+    assert found.to_record()["study"][0]["bca_coverage"] is None
+    found.to_csv(tmp_path / "study.csv")
+    rows = list(csv.DictReader((tmp_path / "study.csv").read_text().splitlines()))
+    assert [float(row["bias"]) for row in rows] == [0.1, 0.05]
+    assert rows[0]["bca_coverage"] == ""

@@ -20,7 +20,7 @@ def test_its_figures_are_those_of_their_definitions():
     share = np.mean(np.abs(rates - 2.0) <= 1.959963984540054 * errors)
     assert found.coverage[0] == share
     assert found.coverage_error[0] == pytest.approx(np.sqrt(share * (1 - share) / samples))
-    assert np.isnan(found.bootstrap_coverage).all()
+    assert found.bootstrap == {}
     # The rate is biased by 2 / (n - 1): three Monte Carlo errors either way.
     assert found.bias[0] == pytest.approx(2.0 / (n - 1), abs=3 * found.bias_error[0])
 
@@ -40,9 +40,22 @@ def test_intervals_of_regular_families_hold_the_truth_as_often_as_they_say(targe
 
 @pytest.mark.slow
 def test_bootstrap_intervals_can_be_studied_too():
-    found = mlejax.study(mlejax.Exponential(2.0), 100, 20, resamples=200, progress=False)
-    assert 0.7 < found.parameters["rate"].bootstrap_coverage[0] <= 1
-    assert "bootstrap" in str(found)
+    target, n, samples = mlejax.Exponential(2.0), 100, 20
+    found = mlejax.study(
+        target, n, samples, intervals=("wald", "percentile", "bca"), resamples=200, progress=False
+    )  # fmt: skip
+    draws, held = mlejax.Draws(target, n), []
+    for seed in range(samples):
+        x = draws.cut(seed, 0).train
+        source = mlejax.Resamples(x, 200, seed=seed)
+        rates = [n / (source.member(i).weights @ x) for i in range(200)]
+        low, high = np.quantile(rates, [0.025, 0.975])
+        held.append(low <= 2.0 <= high)
+    boot = found.parameters["rate"].bootstrap
+    assert list(boot) == ["percentile", "bca"]
+    assert boot["percentile"].share[0] == np.mean(held)
+    assert 0.7 < boot["bca"].share[0] <= 1
+    assert str(found).splitlines()[2].split()[-4:] == ["percentile", "+-", "bca", "+-"]
 
 
 @pytest.mark.parametrize(
@@ -56,3 +69,17 @@ def test_bootstrap_intervals_can_be_studied_too():
 def test_what_is_no_study_is_refused(arguments, message):
     with pytest.raises((ValueError, TypeError), match=message):
         mlejax.study(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"intervals": ["wald", "normal"]}, "intervals must be of wald, percentile, basic and bca; got 'normal'"),
+        ({"resamples": 100}, "resamples are for bootstrap intervals: ask for them"),
+        ({"intervals": "bca", "resamples": 10}, "level 0.95 needs 40 resamples with a maximum at least; got 10"),
+        ({"level": 1.5}, "level must be between 0 and 1; got 1.5"),
+    ],
+)
+def test_intervals_that_cannot_be_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        mlejax.study(mlejax.Exponential(2.0), 10, **arguments)
