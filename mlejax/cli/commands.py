@@ -22,7 +22,7 @@ from .options import in_options
 from .output import Answer, UsageError, folder
 from .pictures import draw_sweep, pictures_text, standing_pictures, unfinished
 from .signals import INTERRUPTS
-from .sweeps import check_sweep, chosen_runs, data_of, record_runs, stored_histories, sweep_arguments
+from .sweeps import check_sweep, chosen_runs, data_of, observations_of, record_runs, stored_histories, sweep_arguments
 
 # Commands -------------------------------------------------------------------------------------------------------------
 
@@ -64,12 +64,12 @@ def sweep(options: argparse.Namespace) -> Answer:
     from ..sweeps.sweep import sweep as run_sweep
 
     check_sweep(options)
-    column = column_of(options, options.progress) if options.file else None
+    column = column_of(options, options.progress, options.by) if options.file else None
     arguments = sweep_arguments(options, column)
     if column is None:  # data are evaluated, for which devices have to be there
         SweepSpec.checked(**arguments)
     first = machine.start_devices(options)
-    if column is not None:
+    if column is not None and column.labels is None:
         check_density(arguments["model"], column)
     spec = SweepSpec.checked(**arguments)
     runs = chosen_runs(options.record, spec.axes)
@@ -88,7 +88,7 @@ def sweep(options: argparse.Namespace) -> Answer:
     if not first:  # of several processes the first speaks
         devices.leave()
         return Answer("", dict)
-    recorded = record_runs(runs, None if column is None else column.values, options)
+    recorded = record_runs(runs, None if column is None else observations_of(column), options)
     pictures = f"pictures: none, {options.out} may not be written to; mlejax plot {options.out} --out FOLDER draws them"
     if os.access(options.out, os.W_OK | os.X_OK):
         standing = [] if runs else standing_pictures(result, Path(options.out), options.format)
@@ -132,26 +132,27 @@ def verify(options: argparse.Namespace) -> Answer:
             raise UsageError(f"--{name} is of a --file, and none is given")
     machine.use_compilation_cache()
     made_by = load(options.directory).attributes.get("arguments")
-    given = parse(made_by) if made_by and not options.file else options  # the store knows all but the data themselves
+    made = parse(made_by) if made_by else options
+    given = options if options.file else made  # the store knows all but the data themselves
     if given.file == "-" and not options.file:
         raise UsageError(f"{options.directory} was made of standard input; --file says where the numbers are now")
     try:
-        file = column_of(given, options.progress) if given.file else None
+        file = column_of(given, options.progress, getattr(made, "by", None)) if given.file else None
     except TableError as error:
         raise UsageError(str(error) if options.file else f"{error}; --file says where the numbers are now") from None
     found = recompute(
         options.directory,
-        observations=None if file is None else file.values,
+        observations=None if file is None else observations_of(file),
         runs=None if options.runs == "all" else options.runs,
         progress=options.progress,
     )
     lines = [*(f"different: {run}" for run in found.different), str(found)]
     summary = {"checked": found.checked, "of": found.of, "different": len(found.different)}
-    made = {"runs": found.different, "summary": summary}
+    answer = {"runs": found.different, "summary": summary}
     if not found.different:
-        return Answer("\n".join(lines), lambda: made)
+        return Answer("\n".join(lines), lambda: answer)
     complaint = f"{len(found.different)} of {found.checked} runs differ from those in {options.directory}"
-    return Answer("\n".join(lines), lambda: made, 1, complaint)
+    return Answer("\n".join(lines), lambda: answer, 1, complaint)
 
 
 def export(options: argparse.Namespace) -> Answer:

@@ -8,8 +8,10 @@ from ..samples.files import Column, read_column, read_columns
 from ..samples.observations import check_support
 
 
-def column_of(options: argparse.Namespace, progress: bool = False) -> Column:
-    """Return the column of numbers that these options name."""
+def column_of(options: argparse.Namespace, progress: bool = False, label: str | None = None) -> Column:
+    """Return the column of numbers that these options name, and the labels of its rows where a column has these."""
+    if label is not None:
+        return columns_of(options, [options.column], progress, label)[0]
     drop = options.missing == "drop"
     return read_column(options.file, options.column, options.delimiter, drop=drop, progress=progress)
 

@@ -120,12 +120,19 @@ class AxisValues(NamedTuple):
 
 
 def axis_values(text: str) -> AxisValues:
-    """Read `seed=0:3` for 0, 1 and 2; `learning_rate=0.1,1`, or `learning_rate=0.01:10:31` in equal ratios."""
+    """Read `seed=0:3` for 0, 1 and 2; `learning_rate=0.1,1`, or `learning_rate=0.01:10:31` in equal ratios.
+
+    Groups are named as they are: `group=berlin,rome`.
+    """
     axis, sign, values = text.partition("=")
     if not axis or not sign:
         raise argparse.ArgumentTypeError(
             f"expected AXIS=VALUES, such as learning_rate=0.1,1 or seed=0:3; got {shown(text)}"
         )
+    if axis == "group":
+        import numpy as np
+
+        return AxisValues(axis, np.array(values.split(",")))
     return AxisValues(axis.replace("-", "_"), whole_numbers(values) if values.count(":") == 1 else geometric(values))
 
 

@@ -1,6 +1,7 @@
 """What a sweep on the command line is asked for: its arguments, its data, and the runs whose histories are recorded."""
 
 import argparse
+import contextlib
 import dataclasses
 import math
 import os
@@ -15,21 +16,25 @@ from ..checks import InputError
 from ..models.normal import Normal
 from ..results.histories import Histories, places_of
 from ..samples.files import Column
-from ..samples.sources import Draws, Numbers
+from ..samples.members import Groups
+from ..samples.sources import Draws
 from ..store.files import StoreError
 from .data import left_out
 from .numbers import MOST_RUNS, AxisValues, geometric
 from .output import UsageError, folder
 from .signals import INTERRUPTS
 
+DEFAULT_SEEDS = np.arange(100)
+
 
 def check_sweep(options: argparse.Namespace) -> None:
-    """Refuse what does not go together, before anything is read or drawn."""
+    """Refuse what does not go together, before anything is read or drawn; fill in seeds that were not given."""
     separate = options.learning_rate_mean is not None or options.learning_rate_variance is not None
     together = [
         (options.learning_rates is not None and separate, "--learning-rates", "--learning-rate-mean or -variance"),
         (options.file and options.observations is not None, "--file", "--observations: a file gives the data"),
         (options.file and options.draw is not None, "--file", "--draw: a file gives the data"),
+        (options.by and options.seeds is not None, "--by", "--seeds: the samples are the groups"),
         (options.explain and options.record, "--explain", "--record: nothing is computed"),
         (options.explain and options.repair, "--explain", "--repair: nothing is computed"),
         (options.explain and options.allow_mixed, "--explain", "--allow-mixed: nothing is computed"),
@@ -37,7 +42,7 @@ def check_sweep(options: argparse.Namespace) -> None:
     for wrong, what, other in together:
         if wrong:
             raise UsageError(f"{what} cannot go with {other}")
-    for name in ("column", "delimiter", "missing"):
+    for name in ("column", "delimiter", "missing", "by"):
         if getattr(options, name) is not None and not options.file:
             raise UsageError(f"--{name} is of a --file, and none is given")
     cluster = (options.coordinator, options.num_processes, options.process_id)
@@ -48,6 +53,8 @@ def check_sweep(options: argparse.Namespace) -> None:
             f"--process-id must be from 0 to {options.num_processes - 1}, one below --num-processes; "
             f"got {options.process_id}"
         )
+    if options.seeds is None and not options.by:
+        options.seeds = DEFAULT_SEEDS
     axes = (options.seeds, options.learning_rates, options.learning_rate_mean, options.learning_rate_variance)
     if (
         runs := math.prod(np.size(values) for values in (*axes, options.observations) if values is not None)
@@ -67,9 +74,9 @@ def sweep_arguments(options: argparse.Namespace, column: Column | None) -> dict[
     drawn = Draws(ARTICLE_TARGET, count, options.draw or "jax")
     return {
         "model": Normal(0.0, 1.0),
-        "seeds": options.seeds,
+        **({} if options.by else {"seeds": options.seeds}),
         "learning_rates": rates,
-        "observations": column.values if column else drawn,
+        "observations": drawn if column is None else observations_of(column),
         "validation_fraction": options.validation_fraction,
         "max_epochs": options.max_epochs,
         "patience": options.patience,
@@ -78,10 +85,16 @@ def sweep_arguments(options: argparse.Namespace, column: Column | None) -> dict[
     }
 
 
+def observations_of(column: Column) -> Any:
+    """Return the numbers of a column as a sweep takes them: in groups where there are labels."""
+    return column.values if column.labels is None else Groups(column.values, column.labels)
+
+
 def data_of(options: argparse.Namespace, column: Column | None) -> str:
     """Return in words what the runs of a sweep were trained on."""
     if column is not None:
-        return f"data: {column.file}{left_out(column)}; seeds are splits\n"
+        samples = "seeds are splits" if column.labels is None else f"the samples are the groups of {options.by}"
+        return f"data: {column.file}{left_out(column)}; {samples}\n"
     several = 100_000 if options.observations is None else options.observations
     *others, last = (f"{each:,}" for each in np.atleast_1d(several).tolist())
     count = f"{', '.join(others)} or {last}" if others else last
@@ -120,7 +133,11 @@ def chosen_runs(given: Sequence[AxisValues] | None, axes: Mapping[str, np.ndarra
     """
     runs: dict[str, np.ndarray] = {}
     for one in given or ():
-        runs[one.axis] = np.concatenate([runs.get(one.axis, np.zeros(0)), one.values])
+        kind = axes[one.axis].dtype.kind if one.axis in axes else ""
+        values = one.values
+        with contextlib.suppress(ValueError):  # labels that are numbers; what is none is refused by its name
+            values = values.astype(float) if kind in "iuf" else values
+        runs[one.axis] = np.concatenate([runs.get(one.axis, values[:0]), values])
     try:
         if runs:
             places_of(axes, runs)
@@ -129,12 +146,12 @@ def chosen_runs(given: Sequence[AxisValues] | None, axes: Mapping[str, np.ndarra
     return runs
 
 
-def record_runs(runs: Mapping[str, np.ndarray], observations: Numbers | None, options: argparse.Namespace) -> Recorded:
+def record_runs(runs: Mapping[str, np.ndarray], observations: object, options: argparse.Namespace) -> Recorded:
     """Record the histories of runs of the sweep in `--out`, if there are any.
 
     Args:
         runs: as `chosen_runs` returns them.
-        observations: the numbers of a file, where the sweep was given one.
+        observations: the numbers of a file, or its groups, where the sweep was given one.
         options: of the command.
     """
     from ..sweeps.record import record

@@ -72,7 +72,7 @@ COMMANDS = {
         "train at many seeds and learning rates, on all cores or GPUs",
         "mlejax sweep --seeds 0:1000 --learning-rates 0.01:10:31 --out atlas",
         (
-            Option("--seeds", "0:100 or 0,5,7; default 0:100", whole_numbers, "SEEDS", "0:100"),
+            Option("--seeds", "0:100 or 0,5,7; default 0:100", whole_numbers, "SEEDS"),
             Option("--learning-rates", "0.001:10:41 (geometric) or 0.1,0.2; default 0.001:10:41", geometric, "RATES"),
             Option("--learning-rate-mean", "rates of the mean alone, an axis of its own", geometric, "RATES"),
             Option("--learning-rate-variance", "rates of the variance alone, an axis of its own", geometric, "RATES"),
@@ -85,6 +85,9 @@ COMMANDS = {
             ),
             Option("--file", "your own numbers in place of draws; seeds then vary the split", path, "FILE"),
             *COLUMN,
+            Option(
+                "--by", "the column that names the group of each row: runs for each group, no seeds", metavar="NAME"
+            ),
             Option(
                 "--draw",
                 "jax: independent draws; numpy: NumPy's legacy stream and scikit-learn's split; statistics: the "
@@ -104,8 +107,8 @@ COMMANDS = {
             Option("--process-id", "with --coordinator: this process, from 0", whole, "I"),
             Option(
                 "--record",
-                "keep the histories of the runs with these values, such as learning_rate=0.1,1 or seed=0:3; once for "
-                "each axis; at most 1,000 runs",
+                "keep the histories of the runs with these values, such as learning_rate=0.1,1 or seed=0:3 or "
+                "group=berlin; once for each axis; at most 1,000 runs",
                 axis_values,
                 "AXIS=VALUES",
                 repeated=True,

@@ -16,9 +16,9 @@ from ..formula.jaxpr import as_formula_takes
 from ..models.base import Model
 from ..models.rows import Observation, one_of, row_count, take
 from ..models.tracing import check_formula
-from .members import Members
+from .members import Groups, Resamples, Windows
 from .observations import as_observations
-from .sources import Given, Parts, Source
+from .sources import Given, Parts, Source, digest_of
 from .split import split
 
 SPLIT_SEED = 42
@@ -30,7 +30,7 @@ SPLIT_SEED = 42
 class Labeled(Source):
     """Samples by their labels, each cut in two as `train` cuts it."""
 
-    members: Members
+    members: Groups | Resamples | Windows
 
     @property
     def axis(self) -> str:
@@ -73,7 +73,9 @@ class Labeled(Source):
             return one_of(as_formula_takes(start, self.members.member(0).values))
 
     def describe(self) -> dict[str, Any]:
-        return self.members.describe()
+        bears = [self.members.bears] if isinstance(self.members, Groups) else []
+        data, digest = self.members.data, digest_of(self.members.data, *bears)
+        return {**self.members.describe(), "count": row_count(data), "sha256": digest}
 
     def __str__(self) -> str:
         made = self.describe()
@@ -88,7 +90,7 @@ def source_of(observations: object) -> Source:
     """
     if isinstance(observations, Source):
         return observations
-    if isinstance(observations, Members):
+    if isinstance(observations, Groups | Resamples | Windows):
         return Labeled(observations)
     if observations is None:
         raise InputTypeError(

@@ -11,7 +11,7 @@ from .. import checks
 from ..checks import InputTypeError, InputValueError
 from ..models.rows import Rows, row_count, take
 from .observations import as_observations
-from .sources import Draws, digest_of
+from .sources import Draws
 
 
 class Member(NamedTuple):
@@ -43,7 +43,7 @@ class Members(abc.ABC):
 
     @abc.abstractmethod
     def describe(self) -> dict[str, Any]:
-        """Return what decides the samples, besides their labels, in plain values."""
+        """Return what decides the samples besides their labels and the observations of each, in plain values."""
 
     @property
     def shared(self) -> Rows | None:
@@ -103,7 +103,7 @@ class Groups(Members):
         return Member(take(values, slice(ends[position], ends[position + 1])), None)
 
     def describe(self) -> dict[str, Any]:
-        return {"source": "groups", "count": len(self.bears), "sha256": digest_of(self.data, self.bears)}
+        return {"source": "groups"}
 
 
 @final
@@ -152,8 +152,7 @@ class Resamples(Members):
         return Member(self.data, np.bincount(random.integers(0, n, n), minlength=n).astype(np.float64))
 
     def describe(self) -> dict[str, Any]:
-        count, digest = row_count(self.data), digest_of(self.data)
-        return {"source": "resamples", "count": count, "sha256": digest, "seed": self.seed}
+        return {"source": "resamples", "count": row_count(self.data), "seed": self.seed}
 
     @property
     def shared(self) -> Rows:
@@ -206,8 +205,7 @@ class Windows(Members):
         return Member(take(self.data, slice(first, first + self.width)), None)
 
     def describe(self) -> dict[str, Any]:
-        window = {"width": self.width, "step": self.step}
-        return {"source": "windows", "count": row_count(self.data), "sha256": digest_of(self.data), **window}
+        return {"source": "windows", "width": self.width}
 
 
 @final

@@ -11,12 +11,12 @@ from ..checks import InputValueError
 from ..models.base import M, Model, name_of
 from ..models.digest import formula_digest
 from ..models.parameters import parameter_dict, with_dtype
-from ..models.rows import Observation, recorded_observation, row_count
+from ..models.rows import Observation, recorded_observation
 from ..results.schema import DIGEST, fit_variables
 from ..results.sweep import Provenance
 from ..results.table import FitTable
 from ..samples.digests import digests_of
-from ..samples.members import Drawn, Members, Resamples, Windows
+from ..samples.members import Members
 from ..store.layout import FITS, Description, Layout
 from .collect import Collector
 
@@ -39,7 +39,7 @@ class Fitted(Generic[M]):
             "name": name_of(self.model),
             "start": {name: np.asarray(leaf).tolist() for name, leaf in starts.items()} or "found in each sample",
             **({} if recorded is None else {"observation": recorded}),
-            **described(self.members),
+            **self.members.describe(),
         }
 
     def collector(
@@ -89,13 +89,3 @@ class Fitted(Generic[M]):
         provenance = None if kept.store is None else Provenance.of(made.settings, made.computed_by, result)
         labels = kept.layout.axes[self.members.axis]
         return FitTable.of(self.model, self.members.axis, labels, columns, provenance)
-
-
-def described(members: Members) -> dict[str, Any]:
-    """Return what decides many samples besides their labels and the observations of each, in plain values."""
-    if isinstance(members, Drawn):
-        return members.draws.describe()
-    if isinstance(members, Resamples):
-        return {"source": "resamples", "count": row_count(members.data), "seed": members.seed}
-    width = {"width": members.width} if isinstance(members, Windows) else {}
-    return {"source": f"{members.axis}s", **width}

@@ -30,16 +30,17 @@ class Verification:
     checked: int  # runs recomputed
     of: int  # runs that have ended, and were computed as this machine computes
     seeds_checked: int  # seeds, or other samples, of which at least one run was recomputed
-    of_seeds: int  # seeds of which at least one run has ended
+    of_seeds: int  # likewise, of which at least one run has ended
     different: list[dict[str, Any]]  # of each that differs: its axes, and per quantity the values (stored, recomputed)
     left_out: int  # runs that have ended and were computed in another way, which gives other bits
+    samples: str = "seed"  # the name of the axis along which samples lie
 
     def __str__(self) -> str:
         """Say it in one line."""
         left_out = f"; {self.left_out:,} computed in another way, left out" if self.left_out else ""
         return (
-            f"{self.checked:,} of {self.of:,} runs, {self.seeds_checked:,} of {self.of_seeds:,} seeds recomputed, "
-            f"{len(self.different):,} different{left_out}"
+            f"{self.checked:,} of {self.of:,} runs, {self.seeds_checked:,} of {self.of_seeds:,} {self.samples}s "
+            f"recomputed, {len(self.different):,} different{left_out}"
         )
 
 
@@ -111,7 +112,9 @@ def verify(
             different += _differences(stored, part)
     axis = list(stored.axes).index(spec.source.axis)
     checked, of = (len(np.unique(np.unravel_index(some, stored.shape)[axis])) for some in (ids, ended))
-    return Verification(len(ids), len(comparable), checked, of, different, len(ended) - len(comparable))
+    return Verification(
+        len(ids), len(comparable), checked, of, different, len(ended) - len(comparable), spec.source.axis
+    )
 
 
 def _here(path: Path, stored: SweepResult[Any], here: Mapping[str, Any]) -> np.ndarray:

@@ -92,3 +92,46 @@ def test_an_interruption_while_histories_are_recorded_leaves_the_sweep(run, monk
     assert err.endswith("interrupted. The sweep is safe in atlas; the histories have not been recorded.\n")
     assert mlejax.load("atlas").finished
     assert mlejax.load_histories("atlas") is None
+
+
+STORES = ["sweep", "--file", "demand.csv", "--column", "units", "--by", "store", "--learning-rates", "0.1:1:2"]
+
+
+@pytest.fixture
+def demand(tmp_path):
+    """A file of the demand of three stores, one of them with a single row."""
+    random = np.random.RandomState(0)
+    rows = [f"{name},{random.normal(10, 2):.3f}" for name in ["rome"] * 30 + ["oslo"] * 50 + ["bern"]]
+    (tmp_path / "demand.csv").write_text("\n".join(["store,units", *rows]))
+
+
+@pytest.mark.slow
+def test_groups_of_a_column_are_swept_recorded_verified_and_exported(demand, run, tmp_path):
+    words = ("--max-epochs", "50", "--record", "group=oslo", "--record", "learning_rate=1", "--out", "atlas")
+    status, out, _ = run(*STORES, *words, "--json", "runs.json")
+    assert status == 0
+    assert out.startswith("data: demand.csv; the samples are the groups of store\n")
+    assert "histories: 1 run," in out
+    runs = json.loads((tmp_path / "runs.json").read_text())["runs"]
+    assert [each["group"] for each in runs] == ["bern", "bern", "oslo", "oslo", "rome", "rome"]
+    assert [each["status"] for each in runs[:3]] == ["OUTSIDE_SUPPORT", "OUTSIDE_SUPPORT", "MAX_EPOCHS"]
+    status, out, _ = run("verify", "atlas", "--runs", "all")
+    assert (status, out) == (0, "6 of 6 runs, 3 of 3 groups recomputed, 0 different\n")
+    (tmp_path / "demand.csv").rename(tmp_path / "moved.csv")
+    assert run("verify", "atlas", "--file", "moved.csv", "--column", "units")[0] == 0
+    assert run("export", "atlas", "--format", "csv")[0] == 0
+    assert (tmp_path / "atlas.csv").read_text().splitlines()[1].startswith("bern,")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([*STORES, "--seeds", "0:3"], "--by cannot go with --seeds: the samples are the groups"),
+        (["sweep", "--by", "store"], "--by is of a --file, and none is given"),
+        ([*STORES, "--record", "group=nice"], "--record: no run with group = nice; there are bern, oslo, rome"),
+    ],
+)
+def test_groups_that_cannot_be_swept_are_refused(demand, run, tmp_path, words, message):
+    status, out, err = run(*words, "--out", "atlas")
+    assert (status, out, err) == (2, "", f"mlejax sweep: {message}\n")
+    assert not (tmp_path / "atlas").exists()

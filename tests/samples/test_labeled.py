@@ -41,7 +41,7 @@ SOURCES = {
     "other labels": mlejax.Groups(X, ["c", "a"] * 5),
     "other data": mlejax.Groups(X + 1, ["b", "a"] * 5),
     "windows": mlejax.Windows(X, 4, 2),
-    "other windows": mlejax.Windows(X, 4, 3),
+    "other windows": mlejax.Windows(X, 5, 2),
     "resamples": mlejax.Resamples(X, 3, seed=2),
     "other resamples": mlejax.Resamples(X, 3, seed=3),
 }
