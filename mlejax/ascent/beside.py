@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..models.parameters import Parameters
-from .outward import HIGHER, REFIT_STEPS, Ascend, End, View, uncertainty
+from .outward import HIGHER, REFIT_STEPS, Ascend, End, View
+from .uncertainty import uncertainty
 
 EDGE = 1e-3
 """How far beside the end of a climb, in logarithms or in units, an edge of the support is looked for."""

@@ -15,6 +15,7 @@ from ..models.parameters import Parameters
 from ..models.rows import Rows
 from ..samples.raw import Observations
 from ..samples.representation import Sample, as_sample
+from ..samples.sections import Section
 from ..status import Status
 from . import quasi
 from .step import select
@@ -47,7 +48,7 @@ ROUNDING = 1e3
 class Climb(eqx.Module, Generic[M]):
     """What is climbed: the mean log-likelihood of a sample, over the unconstrained coordinates of a model."""
 
-    sample: Sample
+    sample: Sample | Section
     start: Vector
     free: Float[Array | np.ndarray, " p"]  # 1 for a coordinate that may move, 0 for one that is held
     most: Int[Array, ""] | np.integer | int  # steps

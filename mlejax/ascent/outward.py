@@ -14,9 +14,7 @@ from jaxtyping import Float
 
 from ..models.parameters import Parameters
 from ..status import Status
-
-UNCERTAIN = 0.5
-"""A bounded coordinate is looked at where its standard error, a factor's logarithm, exceeds this."""
+from .uncertainty import doubtful, scale_of, uncertainty
 
 REACHES = (math.log(10), math.log(100))
 """How far outward a bounded coordinate is followed."""
@@ -48,9 +46,6 @@ FLAT, OPEN = -1e-5, -1.92
 
 HIGHER = 0.01
 """Nats by which a point must be higher than the maximum to be climbed from."""
-
-SINGULAR = 1e-10
-"""The least eigenvalue, of an information with a unit diagonal, that tells the parameters apart."""
 
 Coordinates = Float[np.ndarray, " p"]
 
@@ -282,40 +277,3 @@ def _unidentified(end: End, both: Sequence[int], table: Parameters) -> str:
     steps = ", ".join(f"{coordinates[i]} by {change:.3g}" for i, change in pairs)
     which = " and ".join(names[i] for i in together)
     return f"these data do not tell {which} apart: the log-likelihood stays the same when {steps} change together"
-
-
-def scale_of(information: np.ndarray) -> np.ndarray:
-    """Return the standard error of each coordinate, (..., p), that one observation leaves; 1 where it leaves none."""
-    curvature = np.abs(np.diagonal(information, axis1=-2, axis2=-1))
-    return 1 / np.sqrt(np.where(np.isfinite(curvature) & (curvature > 0), curvature, 1.0))
-
-
-def doubtful(
-    coordinates: np.ndarray, information: np.ndarray, arrived: np.ndarray, bounded: np.ndarray, count: Any
-) -> np.ndarray:
-    """Return which coordinates have to be looked at from further away, of one maximum or of many along axes in front.
-
-    Args:
-        coordinates: (..., p) where climbs ended.
-        information: (..., p, p) of the mean log-likelihood there.
-        arrived: (...) whether each is the top of a parabola.
-        bounded: (p,) which coordinates are the logarithm of a distance.
-        count: (...) of the observations.
-    """
-    values = np.linalg.eigvalsh(_in_scale(information))
-    errors = np.sqrt(np.diagonal(uncertainty(information, count), axis1=-2, axis2=-1))
-    uncertain = errors > np.where(bounded, UNCERTAIN, np.abs(coordinates))
-    return uncertain | (~arrived | (values[..., 0] < SINGULAR))[..., None]
-
-
-def _in_scale(information: np.ndarray) -> np.ndarray:
-    scale = scale_of(information)
-    return np.nan_to_num(information * scale[..., :, None] * scale[..., None, :])
-
-
-def uncertainty(information: np.ndarray, count: Any) -> np.ndarray:
-    """Return the inverse of the information, (..., p, p), with what it does not tell apart left very uncertain."""
-    scale = scale_of(information)
-    values, vectors = np.linalg.eigh(_in_scale(information))
-    inverse = (vectors / np.maximum(values, SINGULAR)[..., None, :]) @ np.swapaxes(vectors, -1, -2)
-    return inverse * scale[..., :, None] * scale[..., None, :] / np.asarray(count)[..., None, None]

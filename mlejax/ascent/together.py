@@ -1,55 +1,49 @@
-"""Many samples climbed by one program: rows of observations filled up to one length."""
+"""Many samples climbed by one program, whatever their sizes: blocks of rows, each row a sample."""
 
 import functools
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array
 
+from ..devices import compiler_options
 from ..formula.jaxpr import NotApplicable
 from ..formula.sufficient import Form
 from ..models.base import Model
 from ..models.parameters import Parameters
 from ..models.rows import Observation, Rows
-from ..samples.agreement import AGREEMENT, examine
-from ..samples.filled import Filled
-from ..samples.raw import observe
-from ..samples.summary import form_of_any, summarize_with
+from ..samples.sections import Section, agree, all_contained, derived_of, summary_of
+from ..samples.spans import Span
+from ..samples.summary import form_of_any
 from .ground import end_of
 from .newton import MAX_STEPS, Climb
+from .uncertainty import scale_of
 
-LENGTHS = tuple(32 * 4**power for power in range(11))
-"""Rows are filled up to one of these lengths: there are few, so that there is little to compile."""
+ROWS = 16
+"""Rows of a block, which go on side by side: the vector units are full, their data stay in the cache, and none waits
+long for the others."""
 
-AT_ONCE = 1 << 20
-"""Observations in the rows of one call, about."""
+BLOCKS = 64
+"""Blocks of one call, at most."""
 
-MOST_ROWS = 1024
-"""Rows of one call, at most."""
-
-BLOCK = 16
-"""Rows that go on side by side: the vector units are full, their data stay in the cache, and none waits long."""
-
-
-class Batch(eqx.Module):
-    """Samples side by side, and where to start."""
-
-    values: Rows | None  # leaves (b, m, ...): each row a sample, and copies of its first observation; None: shared
-    counts: Any  # (b,): how many observations a row has
-    weights: Any  # (b, m) with zeros behind; None counts each observation once
-    starts: Any  # (b, p) unconstrained coordinates
+TILES = 512
+"""Tiles in the columns of one call: so long is the largest sample that is climbed beside others."""
 
 
-def length_for(size: int) -> int:
-    """Return to what length a sample of this size is filled up; its own where it is longer than any."""
-    return next((length for length in LENGTHS if size <= length), size)
+class Rowful(eqx.Module):
+    """The samples of one call, in blocks of `ROWS` rows."""
 
-
-def rows_for(length: int) -> int:
-    """Return how many rows of this length a call takes."""
-    return int(np.clip(AT_ONCE // length, 1, MOST_ROWS))
+    values: Rows  # (ROWS, m, ...): block after block along the second axis; or (m, ...), those of all samples
+    weights: Any  # (blocks, ROWS, m) of samples that share their observations; None where each has its own
+    firsts: Any  # (blocks,): where each begins
+    tiles: Any  # (blocks,): how many tiles it has
+    sizes: Any  # (blocks, ROWS): observations of each row
+    starts: Any  # (blocks, ROWS, p): parameters
+    blocks: Any  # (): how many of them are climbed
 
 
 def shared_form(model: Model, observation: Observation) -> Form | None:
@@ -60,32 +54,69 @@ def shared_form(model: Model, observation: Observation) -> Form | None:
         return None
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
-def climb_rows(table: Parameters[Any], form: Form | None, batch: Batch, shared: Rows | None = None) -> dict[str, Any]:
+def climb_rows(table: Parameters[Any], form: Form | None, rows: Rowful) -> dict[str, np.ndarray]:
     """Climb from the start of every row.
 
     Args:
         table: of the parameters.
         form: in which all samples factor; None climbs on the observations themselves.
-        batch: the samples.
-        shared: the observations of all rows, leaves (m, ...), where these differ in their weights alone.
+        rows: the samples.
 
     Returns:
-        What `ground.end_of` does, of each row; and `agrees`: whether the factored form agrees with the observations.
+        By name, for each row, (blocks * ROWS, ...): what `ground.end_of` does; `estimate`, the parameters; `count`; and
+        `sound`: whether the support holds all observations, and the factored form agrees with them.
     """
+    found = jax.device_get(_program()(table, form, rows))
+    return {name: each.reshape(-1, *each.shape[2:]) for name, each in found.items()}
 
-    def one(row: Batch) -> dict[str, Any]:
-        values = shared if row.values is None else row.values
-        model, filled = table.from_real(row.starts), Filled(values, row.counts)
-        agrees = jnp.asarray(True)
-        if form is None:
-            weights = filled.counts.astype(row.starts.dtype) if row.weights is None else row.weights
-            sample: Any = observe(model, values, weights)
-        else:
-            plain, holds = summarize_with(form, filled)
-            agrees = holds & (examine(model, [plain], [filled]).apart[0] <= AGREEMENT)
-            sample = plain if row.weights is None else summarize_with(form, filled, row.weights)[0]
-        climb = Climb(sample, row.starts, np.ones(table.real_size), np.int64(MAX_STEPS), table)
-        return dict(end_of(climb)) | {"agrees": agrees, "count": jnp.asarray(sample.count, row.starts.dtype)}
 
-    return jax.lax.map(one, batch, batch_size=min(BLOCK, len(batch.counts)))
+@functools.cache
+def _program() -> Callable[..., Mapping[str, Any]]:
+    """Return the compiled `_climb_blocks`, with the compiler's options for long loops on this device."""
+    return jax.jit(_climb_blocks, static_argnums=(0, 1), compiler_options=compiler_options(jax.local_devices()[0]))
+
+
+def _climb_blocks(table: Parameters[Any], form: Form | None, rows: Rowful) -> Mapping[str, Any]:
+    shared = rows.weights is not None
+    derive = functools.partial(derived_of, table.to_model(rows.starts[0, 0]))
+    derived = [] if form is not None else (derive if shared else jax.vmap(derive))(rows.values)
+    own = None if shared else 0
+
+    def block(index: Any) -> dict[str, Any]:
+        one = functools.partial(_climb, table, form, rows.firsts[index], rows.tiles[index])
+        weights = rows.weights[index] if shared else None
+        axes = (own, own, 0 if shared else None, 0, 0)
+        return jax.vmap(one, axes)(rows.values, derived, weights, rows.sizes[index], rows.starts[index])
+
+    def write(index: Any, ends: dict[str, Any]) -> dict[str, Any]:
+        return jax.tree.map(lambda each, found: each.at[index].set(found), ends, block(index))
+
+    shapes = jax.eval_shape(block, 0)
+    none = jax.tree.map(lambda of: jnp.zeros((len(rows.firsts), *of.shape), of.dtype), shapes)
+    return jax.lax.fori_loop(0, rows.blocks, write, none)
+
+
+def _climb(
+    table: Parameters[Any],
+    form: Form | None,
+    first: Array,
+    tiles: Array,
+    values: Rows,
+    derived: Any,
+    weights: Any,
+    size: Array,
+    start: Array,
+) -> dict[str, Any]:
+    """Climb on one sample, and see whether its statistics agree with it."""
+    section = Section(values, derived, Span(first, tiles, size), weights)
+    sample: Any = section if form is None else summary_of(form, values, section.span, weights)
+    climb = Climb(sample, table.to_real(table.to_model(start)), np.ones(table.real_size), np.int64(MAX_STEPS), table)
+    end, count = dict(end_of(climb)), jnp.asarray(sample.count, start.dtype)
+    at = end["coordinates"]
+    # The estimate, and a point one standard error away: there the slopes tell the curvature.
+    beside = at + scale_of(end["information"], jnp) / jnp.sqrt(count)
+    points = jnp.stack([table.to_vector(table.from_real(each)) for each in (at, beside)])
+    sound = all_contained(table.to_model(points[0]), values, section.span)
+    if form is not None:
+        sound &= agree(table, sample, section, points)
+    return end | {"estimate": points[0], "count": count, "sound": sound}

@@ -95,17 +95,13 @@ def units_for(table: Parameters[M], support: Supports, values: Rows) -> Units[M]
         return None  # several numbers, which may be of several units
     if support.whole or values.dtype.kind != "f" or not len(values):
         return None
-    center = float(np.partition(values, len(values) // 2)[len(values) // 2])
-    with np.errstate(over="ignore"):  # of numbers near the largest that there are
-        spread, size = _typical(values - center), _typical(values)
-    far = bool(abs(center) > MEAN_BESIDE_SPREAD * spread > 0)
-    strange = not 1 / ORDINARY < (spread if far else size) < ORDINARY
-    if not (far or strange) or not spread:
+    found = _Sizes.of(values)
+    if not found.extraordinary:
         return None
     powers, logs, moves = _laws(table, support)
-    shift = center if far and moves is not None else 0.0
+    shift, strange = float(found.center) if found.far and moves is not None else 0.0, bool(found.strange)
     scale = (
-        2.0 ** min(round(math.log2(spread if shift else size)), 1023)
+        2.0 ** min(round(math.log2(found.spread if shift else found.size)), 1023)
         if powers is not None and (strange or shift)
         else 1.0
     )
@@ -122,10 +118,41 @@ def _vector(model: Any) -> Numbers:
     return np.concatenate([np.ravel(np.asarray(leaf, np.float64)) for leaf in jax.tree.leaves(model)])
 
 
-def _typical(values: np.ndarray) -> float:
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Sizes:
+    """How large numbers are and how far apart; of one sample (n,), or of many side by side (n, m)."""
+
+    center: Any
+    spread: Any
+    far: Any  # whether the center is far from zero, beside the spread
+    size: Any
+    strange: Any  # whether what matters of them is hardly a number that is met every day
+
+    @classmethod
+    def of(cls, values: np.ndarray) -> "_Sizes":
+        center = np.partition(values, len(values) // 2, axis=0)[len(values) // 2]
+        with np.errstate(over="ignore"):  # of numbers near the largest that there are
+            spread, size = _typical(values - center), _typical(values)
+            far = (np.abs(center) > MEAN_BESIDE_SPREAD * spread) & (spread > 0)
+        matters = np.where(far, spread, size)
+        return cls(center, spread, far, size, ~((matters > 1 / ORDINARY) & (matters < ORDINARY)))
+
+    @property
+    def extraordinary(self) -> Any:
+        """Whether other units may serve better."""
+        return (self.far | self.strange) & (self.spread != 0)
+
+
+def extraordinary(values: np.ndarray) -> np.ndarray:
+    """Return which of many samples side by side, (n, m), may be better served by other units, (m,)."""
+    return _Sizes.of(values).extraordinary
+
+
+def _typical(values: np.ndarray) -> Any:
     """Return a median of the sizes of numbers; their maximum where more than half are zero."""
     sizes = np.abs(values)
-    return float(np.partition(sizes, len(sizes) // 2)[len(sizes) // 2]) or float(np.max(sizes))
+    middle = np.partition(sizes, len(sizes) // 2, axis=0)[len(sizes) // 2]
+    return np.where(middle == 0, np.max(sizes, axis=0), middle)[()]
 
 
 def _points(table: Parameters[Any], count: int) -> np.ndarray:

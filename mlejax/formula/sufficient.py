@@ -160,9 +160,17 @@ class SufficientForm:
             total = total * jnp.where((x > 0) & (x < jnp.inf), jnp.ones_like(x), jnp.nan)
         return total
 
-    def recenter(self, averages: Any, shifts: Any) -> list[Any]:
-        """Return averages of the statistics about other centers, c_j - shift_j, by the binomial theorem."""
+    def recenter(self, averages: Any, shifts: Any, firsts: Any = None) -> list[Any]:
+        """Return averages of the statistics about other centers, c_j - shift_j, by the binomial theorem.
+
+        Args:
+            averages: of the statistics about c_j.
+            shifts: of the centers.
+            firsts: averages of u_j - c_j; None where the c_j are the means.
+        """
         known = dict(zip(self.statistics, averages, strict=True))
+        if firsts is not None:
+            known |= {Monomial(((j, 1),), None): first for j, first in enumerate(firsts)}
         moved = []
         for powers, factor in self.statistics:
             total = 0.0
@@ -171,7 +179,7 @@ class SufficientForm:
                 for (index, power), keep in zip(powers, kept, strict=True):
                     part = part * math.comb(power, keep) * shifts[index] ** (power - keep)
                 lower = Monomial(tuple((i, k) for (i, _), k in zip(powers, kept, strict=True) if k), factor)
-                if not _vanishes(lower):
+                if lower in known or not _vanishes(lower):
                     total = total + part * (1.0 if lower == UNIT else known[lower])
             moved.append(total)
         return moved

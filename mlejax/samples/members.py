@@ -4,6 +4,7 @@ import abc
 import functools
 from typing import Any, ClassVar, NamedTuple, final
 
+import jax
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -27,6 +28,9 @@ class Members(abc.ABC):
     axis: ClassVar[str]
     """The name of the axis."""
 
+    data: Rows | None = None
+    """The observations out of which all samples are cut; None where they are drawn."""
+
     @property
     @abc.abstractmethod
     def labels(self) -> np.ndarray:
@@ -44,6 +48,20 @@ class Members(abc.ABC):
     @abc.abstractmethod
     def describe(self) -> dict[str, Any]:
         """Return what decides the samples besides their labels and the observations of each, in plain values."""
+
+    def rows(self, positions: np.ndarray, length: int) -> Rows:
+        """Return samples side by side, each filled up with copies of an observation of its own.
+
+        Args:
+            positions: (b,) along the axis.
+            length: to which they are filled up, at least the size of each.
+
+        Returns:
+            Arrays (b, length, ...).
+        """
+        members = [self.member(int(position)).values for position in positions]
+        filled = [take(each, np.minimum(np.arange(length), row_count(each) - 1)) for each in members]
+        return jax.tree.map(lambda *columns: np.stack(columns), *filled)
 
     @property
     def shared(self) -> Rows | None:
@@ -104,6 +122,10 @@ class Groups(Members):
 
     def describe(self) -> dict[str, Any]:
         return {"source": "groups"}
+
+    def rows(self, positions: np.ndarray, length: int) -> Rows:
+        _, ends, values = self._sorted
+        return _cut(values, ends[positions], ends[positions + 1] - ends[positions], length)
 
 
 @final
@@ -207,6 +229,9 @@ class Windows(Members):
     def describe(self) -> dict[str, Any]:
         return {"source": "windows", "width": self.width}
 
+    def rows(self, positions: np.ndarray, length: int) -> Rows:
+        return _cut(self.data, positions * self.step, np.full(len(positions), self.width), length)
+
 
 @final
 class Drawn(Members):
@@ -254,6 +279,11 @@ def members_of(source: Any) -> Members:
         "fit_many needs a source of samples: mlejax.Groups(data, labels), Draws(target, count, seeds=...), "
         f"Resamples(data, count) or Windows(data, width, step); got {checks.shown(source)}"
     )
+
+
+def _cut(values: Rows, begins: np.ndarray, sizes: np.ndarray, length: int) -> Rows:
+    """Return stretches of observations, (b, length, ...), each filled up with its last."""
+    return take(values, begins[:, None] + np.minimum(np.arange(length), sizes[:, None] - 1))
 
 
 def _labels(labels: ArrayLike) -> np.ndarray:

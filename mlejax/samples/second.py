@@ -13,6 +13,7 @@ from jaxtyping import Array, ArrayLike, Float, Shaped
 from ..formula.divide import Division
 from ..formula.second import second_order_of
 from ..models.base import Model
+from .spans import Span, sums
 from .tiles import TILE
 
 Nats: TypeAlias = Float[Array, ""] | np.floating
@@ -56,7 +57,12 @@ def second_order(function: Callable[[Array], Nats], vector: Array) -> LocalQuadr
 
 
 def in_one_pass(
-    division: Division, model_at: Callable[[Array], Model], vector: Array, columns: Sequence[Row], weights: Row | None
+    division: Division,
+    model_at: Callable[[Array], Model],
+    vector: Array,
+    columns: Sequence[Row],
+    weights: Row | None,
+    span: Span | None = None,
 ) -> LocalQuadratic:
     """Return the mean log-density of a sample about a vector to second order, from one pass over its columns.
 
@@ -69,9 +75,10 @@ def in_one_pass(
         vector: the point, (p,).
         columns: what the kernel reads, each (n, ...): the observations first.
         weights: how often each observation counts, (n,); None counts each once.
+        span: where in the columns the sample lies; None where they are the sample.
     """
     _, _, here, held = division.once(jax.tree.leaves(model_at(vector)))
-    value, slopes, curvatures = _kernel_means(division, here, held, columns, weights)
+    value, slopes, curvatures = _kernel_means(division, here, held, columns, weights, span)
 
     def parabola(at: Array) -> Nats:
         offset, factor, scalars, _ = division.once(jax.tree.leaves(model_at(at)))
@@ -88,7 +95,12 @@ def in_one_pass(
 
 
 def _kernel_means(
-    division: Division, scalars: Sequence[Any], held: Sequence[Any], columns: Sequence[Row], weights: Row | None
+    division: Division,
+    scalars: Sequence[Any],
+    held: Sequence[Any],
+    columns: Sequence[Row],
+    weights: Row | None,
+    span: Span | None,
 ) -> tuple[Nats, list[Nats], dict[tuple[int, int], Nats]]:
     """Return the means of the kernel, of its derivatives by the scalars, and of its second ones, (i, j) for j <= i."""
     n, k = len(columns[0]), len(scalars)
@@ -119,7 +131,10 @@ def _kernel_means(
     def at_once(scalars: Sequence[Any], held: Sequence[Any], columns: Sequence[Row], weights: Row | None) -> Array:
         return jnp.stack([jnp.sum(row) for row in terms(scalars, held, columns, weights)])
 
-    sums = list(lax.platform_dependent(scalars, held, columns, weights, cpu=tiled, default=at_once))
-    count = n if weights is None else sums.pop()
-    value, *rest = kernel.means(scalars, held, [total / count for total in sums])
+    if span is None:
+        totals = list(lax.platform_dependent(scalars, held, columns, weights, cpu=tiled, default=at_once))
+    else:
+        totals = sums(lambda tile: terms(scalars, held, *tile), (columns, weights), span)
+    count = totals.pop() if weights is not None else n if span is None else span.size
+    value, *rest = kernel.means(scalars, held, [total / count for total in totals])
     return value, rest[:k], dict(zip([(i, j) for i in range(k) for j in range(i + 1)], rest[k:], strict=True))

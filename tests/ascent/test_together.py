@@ -1,47 +1,58 @@
-"""Samples climbed side by side: the lengths of their rows, and that none knows of the others."""
+"""Samples climbed side by side: none knows of the others, of what lies behind it, or of its block."""
 
 import jax
 import numpy as np
 import pytest
 
 import mlejax
-from mlejax.ascent.together import AT_ONCE, Batch, climb_rows, length_for, rows_for, shared_form
+from mlejax.ascent.together import ROWS, Rowful, climb_rows, shared_form
 from mlejax.models.parameters import Parameters
-
-
-@pytest.mark.parametrize(("size", "length"), [(1, 32), (32, 32), (33, 128), (1000, 2048), (10**6, 2**21)])
-def test_rows_have_one_of_few_lengths(size, length):
-    assert length_for(size) == length
-
-
-@pytest.mark.parametrize("length", [32, 2048, 2**25])
-def test_a_call_takes_about_as_many_observations(length):
-    assert rows_for(length) == 1 or rows_for(length) * length <= AT_ONCE
+from mlejax.samples.spans import WIDTH
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("factored", [True, False])
-def test_a_row_has_the_same_bits_whatever_is_beside_it(factored):
+def test_a_row_has_the_same_bits_whatever_is_beside_and_behind_it(factored):
     random = np.random.RandomState(0)
-    x = random.gamma(2.0, 3.0, (64, 32))
     start = mlejax.Gamma(np.float64(1.0), np.float64(0.2))
     table = Parameters.of(start)
+    own = random.gamma(2.0, 3.0, 100)
     with jax.enable_x64(True):
-        form = shared_form(start, jax.ShapeDtypeStruct((), x.dtype)) if factored else None
+        form = shared_form(start, jax.ShapeDtypeStruct((), own.dtype)) if factored else None
         assert (form is not None) == factored
-        real = np.tile(np.asarray(table.to_real(start)), (64, 1))
 
-        def climb(values):
-            return jax.device_get(climb_rows(table, form, Batch(values, np.full(64, 30), None, real)))
+        def climb(values, sizes, first, tiles):
+            starts = np.broadcast_to([1.0, 0.2], (1, ROWS, 2))
+            rows = Rowful(values, None, np.array([first]), np.array([tiles]), sizes[None], starts, np.int64(1))
+            return climb_rows(table, form, rows)
 
-        there = climb(x)
-        others = random.gamma(5.0, 0.1, (64, 32))
-        others[17] = x[17]
-        moved = climb(others)
-    assert there["agrees"].all()
-    for name in there:
-        np.testing.assert_array_equal(there[name][17], moved[name][17], err_msg=name)
-    # What stands behind the observations of a row does not matter.
-    x[:, 30:] = x[:, :1]
+        def laid(first, tiles, row, scale):
+            values = random.gamma(5.0, scale, (ROWS, 8 * WIDTH))
+            sizes = random.randint(10, tiles * WIDTH, ROWS)
+            values[row, first : first + 100], sizes[row] = own, 100
+            return {name: each[row] for name, each in climb(values, sizes, first, tiles).items()}
+
+        there = laid(0, 2, 3, 0.1)
+        assert there["sound"]
+        assert there["count"] == 100
+        for other in (laid(0, 2, 3, 7.0), laid(128, 2, 11, 0.1), laid(64, 6, 0, 0.1)):
+            for name in there:
+                np.testing.assert_array_equal(there[name], other[name], err_msg=name)
+    alone = mlejax.fit(mlejax.Gamma, own)
+    np.testing.assert_allclose(there["estimate"], list(alone.parameters.values()), rtol=1e-9)
+
+
+@pytest.mark.slow
+def test_an_observation_outside_the_support_and_a_form_that_is_not_that_of_the_data_are_seen():
+    start = mlejax.Gamma(np.float64(1.0), np.float64(0.2))
+    table, values = Parameters.of(start), np.random.RandomState(0).gamma(2.0, 3.0, (ROWS, WIDTH))
+    values[2, 5] = -1.0
+    values[4] = 1e9 + 1e-6 * values[4]  # whose mean logarithm is rounded as much as it tells of the shape
+    sizes = np.full((1, ROWS), WIDTH)
     with jax.enable_x64(True):
-        np.testing.assert_array_equal(climb(x)["coordinates"], there["coordinates"])
+        form = shared_form(start, jax.ShapeDtypeStruct((), values.dtype))
+        starts = np.broadcast_to([1.0, 0.2], (1, ROWS, 2))
+        rows = Rowful(values, None, np.array([0]), np.array([1]), sizes, starts, np.int64(1))
+        sound = climb_rows(table, form, rows)["sound"]
+    assert np.flatnonzero(~sound).tolist()[:1] == [2]
+    assert np.sum(~sound) <= 2

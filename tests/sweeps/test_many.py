@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import mlejax
-from mlejax.models.parameters import parameter_dict
+from mlejax.models.parameters import entry_dict
 from mlejax.status import Status
 
 
@@ -22,7 +22,7 @@ def check(table, position, expected):
     assert table.reasons.get(position, "") == expected.reason
     assert table.count[position] == expected.count
     assert table.log_likelihood[position] == pytest.approx(expected.log_likelihood, rel=1e-9)
-    errors = parameter_dict(expected.standard_errors)
+    errors = entry_dict(expected.standard_errors)
     for name, value in expected.parameters.items():
         error = errors[name]
         found = table.parameters[name][position]
@@ -111,3 +111,34 @@ def test_windows_and_draws_are_sources_and_a_model_is_a_start():
 def test_where_no_sample_can_be_fitted_the_first_reason_is_raised():
     with pytest.raises(ValueError, match=r"group a: Gamma needs .* got -1.0 at index 0"):
         mlejax.fit_many(mlejax.Gamma, mlejax.Groups([-1.0, -2.0, -3.0, -4.0], list("aabb")), progress=False)
+
+
+@pytest.mark.slow
+def test_groups_of_any_sizes_are_climbed_by_two_programs_and_another_table_by_the_same(compilations):
+    random = np.random.RandomState(0)
+
+    def table_of(sizes):
+        draws = [random.gamma(2.0, 3.0, size) for size in sizes]
+        groups = mlejax.Groups(np.concatenate(draws), np.repeat(np.arange(len(sizes)), sizes))
+        return mlejax.fit_many(mlejax.Gamma, groups, progress=False), draws
+
+    table_of([50] * 20)
+    before = len(compilations)
+    table, draws = table_of([40, 1000, 77, 5000, 64, 65, 20_000, 130] + [300] * 30)
+    assert len(compilations) - before <= 1
+    assert table.converged.all()
+    for position in (0, 3, 5, 6, 20):
+        check(table, position, alone(mlejax.Gamma, draws[position]))
+    before = len(compilations)
+    table_of(random.randint(40, 9000, 100))
+    assert len(compilations) == before
+
+
+@pytest.mark.slow
+def test_vectors_and_records_side_by_side():
+    random = np.random.RandomState(3)
+    vectors = random.normal(size=(90, 3)) @ np.array([[1.0, 0, 0], [0.5, 1.0, 0], [0.2, 0.1, 2.0]])
+    labels = np.repeat([0, 1], [30, 60])
+    table = mlejax.fit_many(mlejax.MultivariateNormal, mlejax.Groups(vectors, labels), progress=False)
+    for label in (0, 1):
+        check(table, label, alone(mlejax.MultivariateNormal, vectors[labels == label]))

@@ -1,0 +1,102 @@
+"""How uncertain coordinates are, from the information about them; of one maximum or of many along axes in front."""
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+UNCERTAIN = 0.5
+"""A bounded coordinate is looked at where its standard error, a factor's logarithm, exceeds this."""
+
+SINGULAR = 1e-10
+"""The least eigenvalue, of an information with a unit diagonal, that tells the parameters apart."""
+
+SURELY_REGULAR = 1e-6
+"""Where a bound on that eigenvalue, from below, is larger, no decomposition is needed to know it."""
+
+SMALL = 8
+"""Up to so many coordinates, many matrices are inverted side by side, step by step."""
+
+Matrices = Float[np.ndarray, "... p p"]
+Vectors = Float[np.ndarray, "... p"]
+
+
+def scale_of(information: Any, of: Any = np) -> Any:
+    """Return the standard error of each coordinate, (..., p), that one observation leaves; 1 where it leaves none.
+
+    Args:
+        information: (..., p, p).
+        of: the library that computes it, NumPy or `jax.numpy`.
+    """
+    curvature = of.abs(of.diagonal(information, axis1=-2, axis2=-1))
+    return 1 / of.sqrt(of.where(of.isfinite(curvature) & (curvature > 0), curvature, 1.0))
+
+
+def doubtful(
+    coordinates: Vectors, information: Matrices, arrived: Bool[np.ndarray, "..."], bounded: np.ndarray, count: Any
+) -> Bool[np.ndarray, "... p"]:
+    """Return which coordinates have to be looked at from further away.
+
+    Args:
+        coordinates: (..., p) where climbs ended.
+        information: (..., p, p) of the mean log-likelihood there.
+        arrived: (...) whether each is the top of a parabola.
+        bounded: (p,) which coordinates are the logarithm of a distance.
+        count: (...) of the observations.
+    """
+    inverse, least = _inverses(information)
+    errors = np.sqrt(np.diagonal(inverse, axis1=-2, axis2=-1) / np.asarray(count)[..., None])
+    uncertain = errors > np.where(bounded, UNCERTAIN, np.abs(coordinates))
+    return uncertain | (~arrived | (least < SINGULAR))[..., None]
+
+
+def covariances(information: Matrices, count: Any) -> Matrices:
+    """Return the inverses of informations about samples, (..., p, p); NaN where one is not positive definite."""
+    inverse, least = _inverses(information)
+    return np.where((least > 0)[..., None, None], inverse, np.nan) / np.asarray(count)[..., None, None]
+
+
+def uncertainty(information: Matrices, count: Any) -> Matrices:
+    """Return the inverse of the information, (..., p, p), with what it does not tell apart left very uncertain."""
+    return _inverses(information)[0] / np.asarray(count)[..., None, None]
+
+
+def _inverses(information: Matrices) -> tuple[Matrices, Float[np.ndarray, "..."]]:
+    """Return the inverses of matrices, with what they do not tell apart left very uncertain; and a least eigenvalue.
+
+    That is of the matrix with a unit diagonal; where it is larger than `SURELY_REGULAR`, a bound from below.
+    """
+    scale = scale_of(information)
+    both = scale[..., :, None] * scale[..., None, :]
+    matrix = np.nan_to_num(information * both)
+    size = matrix.shape[-1]
+    inverse, least = np.zeros_like(matrix), np.full(matrix.shape[:-2], -np.inf)
+    if size <= SMALL and matrix.ndim > 2:
+        inverse, determinant = _by_elimination(matrix)
+        # The eigenvalues add up to p: the product of all but the least is at most (p / (p - 1))^(p - 1).
+        least = determinant * ((size - 1) / size) ** (size - 1)
+    rest = ~(least > SURELY_REGULAR)
+    if np.any(rest):
+        values, vectors = np.linalg.eigh(matrix[rest])
+        clipped = (vectors / np.maximum(values, SINGULAR)[..., None, :]) @ np.swapaxes(vectors, -1, -2)
+        inverse[rest], least[rest] = clipped, values[..., 0]
+    return inverse * both, least
+
+
+def _by_elimination(matrix: Matrices) -> tuple[Matrices, Float[np.ndarray, "..."]]:
+    """Return the inverses and determinants of symmetric matrices; NaN where one is not positive definite."""
+    size = matrix.shape[-1]
+    work, inverse = matrix.copy(), np.broadcast_to(np.eye(size), matrix.shape).copy()
+    determinant = np.ones(matrix.shape[:-2])
+    with np.errstate(all="ignore"):
+        for i in range(size):
+            pivot = np.where(work[..., i, i] > 0, work[..., i, i], np.nan)
+            determinant = determinant * pivot
+            for rows in (work, inverse):
+                rows[..., i, :] /= pivot[..., None]
+            for j in range(size):
+                if j != i:
+                    factor = work[..., j, i, None].copy()
+                    work[..., j, :] -= factor * work[..., i, :]
+                    inverse[..., j, :] -= factor * inverse[..., i, :]
+    return inverse, determinant

@@ -1,0 +1,187 @@
+"""A sample that lies in longer columns, as it is or by its statistics; and the two held against each other."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+
+from ..formula.divide import Division
+from ..formula.expand import Expansion
+from ..formula.jaxpr import NotApplicable
+from ..formula.sufficient import Form
+from ..models.base import Model
+from ..models.parameters import Parameters
+from ..models.rows import Rows, in_types
+from ..models.support import contains
+from .agreement import AGREEMENT, CANCELED
+from .moments import triangular
+from .raw import derived_columns, divided
+from .second import MOST, LocalQuadratic, in_one_pass, second_order
+from .spans import WIDTH, Span, added, cut, sums
+from .summary import Summary, stack
+
+
+class Section(eqx.Module):
+    """Observations in longer columns."""
+
+    values: Rows  # (m, ...)
+    derived: Sequence[Any]  # what the formula needs of the data alone, (m, ...) each; see `derived_of`
+    span: Span
+    weights: Any = None  # (m,); None counts each observation once
+
+    @property
+    def count(self) -> Array:
+        """How many observations there are: the sum of the weights."""
+        return _count(self.span, self.weights)
+
+    def mean_log_prob(self, model: Model) -> Array:
+        """Return the mean log-density per observation, in nats; without derivatives."""
+        return _means(lambda x: [jax.vmap(model.log_prob)(x)], self.values, self.span, self.weights)[0]
+
+    def second_order(self, model_at: Callable[[Array], Model], vector: Array) -> LocalQuadratic:
+        """Return the mean log-density about a vector (p,) to second order; `model_at` makes parameters of it."""
+        division = _in_one_pass(model_at(vector), self.values)
+        if division is not None:
+            columns = [*jax.tree.leaves(self.values), *self.derived]
+            return in_one_pass(division, model_at, vector, columns, self.weights, self.span)
+
+        def tile(begin: Array, counted: Array) -> LocalQuadratic:
+            x, weights = cut((self.values, self.weights), begin)
+            often = jnp.where(counted, 1.0 if weights is None else weights, 0.0)
+            return second_order(lambda at: jnp.sum(often * jax.vmap(model_at(at).log_prob)(x)), vector)
+
+        return jax.tree.map(lambda total: total / self.count, added(tile, self.span))
+
+
+def _in_one_pass(model: Model, values: Rows) -> Division | None:
+    """Return the division of a formula whose derivatives come from one pass; None of any other."""
+    try:
+        _, division = divided(model, values)
+    except NotApplicable:
+        return None
+    return None if division.array or len(division.scalars) > MOST else division
+
+
+def derived_of(model: Model, values: Rows) -> Sequence[Any]:
+    """Return what the formula of a model needs of observations (m, ...) alone."""
+    division = _in_one_pass(model, values)
+    return [] if division is None else derived_columns(division, values)
+
+
+def _count(span: Span, weights: Any) -> Array:
+    """Return how many observations a section has, as a floating-point number."""
+    if weights is None:
+        return jnp.asarray(span.size, float)
+    return sums(lambda w: [w], weights, span)[0]
+
+
+def _totals(terms: Callable[[Any], Sequence[Array]], values: Rows, span: Span, weights: Any) -> list[Array]:
+    """Return sums of terms of each observation, times its weight."""
+
+    def often(both: Any) -> Sequence[Array]:
+        x, w = both
+        found = terms(x)
+        return found if w is None else [jnp.expand_dims(w, range(1, term.ndim)) * term for term in found]
+
+    return sums(often, (values, weights), span)
+
+
+def _means(terms: Callable[[Any], Sequence[Array]], values: Rows, span: Span, weights: Any) -> list[Array]:
+    count = _count(span, weights)
+    return [total / count for total in _totals(terms, values, span, weights)]
+
+
+def summary_of(form: Form, values: Rows, span: Span, weights: Any = None) -> Summary:
+    """Return the summary of a section, for a form without branches: from one pass, about the means of its first tile.
+
+    Args:
+        form: of the formula.
+        values: (m, ...).
+        span: where in it the sample lies.
+        weights: (m,); None counts each observation once.
+    """
+    separated = form.separated()
+    values = in_types(values, form.structure.observation)
+    if isinstance(separated, Expansion):
+        return _moments(separated, form, values, span, weights)
+    about = _means(lambda x: [*jax.vmap(separated.observe)(x)[0]], values, span.head, None)
+
+    def terms(x: Any) -> list[Array]:
+        u, factors = jax.vmap(separated.observe)(x)
+        deviations = [each - center for each, center in zip(u, about, strict=True)]
+        return [*deviations, *separated.statistic_values(deviations, factors)]
+
+    every = _means(terms, values, span, weights)
+    firsts, averages = every[: len(about)], every[len(about) :]
+    centers = [center + first for center, first in zip(about, firsts, strict=True)]
+    rounded = [there - center for there, center in zip(centers, about, strict=True)]
+    residuals = [first - whole for first, whole in zip(firsts, rounded, strict=True)]
+    moved = separated.recenter(averages, [-first for first in firsts], firsts)
+    return Summary(stack(centers), stack(residuals), stack(moved), _count(span, weights), form)
+
+
+def _moments(expansion: Expansion, form: Form, values: Rows, span: Span, weights: Any) -> Summary:
+    """Return the moments of a section's columns; see `samples.moments`."""
+
+    def columns(x: Any) -> Array:
+        return jax.vmap(expansion.observe)(x)
+
+    (about,) = _means(lambda x: [columns(x)], values, span.head, None)
+    (first,) = _means(lambda x: [columns(x) - about[None]], values, span, weights)
+    centers = about + first
+    residuals = first - (centers - about)
+    size, count = expansion.size, _count(span, weights)
+    if expansion.degree < 2:
+        return Summary(centers, residuals, jnp.zeros((0, size), centers.dtype), count, form)
+
+    def step(index: Array, root: Array) -> Array:
+        x, w = cut((values, weights), span.first + index * WIDTH)
+        counted = index * WIDTH + jnp.arange(WIDTH) < span.size
+        share = jnp.where(counted, 1.0 if w is None else w, 0.0) / count
+        return triangular(
+            jnp.concatenate([root, jnp.sqrt(share)[:, None] * ((columns(x) - centers[None]) - residuals[None])])
+        )
+
+    root = lax.fori_loop(0, span.tiles, step, jnp.zeros((size, size), centers.dtype))
+    return Summary(centers, residuals, root, count, form)
+
+
+def all_contained(model: Model, values: Rows, span: Span) -> Array:
+    """Return whether the support of a model holds all observations of a section."""
+    (outside,) = sums(lambda x: [jnp.where(contains(model.support, x), 0, 1)], values, span)
+    return outside == 0
+
+
+def agree(table: Parameters[Any], summary: Summary, section: Section, points: Array) -> Array:
+    """Return whether a summary gives the log-density and its gradient that the observations themselves give.
+
+    Args:
+        table: of the parameters.
+        summary: of the section.
+        section: the observations.
+        points: parameters (q, p) at which to compare.
+    """
+
+    def joined(both: tuple[Array, Array]) -> Array:
+        value, slope = both
+        return jnp.concatenate([value[None], slope])
+
+    def written(vector: Array, x: Any) -> Array:
+        return joined(jax.value_and_grad(lambda at: table.to_model(at).log_prob(x))(vector))
+
+    def factored(vector: Array) -> Array:
+        return joined(jax.value_and_grad(lambda at: summary.mean_log_prob(table.to_model(at)))(vector))
+
+    def terms(x: Any) -> list[Array]:
+        found = jax.vmap(lambda one: jax.vmap(lambda vector: written(vector, one))(points))(x)
+        return [found, jnp.abs(found)]
+
+    means, sizes = _means(terms, section.values, section.span, section.weights)
+    # Terms of a slope that are far smaller than what they are made of have canceled, each by itself.
+    made_of = sizes[:, :1] / jnp.where(points == 0, jnp.inf, jnp.abs(points))
+    least = jnp.concatenate([jnp.zeros_like(sizes[:, :1]), CANCELED * made_of], axis=1)
+    apart = jnp.abs(means - jax.vmap(factored)(points)) / (jnp.maximum(sizes, least) + jnp.finfo(float).tiny)
+    return jnp.all(apart <= AGREEMENT)  # nothing agrees with what is no number
