@@ -5,7 +5,7 @@ import dataclasses
 import functools
 import warnings
 from collections import deque
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -14,50 +14,19 @@ import numpy as np
 
 from .. import devices
 from ..ascent.fit import fit, found_start, given_start
-from ..ascent.together import BLOCKS, ROWS, TILES, Rowful, climb_rows, shared_form
-from ..ascent.uncertainty import covariances, doubtful
-from ..ascent.units import extraordinary
+from ..ascent.together import BLOCKS, ROWS, TILES, Rowful, climb_rows
 from ..checks import ConvergenceWarning, InputError, InputValueError
-from ..formula.jaxpr import as_formula_takes
-from ..formula.sufficient import Form
-from ..models.abilities import (
-    CanBeIrregular,
-    CanLackMaximum,
-    HasCanonicalForm,
-    HasIrregularMaximum,
-    HasSeveralStarts,
-)
 from ..models.base import Model
 from ..models.parameters import Parameters
-from ..models.regression import Regression
-from ..models.rows import Observation, Rows, in_types, is_number, one_of, row_count, take
-from ..models.support import Support
+from ..models.rows import Rows, in_types, row_count, take
 from ..samples.filled import filled_weights
 from ..samples.members import Member, Members
 from ..samples.spans import WIDTH
 from ..status import Status
-
-MOST = 100
-"""Parameters up to which samples are climbed side by side: of more, a step costs more than a call."""
-
-LOOKED_AT = 512
-"""Observations of a sample, evenly spread, in which its start is looked for."""
+from .begun import COLUMNS, Begun, Climbed, Fits
 
 WEIGHTS = 1 << 19
 """Weights that one call takes, about, of samples that share their observations."""
-
-COLUMNS = ("log_likelihood", "distance", "count", "steps", "status")
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Fits:
-    """The fits of some samples."""
-
-    positions: np.ndarray  # (b,) along the axis
-    estimate: np.ndarray  # (b, p): NaN where there is none
-    standard_error: np.ndarray  # (b, p): NaN where there is none
-    columns: Mapping[str, np.ndarray]  # (b,) each, by the names in COLUMNS
-    reasons: Mapping[int, str]  # in words, by position
 
 
 class Work:
@@ -163,22 +132,21 @@ class Work:
         sizes = np.ones((room, ROWS), np.int64)
         sizes.ravel()[: len(positions)] = self.sizes[positions]
         starts = np.broadcast_to(begun.first, (room, ROWS, len(begun.first))).copy()
-        weights = None
+        weights, plain = None, np.zeros(len(positions), bool)
         if members.shared is not None:
             length = int(call.tiles[0]) * WIDTH
             values = jax.tree.map(lambda column: _filled(column, length), members.shared)
             weights = np.zeros((room, ROWS, length))
             flat = weights.reshape(-1, length)
             for row, position in enumerate(positions.tolist()):
-                own = members.member(position).weights
-                assert own is not None
-                flat[row] = filled_weights(own, length)
-            plain = np.full(len(positions), True)
+                member = members.member(position)
+                assert member.weights is not None
+                flat[row] = filled_weights(member.weights, length)
+                plain[row] = not begun.lacks_maximum(_counted(member).values)
         else:
             firsts[1:blocks] = np.cumsum(call.tiles)[:-1] * WIDTH
             length = (TILES if np.any(call.tiles > 1) else BLOCKS) * WIDTH
             values = jax.tree.map(lambda one: np.ones((ROWS, length, *one.shape), one.dtype), begun.observation)
-            plain = np.zeros(len(positions), bool)
             for count in np.unique(call.tiles).tolist():
                 of = np.flatnonzero(call.tiles == count)
                 of_rows = (of[:, None] * ROWS + np.arange(ROWS)).ravel()
@@ -217,133 +185,6 @@ class _Call:
     positions: np.ndarray  # fewer than the blocks have rows perhaps
     tiles: np.ndarray  # of each block
     room: int  # for so many blocks
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Climbed:
-    """The fits of samples that one climb tells all about, and those of which it does not."""
-
-    fits: Fits
-    left: np.ndarray  # positions
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Begun:
-    """What the samples of a source have in common: the structure of their models and observations."""
-
-    family_or_model: Any
-    table: Parameters[Any]
-    observation: Observation  # as the formula takes it
-    form: Form | None  # in which every sample factors
-    first: np.ndarray  # the start of the first sample, (p,)
-    support: Any
-    beside: bool  # whether samples are climbed side by side
-    judges_each: bool  # whether the model itself has to be asked about each estimate, or about each sample
-
-    @classmethod
-    def of(cls, family_or_model: Any, members: Members, start: Model, values: Rows, plain: bool) -> "Begun":
-        """Say how samples are climbed, from the start of one of them.
-
-        Args:
-            family_or_model: as `fit_many` has it.
-            members: all samples.
-            start: of one of them.
-            values: of that one, as given.
-            plain: whether it needs no units of its own.
-        """
-        table = Parameters.of(start)
-        with jax.enable_x64(True):
-            taken = as_formula_takes(start, members.data if members.data is not None else values)
-        observation = one_of(taken)
-        whole = any(np.issubdtype(column.dtype, np.integer) for column in jax.tree.leaves(taken))
-        several = isinstance(family_or_model, HasSeveralStarts) and not isinstance(family_or_model, Model)
-        beside = not (
-            several
-            or isinstance(start, HasIrregularMaximum | Regression)
-            or table.real_size > MOST
-            or (whole and any(_is_large(column) for column in jax.tree.leaves(taken)))
-            or (members.shared is not None and not plain)
-        )
-        with jax.enable_x64(True):
-            form = shared_form(start, observation) if beside else None
-        first = np.asarray(table.to_vector(start), np.float64)
-        asks = isinstance(start, CanBeIrregular | HasCanonicalForm | CanLackMaximum)
-        return cls(family_or_model, table, observation, form, first, start.support, beside, asks)
-
-    def starts(self, rows: Rows, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return where samples start, (b, p), and which may be climbed from there, (b,).
-
-        Args:
-            rows: (b, m, ...): samples, filled up.
-            sizes: of each, (b,).
-        """
-        number = is_number(self.observation)
-        side_by_side = number and getattr(self.family_or_model, "starts_side_by_side", False)
-        given = isinstance(self.family_or_model, Model)
-        starts, plain = np.tile(self.first, (len(sizes), 1)), np.full(len(sizes), True)
-        if not (given or side_by_side):
-            for row, size in enumerate(sizes.tolist()):
-                own = jax.tree.map(lambda column, row=row, size=size: column[row, :size], rows)
-                try:
-                    start, units = found_start(self.family_or_model, own, None)
-                except InputError:
-                    plain[row] = False
-                    continue
-                plain[row] = units is None
-                starts[row] = np.asarray(self.table.to_vector(start))
-            return starts, plain & self._inside(starts)
-        if not number:
-            return starts, plain
-        # How many are looked at hangs on the size alone: a start has the same bits whatever else is in the table.
-        looked_at = np.clip(1 << np.ceil(np.log2(np.maximum(sizes, 1))).astype(int), 32, LOOKED_AT)
-        for count in np.unique(looked_at).tolist():
-            of = np.flatnonzero(looked_at == count)
-            index = np.arange(count) * sizes[of, None] // count
-            some = np.take_along_axis(rows[of], index, axis=1).T  # type: ignore[index]
-            if isinstance(self.support, Support) and not self.support.whole:
-                plain[of] = ~extraordinary(some[:: max(1, count // 64)])
-            if side_by_side:
-                found = [np.broadcast_to(leaf, len(of)) for leaf in jax.tree.leaves(self.family_or_model.start(some))]
-                starts[of] = np.stack(found, axis=1)
-        return starts, plain & self._inside(starts)
-
-    def _inside(self, starts: np.ndarray) -> np.ndarray:
-        parts = zip(self.table.tree.flatten_up_to(self.table.to_model(starts)), self.table.domains, strict=True)
-        inside = [np.asarray(domain.contains(leaf)).reshape(len(starts), -1).all(axis=1) for leaf, domain in parts]
-        return np.all(inside, axis=0)
-
-    def judged(self, positions: np.ndarray, found: Mapping[str, np.ndarray], plain: np.ndarray) -> Climbed:
-        """Return the fits among ends of climbs that need no further look, and the positions of the others."""
-        arrived = plain & (found["status"] == int(Status.CONVERGED)) & found["sound"]
-        count, information = found["count"], found["information"]
-        doubted = doubtful(found["coordinates"], information, arrived, self.table.logarithmic, count)
-        good = arrived & ~np.any(doubted, axis=1)
-        end = {name: each[good] for name, each in found.items()}
-        jacobian, count = end["jacobian"], end["count"]
-        covariance = jacobian @ covariances(end["information"], count) @ np.swapaxes(jacobian, 1, 2)
-        errors, reasons = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2)).copy(), {}
-        told = np.full(len(count), True)
-        for row in range(len(count)) if self.judges_each else ():
-            model = self.table.to_model(end["estimate"][row])
-            if isinstance(model, HasCanonicalForm):
-                canonical = np.asarray(self.table.to_vector(model.canonical()))
-                told[row] = np.array_equal(canonical, end["estimate"][row])
-            if isinstance(model, CanBeIrregular) and (why := model.irregularity()):
-                errors[row], reasons[int(positions[good][row])] = np.nan, why
-        columns = {
-            "log_likelihood": count * end["mean"], "distance": end["distance"], "count": count, "steps": end["steps"],
-            "status": end["status"],
-        }  # fmt: skip
-        fits = Fits(
-            positions[good][told], end["estimate"][told], errors[told],
-            {name: each[told] for name, each in columns.items()}, reasons,
-        )  # fmt: skip
-        return Climbed(fits, np.setdiff1d(positions, fits.positions))
-
-
-def _is_large(column: np.ndarray) -> bool:
-    """Return whether whole numbers are too large to be floating-point numbers: then each sample decides by itself."""
-    return column.size > 0 and max(abs(int(column.min())), abs(int(column.max()))) > 1 << 53
 
 
 def _lay(firsts: np.ndarray, length: int, columns: np.ndarray, rows: np.ndarray) -> None:

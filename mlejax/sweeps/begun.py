@@ -1,0 +1,189 @@
+"""What many samples that are climbed side by side have in common: where they start, and how their ends are judged."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from ..ascent.fit import found_start
+from ..ascent.together import shared_form
+from ..ascent.uncertainty import covariances, doubtful
+from ..ascent.units import extraordinary
+from ..checks import InputError
+from ..formula.jaxpr import as_formula_takes
+from ..formula.sufficient import Form
+from ..models.abilities import (
+    CanBeIrregular,
+    CanLackMaximum,
+    HasCanonicalForm,
+    HasIrregularMaximum,
+    HasSeveralStarts,
+)
+from ..models.base import Model
+from ..models.parameters import Parameters
+from ..models.regression import Regression
+from ..models.rows import Observation, Rows, is_number, one_of
+from ..models.support import Support
+from ..samples.members import Members
+from ..status import Status
+
+MOST = 100
+"""Parameters up to which samples are climbed side by side: of more, a step costs more than a call."""
+
+LOOKED_AT = 512
+"""Observations of a sample, evenly spread, in which its start is looked for."""
+
+COLUMNS = ("log_likelihood", "distance", "count", "steps", "status")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Fits:
+    """The fits of some samples."""
+
+    positions: np.ndarray  # (b,) along the axis
+    estimate: np.ndarray  # (b, p): NaN where there is none
+    standard_error: np.ndarray  # (b, p): NaN where there is none
+    columns: Mapping[str, np.ndarray]  # (b,) each, by the names in COLUMNS
+    reasons: Mapping[int, str]  # in words, by position
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Climbed:
+    """The fits of samples that one climb tells all about, and those of which it does not."""
+
+    fits: Fits
+    left: np.ndarray  # positions
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Begun:
+    """What the samples of a source have in common: the structure of their models and observations."""
+
+    family_or_model: Any
+    table: Parameters[Any]
+    observation: Observation  # as the formula takes it
+    form: Form | None  # in which every sample factors
+    first: np.ndarray  # the start of the first sample, (p,)
+    like: Model  # the model that starts there
+    beside: bool  # whether samples are climbed side by side
+    judges_each: bool  # whether the model itself has to be asked about each estimate
+
+    @classmethod
+    def of(cls, family_or_model: Any, members: Members, start: Model, values: Rows, plain: bool) -> "Begun":
+        """Say how samples are climbed, from the start of one of them.
+
+        Args:
+            family_or_model: as `fit_many` has it.
+            members: all samples.
+            start: of one of them.
+            values: of that one, as given.
+            plain: whether it needs no units of its own.
+        """
+        table = Parameters.of(start)
+        with jax.enable_x64(True):
+            taken = as_formula_takes(start, members.data if members.data is not None else values)
+        observation = one_of(taken)
+        whole = any(np.issubdtype(column.dtype, np.integer) for column in jax.tree.leaves(taken))
+        several = isinstance(family_or_model, HasSeveralStarts) and not isinstance(family_or_model, Model)
+        beside = not (
+            several
+            or isinstance(start, HasIrregularMaximum | Regression)
+            or table.real_size > MOST
+            or (whole and any(_is_large(column) for column in jax.tree.leaves(taken)))
+            or (members.shared is not None and not plain)
+        )
+        with jax.enable_x64(True):
+            form = shared_form(start, observation) if beside else None
+        first = np.asarray(table.to_vector(start), np.float64)
+        asks = isinstance(start, CanBeIrregular | HasCanonicalForm)
+        return cls(family_or_model, table, observation, form, first, start, beside, asks)
+
+    def starts(self, rows: Rows, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return where samples start, (b, p), and which may be climbed from there, (b,).
+
+        Args:
+            rows: (b, m, ...): samples, filled up.
+            sizes: of each, (b,).
+        """
+        starts, plain = self._starts(rows, sizes)
+        if isinstance(self.like, CanLackMaximum):
+            plain &= [not self.lacks_maximum(_of(rows, row, size)) for row, size in enumerate(sizes.tolist())]
+        parts = zip(self.table.tree.flatten_up_to(self.table.to_model(starts)), self.table.domains, strict=True)
+        inside = [np.asarray(domain.contains(leaf)).reshape(len(starts), -1).all(axis=1) for leaf, domain in parts]
+        return starts, plain & np.all(inside, axis=0)
+
+    def lacks_maximum(self, values: Rows) -> bool:
+        """Return whether the observations of a sample themselves tell that the likelihood has no maximum."""
+        return isinstance(self.like, CanLackMaximum) and bool(self.like.without_maximum(values))  # type: ignore[arg-type]
+
+    def _starts(self, rows: Rows, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return where samples start, and which need no other units."""
+        number = is_number(self.observation)
+        side_by_side = number and getattr(self.family_or_model, "starts_side_by_side", False)
+        given = isinstance(self.family_or_model, Model)
+        starts, plain = np.tile(self.first, (len(sizes), 1)), np.full(len(sizes), True)
+        if not (given or side_by_side):
+            for row, size in enumerate(sizes.tolist()):
+                try:
+                    start, units = found_start(self.family_or_model, _of(rows, row, size), None)
+                except InputError:
+                    plain[row] = False
+                    continue
+                plain[row] = units is None
+                starts[row] = np.asarray(self.table.to_vector(start))
+            return starts, plain
+        if not number:
+            return starts, plain
+        # How many are looked at hangs on the size alone: a start has the same bits whatever else is in the table.
+        looked_at = np.clip(1 << np.ceil(np.log2(np.maximum(sizes, 1))).astype(int), 32, LOOKED_AT)
+        for count in np.unique(looked_at).tolist():
+            of = np.flatnonzero(looked_at == count)
+            index = np.arange(count) * sizes[of, None] // count
+            some = np.take_along_axis(rows[of], index, axis=1).T  # type: ignore[index]
+            support = self.like.support
+            if isinstance(support, Support) and not support.whole:
+                plain[of] = ~extraordinary(some[:: max(1, count // 64)])
+            if side_by_side:
+                found = [np.broadcast_to(leaf, len(of)) for leaf in jax.tree.leaves(self.family_or_model.start(some))]
+                starts[of] = np.stack(found, axis=1)
+        return starts, plain
+
+    def judged(self, positions: np.ndarray, found: Mapping[str, np.ndarray], plain: np.ndarray) -> Climbed:
+        """Return the fits among ends of climbs that need no further look, and the positions of the others."""
+        arrived = plain & (found["status"] == int(Status.CONVERGED)) & found["sound"]
+        count, information = found["count"], found["information"]
+        doubted = doubtful(found["coordinates"], information, arrived, self.table.logarithmic, count)
+        good = arrived & ~np.any(doubted, axis=1)
+        end = {name: each[good] for name, each in found.items()}
+        jacobian, count = end["jacobian"], end["count"]
+        covariance = jacobian @ covariances(end["information"], count) @ np.swapaxes(jacobian, 1, 2)
+        errors, reasons = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2)).copy(), {}
+        told = np.full(len(count), True)
+        for row in range(len(count)) if self.judges_each else ():
+            model = self.table.to_model(end["estimate"][row])
+            if isinstance(model, HasCanonicalForm):
+                canonical = np.asarray(self.table.to_vector(model.canonical()))
+                told[row] = np.array_equal(canonical, end["estimate"][row])
+            if isinstance(model, CanBeIrregular) and (why := model.irregularity()):
+                errors[row], reasons[int(positions[good][row])] = np.nan, why
+        columns = {
+            "log_likelihood": count * end["mean"], "distance": end["distance"], "count": count, "steps": end["steps"],
+            "status": end["status"],
+        }  # fmt: skip
+        fits = Fits(
+            positions[good][told], end["estimate"][told], errors[told],
+            {name: each[told] for name, each in columns.items()}, reasons,
+        )  # fmt: skip
+        return Climbed(fits, np.setdiff1d(positions, fits.positions))
+
+
+def _of(rows: Rows, row: int, size: int) -> Rows:
+    """Return the observations of one row."""
+    return jax.tree.map(lambda column: column[row, :size], rows)
+
+
+def _is_large(column: np.ndarray) -> bool:
+    """Return whether whole numbers are too large to be floating-point numbers: then each sample decides by itself."""
+    return column.size > 0 and max(abs(int(column.min())), abs(int(column.max()))) > 1 << 53
