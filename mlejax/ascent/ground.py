@@ -25,6 +25,7 @@ from .beside import at_edge, on_ridge
 from .design import Design
 from .newton import MAX_STEPS, Climb, climbed, newton_step
 from .outward import HIGHER, Coordinates, End, View, look_outward
+from .uncertainty import is_flat
 from .units import Units
 
 TOGETHER = 8
@@ -224,7 +225,9 @@ def climb_and_look(ground: Ground[Any], start: np.ndarray) -> Climbed:
         end = _canonical(ground, dataclasses.replace(again, steps=end.steps + again.steps))
         views = look_outward(ground.ascend_each, end, ground.table, count)
     edge = not end.arrived and at_edge(ground.ascend_each, end, ground.table)
-    ridge = end.distance < NEAR_TOP and on_ridge(ground.ascend_each, end, views, ground.table, count)
+    # On a ridge rounding decides whether a climb arrives.
+    may_be = end.distance < NEAR_TOP or (end.status is Status.PRECISION and is_flat(end.information))
+    ridge = may_be and on_ridge(ground.ascend_each, end, views, ground.table, count)
     return Climbed(end, views, edge, ridge)
 
 

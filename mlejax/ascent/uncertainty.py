@@ -56,6 +56,14 @@ def covariances(information: Matrices, count: Any) -> Matrices:
     return np.where((least > 0)[..., None, None], inverse, np.nan) / np.asarray(count)[..., None, None]
 
 
+def is_flat(information: Matrices) -> bool:
+    """Return whether a log-likelihood curves along some direction so little, up or down, that it may be rounding."""
+    scale = scale_of(information)
+    return bool(
+        np.min(np.abs(np.linalg.eigvalsh(np.nan_to_num(information * np.outer(scale, scale))))) < SURELY_REGULAR
+    )
+
+
 def uncertainty(information: Matrices, count: Any) -> Matrices:
     """Return the inverse of the information, (..., p, p), with what it does not tell apart left very uncertain."""
     return _inverses(information)[0] / np.asarray(count)[..., None, None]

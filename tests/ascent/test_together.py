@@ -56,3 +56,10 @@ def test_an_observation_outside_the_support_and_a_form_that_is_not_that_of_the_d
         sound = climb_rows(table, form, rows)["sound"]
     assert np.flatnonzero(~sound).tolist()[:1] == [2]
     assert np.sum(~sound) <= 2
+
+
+def test_a_formula_that_every_sample_takes_alike_has_a_shared_form(x64):
+    number = jax.ShapeDtypeStruct((), np.float64)
+    assert shared_form(mlejax.Gamma(1.0, 1.0), number) is not None
+    assert shared_form(mlejax.StudentT(0.0, 1.0, 5.0), number) is None  # passes over the observations
+    assert shared_form(mlejax.Pareto(1.0, 1.0), number) is None  # has branches, which samples decide

@@ -4,7 +4,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from mlejax.ascent.uncertainty import SINGULAR, covariances, doubtful, uncertainty
+from mlejax.ascent.uncertainty import SINGULAR, covariances, doubtful, is_flat, uncertainty
 
 
 def informations(size, seed=0, count=20):
@@ -41,6 +41,12 @@ def test_what_is_not_told_apart_is_left_very_uncertain_and_has_no_covariance():
     assert np.all(np.diagonal(uncertainty(together, np.ones(3))[0]) > 0.1 / SINGULAR)
     doubted = doubtful(np.ones((3, 2)), together, np.full(3, True), np.full(2, False), np.full(3, 1e4))
     assert doubted.tolist() == [[True, True], [False, False], [True, True]]
+
+
+def test_flat_is_what_curves_no_more_than_rounding():
+    units = np.diag([1e-6, 1e3])
+    for corner, flat in [(0.0, False), (1.0, True), (1 - 1e-9, True), (1 + 1e-9, True), (2.0, False), (0.99, False)]:
+        assert is_flat(units @ np.array([[1.0, corner], [corner, 1.0]]) @ units) == flat
 
 
 def test_doubted_is_what_is_as_uncertain_as_it_is_large_or_has_not_arrived():
