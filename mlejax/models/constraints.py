@@ -75,8 +75,11 @@ class Domain:
 
     def contains(self, value: Number) -> Truth:
         """Return True where `value` (any shape) is finite and strictly inside; NaN is outside."""
-        # A strict comparison with infinity is false for infinity and NaN: no separate finiteness test.
-        return (value > self.lower) & (value < self.upper)
+        # No comparison with infinity: some compilers make a classification of it, which takes several times as long.
+        kind = np.dtype(getattr(value, "dtype", float))
+        largest = float(jnp.finfo(kind if jnp.issubdtype(kind, jnp.floating) else float).max)
+        above = value >= -largest if math.isinf(self.lower) else value > self.lower
+        return above & (value <= largest if math.isinf(self.upper) else value < self.upper)
 
     def from_real(self, value: Number) -> Number:
         """Map the real line onto the domain: identity, exp, or a scaled logistic function."""
