@@ -137,7 +137,7 @@ def _log_near_one(
     for coefficient in reversed(lg):
         tail = (tail + coefficient) * z
     half_square = 0.5 * f * f
-    return exponent * ln2_high - ((half_square - (s * (half_square + tail) + exponent * ln2_low)) - f)
+    return exponent * ln2_high + (f + (s * (half_square + tail) + (exponent * ln2_low - half_square)))
 
 
 def _log_outside(x: Any, bits: Any, y: Any) -> Any:
