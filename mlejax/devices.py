@@ -234,9 +234,9 @@ class Tuning(NamedTuple):
     seeds: tuple[int, int] = (4, 64)  # minimum and maximum seeds per device and call; the last call is padded
 
 
-# One chunk: the last runs would leave half empty ones behind, and more lanes are no faster. Two epochs a turn: the end
-# of one shares passes over the lanes with the beginning of the next, an eighth less time; four are slower again.
-CPU = Tuning(lanes=256, chunk=256, epochs=256, unroll=2)
+# One chunk: the last runs would leave half empty ones behind, and more lanes are no faster. One epoch a turn: two in
+# one loop are given so many operands that the compiler makes more kernels of each.
+CPU = Tuning(lanes=256, chunk=256, epochs=256, unroll=1)
 # On an accelerator an epoch costs its launches, whatever the width: many lanes, and many epochs in one kernel.
 ACCELERATOR = Tuning(lanes=262_144, chunk=262_144, epochs=256, unroll=16, advance="fixed", queue=1, chunk_raw=262_144)
 

@@ -125,6 +125,8 @@ class Reader:
             return self._elementwise(node, inputs)
         if node.name == "item":
             return inputs[0][node.tag]
+        if node.name == "optimization_barrier":
+            return inputs if len(inputs) > 1 else inputs[0]
         if node.name in ("reshape", "squeeze"):
             return inputs[0].reshape(node.aval.shape)
         if node.name in STRUCTURE:

@@ -21,7 +21,7 @@ from jax.sharding import SingleDeviceSharding
 from ..ascent.packing import Layout
 from ..ascent.run import Run, advance, begin
 from ..ascent.sense import Optimizer
-from ..ascent.step import TrainState
+from ..ascent.step import TrainState, select
 from ..ascent.vary import Making
 from ..devices import Device, Tuning, compiler_options
 from ..models.base import Model
@@ -29,6 +29,7 @@ from ..samples.raw import Observations
 from ..samples.representation import Sample
 from ..status import Status
 from .advance import ADVANCES
+from .onward import goes_onward, onward
 
 
 class Lane(eqx.Module):
@@ -122,6 +123,7 @@ class Engine:
     optimizer: Optimizer | Making | None
     dtype: np.dtype  # of the ascent, and of the rows
     chunk: int  # lanes that are visited together
+    plain: bool  # whether runs go `onward` until they end in the next epoch
     unroll: int  # epochs per turn
     turns: int  # per visit to a chunk, at most
     queue: int  # waiting runs that a call may take, per lane
@@ -141,6 +143,7 @@ class Engine:
         setting: Tuning,
     ):
         self.optimizer, self.dtype = optimizer, dtype
+        self.plain = optimizer is None and goes_onward(run)
         own = isinstance(run.train, Observations)  # each run has raw observations of its own, which take memory
         self.chunk, self.queue = (setting.chunk_raw, 2) if own else (setting.chunk, setting.queue)
         # Passes over raw observations would only be compiled twice, and a call takes as long as it takes.
@@ -255,14 +258,34 @@ class Engine:
             lambda: (chunk, finished.taken),
         )
         busy = jnp.any(chunk.run_ids >= 0)
-        run = chunk.lane.run
-
-        def one(run: Run[Any], state: TrainState[Any]) -> TrainState[Any]:
-            return advance_lane(Lane(run, state), shared, self.optimizer).state
-
+        run, before = chunk.lane.run, chunk.lane.state
         turns = jnp.where(busy, turns, 0) if self.way == "loop" else self.turns
-        state = ADVANCES[self.way](one, run, chunk.lane.state, turns, self.unroll)
-        over = (chunk.run_ids >= 0) & (state.status != Status.RUNNING)
+        if self.plain:
+            running = before.status == Status.RUNNING
+            last = jnp.where(running, run.stopping.max_epochs, 0)
+            going = eqx.tree_at(lambda run: run.stopping.max_epochs, run, last)
+            state = ADVANCES[self.way](onward, going, before, turns, self.unroll)
+            stops = running & (state.epoch - before.epoch < turns * self.unroll)
+        else:
+            state = ADVANCES[self.way](functools.partial(self._step, shared), run, before, turns, self.unroll)
+            stops = state.status != Status.RUNNING
+        stops &= chunk.run_ids >= 0
+        chunk, finished = Lanes(Lane(run, state), chunk.run_ids), dataclasses.replace(finished, taken=taken)
+        chunk, finished = jax.lax.cond(
+            jnp.any(stops), lambda: self._take_out(chunk, stops, finished, shared), lambda: (chunk, finished)
+        )
+        return chunk, dataclasses.replace(finished, visits=finished.visits + busy)
+
+    def _step(self, shared: SharedSamples, run: Run[Any], state: TrainState[Any]) -> TrainState[Any]:
+        return advance_lane(Lane(run, state), shared, self.optimizer).state
+
+    def _take_out(self, chunk: Lanes, stops: Any, finished: Finished, shared: Any) -> tuple[Lanes, Finished]:
+        """Take out the runs that have ended; of those that went `onward`, the ones that end in one epoch more."""
+        state = chunk.lane.state
+        if self.plain:
+            last = jax.vmap(functools.partial(self._step, shared))(chunk.lane.run, state)
+            state = jax.vmap(select)(stops, last, state)
+        over = stops & (state.status != Status.RUNNING)
         rows = jax.vmap(lambda state: Layout.pack(Ended.of(state), self.dtype))(state)
         place = jnp.where(over, finished.count + jnp.cumsum(over) - 1, len(finished.ids))  # out of bounds: dropped
         finished = dataclasses.replace(
@@ -270,10 +293,8 @@ class Engine:
             rows=finished.rows.at[place].set(rows, mode="drop"),
             ids=finished.ids.at[place].set(chunk.run_ids, mode="drop"),
             count=finished.count + jnp.sum(over, dtype=jnp.int32),
-            taken=taken,
-            visits=finished.visits + busy,
         )
-        return Lanes(Lane(run, state), jnp.where(over, -1, chunk.run_ids)), finished
+        return Lanes(Lane(chunk.lane.run, state), jnp.where(over, -1, chunk.run_ids)), finished
 
     def _fill(self, chunk: Lanes, queue: Queue, taken: Any) -> tuple[Lanes, Any]:
         """Let free lanes take the next runs of the queue, in order."""
