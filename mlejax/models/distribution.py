@@ -5,48 +5,24 @@ A model of a person's own says them itself, by the methods `log_cdf(x)` and `log
 
 import functools
 from collections.abc import Callable
-from typing import NamedTuple
 
 import jax.numpy as jnp
-import numpy as np
 from jax.nn import softplus
-from jax.scipy.special import gammaln, log_ndtr, logsumexp
+from jax.scipy.special import log_ndtr
 from jaxtyping import Array
 
 from ..checks import InputTypeError
 from .abilities import HasDistribution
 from .base import Model, name_of
 from .constraints import Number
-from .continuous import Exponential, Gamma, InverseGamma, LogNormal, Rayleigh, Weibull
+from .continuous import Beta, Exponential, Gamma, InverseGamma, InverseGaussian, LogNormal, Rayleigh, Weibull
 from .extremes import Frechet, GeneralizedExtremeValue, Gumbel, GumbelMin
 from .heavy_tails import Burr12, GeneralizedPareto, LogLogistic, Lomax, Pareto
+from .incomplete import Shares, incomplete_beta, incomplete_gamma, inverse_gaussian, log1m_exp, student
 from .normal import Normal
 from .special import log1p_over
-from .symmetric import Cauchy, Laplace, Logistic
+from .symmetric import Cauchy, Laplace, Logistic, StudentT
 from .wrappers import Fixed, filled
-
-_TERMS = np.arange(1.0, 1001.0)
-"""Of the series for the incomplete gamma function: enough for shapes up to some 10,000."""
-
-_T, _STEP = np.linspace(-4.5, 4.0, 120, retstep=True)
-_NODES = np.exp(_T - np.exp(-_T))
-_LOG_WEIGHTS = np.log(_STEP * (1 + np.exp(-_T))) + np.log(_NODES)
-"""Of the double exponential rule for integrals of what falls like exp(-t) from 0 to infinity.
-
-Source: H. Takahasi and M. Mori, Double exponential formulas for numerical integration, Publications of RIMS 9 (1974).
-"""
-
-
-class Shares(NamedTuple):
-    """Logarithms of the share of a distribution up to a point, and of that beyond it."""
-
-    log_cdf: Array
-    log_survival: Array
-
-    @property
-    def reversed(self) -> "Shares":
-        """The same of the distribution of -x."""
-        return Shares(self.log_survival, self.log_cdf)
 
 
 def shares(model: Model, x: Number) -> Shares:
@@ -103,13 +79,6 @@ def log_difference(larger: Number, smaller: Number) -> Array:
     return jnp.asarray(larger) + log1m_exp(larger - smaller)
 
 
-def log1m_exp(y: Number) -> Array:
-    """Return log(1 - exp(-y)) for y >= 0, accurate for small and large y, with its derivatives."""
-    small = y < np.log(2)
-    near, far = jnp.where(small, y, 0.5), jnp.where(small, 1.0, y)
-    return jnp.where(small, jnp.log(-jnp.expm1(-near)), jnp.log1p(-jnp.exp(-far)))
-
-
 # The families ---------------------------------------------------------------------------------------------------------
 
 
@@ -134,26 +103,6 @@ def _laplace(z: Array) -> Shares:
 
 def _cauchy(z: Array) -> Shares:
     return Shares(jnp.log(jnp.arctan2(1.0, -z) / jnp.pi), jnp.log(jnp.arctan2(1.0, z) / jnp.pi))
-
-
-def _gamma(a: Number, x: Number) -> Shares:
-    """Return the regularized incomplete gamma functions.
-
-    Below x = a + 1 by the series of the lower one, above by the integral of exp(-t) (1 + t / x)^(a - 1) for the upper.
-
-    Source: NIST Digital Library of Mathematical Functions, 8.7.1 and 8.6.5.
-    """
-    a, x = jnp.asarray(a), jnp.asarray(x)
-    low = x < a + 1
-    near, far = jnp.where(low, x, a), jnp.where(low, a + 1, x)
-    logs = jnp.cumsum(jnp.log(near) - jnp.log(a + _TERMS))
-    series = a * jnp.log(near) - near - gammaln(a + 1) + jnp.logaddexp(0.0, logsumexp(logs))
-    # about as long as the integrand is: of order sqrt(x) where a is near x
-    length = 1 / (1 - jnp.minimum(a, far) / far + 1 / jnp.sqrt(far))
-    t = length * _NODES
-    integral = logsumexp(-t + (a - 1) * jnp.log1p(t / far) + _LOG_WEIGHTS) + jnp.log(length)
-    upper = (a - 1) * jnp.log(far) - far - gammaln(a) + integral
-    return Shares(jnp.where(low, series, log1m_exp(-upper)), jnp.where(low, log1m_exp(-series), upper))
 
 
 def _generalized_pareto(m: GeneralizedPareto, x: Number) -> Shares:
@@ -183,8 +132,10 @@ _KNOWN: dict[type[Model], Callable[..., Shares]] = {
     Normal: lambda m, x: _normal((x - m.mean) / jnp.sqrt(m.variance)),
     LogNormal: lambda m, x: _normal((jnp.log(x) - m.mean) / jnp.sqrt(m.variance)),
     Exponential: lambda m, x: _by_hazard(m.rate * x),
-    Gamma: lambda m, x: _gamma(m.shape, m.rate * x),
-    InverseGamma: lambda m, x: _gamma(m.shape, m.scale / x).reversed,
+    Gamma: lambda m, x: incomplete_gamma(m.shape, m.rate * x),
+    InverseGamma: lambda m, x: incomplete_gamma(m.shape, m.scale / x).reversed,
+    InverseGaussian: lambda m, x: inverse_gaussian(m.mean, m.shape, x),
+    Beta: lambda m, x: incomplete_beta(m.a, m.b, jnp.log(x) - jnp.log1p(-x)),
     Weibull: lambda m, x: _by_hazard(jnp.exp(_log_ratio(m, x))),
     Rayleigh: lambda m, x: _by_hazard((x / m.scale) ** 2 / 2),
     Pareto: lambda m, x: _by_hazard(m.shape * jnp.maximum(jnp.log(x) - jnp.log(m.minimum), 0.0)),
@@ -197,6 +148,7 @@ _KNOWN: dict[type[Model], Callable[..., Shares]] = {
     Gumbel: lambda m, x: _by_hazard(jnp.exp(-_standard(m, x))).reversed,
     GumbelMin: lambda m, x: _by_hazard(jnp.exp(_standard(m, x))),
     Laplace: lambda m, x: _laplace(_standard(m, x)),
+    StudentT: lambda m, x: student((x - m.location) / m.scale, m.degrees_of_freedom),
     Cauchy: lambda m, x: _cauchy(_standard(m, x)),
     Logistic: lambda m, x: _logistic(_standard(m, x)),
 }

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.scipy.special import i0e
 from jaxtyping import Array
 
@@ -84,6 +85,19 @@ def log_gamma_ratio(x: Number, r: Number) -> Array:
     own = jnp.where(low, r, 1.0)
     steps = _log_rising(own) - _log_rising(x + own) + x * jnp.log(base / r)
     return ratio + jnp.where(low, steps, 0.0)
+
+
+def stirling_error(z: Number) -> Array:
+    """Return log Gamma(z) - (z - 1/2) log(z) + z - log(2 pi) / 2, for z > 0.
+
+    Source: Stirling's series above 10, the recurrence of Gamma below.
+    """
+    z = jnp.asarray(z)
+    low = z < _FROM
+    large, own = jnp.where(low, z + _FROM, z), jnp.where(low, z, 1.0)
+    rising = jnp.sum(jnp.log(own[..., None] + np.arange(_FROM)), axis=-1)  # programs of its derivatives stay small
+    steps = (own - 0.5) * jnp.log1p(_FROM / own) + _FROM * (jnp.log(own + _FROM) - 1) - rising
+    return _stirling(large) + jnp.where(low, steps, 0.0)
 
 
 def log_bessel(k: Number) -> Array:

@@ -6,7 +6,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from mlejax.models.special import log1p_minus, log1p_over, log_bessel, log_gamma_ratio
+from mlejax.models.special import log1p_minus, log1p_over, log_bessel, log_gamma_ratio, stirling_error
 
 
 def exact_log1p_over(x, a):
@@ -29,6 +29,10 @@ FUNCTIONS = {
     "log_gamma_ratio": (
         log_gamma_ratio, exact_log_gamma_ratio,
         [(x, r) for x in (0.5, 2.0, 7.0, 1e3, 1e6) for r in (1e-3, 0.3, 1.0, 9.999, 10.0, 35.0, 1e3, 1e5, 1e8)], 1,
+    ),
+    "stirling_error": (
+        stirling_error, lambda z: mpmath.loggamma(z) - (z - 0.5) * mpmath.log(z) + z - mpmath.log(2 * mpmath.pi) / 2,
+        [(z,) for z in (1e-6, 0.1, 1.0, 2.5, 9.99, 10.01, 60.0, 1e4, 1e9)], 0,
     ),
     "log_bessel": (
         log_bessel, lambda k: mpmath.log(mpmath.besseli(0, k)) - k,
