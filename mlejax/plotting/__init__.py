@@ -10,13 +10,15 @@ from .fits import ascents, distance, distribution, fit_figure, log_likelihood, s
 from .histories import histories, histories_figure
 from .maps import heat_map
 from .regressions import regression_figure, residual_quantiles, residuals
+from .resamples import bootstrap_figure, study_figure
 from .style import save, save_all
 from .sweeps import atlas, learning_rates, outcomes, status_shares, sweep_pictures
-from .tables import estimates, funnel, table_figure
+from .tables import estimates, funnel, spread, table_figure
 
 __all__ = [
     "ascents",
     "atlas",
+    "bootstrap_figure",
     "by_count",
     "comparison_figure",
     "distance",
@@ -38,7 +40,9 @@ __all__ = [
     "residuals",
     "save",
     "save_all",
+    "spread",
     "status_shares",
+    "study_figure",
     "surface",
     "sweep_pictures",
     "table_figure",

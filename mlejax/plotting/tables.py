@@ -1,4 +1,4 @@
-"""Pictures of the fits of many samples: estimates in their order with their errors, and errors against counts."""
+"""Pictures of the fits of many samples: estimates in their order, their distribution, errors against counts."""
 
 from typing import Any
 
@@ -13,6 +13,9 @@ from .style import BLUE, ORANGE, new_axes, new_figure, plain_ticks
 
 MOST_BARS = 2000
 """Estimates whose error bars are drawn each; of more, a band."""
+
+CUT_FROM = 1000
+"""Estimates from which on the distribution leaves out a thousandth at either end."""
 
 MOST_NAMES = 24
 """Estimates whose labels are written."""
@@ -74,8 +77,41 @@ def funnel(table: FitTable[Any], name: str, ax: Axes | None = None) -> Axes:
     return ax
 
 
+def spread(table: FitTable[Any], name: str, ax: Axes | None = None) -> Axes:
+    """Draw how the estimates of one parameter are distributed, beside what their standard errors alone would scatter.
+
+    Where the estimates scatter more than the curve, the samples differ; where they do not, they may be of one kind.
+
+    Args:
+        table: of `fit_many`.
+        name: of the parameter.
+        ax: where to draw; None for a new figure.
+
+    Returns:
+        The axes drawn on.
+    """
+    ax = new_axes(ax, result=small_print(table))
+    values, errors = table.parameters[name][table.converged], table.errors[name][table.converged]
+    if not len(values):
+        ax.set(xlabel=name, ylabel="samples")
+        return ax
+    low, high = np.quantile(values, [0.0, 1.0] if len(values) < CUT_FROM else [0.001, 0.999])
+    inside = values[(values >= low) & (values <= high)]
+    heights, edges, _ = ax.hist(inside, bins=min(60, max(8, round(len(inside) ** 0.5))), color="0.8")
+    known = errors[np.isfinite(errors) & (errors > 0)]
+    if len(known):
+        widths = np.quantile(known, (np.arange(200) + 0.5) / 200)  # of as many normal curves, whose mean is drawn
+        grid = np.linspace(edges[0], edges[-1], 300)
+        away = (grid - np.median(values)) / widths[:, None]
+        curve = np.mean(np.exp(-0.5 * away**2) / (widths[:, None] * np.sqrt(2 * np.pi)), axis=0)
+        ax.plot(grid, curve * len(inside) * (edges[1] - edges[0]), color=ORANGE, linewidth=1.4)
+        ax.set_ylim(0, float(np.max(heights)) * 1.15)
+    ax.set(xlabel=f"{name} (curve: standard errors alone)", ylabel="samples")
+    return ax
+
+
 def table_figure(table: FitTable[Any]) -> Figure:
-    """Draw `estimates` and `funnel` of every parameter of a table.
+    """Draw `estimates`, `spread` and `funnel` of every parameter of a table.
 
     Args:
         table: of `fit_many`.
@@ -85,8 +121,10 @@ def table_figure(table: FitTable[Any]) -> Figure:
     """
     names = list(table.parameters)
     figure = new_figure(3.2 * len(names), small_print(table))
-    for name, (left, right) in zip(names, figure.subplots(len(names), 2, squeeze=False), strict=True):
+    figure.set_figwidth(11.0)
+    for name, (left, middle, right) in zip(names, figure.subplots(len(names), 3, squeeze=False), strict=True):
         estimates(table, name, left)
+        spread(table, name, middle)
         funnel(table, name, right)
     return figure
 

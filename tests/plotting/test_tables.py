@@ -39,9 +39,20 @@ def test_what_has_no_maximum_is_left_out_and_said():
 
 def test_a_figure_has_a_row_for_each_parameter_and_says_what_it_shows():
     figure = plotting.table_figure(table_of(20, without=(3,)))
-    assert len(figure.axes) == 2
+    assert len(figure.axes) == 3
     assert "Exponential, 20 fits by group, 19 converged; n = 5 to 24" in figure.get_supxlabel()
 
 
 def test_a_table_without_any_maximum_can_be_drawn():
     plotting.table_figure(table_of(3, without=range(3))).canvas.draw()
+
+
+def test_the_distribution_stands_beside_what_errors_alone_would_scatter():
+    table = table_of(4000)
+    axes = plotting.spread(table, "rate")
+    counted = sum(bar.get_height() for bar in axes.patches)
+    assert counted == 4000 - 2 * 4  # a thousandth left out at either end
+    (curve,) = axes.lines
+    grid, heights = curve.get_data()
+    assert grid[np.argmax(heights)] == pytest.approx(np.median(table.model.rate), abs=grid[1] - grid[0])
+    assert "standard errors alone" in axes.get_xlabel()

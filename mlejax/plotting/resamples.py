@@ -1,0 +1,128 @@
+"""Pictures of what repeated samples tell of an estimate: the bootstrap of one, and simulation studies."""
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from .. import __version__
+from ..results.bootstrap import ALL_METHODS, Bootstrap
+from ..results.study import Study
+from .style import BLUE, GREEN, LINES, ORANGE, RED, legend_above, new_axes, new_figure, plain_ticks
+
+WORDS = {"wald": "Wald", "percentile": "percentile", "basic": "basic", "bca": "BCa"}
+"""How intervals are called."""
+
+COLORS: dict[str, str] = dict(zip(ALL_METHODS, (RED, BLUE, ORANGE, GREEN), strict=True))
+MARKERS: dict[str, str] = dict(zip(ALL_METHODS, "osD^", strict=True))
+
+MOST_TICKS = 5
+"""Counts that are each a tick."""
+
+BINS = 60
+"""Bars of a histogram, at most."""
+
+
+def bootstrap_figure(found: Bootstrap, level: float = 0.95) -> Figure:
+    """Draw how the estimates of resamples scatter, parameter by parameter, with all intervals below.
+
+    Args:
+        found: a bootstrap.
+        level: of the intervals, between 0 and 1.
+
+    Returns:
+        A figure with two panels for each parameter.
+
+    Raises:
+        ValueError: the level is not as described, or there are too few resamples for it.
+    """
+    names, intervals = list(found.estimates), found.all_intervals(level)
+    columns = min(2, len(names))
+    rows = -(-len(names) // columns)
+    said = f"{found.family}, {found.count:,} resamples; intervals of {level:.3g}; mlejax {__version__}"
+    figure = new_figure(3.9 * rows, said)
+    panels = figure.subplots(2 * rows, columns, squeeze=False, height_ratios=[3, 1.3] * rows)
+    for i, name in enumerate(names):
+        upper, lower = panels[2 * (i // columns) : 2 * (i // columns) + 2, i % columns]
+        _draw_estimates(upper, found, name)
+        _draw_intervals(lower, intervals[name], found.estimate[name], name)
+        lower.set_xlim(upper.get_xlim())
+    for i in range(len(names), rows * columns):
+        for ax in panels[2 * (i // columns) : 2 * (i // columns) + 2, i % columns]:
+            ax.set_visible(False)
+    return figure
+
+
+def _draw_estimates(ax: Axes, found: Bootstrap, name: str) -> None:
+    ax, at = new_axes(ax), found.estimates[name]
+    ax.hist(at, bins=min(BINS, max(8, round(len(at) ** 0.5))), color="0.8")
+    ax.axvline(found.estimate[name], color="black", linewidth=1.2, label="estimate")
+    ax.axvline(float(np.mean(at)), color=BLUE, linewidth=1.2, linestyle="--", label="mean of resamples")
+    ends = [end for pair in found.all_intervals(0.5)[name].values() for end in pair if np.isfinite(end)]
+    low, high = np.quantile(at, [0.0, 1.0])
+    ax.set_xlim(min(low, *ends), max(high, *ends))
+    ax.set(ylabel="resamples", xticklabels=[])
+    legend_above(ax, columns=2, letters=44)
+
+
+def _draw_intervals(ax: Axes, intervals: dict[str, tuple[float, float]], estimate: float, name: str) -> None:
+    ax = new_axes(ax)
+    for place, (method, (low, high)) in enumerate(intervals.items()):
+        if np.isfinite(low) and np.isfinite(high):
+            ax.plot([low, high], [place, place], color=COLORS[method], linewidth=2.4, solid_capstyle="butt")
+            ax.plot([low, high], [place, place], "|", color=COLORS[method], markersize=9, markeredgewidth=1.8)
+        else:
+            ax.text(0.5, place, "none", transform=ax.get_yaxis_transform(), ha="center", va="center", fontsize="small")
+    ax.axvline(estimate, color="black", linewidth=1.2)
+    ax.set_yticks(range(len(intervals)), [WORDS[method] for method in intervals])
+    ax.set(ylim=(len(intervals) - 0.5, -0.5), xlabel=name)
+
+
+def study_figure(found: Study) -> Figure:
+    """Draw bias, scatter and coverage over the number of observations, a row for each parameter.
+
+    Args:
+        found: a simulation study.
+
+    Returns:
+        A figure of three panels for each parameter. Bars are two Monte Carlo standard errors to both sides.
+    """
+    names = list(found.parameters)
+    said = f"{found.family}, {found.samples:,} samples of each size; mlejax {__version__}"
+    figure = new_figure(max(3.0, 2.7 * len(names)), said)
+    for row, name in enumerate(names):
+        at, panels = found.parameters[name], [figure.add_subplot(len(names), 3, 3 * row + i) for i in (1, 2, 3)]
+        bias, scatter, coverage = map(new_axes, panels)
+        bias.errorbar(found.counts, at.bias, 2 * at.bias_error, fmt="o-", color=BLUE, markersize=4, capsize=3)
+        bias.axhline(0, color="0.4", linewidth=1)
+        bias.set(ylabel=f"bias of {name}")
+        figures = {"deviation": at.standard_deviation, "rmse": at.root_mean_square_error}
+        figures["s.e."] = at.mean_standard_error
+        for (label, values), (color, line), marker in zip(figures.items(), LINES, "osD", strict=False):
+            scatter.plot(found.counts, values, linestyle=line, color=color, marker=marker, markersize=4, label=label)
+        scatter.set(ylabel=f"scatter of {name}", yscale="log")
+        shares: dict[str, Any] = {"wald": (at.coverage, at.coverage_error), **at.bootstrap}
+        for i, (method, (share, error)) in enumerate(shares.items()):
+            aside = 1.06 ** (i - (len(shares) - 1) / 2)  # so that bars do not hide each other
+            coverage.errorbar(
+                found.counts * aside, share, 2 * error, fmt=f"{MARKERS[method]}-", color=COLORS[method], markersize=4,
+                capsize=3, label=WORDS[method],
+            )  # fmt: skip
+        coverage.axhline(found.level, color="0.4", linewidth=1)
+        coverage.set(ylabel=f"coverage of {name}")
+        coverage.yaxis.set_major_formatter(PercentFormatter(1))
+        for ax in (bias, scatter, coverage):
+            ax.set(xscale="log", xlabel="observations" if row == len(names) - 1 else "")
+            ax.set_xlim(found.counts.min() / 1.4, found.counts.max() * 1.4)
+            plain_ticks(ax.xaxis)
+            if len(found.counts) <= MOST_TICKS:
+                ax.set_xticks(found.counts, [f"{count:,}" for count in found.counts.tolist()])
+                ax.set_xticks([], minor=True)
+        if np.nanmax(at.root_mean_square_error) > 0:
+            plain_ticks(scatter.yaxis)
+        if row == 0:
+            legend_above(scatter, columns=2, letters=30)
+            legend_above(coverage, columns=2, letters=30)
+    return figure
