@@ -26,6 +26,7 @@ from ..models.parameters import Parameters
 from ..models.regression import Regression
 from ..models.rows import Observation, Rows, is_number, one_of
 from ..models.support import Support
+from ..results.schema import ERROR
 from ..samples.members import Members
 from ..status import Status
 
@@ -47,6 +48,18 @@ class Fits:
     standard_error: np.ndarray  # (b, p): NaN where there is none
     columns: Mapping[str, np.ndarray]  # (b,) each, by the names in COLUMNS
     reasons: Mapping[int, str]  # in words, by position
+
+    def by_name(self, table: Parameters[Any]) -> dict[str, np.ndarray]:
+        """Return all that is kept of them, by the names of `schema.fit_variables`.
+
+        Args:
+            table: of the parameters.
+        """
+        estimates, errors = (table.by_name(table.to_model(each)) for each in (self.estimate, self.standard_error))
+        reason = np.full(len(self.positions), "", np.dtypes.StringDType())
+        for i, position in enumerate(self.positions.tolist() if self.reasons else ()):
+            reason[i] = self.reasons.get(position, "")
+        return {**estimates, **{ERROR + name: each for name, each in errors.items()}, **self.columns, "reason": reason}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -67,7 +67,7 @@ class Fitted(Generic[M]):
         kept = fit_variables(self.model, self.members.axis)
         axes = {self.members.axis: self.members.labels}
         if out is None:
-            return Collector.of(Layout.of(axes, kept), Description({}, [], {}, {}, FITS))
+            return Collector.of(Layout.of(axes, kept), Description({}, [], dict(attributes or {}), {}, FITS))
         if self.members.labels.dtype.kind == "S":
             raise InputValueError("labels that are bytes cannot be stored: give text, such as labels.astype(str)")
         layout = Layout.of(axes, (*kept, DIGEST))
@@ -88,4 +88,5 @@ class Fitted(Generic[M]):
         made = kept.described
         provenance = None if kept.store is None else Provenance.of(made.settings, made.computed_by, result)
         labels = kept.layout.axes[self.members.axis]
-        return FitTable.of(self.model, self.members.axis, labels, columns, provenance)
+        table = FitTable.of(self.model, self.members.axis, labels, columns, provenance)
+        return dataclasses.replace(table, attributes=kept.description.attributes)

@@ -1,20 +1,32 @@
 """`fit_many`: the maximum likelihood estimates of many samples, each as `fit` finds it."""
 
 import contextlib
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
-from .. import devices
+from .. import checks, devices
 from ..models.abilities import HasStart
 from ..models.base import M
 from ..results.table import FitTable
 from ..samples.members import members_of
-from .fits import COLUMNS, Work
+from .fits import Work
+from .fitted import Fitted
 
 
-def fit_many(family_or_model: type[M] | HasStart | M, source: Any, *, progress: bool = True) -> FitTable[M]:
+def fit_many(
+    family_or_model: type[M] | HasStart | M,
+    source: Any,
+    *,
+    out: str | Path | None = None,
+    repair: bool = False,
+    allow_mixed: bool = False,
+    attributes: Mapping[str, Any] | None = None,
+    progress: bool = True,
+) -> FitTable[M]:
     """Find the maximum of a likelihood for every sample of a source, as `fit` does for one.
 
     Samples are climbed side by side by one compiled program. One whose maximum has to be looked at from further away,
@@ -25,6 +37,12 @@ def fit_many(family_or_model: type[M] | HasStart | M, source: Any, *, progress: 
         family_or_model: a family, such as `Gamma`, which finds a start in each sample; or a model, to start there.
         source: `Groups(data, labels)`, `Draws(target, count, seeds=...)`, `Resamples(data, count)` or
             `Windows(data, width, step)`.
+        out: a directory for the fits: a Zarr store, which xarray opens at any time. The same call again goes on where
+            it was interrupted; one with more samples, wherever they stand among the others, fits only the new ones.
+        repair: fit again what is damaged in `out`.
+        allow_mixed: go on in `out` although something that decides the last bits of results has changed since its
+            other fits were made: versions, the instruction set, the compiler's options. Each fit says which.
+        attributes: further attributes of the table: plain values, as JSON has them.
         progress: show a progress bar on standard error when it takes more than a second.
 
     Returns:
@@ -32,6 +50,7 @@ def fit_many(family_or_model: type[M] | HasStart | M, source: Any, *, progress: 
 
     Raises:
         TypeError, ValueError: an argument is not as described.
+        StoreError: (a ValueError) `out` cannot be used; the message says why and what to do.
 
     Example:
         >>> import numpy as np
@@ -43,28 +62,18 @@ def fit_many(family_or_model: type[M] | HasStart | M, source: Any, *, progress: 
         [ True  True] [1.08 0.22]
     """
     devices.start()
-    members = members_of(source)
+    members, own = members_of(source), checks.attributes(attributes or {})
     work, count = Work(family_or_model, members), len(members.labels)
-    parameters = work.begun.table
-    estimates, errors = np.full((2, count, parameters.size), np.nan)
-    columns = {name: np.zeros(count, np.int64 if name in ("steps", "status") else np.float64) for name in COLUMNS}
-    reasons: dict[int, str] = {}
-    bar = tqdm(total=count, desc="fitting", unit=" samples", delay=1, leave=False, disable=not progress)
-    with bar, contextlib.closing(work.outcomes(np.arange(count))) as outcomes:
-        for fits in outcomes:
-            estimates[fits.positions], errors[fits.positions] = fits.estimate, fits.standard_error
-            for name, column in columns.items():
-                column[fits.positions] = fits.columns[name]
-            reasons |= fits.reasons
-            bar.update(len(fits.positions))
-    return FitTable(
-        family=parameters.family,
-        axis=members.axis,
-        labels=members.labels,
-        model=parameters.to_model(estimates),
-        standard_errors=parameters.to_model(errors),
-        reasons=dict(sorted(reasons.items())),
-        provenance=None,
-        attributes={},
-        **columns,  # type: ignore[arg-type]
-    )
+    fitted: Fitted[Any] = Fitted(family_or_model, members, work.begun.like, work.begun.observation)
+    here = devices.computed_by()
+    with fitted.collector(here, out, repair=repair, allow_mixed=allow_mixed, attributes=own) as kept:
+        waiting = np.flatnonzero(kept.waiting())
+        bar = tqdm(
+            total=count, initial=count - len(waiting), desc="fitting", unit=" samples", delay=1, leave=False,
+            disable=not progress,
+        )  # fmt: skip
+        with bar, contextlib.closing(work.outcomes(waiting)) as outcomes:
+            for fits in outcomes:
+                kept.put(fits.positions, fits.by_name(work.begun.table))
+                bar.update(len(fits.positions))
+            return fitted.table(kept, here["device"], lambda _: bar.set_description("waiting for other processes"))
