@@ -1,25 +1,31 @@
 """`mlejax fit` and `mlejax train`: one estimate from the numbers in a file."""
 
 import argparse
+import dataclasses
 import warnings
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from .. import devices
 from ..checks import ConvergenceWarning, InputValueError
 from ..models.base import name_of
+from ..models.censored import IntervalCensored, RightCensored
 from ..models.normal import Normal
 from ..models.parameters import with_dtype
 from ..models.support import Support
 from ..results import record, text
+from ..results.fit import FitResult
 from ..results.schema import ARRIVED
+from ..samples.files import Column, TableError
 from ..samples.observations import check_inside
 from . import machine
 from .data import check_density, column_of, columns_of, read_from
 from .models import family_of
 from .options import in_options
 from .output import Answer, UsageError, folder
-from .pictures import draw_fit, draw_training, pictures_text
+from .pictures import draw_fit, draw_survival, draw_training, pictures_text
 
 
 def train(options: argparse.Namespace) -> Answer:
@@ -77,39 +83,86 @@ def fit(options: argparse.Namespace) -> Answer:
     if options.by is not None:
         return fit_by(options)
 
-    limits, event = {"lower": options.lower, "upper": options.upper}, options.event is not None
-    family = family_of(options.model, options.fixed or (), limits, event)
-    columns = [options.column, *(name for name in (options.weights, options.event) if name is not None)]
-    column, *others = columns_of(options, columns, options.progress)
-    observations = {"time": column.values, "event": others[-1].values} if event else column.values
+    read = _read(options)
     out = folder(options.out)
     machine.use_compilation_cache()
     devices.start()
-    support = getattr(family, "support", None)
-    parts = [(column, support)]
-    if isinstance(support, dict) and event:
-        parts = [(column, support["time"]), (others[-1], support["event"])]
-    for part, own in parts:
-        if isinstance(own, Support):
-            check_inside(name_of(family), own, part.values, lambda index, part=part: f"in {part.place(index)}")
+    read.check()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the last line says it
         result = find_maximum(
-            family,
-            observations,
-            weights=others[0].values if options.weights is not None else None,
-            starts=options.starts,
-            progress=options.progress,
+            read.family, read.observations, weights=read.weights, starts=options.starts, progress=options.progress
         )
-    # Observations that are all the same have no distribution to show, nor have pairs of them.
-    pictures = draw_fit(result, column, out, options) if np.ptp(column.values) and not event else []
+    pictures = _pictures(result, read, out, options)
     lines = [
-        read_from(column),
+        read_from(read.column),
         in_options(str(result), options.name),
         *(["", pictures_text(pictures)] if pictures else []),
     ]
     complaint = "" if result.converged else f"no maximum: {result.reason}"
     return Answer("\n".join(lines), lambda: record.fit_record(result), int(not result.converged), complaint)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Read:
+    """The sample of a fit, and where its numbers are from."""
+
+    family: Any  # or the model to start at
+    column: Column
+    second: Column | None  # of events, or of the upper ends of intervals
+    interval: bool
+    weights: np.ndarray | None
+
+    @property
+    def observations(self) -> np.ndarray | dict[str, np.ndarray]:
+        """The numbers, or the pairs of them."""
+        if self.second is None:
+            return self.column.values
+        names = IntervalCensored.names if self.interval else RightCensored.names
+        return dict(zip(names, (self.column.values, self.second.values), strict=True))
+
+    def check(self) -> None:
+        """Refuse a number that no model of the family gives a density, naming its line."""
+        support = getattr(self.family, "support", None)
+        supports = [(self.column, support)]
+        if self.second is not None and self.interval:
+            inside = getattr(getattr(self.family, "inner", None), "support", None)
+            supports = [(self.second, inside)]  # a lower end may lie below all that is possible
+            if np.any(wrong := self.column.values > self.second.values):
+                at = int(np.argmax(wrong))
+                ends = f"{self.column.values[at]:g} to {self.second.values[at]:g}"
+                raise TableError(f"an interval must not end before it begins; got {ends} in {self.second.place(at)}")
+        elif self.second is not None and isinstance(support, dict):
+            supports = [(self.column, support["time"]), (self.second, support["event"])]
+        for part, own in supports:
+            if isinstance(own, Support):
+                check_inside(name_of(self.family), own, part.values, lambda at, part=part: f"in {part.place(at)}")
+
+
+def _read(options: argparse.Namespace) -> Read:
+    """Return the sample that options name.
+
+    Raises:
+        UsageError: they do not go together.
+        TableError: a column cannot be read.
+    """
+    if options.event is not None and options.upper_column is not None:
+        raise UsageError("--event cannot go with --upper-column")
+    second = options.event if options.upper_column is None else options.upper_column
+    limits, interval = {"lower": options.lower, "upper": options.upper}, options.upper_column is not None
+    censored = () if second is None else ("interval_censored",) if interval else ("right_censored", "left_censored")
+    family = family_of(options.model, options.fixed or (), limits, censored)
+    columns = [options.column, *(name for name in (options.weights, second) if name is not None)]
+    column, *others = columns_of(options, columns, options.progress)
+    weights = others[0].values if options.weights is not None else None
+    return Read(family, column, None if second is None else others[-1], interval, weights)
+
+
+def _pictures(result: FitResult[Any], read: Read, out: Path, options: argparse.Namespace) -> list[Path]:
+    """Draw an estimate; observations that are all the same have no distribution to show."""
+    if read.second is not None:
+        return draw_survival(result, read.column, read.second if read.interval else None, out, options)
+    return draw_fit(result, read.column, out, options) if np.ptp(read.column.values) else []
 
 
 def _suggested_rate(values: np.ndarray) -> float:

@@ -19,9 +19,9 @@ def fit_by(options: argparse.Namespace) -> Answer:
     from ..samples.members import Groups
     from ..sweeps.many import fit_many
 
-    for name in ("weights", "starts", "event"):
+    for name in ("weights", "starts", "event", "upper_column"):
         if getattr(options, name) is not None:
-            raise UsageError(f"--by cannot go with --{name}")
+            raise UsageError(f"--by cannot go with --{name.replace('_', '-')}")
     family = family_of(options.model, options.fixed or (), {"lower": options.lower, "upper": options.upper})
     (column,) = columns_of(options, [options.column], options.progress, label=options.by)
     assert column.labels is not None

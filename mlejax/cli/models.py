@@ -59,7 +59,7 @@ def family_of(
     name: str,
     fixed: Sequence[FixedValue] = (),
     limits: Mapping[str, float | None] = MappingProxyType({}),
-    event: bool = False,
+    censored: Sequence[str] = (),
 ) -> Family | Model:
     """Return the family, or the model to start at, that `--model` names.
 
@@ -68,14 +68,14 @@ def family_of(
             model in a module of the current directory or of an installed package.
         fixed: parameters that are not estimated.
         limits: `lower` and `upper` of what is truncated; None of one that is not given.
-        event: whether a column says what was seen to end: then a family that is not censored is, on the right.
+        censored: names of wrappers, one of which the sample is for: a family without any is put into the first.
 
     Raises:
         UsageError: there is none.
     """
     try:
         said = _limited(parsed(name), limits)
-        found = family_named(_censored(said) if event else said, _in_a_module)
+        found = family_named(_censored(said, censored), _in_a_module)
     except InputError as error:
         raise UsageError(f"--model {name}: {error}") from None
     try:
@@ -84,11 +84,11 @@ def family_of(
         raise UsageError(str(error).replace("Fixed:", "--fixed:", 1)) from None
 
 
-def _censored(model: Called) -> Called:
-    """Return the name of a family of times and events, of a family of times."""
+def _censored(model: Called, wrappers: Sequence[str]) -> Called:
+    """Return the name of a family of pairs, of a family of single numbers: that in the first of these wrappers."""
     inner = [each for each in model.arguments if isinstance(each, Called)]
-    censored = model.name in ("right_censored", "left_censored") or any(_censored(each) == each for each in inner)
-    return model if censored else Called("right_censored", (model,))
+    already = not wrappers or model.name in wrappers or any(_censored(each, wrappers) == each for each in inner)
+    return model if already else Called(wrappers[0], (model,))
 
 
 def _limited(model: Called, limits: Mapping[str, float | None]) -> Called:

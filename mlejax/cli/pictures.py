@@ -52,6 +52,22 @@ def draw_fit(result: FitResult[Any], column: Column, folder: Path, options: argp
         return plotting.save_all(pictures, folder, options.format)
 
 
+def draw_survival(
+    result: FitResult[Any], column: Column, upper: Column | None, folder: Path, options: argparse.Namespace
+) -> list[Path]:
+    """Draw an estimate from a column that is censored, or from intervals up to another; return the files written."""
+    with Progress(options.progress) as told:
+        told.say("drawing pictures")
+        from .. import plotting
+
+        name = _name_of(column) if upper is None else f"between {_name_of(column)} and {_name_of(upper)}"
+        pictures: dict[str, Any] = {}
+        if np.ptp(column.values):
+            with contextlib.suppress(InputValueError):  # of a density that does not integrate to one
+                pictures["survival"] = plotting.survival_figure(result, name)
+        return plotting.save_all(pictures, folder, options.format)
+
+
 def draw_comparison(found: Comparison, column: Column, folder: Path, options: argparse.Namespace) -> list[Path]:
     """Draw families fitted to a column of a file; return the files written."""
     with Progress(options.progress) as told:

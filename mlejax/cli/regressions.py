@@ -29,7 +29,7 @@ REGRESSIONS: Mapping[str, type[Regression]] = {
 }
 """What `--model` names where there is a response; `linear_regression` is the same as `linear`."""
 
-NOT_OF_A_REGRESSION = ("column", "fixed", "lower", "upper", "by", "starts")
+NOT_OF_A_REGRESSION = ("column", "fixed", "lower", "upper", "event", "upper_column", "by", "starts")
 
 
 def fit_regression(options: argparse.Namespace) -> Answer:
@@ -85,7 +85,7 @@ def _names(options: argparse.Namespace) -> list[str]:
     """Return the names of the features."""
     for other in NOT_OF_A_REGRESSION:
         if getattr(options, other):
-            raise UsageError(f"--response cannot go with --{other}")
+            raise UsageError(f"--response cannot go with --{other.replace('_', '-')}")
     names = [name.strip() for name in (options.columns or "").split(",") if name.strip()]
     if not names:
         raise UsageError("--response needs the columns that it depends on: --columns a,b")

@@ -39,6 +39,11 @@ FIT = (
     Option("--lower", "the lower limit of a model that is truncated: --model 'truncated(normal)'", number, "LIMIT"),
     Option("--upper", "likewise the upper limit", number, "LIMIT"),
     Option("--event", "the column of 1 where the end was seen, 0 where watching ended before", metavar="NAME"),
+    Option(
+        "--upper-column",
+        "the column of upper ends, where each number is only known to lie between --column and this one",
+        metavar="NAME",
+    ),
     Option("--weights", "the column that says how often each row counts", metavar="NAME"),
     Option(
         "--response",

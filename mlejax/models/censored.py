@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import jax.numpy as jnp
 import numpy as np
@@ -41,6 +41,7 @@ class RightCensored(Wrapper[M]):
     """
 
     base: M
+    names: ClassVar[tuple[str, str]] = ("time", "event")
 
     @staticmethod
     def of(inner: object) -> "CensoredFamily":
@@ -50,7 +51,7 @@ class RightCensored(Wrapper[M]):
             TypeError: `inner` is no family that finds a start.
             ValueError: its models are of whole numbers.
         """
-        return CensoredFamily(_checked("RightCensored", inner), RightCensored, ("time", "event"))
+        return CensoredFamily(_checked("RightCensored", inner), RightCensored)
 
     @property
     def support(self) -> Any:  # type: ignore[override]
@@ -58,7 +59,7 @@ class RightCensored(Wrapper[M]):
         return {"time": self.base.support, "event": EVENT}
 
     def log_prob(self, x: Pair) -> Array:
-        time, event = _parts(x, ("time", "event"))
+        time, event = pair_of(x, self.names)
         return jnp.where(event == 1, self.base.log_prob(time), shares(self.base, time).log_survival)
 
 
@@ -80,6 +81,7 @@ class LeftCensored(Wrapper[M]):
     """
 
     base: M
+    names: ClassVar[tuple[str, str]] = ("time", "event")
 
     @staticmethod
     def of(inner: object) -> "CensoredFamily":
@@ -89,7 +91,7 @@ class LeftCensored(Wrapper[M]):
             TypeError: `inner` is no family that finds a start.
             ValueError: its models are of whole numbers.
         """
-        return CensoredFamily(_checked("LeftCensored", inner), LeftCensored, ("time", "event"))
+        return CensoredFamily(_checked("LeftCensored", inner), LeftCensored)
 
     @property
     def support(self) -> Any:  # type: ignore[override]
@@ -97,7 +99,7 @@ class LeftCensored(Wrapper[M]):
         return {"time": self.base.support, "event": EVENT}
 
     def log_prob(self, x: Pair) -> Array:
-        time, event = _parts(x, ("time", "event"))
+        time, event = pair_of(x, self.names)
         return jnp.where(event == 1, self.base.log_prob(time), shares(self.base, time).log_cdf)
 
 
@@ -119,6 +121,7 @@ class IntervalCensored(Wrapper[M]):
     """
 
     base: M
+    names: ClassVar[tuple[str, str]] = ("lower", "upper")
 
     @staticmethod
     def of(inner: object) -> "CensoredFamily":
@@ -128,10 +131,10 @@ class IntervalCensored(Wrapper[M]):
             TypeError: `inner` is no family that finds a start.
             ValueError: its models are of whole numbers.
         """
-        return CensoredFamily(_checked("IntervalCensored", inner), IntervalCensored, ("lower", "upper"))
+        return CensoredFamily(_checked("IntervalCensored", inner), IntervalCensored)
 
     def log_prob(self, x: Pair) -> Array:
-        lower, upper = _parts(x, ("lower", "upper"))
+        lower, upper = pair_of(x, self.names)
         exact, open_below = lower == upper, lower <= filled(self.base).support.lower
         # each branch is given what it is good for
         low, high = jnp.where(exact | open_below, upper / 2, lower), jnp.where(exact, upper + jnp.abs(upper) + 1, upper)
@@ -145,8 +148,7 @@ class CensoredFamily:
     """A family of models of pairs; `RightCensored.of` and others make it."""
 
     inner: Family
-    wrapper: type[Wrapper[Any]]
-    names: tuple[str, str]
+    wrapper: "type[RightCensored[Any] | LeftCensored[Any] | IntervalCensored[Any]]"
 
     @property
     def __name__(self) -> str:
@@ -165,7 +167,7 @@ class CensoredFamily:
         Raises:
             ValueError: an interval ends before it begins.
         """
-        first, second = (np.asarray(part, np.float64) for part in _parts(observations, self.names))
+        first, second = (np.asarray(part, np.float64) for part in pair_of(observations, self.wrapper.names))
         middle = first
         if self.wrapper is IntervalCensored:
             if np.any(bad := first > second):
@@ -175,7 +177,7 @@ class CensoredFamily:
         return self.wrapper(self.inner.start(middle, weights))  # type: ignore[union-attr]
 
 
-def _parts(pair: Pair, names: tuple[str, str]) -> tuple[Any, Any]:
+def pair_of(pair: Pair, names: tuple[str, str]) -> tuple[Any, Any]:
     """Return the two numbers of an observation, or the two columns of a sample."""
     if isinstance(pair, Mapping):
         return pair[names[0]], pair[names[1]]

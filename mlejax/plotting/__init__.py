@@ -8,6 +8,7 @@ from .counts import by_count
 from .estimates import distribution_function, estimate_figure, quantiles
 from .fits import ascents, distance, distribution, fit_figure, log_likelihood, surface
 from .histories import histories, histories_figure
+from .lifetimes import survival, survival_figure, survival_quantiles
 from .maps import heat_map
 from .regressions import regression_figure, residual_quantiles, residuals
 from .resamples import bootstrap_figure, study_figure
@@ -44,6 +45,9 @@ __all__ = [
     "status_shares",
     "study_figure",
     "surface",
+    "survival",
+    "survival_figure",
+    "survival_quantiles",
     "sweep_pictures",
     "table_figure",
 ]

@@ -101,5 +101,10 @@ def shares_up_to(result: FitResult[Any]) -> tuple[np.ndarray, np.ndarray, np.nda
     weights = np.ones(len(order)) if result.weights is None else result.weights[order]
     up_to = np.cumsum(weights) / np.sum(weights)
     middle = up_to - weights / np.sum(weights) / 2
-    some = np.unique(np.linspace(0, len(order) - 1, min(len(order), MOST_POINTS)).astype(int))
+    some = some_of(len(order))
     return result.observations[order][some].astype(float), middle[some], up_to[some]
+
+
+def some_of(count: int) -> np.ndarray:
+    """Return the indices of what a picture shows of so many in order: evenly spread ones, the first and the last."""
+    return np.unique(np.linspace(0, count - 1, min(count, MOST_POINTS)).astype(int))

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from ..checks import InputTypeError, shown
 from ..models.regression import Regression
 from ..results.fit import FitResult
-from .estimates import MOST_POINTS
+from .estimates import some_of
 from .style import BLUE, legend_above, new_axes, new_figure
 
 Vector = Float[np.ndarray, " n"]
@@ -103,4 +103,4 @@ def _standardized(result: FitResult[Any]) -> tuple[Vector, Vector]:
 
 def _some(order: np.ndarray) -> np.ndarray:
     """Return at most so many of the indices as a picture shows, evenly spread, the first and the last among them."""
-    return order[np.unique(np.linspace(0, len(order) - 1, min(len(order), MOST_POINTS)).astype(int))]
+    return order[some_of(len(order))]

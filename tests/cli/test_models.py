@@ -91,6 +91,47 @@ def test_a_fit_of_times_and_events(run, tmp_path):
         assert made["parameters"]["rate"]["estimate"] == pytest.approx(3 / 28, rel=1e-8)
 
 
+@pytest.mark.slow
+def test_a_fit_of_times_and_events_is_drawn_beside_kaplan_and_meier(run, tmp_path):
+    (tmp_path / "lives.csv").write_text("months,died\n2,1\n5,1\n9,0\n12,1\n")
+    words = ("--column", "months", "--event", "died", "--model", "exponential", "--format", "svg")
+    status, out, _ = run("fit", tmp_path / "lives.csv", *words, "--out", tmp_path / "f")
+    assert status == 0
+    assert out.splitlines()[-1] == f"pictures: {tmp_path / 'f' / 'survival.svg'}"
+    assert "<!-- months -->" in (tmp_path / "f" / "survival.svg").read_text()  # the label of an axis
+
+
+@pytest.mark.slow
+def test_a_fit_of_intervals(run, tmp_path):
+    (tmp_path / "visits.csv").write_text("from,to,times\n0,1,2\n1,2,1\n")
+    words = ("fit", tmp_path / "visits.csv", "--column", "from", "--upper-column", "to", "--weights", "times")
+    for model in ("exponential", "interval_censored(exponential)"):
+        status, out, err = run(*words, "--json", "-", "--model", model, "--out", tmp_path / "f")
+        made = json.loads(out)
+        assert (status, err) == (0, "")
+        assert made["model"] == "IntervalCensored(Exponential)"
+        # 2 log(1 - q) + log(q (1 - q)) with q = exp(-rate) is highest at q = 1/4
+        assert made["parameters"]["rate"]["estimate"] == pytest.approx(np.log(4), rel=1e-8)
+
+
+WRONG_PAIRS = {
+    "backwards": (["--upper-column", "from"], "an interval must not end before it begins; got 1 to 0 in"),
+    "both": (["--upper-column", "to", "--event", "from"], "--event cannot go with --upper-column"),
+    "of a regression": (
+        ["--upper-column", "to", "--response", "from", "--columns", "to", "--model", "linear"],
+        "--response cannot go with --column",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("words", "said"), WRONG_PAIRS.values(), ids=WRONG_PAIRS)
+def test_intervals_that_cannot_be_are_refused(run, tmp_path, words, said):
+    (tmp_path / "visits.csv").write_text("from,to\n0,1\n1,2\n")
+    status, out, err = run("fit", tmp_path / "visits.csv", "--column", "to", "--model", "exponential", *words)
+    assert (status, out) == (2, "")
+    assert said in err
+
+
 def test_an_event_is_zero_or_one_in_its_line(run, tmp_path):
     (tmp_path / "lives.csv").write_text("months,died\n2,1\n5,2\n")
     status, _, err = run("fit", tmp_path / "lives.csv", "--column", "months", "--event", "died", "--model", "weibull")
