@@ -1,6 +1,7 @@
 """Every example runs as a program of its own, without a warning, and ends in a picture."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -12,7 +13,15 @@ EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 
 
 def test_examples_are_there():
-    assert [path.stem for path in EXAMPLES] == ["large_sweep", "own_program", "reproduce_benchmarks"]
+    assert [path.stem for path in EXAMPLES] == [
+        "large_sweep", "mixture_bootstrap", "own_program", "power_study", "reproduce_benchmarks", "rolling_returns",
+        "sensor_lifetimes", "store_demand",
+    ]  # fmt: skip
+
+
+def test_each_is_named_in_their_list():
+    named = re.findall(r"\[(\w+)\.py\]\(\1\.py\)", (ROOT / "examples" / "README.md").read_text())
+    assert sorted(named) == [path.stem for path in EXAMPLES]
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
