@@ -150,11 +150,81 @@ def _rewritten(graph: Graph, node: Node, inputs: list[Node]) -> Node:
     if log is not None and inputs[1].kind == DATA and inputs[0].kind & PARAMETERS:
         logarithm = graph.apply(log.__name__, log, inputs[1], aval=inputs[1].aval)
         return graph.apply("mul", jnp.multiply, inputs[0], logarithm, aval=node.aval)
+    if node.name in SPLIT and inputs[0].kind == PARAMETERS | DATA:
+        join, inverse, split = SPLIT[node.name]
+        of_parameters, of_data = _apart(graph, inputs[0], join, inverse)
+        if of_parameters is not None and of_data is not None:
+            return split(graph, of_parameters, of_data)
     assert node.function is not None
     return graph.apply(
         node.name, node.function, *inputs,
         tag=node.tag, aval=node.aval, equation=node.equation, inside=node.inside,
     )  # fmt: skip
+
+
+def _apart(graph: Graph, node: Node, join: str, inverse: str) -> tuple[Node | None, Node | None]:
+    """Return a product, or a sum, as that of a value of the parameters and one of the data; None twice if it is none.
+
+    Args:
+        graph: to which nodes are added.
+        node: what is taken apart.
+        join: "mul" or "add".
+        inverse: "div" or "sub".
+    """
+    if node.kind | PARAMETERS == PARAMETERS:
+        return node, None
+    if node.kind == DATA:
+        return None, node
+    if node.name == "neg" and join == "add":
+        parts = _apart(graph, node.inputs[0], join, inverse)
+        of_parameters, of_data = (part and graph.apply("neg", jnp.negative, part, aval=node.aval) for part in parts)
+        return of_parameters, of_data
+    if node.name not in (join, inverse):
+        return None, None
+    firsts, seconds = (_apart(graph, child, join, inverse) for child in node.inputs)
+    if (None, None) in (firsts, seconds):
+        return None, None
+
+    def joined(first: Node | None, second: Node | None) -> Node | None:
+        if second is None:
+            return first
+        if first is None and node.name == join:
+            return second
+        if first is None:
+            name, function = ("neg", jnp.negative) if inverse == "sub" else ("reciprocal", reciprocal)
+            return graph.apply(name, function, second, aval=node.aval)
+        return graph.apply(node.name, FUNCTIONS[node.name], first, second, aval=node.aval)
+
+    of_parameters, of_data = (joined(first, second) for first, second in zip(firsts, seconds, strict=True))
+    return of_parameters, of_data
+
+
+FUNCTIONS = {"mul": jnp.multiply, "div": jnp.divide, "add": jnp.add, "sub": jnp.subtract}
+
+
+def _combined(outer: str, *pairs: tuple[str, str]) -> Callable[[Graph, Node, Node], Node]:
+    """Return what joins functions, by name, of a value of the parameters and of one of the data."""
+
+    def split(graph: Graph, of_parameters: Node, of_data: Node) -> Node:
+        def of(name: str, inner: Node) -> Node:
+            return graph.apply(name, getattr(jnp, name), inner, aval=inner.aval)
+
+        both = [(of(one, of_parameters), of(other, of_data)) for one, other in pairs]
+        if len(both) == 1:
+            return graph.apply(outer, FUNCTIONS[outer], *both[0], aval=of_data.aval)
+        products = [graph.apply("mul", jnp.multiply, *pair, aval=of_data.aval) for pair in both]
+        return graph.apply(outer, FUNCTIONS[outer], *products, aval=of_data.aval)
+
+    return split
+
+
+SPLIT = {
+    "log": ("mul", "div", _combined("add", ("log", "log"))),
+    "exp": ("add", "sub", _combined("mul", ("exp", "exp"))),
+    "cos": ("add", "sub", _combined("sub", ("cos", "cos"), ("sin", "sin"))),
+    "sin": ("add", "sub", _combined("add", ("sin", "cos"), ("cos", "sin"))),
+}
+"""Functions of a product, or of a sum, that are split into functions of its parts: log(a x) is log(a) + log(x)."""
 
 
 def _require_no_choice(node: Node) -> None:

@@ -59,6 +59,10 @@ FORMULAS = {
     "powers of the data alone": (lambda a, x: jnp.sum(a * x**3), 1, 3),
     "an element": (lambda a, x: -((x[0] * a[1] - jnp.concatenate([a, x])[4] * a[2]) ** 2), 2, 4),
     "a choice by parameters": (lambda a, x: jnp.sum(jnp.where(a > 0, a * x, -x)), 1, 6),
+    "a logarithm of a product": (lambda a, x: jnp.sum(jnp.log(a * x / a[0])), 1, 3),
+    "a logarithm of a quotient": (lambda a, x: -jnp.sum(jnp.log(a / x) ** 2), 2, 3),
+    "an exponential of a sum": (lambda a, x: jnp.sum(x - a - jnp.exp(-(2.0 + x - a))), 1, 6),
+    "the direction of an angle": (lambda a, x: jnp.sum(jnp.cos(x - a) + jnp.sin(x - a - 1.0)), 1, 6),
     "an angle": (lambda a, x: jnp.sum(jnp.cos(a) * jnp.cos(x) + jnp.sin(a) * jnp.sin(x)), 1, 6),
     "a running sum": (lambda a, x: -jnp.sum(jnp.cumsum(a * x) ** 2), 2, 3),
 }
@@ -116,3 +120,18 @@ def test_a_formula_of_numbers_has_no_moments():
     form = found(zoo.Cauchy(0.0, 1.0), ROW["y"])
     assert isinstance(form, NotApplicable)
     assert "log" in str(form)
+
+
+@pytest.mark.parametrize("name", [name for name in FORMULAS if name.startswith(("a log", "an exp", "the dir"))])
+def test_what_is_split_keeps_its_value(name, x64):
+    formula, _, _ = FORMULAS[name]
+    model = of_formula(formula)
+    form = found(model, THREE)
+    theta, x = jnp.asarray([0.7, 1.9, 2.4]), jnp.asarray([0.3, 4.0, 1.1])
+    split = form.kernel(form.once([theta]), form.observe(x))
+    assert float(split) == pytest.approx(float(formula(theta, x)), rel=1e-14)
+
+
+def test_a_sum_of_products_is_not_split():
+    with_both = found(of_formula(lambda a, x: jnp.sum(jnp.log(a + x) + jnp.exp(a * x))), THREE)
+    assert isinstance(with_both, NotApplicable)
