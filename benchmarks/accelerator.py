@@ -24,6 +24,8 @@ DTYPES = ("float64", "float32")
 class Filled(batches.Lanes):
     """The lane program on a device, with a tuning of its own, all of whose lanes are busy."""
 
+    clock = staticmethod(time.perf_counter)  # of a device that is not the processor
+
     def __init__(self, device: Any, tuning: devices.Tuning, **arguments: Any):
         self.device, self.tuning = device, tuning
         super().__init__(**arguments)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from . import common, workers
-from .batches import ANSWER_RATES, ENDLESS, SCAN, STRETCH, Runs, batch
+from .batches import ANSWER_RATES, ENDLESS, FAST, SCAN, STRETCH, Runs, batch
 
 # Measuring -----------------------------------------------------------------------------------------------------------
 
@@ -27,14 +27,29 @@ class Row:
     arguments: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
-def table_rows(widths: Sequence[int], dtypes: Sequence[str]) -> list[Row]:
-    """Everything, the yardstick first."""
+@dataclasses.dataclass(frozen=True)
+class Limit:
+    """A set of instructions that all programs are held to: as the flags of C++, and as those of XLA."""
+
+    flags: tuple[str, ...] = FAST
+    environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+LIMITS = {
+    "native": Limit(),
+    "AVX2": Limit(("-O3", "-march=haswell", "-ffast-math"), {"XLA_FLAGS": "--xla_cpu_max_isa=AVX2"}),
+}
+"""By name; NumPy knows none."""
+
+
+def table_rows(widths: Sequence[int], dtypes: Sequence[str], limit: Limit = LIMITS["native"]) -> list[Row]:
+    """Everything that can be held to these instructions, the yardstick first."""
     middle = widths[len(widths) // 2]
     return [
         row
         for dtype in dtypes
         for row in (
-            Row(YARDSTICK, "Cpp", dtype, middle),
+            Row(YARDSTICK, "Cpp", dtype, middle, arguments={"flags": limit.flags}),
             Row("C++ -O3", "Cpp", dtype, middle, arguments={"flags": ("-O3",)}),
             *(Row("mlejax, lanes", "Lanes", dtype, width) for width in widths),
             *(
@@ -42,7 +57,7 @@ def table_rows(widths: Sequence[int], dtypes: Sequence[str]) -> list[Row]:
                 for name, family, n, width in OTHERS
             ),
             Row("JAX, vmap and scan", "Scan", dtype, middle),
-            Row("NumPy", "NumPy", dtype, middle),
+            *([] if limit.environment else [Row("NumPy", "NumPy", dtype, middle)]),
         )
     ]
 
@@ -56,7 +71,9 @@ STARTS = 3
 """Processes of each C++ program, of which the fastest counts: where its arrays come to lie decides up to a tenth."""
 
 
-def measure(rows: Sequence[Row], rounds: int, seconds: float) -> list[dict[str, Any]]:
+def measure(
+    rows: Sequence[Row], rounds: int, seconds: float, environment: Mapping[str, str] | None = None
+) -> list[dict[str, Any]]:
     """Time all rows in turn, each in a process of its own; records with nanoseconds per run-epoch."""
     with ExitStack() as stack:
         programs: dict[int, Any] = {}
@@ -64,7 +81,7 @@ def measure(rows: Sequence[Row], rounds: int, seconds: float) -> list[dict[str, 
         for number, row in enumerate(rows):
             try:
                 arguments = {"count": row.width, "dtype": row.dtype, **ENDLESS, **row.arguments}
-                programs[number] = stack.enter_context(_fastest(row, arguments, seconds))
+                programs[number] = stack.enter_context(_fastest(row, arguments, seconds, environment))
             except workers.WorkerError as reason:
                 records[number]["missing"] = str(reason)
         epochs = {number: _warm(worker, seconds) for number, worker in programs.items()}
@@ -82,9 +99,9 @@ def measure(rows: Sequence[Row], rounds: int, seconds: float) -> list[dict[str, 
     return records
 
 
-def _fastest(row: Row, arguments: Mapping[str, Any], seconds: float) -> Any:
+def _fastest(row: Row, arguments: Mapping[str, Any], seconds: float, environment: Mapping[str, str] | None) -> Any:
     """Return a worker that is ready to be timed: of a C++ program, the fastest of some."""
-    worker: Any = workers.Worker(f"{__package__}.batches", row.make, arguments)
+    worker: Any = workers.Worker(f"{__package__}.batches", row.make, arguments, environment=environment)
     if row.make != "Cpp":
         return worker
     epochs = _warm(worker, seconds)
@@ -139,14 +156,15 @@ ANSWERING = {
 }
 
 
-def answers(runs: Runs) -> dict[str, dict[str, np.ndarray]]:
+def answers(runs: Runs, limit: Limit) -> dict[str, dict[str, np.ndarray]]:
     """Return what every program finds for the same runs, all of them run to their ends."""
     limits = {"patience": runs.patience, "tolerance": runs.tolerance, "max_epochs": runs.max_epochs}
     found = {}
     for name, (make, more) in ANSWERING.items():
         try:
-            arguments = {"runs": runs.varying, **limits, **more}
-            with workers.Worker(f"{__package__}.batches", make, arguments) as worker:
+            flags = {"flags": limit.flags} if make == "Cpp" else {}
+            arguments = {"runs": runs.varying, **limits, **flags, **more}
+            with workers.Worker(f"{__package__}.batches", make, arguments, environment=limit.environment) as worker:
                 worker.call("advance", epochs=runs.max_epochs)
                 found[name] = {key: np.array(values) for key, values in worker.call("answer").items()}
         except workers.WorkerError as reason:
@@ -206,13 +224,15 @@ def report(record: Mapping[str, Any]) -> str:
     others = [name for name, *_ in OTHERS]
     least = min(row["improving"] for row in record["results"] if "improving" in row and row["program"] not in others)
     lines += [
-        "ns: per run-epoch, median over rounds: measure train gradient and validation log-likelihood, ascend,",
-        "decide, keep the best. Every run has its own sample and settings; all lanes are busy, and at least",
+        "ns: of one core per run-epoch, median over rounds: measure train gradient and validation log-likelihood,",
+        "ascend, decide, keep the best. Every run has its own sample and settings; all lanes are busy, and at least",
         f"{least:.0%} of the runs improve, as runs do nearly all the time before they end. x C++: speed beside the C++",
         "fast-math row of the same type, the median of ratios within a round: all rows are measured in turn.",
-        "fast-math: -O3 -march=native -ffast-math, the fastest of some starts. gamma and weibull (on raw data) stand",
-        "beside the C++ of the normal. More cores: python -m benchmarks cores.",
+        f"fast-math: {' '.join(LIMITS[record['instructions']].flags)}, the fastest of some starts.",
+        "gamma and weibull (on raw data) stand beside the C++ of the normal. More cores: python -m benchmarks cores.",
     ]
+    if record["instructions"] != "native":
+        lines += [f"{record['instructions']} alone, by the compilers' options: this machine may have wider registers."]
     made = {row["program"]: row.get("instructions") for row in record["results"]}
     lines += [f"{name}: {made[name]}" for name in (YARDSTICK, "mlejax, lanes") if made.get(name)]
     lines += ["", common.table([compared(name, found) for name, found in record["agreement"].items()])]
@@ -228,20 +248,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rounds", type=int, default=15, help="repetitions of everything (default 15)")
     parser.add_argument("--seconds", type=float, default=0.1, help="of one repetition (default 0.1)")
     parser.add_argument("--widths", type=int, nargs="+", default=[256, 512, 1024, 4096], help="lanes")
+    parser.add_argument(
+        "--instructions", choices=LIMITS, default="native", help="to which all are held (default native)"
+    )
     parser.add_argument("--runs", type=int, default=512, help="runs whose answers are compared (default 512)")
 
 
-def results(widths: Sequence[int], dtypes: Sequence[str], rounds: int, seconds: float, runs: int) -> dict[str, Any]:
+def results(
+    widths: Sequence[int], dtypes: Sequence[str], rounds: int, seconds: float, runs: int, instructions: str = "native"
+) -> dict[str, Any]:
     """Measure and compare everything."""
-    one = measure(table_rows(widths, dtypes), rounds, seconds)
+    limit = LIMITS[instructions]
+    one = measure(table_rows(widths, dtypes, limit), rounds, seconds, limit.environment)
     add_ratios(one)
-    found = answers(batch(runs, ANSWER_RATES))
+    found = answers(batch(runs, ANSWER_RATES), limit)
     reference = found.pop(YARDSTICK, found["NumPy"])
     alike = {name: agreement(answer, reference) for name, answer in found.items()}
-    return {"results": one, "agreement": alike}
+    return {"instructions": instructions, "results": one, "agreement": alike}
 
 
 def main(arguments: argparse.Namespace) -> None:
-    found = results(arguments.widths, ("float64", "float32"), arguments.rounds, arguments.seconds, arguments.runs)
-    record = {"benchmark": "epochs", "environment": common.environment(), **found}
+    given = arguments.rounds, arguments.seconds, arguments.runs, arguments.instructions
+    found = results(arguments.widths, ("float64", "float32"), *given)
+    name = "epochs" if arguments.instructions == "native" else f"epochs-{arguments.instructions}"
+    record = {"benchmark": name, "environment": common.environment(), **found}
     common.write(record, report(record), arguments)

@@ -133,6 +133,14 @@ def test_epochs_record_and_report(inside, monkeypatch):
     assert "mlejax, lanes" in epochs.report(record)
 
 
+def test_programs_are_held_to_instructions():
+    rows = epochs.table_rows((64,), ("float64",), limit := epochs.LIMITS["AVX2"])
+    assert "NumPy" not in [row.program for row in rows]  # which knows no such limit
+    assert rows[0].arguments["flags"] == limit.flags
+    assert "-march=haswell" in limit.flags
+    assert "-march=native" in epochs.table_rows((64,), ("float64",))[0].arguments["flags"]
+
+
 @pytest.mark.slow
 def test_cores_record_and_report(inside):
     if common.compiler() is None:
