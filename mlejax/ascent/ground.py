@@ -50,7 +50,7 @@ class Ground(Generic[M]):
         """Return the ground of observations, in units of their own; the start is in these too."""
         own = values if units is None else units.of_observations(values)
         check_support(start, own)
-        sample, representation = summarize(start, own, weights=weights, fill=True)
+        sample, representation = summarize(start, own, weights=weights, fill=True, known=True)
         count = float(row_count(values) if weights is None else math.fsum(weights))
         return cls(Parameters.of(start), sample, units, count, representation)
 

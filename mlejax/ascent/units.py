@@ -24,6 +24,9 @@ MEAN_BESIDE_SPREAD = 1e3
 LOOKED_AT = 256
 """Observations, evenly spread, on which the formula is held against itself in other units."""
 
+MANY, SUGGEST, IN_CACHE = 1 << 14, 1 << 10, 1 << 14
+"""Numbers of which medians are dear; how many suggest bounds of them; how many are taken at once."""
+
 EXACT = 1e-9
 """How closely a law of units must hold, relative to its terms."""
 
@@ -95,6 +98,8 @@ def units_for(table: Parameters[M], support: Supports, values: Rows) -> Units[M]
         return None  # several numbers, which may be of several units
     if support.whole or values.dtype.kind != "f" or not len(values):
         return None
+    if _surely_ordinary(values):
+        return None
     found = _Sizes.of(values)
     if not found.extraordinary:
         return None
@@ -146,6 +151,32 @@ class _Sizes:
 def extraordinary(values: np.ndarray) -> np.ndarray:
     """Return which of many samples side by side, (n, m), may be better served by other units, (m,)."""
     return _Sizes.of(values).extraordinary
+
+
+def _surely_ordinary(values: np.ndarray) -> bool:
+    """Return whether many numbers (n,) are shown not to be `extraordinary` by counting, without looking for medians.
+
+    A few of them suggest between which bounds the center lies, and how far half of all numbers are from it at least.
+    """
+    n = len(values)
+    if n < MANY:
+        return False
+    some = np.sort(values[:: n // SUGGEST])
+    low, high = some[int(0.45 * len(some))], some[int(0.55 * len(some))]
+    with np.errstate(over="ignore"):
+        middle, half = low / 2 + high / 2, high / 2 - low / 2
+        near = np.quantile(np.abs(some - middle), 0.35)
+        if not max(abs(low), abs(high)) < (near - half) * MEAN_BESIDE_SPREAD * (1 - EXACT):
+            return False
+        below = up_to = close = usual = 0
+        for first in range(0, n, IN_CACHE):
+            part = values[first : first + IN_CACHE]
+            below += np.count_nonzero(part < low)
+            up_to += np.count_nonzero(part <= high)
+            close += np.count_nonzero(np.abs(part - middle) < near)
+            sizes = np.abs(part)
+            usual += np.count_nonzero((sizes > 1 / ORDINARY) & (sizes < ORDINARY))
+    return bool(below <= n // 2 < up_to and close <= n // 2 < usual)
 
 
 def _typical(values: np.ndarray) -> Any:

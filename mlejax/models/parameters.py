@@ -65,10 +65,8 @@ class Parameters(Generic[M]):
         Returns:
             The table of all models like it.
         """
-        leaves, tree = tree_flatten_with_path(model)
-        shapes = tuple(np.shape(leaf) for _, leaf in leaves)
-        domains, labels = zip(*found, strict=True) if (found := _declared(model)) else ((), ())
-        return cls(name_of(model), tree, tuple(path for path, _ in leaves), shapes, domains, labels)
+        leaves, tree = jax.tree.flatten(model)
+        return _table(tree, tuple(map(np.shape, leaves)))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -340,3 +338,11 @@ def _declared(module: eqx.Module) -> list[tuple[Domain, tuple[str, ...]]]:
                 labels = () if named is None else tuple(named.labels(field.name))
                 found.append((field.metadata.get("domain", real), labels))
     return found
+
+
+@functools.lru_cache(maxsize=256)
+def _table(tree: Any, shapes: tuple[tuple[int, ...], ...]) -> Parameters[Any]:
+    model = tree.unflatten(list(map(np.zeros, shapes)))
+    paths = tuple(path for path, _ in tree_flatten_with_path(model)[0])
+    domains, labels = zip(*found, strict=True) if (found := _declared(model)) else ((), ())
+    return Parameters(name_of(model), tree, paths, shapes, domains, labels)

@@ -134,10 +134,11 @@ def _passes(points: Model, samples: Sequence[Filled], looks: Sequence[tuple[int,
 
     def by(width: int) -> Any:
         def found(points: Model, values: Any, counts: Any) -> Any:
-            values = jax.tree.map(
-                lambda column: jnp.concatenate([column, jnp.broadcast_to(column[-1:], (width, *column.shape[1:]))]),
-                values,
-            )
+            if any(row_count(each.values) % width for each in samples):  # a tile may reach beyond the end
+                values = jax.tree.map(
+                    lambda column: jnp.concatenate([column, jnp.broadcast_to(column[-1:], (width, *column.shape[1:]))]),
+                    values,
+                )
 
             def look(which: tuple[Any, Any, Any]) -> Any:
                 number, begin, count = which

@@ -1,5 +1,6 @@
 """Arrays of few lengths, so that a program that passes over observations is compiled for few."""
 
+import math
 from typing import Any
 
 import equinox as eqx
@@ -54,10 +55,14 @@ class Filled(eqx.Module):
         n = row_count(values)
         more = (filled_length(n) if length is None else length) - n
         if all(isinstance(column, np.ndarray) for column in jax.tree.leaves(values)):
-            return cls(_repeated(np, values, more), np.asarray(n))
+            return cls(jax.tree.map(lambda column: _longer(column, more), values), np.asarray(n))
         # Behind a barrier: a number that the compiler knows would be divided by in another way.
         count = lax.optimization_barrier(jnp.asarray(n))
-        return cls(_repeated(jnp, values, more), count)
+
+        def longer(column: Any) -> Any:
+            return jnp.concatenate([column, jnp.broadcast_to(column[:1], (more, *column.shape[1:]))])
+
+        return cls(jax.tree.map(longer, values), count)
 
     @property
     def counts(self) -> Any:
@@ -65,13 +70,18 @@ class Filled(eqx.Module):
         return jnp.arange(row_count(self.values)) < self.count
 
 
-def _repeated(of: Any, values: Rows, more: int) -> Rows:
-    """Return observations and so many copies of the first."""
+ALIGNED = 64
+"""Bytes; an array on the host that begins at a multiple of them is taken by a program on a CPU without a copy."""
 
-    def longer(column: Any) -> Any:
-        return of.concatenate([column, of.broadcast_to(column[:1], (more, *column.shape[1:]))])
 
-    return jax.tree.map(longer, values)
+def _longer(column: np.ndarray, more: int) -> np.ndarray:
+    """Return an array of its own with so many copies of the first row after the others."""
+    shape = (len(column) + more, *column.shape[1:])
+    memory = np.empty(math.prod(shape) * column.itemsize + ALIGNED, np.uint8)
+    first = -memory.ctypes.data % ALIGNED
+    longer = memory[first : first + len(memory) - ALIGNED].view(column.dtype).reshape(shape)
+    longer[: len(column)], longer[len(column) :] = column, column[:1]
+    return longer
 
 
 def filled_weights(weights: Any, length: int) -> Any:

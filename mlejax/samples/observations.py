@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Num
+from jaxtyping import Array, Bool, Num
 
 from ..checks import InputTypeError, InputValueError, shown
 from ..formula.jaxpr import as_formula_takes
@@ -104,7 +105,9 @@ def _converted(array: np.ndarray, what: str, part: bool) -> np.ndarray:
         array.dtype.kind in "iub" and array.max(initial=0) <= np.iinfo(np.int64).max
     )  # an unsigned one may be larger
     array = array.astype(np.int64 if small else np.float64)
-    if not np.all(finite := np.isfinite(array)):
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = array.sum(dtype=np.float64)  # of numbers that are not finite it is not; and it is taken in one pass
+    if not np.isfinite(total) and not np.all(finite := np.isfinite(array)):
         index = np.unravel_index(int(np.argmin(finite)), array.shape)
         place = ", ".join(map(str, map(int, index)))
         raise InputValueError(f"{what} must be finite; got {array[index]} at index {place}")
@@ -138,7 +141,10 @@ def check_support(
     check_inside(name, model.support, values, place)
     for start in (model, *starts):
         with jax.enable_x64(True):
-            log_probs = np.asarray(_log_probs(start, Filled.of(taken).values))[: row_count(taken)]
+            filled = Filled.of(taken).values
+            if bool(_all_finite(start, filled)):  # what fills up is one of the observations
+                continue
+            log_probs = np.asarray(_log_probs(start, filled))[: row_count(taken)]
         if not np.all(finite := np.isfinite(log_probs)):
             index = int(np.argmin(finite))
             parameters = ", ".join(f"{key}={leaf}" for key, leaf in parameter_dict(start).items())
@@ -164,10 +170,17 @@ def check_inside(family: str, support: Supports, values: Rows, place: Callable[[
         ValueError: naming the first such observation, its place and the rule.
     """
     for own, (name, column) in zip(by_column(support, values), named_columns(values).items(), strict=True):
+        if not own.whole and column.size and np.all(own.contains(np.array([column.min(), column.max()]))):
+            continue  # an interval; NaN is the least and the greatest of all
         if not np.all(contained := own.contains(column)):
             index = np.unravel_index(int(np.argmin(contained)), column.shape)
             where = f" for {name}" if name else ""
             raise InputValueError(f"{family} needs {own.rule}{where}; got {column[index]} {place(int(index[0]))}")
+
+
+@jax.jit
+def _all_finite(model: Model, values: Rows) -> Bool[Array, ""]:
+    return jnp.all(jnp.isfinite(jax.vmap(model.log_prob)(values)))
 
 
 @jax.jit

@@ -18,7 +18,7 @@ from ..models.tracing import ONE_NUMBER, check_formula
 from .agreement import AGREEMENT, examine
 from .filled import Filled, filled_length, filled_up
 from .raw import Observations, divided, observe
-from .summary import Summary, find_form, some_of, summarize_all, summarize_array
+from .summary import LARGE, Summary, find_form, some_of, summarize_all, summarize_array
 
 Sample = Observations | Summary
 
@@ -47,6 +47,7 @@ def summarize(
     factoring: bool = True,
     weights: np.ndarray | None = None,
     fill: bool = False,
+    known: bool = False,
 ) -> tuple[Sample, str]:
     """Summarize observations for `model` where its log-density factors, checked against the data.
 
@@ -56,12 +57,13 @@ def summarize(
         factoring: whether to look for sufficient statistics.
         weights: how often each observation counts, (n,), not negative; None counts each once.
         fill: whether to fill raw observations up to one of few lengths, with some that count for nothing.
+        known: whether the formula was checked just before.
 
     Returns:
         The sample (a `Summary`, or `Observations` when the model does not factor or the factored form does not agree
         with the data to rounding) and a sentence that says which, and why.
     """
-    return summarize_each(model, [values], factoring, weights, fill)[0]
+    return summarize_each(model, [values], factoring, weights, fill, known=known)[0]
 
 
 def summarize_each(
@@ -71,16 +73,18 @@ def summarize_each(
     weights: np.ndarray | None = None,
     fill: bool = False,
     lengths: Sequence[int] = (),
+    known: bool = False,
 ) -> list[tuple[Sample, str]]:
     """Summarize several samples, each as `summarize` does alone; they are looked through by one program.
 
-    Weights are those of a sample that is the only one; `lengths` those that raw observations are filled up to.
+    Weights are those of a sample that is the only one; `lengths` those that raw observations are filled up to. `known`
+    says that the formula was checked just before.
     """
     if not any(isinstance(column, Tracer) for column in jax.tree.leaves(list(parts))):
         devices.start(warn=False)  # before JAX starts, which could not be made fast later
     with jax.enable_x64(True):
         taken = [as_formula_takes(model, values) for values in parts]
-        for values in taken:
+        for values in () if known else taken:
             check_formula(model, one_of(values))
         to = lengths or [filled_length(row_count(values)) if fill else None for values in taken]
         raws = [functools.partial(_raw, model, weights=weights, length=length) for length in to]
@@ -100,6 +104,7 @@ class _Factored:
     """A sample and its summary, which is to be held against it."""
 
     values: Rows
+    filled: Filled | None  # the same, filled up, unless they are very many
     summary: Summary
     holds: bool  # whether the observations take exactly the branches of the form
     weights: np.ndarray | None
@@ -118,7 +123,10 @@ class _Factored:
 def _factored(model: Model, values: Rows, weights: np.ndarray | None) -> _Factored | str:
     """Return a sample with its summary, or why it has none."""
     try:
-        return _Factored(values, *summarize_all(model, find_form(model, values), values, weights), weights)
+        form = find_form(model, values)
+        filled = Filled.of(values) if row_count(values) <= LARGE else None
+        summary, holds = summarize_all(model, form, values, weights, filled)
+        return _Factored(values, filled, summary, holds, weights)
     except NotApplicable as reason:
         return f": {reason}"
 
@@ -134,7 +142,8 @@ def _apart(model: Model, samples: Sequence[_Factored]) -> Sequence[float]:
         else summarize_array(sample.summary.form, some)[0]
         for sample, some in zip(samples, looked_at, strict=True)
     ]
-    return np.asarray(examine(model, known, [Filled.of(some) for some in looked_at]).apart).tolist()
+    filled = [sample.filled or Filled.of(some) for sample, some in zip(samples, looked_at, strict=True)]
+    return np.asarray(examine(model, known, filled).apart).tolist()
 
 
 def _raw(

@@ -225,14 +225,17 @@ def some_of(values: Rows) -> Rows:
     return np.concatenate([spread, [values.min(), values.max()]])
 
 
-def summarize_all(model: Model, form: Form, values: Rows, weights: np.ndarray | None = None) -> tuple[Summary, bool]:
+def summarize_all(
+    model: Model, form: Form, values: Rows, weights: np.ndarray | None = None, filled: Filled | None = None
+) -> tuple[Summary, bool]:
     """Return the summary of any number of observations, and whether they take exactly the branches of `form`.
 
     Many are cut into shares of `LARGE`, which all local devices summarize side by side, a round at a time, so that
-    neither a device nor its memory ever holds them all; the summaries are merged.
+    neither a device nor its memory ever holds them all; the summaries are merged. `filled` are all of them, filled up,
+    where that is done already.
     """
     if (n := row_count(values)) <= LARGE:
-        summary, holds = summarize_array(form, values, weights)
+        summary, holds = summarize_array(form, filled or values, weights)
         return summary, bool(holds)
     mesh = jax.sharding.Mesh(np.asarray(jax.local_devices()), ("data",))
     program = _sharded(form, mesh, weights is not None)
@@ -292,9 +295,9 @@ def accurate_sum(values: Any) -> Any:
     return total
 
 
-def summarize_array(form: Form, values: Rows, weights: np.ndarray | None = None) -> tuple[Summary, Any]:
+def summarize_array(form: Form, values: Rows | Filled, weights: np.ndarray | None = None) -> tuple[Summary, Any]:
     """Return what `summarize_with` does of observations on the host, by a program for many n."""
-    filled = Filled.of(values)
+    filled = values if isinstance(values, Filled) else Filled.of(values)
     return _compiled(form, filled, None if weights is None else filled_weights(weights, row_count(filled.values)))
 
 

@@ -5,7 +5,7 @@ import zoo
 
 import mlejax
 from mlejax import LogNormal, Normal, Poisson
-from mlejax.ascent.units import _laws, units_for
+from mlejax.ascent.units import MANY, _laws, _surely_ordinary, extraordinary, units_for
 from mlejax.models.parameters import Parameters
 
 NEAR_A_MILLION_MILLION = 1e15 + np.array([0.0, 1.0, 2.0])
@@ -84,3 +84,27 @@ def test_ordinary_observations_whole_ones_and_constants_stay_as_they_are():
 def test_numbers_whose_variance_float64_does_not_hold_are_refused_without_a_warning(values):
     with pytest.raises(ValueError, match=r"Normal.variance of these observations would be inf"):
         mlejax.fit(Normal, values, progress=False)
+
+
+NORMAL = np.random.RandomState(0).normal(size=MANY + 1)
+DRAWN = {
+    "ordinary": (3 + 2 * NORMAL, True),
+    "positive": (np.exp(NORMAL), True),
+    "heavy tails": (np.random.RandomState(1).standard_cauchy(MANY), True),
+    "sorted": (np.sort(NORMAL), True),
+    "far": (1e5 + NORMAL, False),
+    "nearly far": (990 * 0.6745 + NORMAL, False),  # beside the typical distance from the center, 0.6745
+    "tiny": (1e-13 * NORMAL, False),
+    "huge": (1e13 * NORMAL, False),
+    "mostly zeros": (NORMAL * (np.arange(MANY + 1) % 3 == 0), False),
+    "equal": (np.full(MANY, 3.0), False),
+    "what is looked at is unlike the rest": (np.where(np.arange(MANY + 1) % 16 == 0, NORMAL, 1e13 * NORMAL), False),
+    "the largest": (1e307 * np.sign(NORMAL) * (1 + np.abs(NORMAL)), False),
+    "few": (NORMAL[: MANY - 1], False),
+}
+
+
+@pytest.mark.parametrize(("values", "shown"), DRAWN.values(), ids=DRAWN)
+def test_counting_shows_that_numbers_are_ordinary_only_where_they_are(values, shown):
+    assert _surely_ordinary(values) == shown
+    assert not (shown and extraordinary(values[:, None]).any())

@@ -1,5 +1,6 @@
 """Arrays are filled up to few lengths, and what was filled in counts for nothing."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -61,3 +62,10 @@ def test_samples_of_many_sizes_have_very_few_lengths():
         pairs[train, second] = n
     assert sorted(pairs) == [(32, 8), (128, 32), (512, 128), (1024, 256), (2048, 512), (4096, 1024)]
     assert coarse_lengths(10, 90) == (32, 128)
+
+
+def test_a_program_takes_what_is_filled_up_on_the_host_without_a_copy(x64):
+    made = Filled.of(np.arange(1000.0)).values
+    assert jax.device_put(made, jax.devices("cpu")[0]).unsafe_buffer_pointer() == made.ctypes.data
+    np.testing.assert_array_equal(Filled.of({"x": np.eye(9)}).values["x"][:9], np.eye(9))
+    assert not np.shares_memory(made, Filled.of(made).values)
