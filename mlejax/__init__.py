@@ -84,11 +84,12 @@ if TYPE_CHECKING:
     from .store.load import load
     from .sweeps.cost import estimate_cost
     from .sweeps.many import fit_many
+    from .sweeps.recomputed import Verification
     from .sweeps.record import record
     from .sweeps.spec import SweepSpec
     from .sweeps.study import study
     from .sweeps.sweep import sweep
-    from .sweeps.verify import Verification, verify
+    from .sweeps.verify import verify
 
 __version__ = "0.2.0.dev0"
 
@@ -170,11 +171,12 @@ _HOME = {
     "store.load": ["load"],
     "sweeps.cost": ["estimate_cost"],
     "sweeps.many": ["fit_many"],
+    "sweeps.recomputed": ["Verification"],
     "sweeps.record": ["record"],
     "sweeps.spec": ["SweepSpec"],
     "sweeps.study": ["study"],
     "sweeps.sweep": ["sweep"],
-    "sweeps.verify": ["Verification", "verify"],
+    "sweeps.verify": ["verify"],
 }
 """Where each public name is defined."""
 

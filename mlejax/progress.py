@@ -163,3 +163,15 @@ class Progress:
         self.bar.close()
         style = {"disable": not self.enabled, "leave": False, "file": sys.stderr, "bar_format": form, "smoothing": 0}
         self.bar = tqdm(desc=words, **style, **counted)
+
+
+def bar(words: str, samples: int, enabled: bool, finished: int = 0) -> "tqdm[Any]":
+    """Return a bar that counts samples, and is shown when that takes more than a second.
+
+    Args:
+        words: what is being done.
+        samples: how many there are.
+        enabled: whether it is shown.
+        finished: those there before.
+    """
+    return tqdm(total=samples, initial=finished, desc=words, unit=" samples", delay=1, leave=False, disable=not enabled)

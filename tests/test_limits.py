@@ -37,6 +37,7 @@ ELSEWHERE = {
     "store.reading": "store/test_store",
     "sweeps.collect": "store/test_store",
     "sweeps.outcomes": "sweeps/test_collect",
+    "sweeps.recomputed": "sweeps/test_verify",
 }
 """Modules whose tests stand in the file of others. A folder's `__init__` is tested by `test_api`."""
 

@@ -50,10 +50,8 @@ def load(path: str | Path, model: Model | None = None) -> SweepResult[Any] | Fit
     path = checks.path("path", path)
     if is_format_1(attributes_of(path)):
         return _load_format_1(path, model)
-    layout, description = _described(path)
-    if description.kind == FITS:
-        return _fits(path, layout, description, model)
-    return _sweep(path, layout, description, model)
+    found = stored(path)
+    return _fits(found, model) if found.description.kind == FITS else _sweep(found, model)
 
 
 def load_sweep(path: Path, model: Model | None = None) -> SweepResult[Any]:
@@ -68,11 +66,20 @@ def load_sweep(path: Path, model: Model | None = None) -> SweepResult[Any]:
     return found
 
 
-def _described(path: Path) -> tuple[Layout, Description]:
+@dataclasses.dataclass(frozen=True, eq=False)
+class Stored:
+    """What a directory holds, all of it whole."""
+
+    layout: Layout
+    description: Description
+    arrays: Mapping[str, np.ndarray]  # by the names of variables, each read when it is first used
+
+
+def stored(path: Path) -> Stored:
     """Return what a directory holds.
 
     Raises:
-        StoreError: nothing, or what is neither a sweep nor a table of fits.
+        StoreError: there is nothing, or neither a sweep nor a table of fits, or something is damaged or missing.
     """
     if (path / READY).exists() and not (path / "zarr.json").exists():
         raise StoreError(f"{path} was being extended when that was killed; the same call again finishes it")
@@ -82,41 +89,32 @@ def _described(path: Path) -> tuple[Layout, Description]:
     layout, description = read_layout(path, root)
     if description.kind not in (SWEEP, FITS):
         raise StoreError(f"{path} holds a {description.kind}, not a {SWEEP} or a {FITS}")
-    return layout, description
-
-
-def _whole(path: Path, layout: Layout, description: Description) -> StoredArrays:
-    """Return the variables of a store, all of whose batches are whole.
-
-    Raises:
-        DamageError: they are not.
-    """
     found = scan(path, layout, bool(description.result.get("finished")))
     refuse_damage(path, layout, found.damaged)
-    return StoredArrays(path, layout, {"status": found.status})
+    return Stored(layout, description, StoredArrays(path, layout, {"status": found.status}))
 
 
-def _fits(path: Path, layout: Layout, description: Description, model: Model | None) -> FitTable[Any]:
-    settings, arrays = description.settings, _whole(path, layout, description)
-    kept = {each.name: tuple(dim.size for dim in each.dims) for each in layout.variables}
+def _fits(found: Stored, model: Model | None) -> FitTable[Any]:
+    settings, made_by = found.description.settings, found.description.computed_by
+    kept = {each.name: tuple(dim.size for dim in each.dims) for each in found.layout.variables}
     shapes = {name: shape for name, shape in kept.items() if ERROR + name in kept}
     template = model_like(settings["model"], shapes, model, observation=settings.get("observation"))
-    ((axis, labels),) = layout.axes.items()
-    made = Provenance.of(settings, description.computed_by, description.result)
-    table = FitTable.of(template, axis, labels, arrays, made)
-    return dataclasses.replace(table, family=settings["name"], attributes=description.attributes)
+    ((axis, labels),) = found.layout.axes.items()
+    made = Provenance.of(settings, made_by, found.description.result)
+    table = FitTable.of(template, axis, labels, found.arrays, made)
+    return dataclasses.replace(table, family=settings["name"], attributes=found.description.attributes)
 
 
-def _sweep(path: Path, layout: Layout, description: Description, model: Model | None) -> SweepResult[Any]:
-    arrays = _whole(path, layout, description)
-    others = (*QUANTITIES, COMPUTED_BY.name)
-    shapes = {each.name: tuple(dim.size for dim in each.dims) for each in layout.variables if each.name not in others}
+def _sweep(found: Stored, model: Model | None) -> SweepResult[Any]:
+    description, others = found.description, (*QUANTITIES, COMPUTED_BY.name)
+    kept = (each for each in found.layout.variables if each.name not in others)
+    shapes = {each.name: tuple(dim.size for dim in each.dims) for each in kept}
     return SweepResult(
-        axes=layout.axes,
+        axes=found.layout.axes,
         template=model_like(
             description.settings["model"], shapes, model, observation=description.settings.get("observation")
         ),
-        arrays=arrays,
+        arrays=found.arrays,
         provenance=Provenance.of(description.settings, description.computed_by, description.result),
         attributes=description.attributes,
     )

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from .. import checks, devices
 from ..models.abilities import HasStart
 from ..models.base import M
+from ..progress import bar
 from ..results.table import FitTable
 from ..samples.members import members_of
 from .fits import Work
@@ -68,12 +68,11 @@ def fit_many(
     here = devices.computed_by()
     with fitted.collector(here, out, repair=repair, allow_mixed=allow_mixed, attributes=own) as kept:
         waiting = np.flatnonzero(kept.waiting())
-        bar = tqdm(
-            total=count, initial=count - len(waiting), desc="fitting", unit=" samples", delay=1, leave=False,
-            disable=not progress,
-        )  # fmt: skip
-        with bar, contextlib.closing(work.outcomes(waiting)) as outcomes:
+        with (
+            bar("fitting", count, progress, count - len(waiting)) as shown,
+            contextlib.closing(work.outcomes(waiting)) as outcomes,
+        ):
             for fits in outcomes:
                 kept.put(fits.positions, fits.by_name(work.begun.table))
-                bar.update(len(fits.positions))
-            return fitted.table(kept, here["device"], lambda _: bar.set_description("waiting for other processes"))
+                shown.update(len(fits.positions))
+            return fitted.table(kept, here["device"], lambda _: shown.set_description("waiting for other processes"))

@@ -1,7 +1,5 @@
 """Recompute runs of a result directory and compare their bits."""
 
-import dataclasses
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,43 +8,27 @@ import numpy as np
 
 from .. import checks, devices
 from ..ascent.vary import Optimizers
+from ..checks import InputTypeError, InputValueError
+from ..models.abilities import HasStart
 from ..models.base import Model
 from ..progress import Progress, Tally
-from ..results.schema import COMPUTED_BY, variables
-from ..results.sweep import SweepResult
+from ..results.schema import variables
 from ..status import Status
 from ..store.files import StoreError
+from ..store.layout import FITS
 from ..store.load import load_sweep
+from ..store.load import stored as stored_in
 from ..store.reading import read_root
-from .measure import Measured, Work, samples_for
+from .measure import Work, samples_for
 from .outcomes import columns_of
+from .recomputed import Verification, chosen, differences, made_here
+from .refitted import verify_fits
 from .spec import SweepSpec
-
-
-@dataclasses.dataclass(frozen=True)
-class Verification:
-    """The result of `verify`."""
-
-    checked: int  # runs recomputed
-    of: int  # runs that have ended, and were computed as this machine computes
-    seeds_checked: int  # seeds, or other samples, of which at least one run was recomputed
-    of_seeds: int  # likewise, of which at least one run has ended
-    different: list[dict[str, Any]]  # of each that differs: its axes, and per quantity the values (stored, recomputed)
-    left_out: int  # runs that have ended and were computed in another way, which gives other bits
-    samples: str = "seed"  # the name of the axis along which samples lie
-
-    def __str__(self) -> str:
-        """Say it in one line."""
-        left_out = f"; {self.left_out:,} computed in another way, left out" if self.left_out else ""
-        return (
-            f"{self.checked:,} of {self.of:,} runs, {self.seeds_checked:,} of {self.of_seeds:,} {self.samples}s "
-            f"recomputed, {len(self.different):,} different{left_out}"
-        )
 
 
 def verify(
     path: str | Path,
-    model: Model | None = None,
+    model: Model | type[Model] | HasStart | None = None,
     observations: Any = None,
     optimizer: Optimizers = None,
     *,
@@ -54,14 +36,15 @@ def verify(
     random_seed: int | None = None,
     progress: bool = True,
 ) -> Verification:
-    """Recompute runs of a stored sweep, finished or not, and compare all bits.
+    """Recompute runs of a stored sweep, or fits of a stored table, finished or not, and compare all bits.
 
-    What the sweep was is read from the store. Only what a digest cannot give back is asked for by name.
+    What the sweep was, or the table, is read from the store. Only what a digest cannot give back is asked for by name.
 
     Args:
-        path: the `out` of the sweep.
-        model: an instance of the model, if it is not one of the library's.
-        observations: the data, if data were given.
+        path: the `out` of `sweep` or of `fit_many`.
+        model: an instance of the model, if it is not one of the library's; of fits, the family or the model that they
+            were given.
+        observations: the data, if data were given; of fits, the source of samples, such as `Groups(data, labels)`.
         optimizer: the optimizer, if there was one.
         runs: how many to recompute, spread at random over all that have ended; None for all.
         random_seed: of the selection; None for another one every time.
@@ -88,6 +71,12 @@ def verify(
         runs = int(checks.counts("runs", runs))
     path = checks.path("path", path)
     read_root(path)  # a store of another version can be loaded, not verified
+    if stored_in(path).description.kind == FITS:
+        if optimizer is not None:
+            raise InputValueError("optimizer: fits have none")
+        return verify_fits(path, model, observations, runs, random_seed, progress)
+    if not isinstance(model, Model | None):
+        raise InputTypeError(f"model: a sweep needs an instance of it; got {checks.shown(model)}")
     stored = load_sweep(path)
     spec = SweepSpec.from_record(
         stored.provenance.settings, stored.axes, model=model, observations=observations, optimizer=optimizer
@@ -97,68 +86,20 @@ def verify(
     ended = np.flatnonzero(stored.status.ravel() != Status.RUNNING)
     if not len(ended):
         raise StoreError(f"{path} holds no finished run yet")
-    comparable = ended[_here(path, stored, devices.computed_by(list(mesh.devices.flat))).ravel()[ended]]
-    random = np.random.default_rng(random_seed)
-    ids = comparable
-    if runs is not None and runs < len(ids):
-        ids = np.sort(random.choice(ids, runs, replace=False))
-    different = []
+    here = devices.computed_by(list(mesh.devices.flat))
+    comparable = ended[made_here(path, stored.provenance.computed_by, stored.arrays, here).ravel()[ended]]
+    ids, different = chosen(comparable, runs, random_seed), []
     with jax.enable_x64(True), Progress(enabled=progress) as told:
         wanted = np.zeros(stored.shape, bool)
         wanted.flat[ids] = True
         samples = samples_for(spec, wanted, mesh, told)
         told.train(len(ids), 0)
         for part in Work(spec, mesh, Tally(), told).outcomes(samples, wanted):
-            different += _differences(stored, part)
+            different += differences(
+                stored.axes, variables(stored.template), stored.arrays, part.ids, columns_of(part.outcome)
+            )
     axis = list(stored.axes).index(spec.source.axis)
     checked, of = (len(np.unique(np.unravel_index(some, stored.shape)[axis])) for some in (ids, ended))
     return Verification(
         len(ids), len(comparable), checked, of, different, len(ended) - len(comparable), spec.source.axis
     )
-
-
-def _here(path: Path, stored: SweepResult[Any], here: Mapping[str, Any]) -> np.ndarray:
-    """Return which runs were computed as this process computes.
-
-    Raises:
-        StoreError: none were.
-    """
-    ways = stored.provenance.computed_by
-    if here not in ways:
-        names = [name for name in dict.fromkeys([*here, *ways[-1]]) if here.get(name) != ways[-1].get(name)]
-        differing = "; ".join(f"{name} = {ways[-1].get(name)}, here {here.get(name)}" for name in names)
-        raise StoreError(
-            f"{path} was computed in another way, which may give other bits ({differing}). Verify it where it was "
-            "computed."
-        )
-    if len(ways) == 1:
-        return np.full(stored.shape, True)
-    return stored.arrays[COMPUTED_BY.name] == list(ways).index(here)
-
-
-def _differences(stored: SweepResult[Any], part: Measured) -> list[dict[str, Any]]:
-    """Return what differs, run by run: the axes, and the values (stored, recomputed) by name."""
-    again = columns_of(part.outcome)
-    places = np.unravel_index(part.ids, stored.shape)
-    pairs = {
-        column: (stored.arrays[kept.name][(*places, *index)], again[kept.name][(slice(None), *index)])
-        for kept in variables(stored.template)
-        for index, column in kept.columns().items()
-    }
-    pairs = {name: (old, np.asarray(new, old.dtype)) for name, (old, new) in pairs.items()}
-    unequal = {name: _unequal(old, new) for name, (old, new) in pairs.items()}
-    found = []
-    for i in np.flatnonzero(np.any(list(unequal.values()), axis=0)):
-        axes = {
-            name: values[place[i]].item() for (name, values), place in zip(stored.axes.items(), places, strict=True)
-        }
-        found.append(
-            axes | {name: (old[i].item(), new[i].item()) for name, (old, new) in pairs.items() if unequal[name][i]}
-        )
-    return found
-
-
-def _unequal(old: np.ndarray, new: np.ndarray) -> np.ndarray:
-    """Return where numbers differ in any bit; one that is undefined is like any other."""
-    bits = [np.ascontiguousarray(each).view(f"u{each.itemsize}") for each in (old, new)]
-    return (bits[0] != bits[1]) & ~(np.isnan(old) & np.isnan(new))
