@@ -147,7 +147,7 @@ def look_outward(ascend: Ascend, end: End, table: Parameters, count: float) -> l
             ends = ascend([end.coordinates + way * along for way in ways], free, REFIT_STEPS)
             gains = [
                 # A parameter that is no longer told from the end of its domain has the value that it has there.
-                gain if _is_told(table, j, end.coordinates[j] + way) else 0.0
+                gain if is_told(table, j, end.coordinates[j] + way) else 0.0
                 for way, gain in zip(ways, _gains(ascend, ends, end, count, bounded), strict=True)
             ]
             signs = ((1, gains[:2], ends[:2]), (-1, gains[2:], ends[2:]))
@@ -250,18 +250,24 @@ def _unfinished(end: End) -> str:
     return f"{steps} the estimate is {end.distance:.2g} standard errors from the top of its parabola"
 
 
-def _is_told(table: Parameters, index: int, coordinate: float) -> bool:
-    """Return whether float64 has a number inside an interval for an unconstrained coordinate of this index."""
+def is_told(table: Parameters, index: int, coordinate: Any) -> Any:
+    """Return whether float64 has a number inside an interval for an unconstrained coordinate of this index, or several.
+
+    Args:
+        table: of the parameters.
+        index: of the coordinate.
+        coordinate: a number, or an array of them.
+    """
     domain = np.repeat(np.array(table.domains, object), table.real_sizes)[index]
     if domain.rank or (math.isinf(domain.lower) and math.isinf(domain.upper)):
-        return True
+        return np.full(np.shape(coordinate), True)
     with np.errstate(over="ignore"):
         if math.isfinite(domain.lower) and math.isfinite(domain.upper):
             value = domain.lower + (domain.upper - domain.lower) / (1 + np.exp(-coordinate))
         else:
             away = np.exp(coordinate)
             value = domain.lower + away if math.isfinite(domain.lower) else domain.upper - away
-    return bool(domain.contains(value))
+    return domain.contains(value)
 
 
 def _unidentified(end: End, both: Sequence[int], table: Parameters) -> str:

@@ -20,18 +20,26 @@ from ..samples.sections import Section, agree, all_contained, derived_of, summar
 from ..samples.spans import Span
 from ..samples.summary import form_of_any
 from .ground import end_of
-from .newton import MAX_STEPS, Climb
+from .newton import Climb
 from .uncertainty import scale_of
 
-ROWS = 16
+ROWS = 8
 """Rows of a block, which go on side by side: the vector units are full, their data stay in the cache, and none waits
 long for the others."""
 
-BLOCKS = 64
+BLOCKS = 128
 """Blocks of one call, at most."""
 
-TILES = 512
+TILES = 1024
 """Tiles in the columns of one call: so long is the largest sample that is climbed beside others."""
+
+
+class Begin(eqx.Module):
+    """Where climbs begin, a row for each along the axes in front."""
+
+    coordinates: Any  # (..., p)
+    free: Any  # (..., p): 1 for a coordinate that may move, 0 for one that is held
+    most: Any  # (...): steps
 
 
 class Rowful(eqx.Module):
@@ -42,7 +50,7 @@ class Rowful(eqx.Module):
     firsts: Any  # (blocks,): where each begins
     tiles: Any  # (blocks,): how many tiles it has
     sizes: Any  # (blocks, ROWS): observations of each row
-    starts: Any  # (blocks, ROWS, p): parameters
+    begin: Begin  # (blocks, ROWS, ...)
     blocks: Any  # (): how many of them are climbed
 
 
@@ -52,6 +60,12 @@ def shared_form(model: Model, observation: Observation) -> Form | None:
         return form_of_any(model, observation)
     except NotApplicable:
         return None
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def coordinates_of(table: Parameters[Any], vectors: Any) -> Any:
+    """Return the unconstrained coordinates of parameters (..., p)."""
+    return table.to_real(table.to_model(vectors))
 
 
 def climb_rows(table: Parameters[Any], form: Form | None, rows: Rowful) -> dict[str, np.ndarray]:
@@ -78,15 +92,16 @@ def _program() -> Callable[..., Mapping[str, Any]]:
 
 def _climb_blocks(table: Parameters[Any], form: Form | None, rows: Rowful) -> Mapping[str, Any]:
     shared = rows.weights is not None
-    derive = functools.partial(derived_of, table.to_model(rows.starts[0, 0]))
+    derive = functools.partial(derived_of, table.from_real(rows.begin.coordinates[0, 0]))
     derived = [] if form is not None else (derive if shared else jax.vmap(derive))(rows.values)
     own = None if shared else 0
 
     def block(index: Any) -> dict[str, Any]:
         one = functools.partial(_climb, table, form, rows.firsts[index], rows.tiles[index])
         weights = rows.weights[index] if shared else None
+        begin = jax.tree.map(lambda each: each[index], rows.begin)
         axes = (own, own, 0 if shared else None, 0, 0)
-        return jax.vmap(one, axes)(rows.values, derived, weights, rows.sizes[index], rows.starts[index])
+        return jax.vmap(one, axes)(rows.values, derived, weights, rows.sizes[index], begin)
 
     def write(index: Any, ends: dict[str, Any]) -> dict[str, Any]:
         return jax.tree.map(lambda each, found: each.at[index].set(found), ends, block(index))
@@ -105,13 +120,13 @@ def _climb(
     derived: Any,
     weights: Any,
     size: Array,
-    start: Array,
+    begin: Begin,
 ) -> dict[str, Any]:
     """Climb on one sample, and see whether its statistics agree with it."""
     section = Section(values, derived, Span(first, tiles, size), weights)
     sample: Any = section if form is None else summary_of(form, values, section.span, weights)
-    climb = Climb(sample, table.to_real(table.to_model(start)), np.ones(table.real_size), np.int64(MAX_STEPS), table)
-    end, count = dict(end_of(climb)), jnp.asarray(sample.count, start.dtype)
+    climb = Climb(sample, begin.coordinates, begin.free, begin.most, table)
+    end, count = dict(end_of(climb)), sample.count
     at = end["coordinates"]
     # The estimate, and a point one standard error away: there the slopes tell the curvature.
     beside = at + scale_of(end["information"], jnp) / jnp.sqrt(count)

@@ -2,6 +2,7 @@
 
 import abc
 import functools
+from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple, final
 
 import jax
@@ -13,6 +14,9 @@ from ..checks import InputTypeError, InputValueError
 from ..models.rows import Rows, row_count, take
 from .observations import as_observations
 from .sources import Draws
+
+KEPT = 1 << 21
+"""Drawn observations that are kept at a time."""
 
 
 class Member(NamedTuple):
@@ -49,19 +53,22 @@ class Members(abc.ABC):
     def describe(self) -> dict[str, Any]:
         """Return what decides the samples besides their labels and the observations of each, in plain values."""
 
-    def rows(self, positions: np.ndarray, length: int) -> Rows:
-        """Return samples side by side, each filled up with copies of an observation of its own.
+    def at(self, positions: np.ndarray, index: np.ndarray) -> Rows:
+        """Return observations of several samples.
 
         Args:
-            positions: (b,) along the axis.
-            length: to which they are filled up, at least the size of each.
+            positions: (b,) of the samples along the axis.
+            index: (b, k) of the observations within each.
 
         Returns:
-            Arrays (b, length, ...).
+            Arrays (b, k, ...).
         """
-        members = [self.member(int(position)).values for position in positions]
-        filled = [take(each, np.minimum(np.arange(length), row_count(each) - 1)) for each in members]
-        return jax.tree.map(lambda *columns: np.stack(columns), *filled)
+        parts, member = [], None
+        for row, position in enumerate(positions.tolist()):
+            if member is None or position != positions[row - 1]:
+                member = self.member(position)
+            parts.append(take(member.values, index[row]))
+        return jax.tree.map(lambda *columns: np.stack(columns), *parts)
 
     @property
     def shared(self) -> Rows | None:
@@ -123,9 +130,9 @@ class Groups(Members):
     def describe(self) -> dict[str, Any]:
         return {"source": "groups"}
 
-    def rows(self, positions: np.ndarray, length: int) -> Rows:
+    def at(self, positions: np.ndarray, index: np.ndarray) -> Rows:
         _, ends, values = self._sorted
-        return _cut(values, ends[positions], ends[positions + 1] - ends[positions], length)
+        return take(values, ends[positions, None] + index)
 
 
 @final
@@ -229,8 +236,8 @@ class Windows(Members):
     def describe(self) -> dict[str, Any]:
         return {"source": "windows", "width": self.width}
 
-    def rows(self, positions: np.ndarray, length: int) -> Rows:
-        return _cut(self.data, positions * self.step, np.full(len(positions), self.width), length)
+    def at(self, positions: np.ndarray, index: np.ndarray) -> Rows:
+        return take(self.data, positions[:, None] * self.step + index)
 
 
 @final
@@ -259,7 +266,13 @@ class Drawn(Members):
         return np.full(len(self.seeds), self.draws.size)
 
     def member(self, position: int) -> Member:
-        return Member(self.draws.cut(int(self.seeds[position]), 0).train, None)
+        return self._member(position)
+
+    @functools.cached_property
+    def _member(self) -> Callable[[int], Member]:
+        """Draws a sample; some are kept, of which several calls make use."""
+        kept = max(2, KEPT // max(self.draws.size, 1))
+        return functools.lru_cache(kept)(lambda at: Member(self.draws.cut(int(self.seeds[at]), 0).train, None))
 
     def describe(self) -> dict[str, Any]:
         return self.draws.describe()
@@ -279,11 +292,6 @@ def members_of(source: Any) -> Members:
         "fit_many needs a source of samples: mlejax.Groups(data, labels), Draws(target, count, seeds=...), "
         f"Resamples(data, count) or Windows(data, width, step); got {checks.shown(source)}"
     )
-
-
-def _cut(values: Rows, begins: np.ndarray, sizes: np.ndarray, length: int) -> Rows:
-    """Return stretches of observations, (b, length, ...), each filled up with its last."""
-    return take(values, begins[:, None] + np.minimum(np.arange(length), sizes[:, None] - 1))
 
 
 def _labels(labels: ArrayLike) -> np.ndarray:

@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from ..ascent.fit import found_start
+from ..ascent.looks import Ascend, stay_maxima
 from ..ascent.together import shared_form
 from ..ascent.uncertainty import covariances, doubtful
 from ..ascent.units import extraordinary
@@ -24,11 +25,12 @@ from ..models.abilities import (
 from ..models.base import Model
 from ..models.parameters import Parameters
 from ..models.regression import Regression
-from ..models.rows import Observation, Rows, is_number, one_of
+from ..models.rows import Observation, Rows, is_number, one_of, take
 from ..models.support import Support
 from ..results.schema import ERROR
-from ..samples.members import Members
+from ..samples.members import Member, Members
 from ..status import Status
+from .rows import RowMaker
 
 MOST = 100
 """Parameters up to which samples are climbed side by side: of more, a step costs more than a call."""
@@ -113,62 +115,67 @@ class Begun:
         asks = isinstance(start, CanBeIrregular | HasCanonicalForm)
         return cls(family_or_model, table, observation, form, first, start, beside, asks)
 
-    def starts(self, rows: Rows, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def starts(self, rows: RowMaker, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return where samples start, (b, p), and which may be climbed from there, (b,).
 
         Args:
-            rows: (b, m, ...): samples, filled up.
-            sizes: of each, (b,).
+            rows: the samples.
+            positions: of some, (b,).
         """
-        starts, plain = self._starts(rows, sizes)
+        starts, plain = self._starts(rows, positions)
         if isinstance(self.like, CanLackMaximum):
-            plain &= [not self.lacks_maximum(_of(rows, row, size)) for row, size in enumerate(sizes.tolist())]
+            samples = (counted(rows.members.member(position)).values for position in positions.tolist())
+            plain &= [not self.like.without_maximum(values) for values in samples]  # type: ignore[arg-type]
         parts = zip(self.table.tree.flatten_up_to(self.table.to_model(starts)), self.table.domains, strict=True)
         inside = [np.asarray(domain.contains(leaf)).reshape(len(starts), -1).all(axis=1) for leaf, domain in parts]
         return starts, plain & np.all(inside, axis=0)
 
-    def lacks_maximum(self, values: Rows) -> bool:
-        """Return whether the observations of a sample themselves tell that the likelihood has no maximum."""
-        return isinstance(self.like, CanLackMaximum) and bool(self.like.without_maximum(values))  # type: ignore[arg-type]
-
-    def _starts(self, rows: Rows, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _starts(self, rows: RowMaker, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return where samples start, and which need no other units."""
         number = is_number(self.observation)
         side_by_side = number and getattr(self.family_or_model, "starts_side_by_side", False)
         given = isinstance(self.family_or_model, Model)
-        starts, plain = np.tile(self.first, (len(sizes), 1)), np.full(len(sizes), True)
+        starts, plain = np.tile(self.first, (len(positions), 1)), np.full(len(positions), True)
+        if rows.members.shared is not None or (given and not number):
+            return starts, plain  # where the observations themselves do
         if not (given or side_by_side):
-            for row, size in enumerate(sizes.tolist()):
+            for row, position in enumerate(positions.tolist()):
                 try:
-                    start, units = found_start(self.family_or_model, _of(rows, row, size), None)
+                    start, units = found_start(self.family_or_model, rows.members.member(position).values, None)
                 except InputError:
                     plain[row] = False
                     continue
                 plain[row] = units is None
                 starts[row] = np.asarray(self.table.to_vector(start))
             return starts, plain
-        if not number:
-            return starts, plain
         # How many are looked at hangs on the size alone: a start has the same bits whatever else is in the table.
-        looked_at = np.clip(1 << np.ceil(np.log2(np.maximum(sizes, 1))).astype(int), 32, LOOKED_AT)
+        sizes, most = rows.sizes[positions], LOOKED_AT if self.form is None else LOOKED_AT // 4
+        looked_at = np.clip(1 << np.ceil(np.log2(np.maximum(sizes, 1))).astype(int), 32, most)
         for count in np.unique(looked_at).tolist():
             of = np.flatnonzero(looked_at == count)
-            index = np.arange(count) * sizes[of, None] // count
-            some = np.take_along_axis(rows[of], index, axis=1).T  # type: ignore[index]
-            support = self.like.support
-            if isinstance(support, Support) and not support.whole:
+            some = rows.at(positions[of], np.arange(count) * sizes[of, None] // count).T  # type: ignore[union-attr]
+            if isinstance(self.like.support, Support) and not self.like.support.whole:
                 plain[of] = ~extraordinary(some[:: max(1, count // 64)])
             if side_by_side:
                 found = [np.broadcast_to(leaf, len(of)) for leaf in jax.tree.leaves(self.family_or_model.start(some))]
                 starts[of] = np.stack(found, axis=1)
         return starts, plain
 
-    def judged(self, positions: np.ndarray, found: Mapping[str, np.ndarray], plain: np.ndarray) -> Climbed:
-        """Return the fits among ends of climbs that need no further look, and the positions of the others."""
+    def judged(
+        self, positions: np.ndarray, found: Mapping[str, np.ndarray], plain: np.ndarray, ascend: Ascend
+    ) -> Climbed:
+        """Return the fits among ends of climbs of which nothing is left to be said, and the positions of the others.
+
+        Args:
+            positions: of the samples.
+            found: where each climb ended; see `climb_rows`.
+            plain: which samples may be climbed as they are.
+            ascend: climbs on them again, by their numbers among these.
+        """
         arrived = plain & (found["status"] == int(Status.CONVERGED)) & found["sound"]
         count, information = found["count"], found["information"]
         doubted = doubtful(found["coordinates"], information, arrived, self.table.logarithmic, count)
-        good = arrived & ~np.any(doubted, axis=1)
+        good = arrived & stay_maxima(ascend, found, doubted & arrived[:, None], self.table)
         end = {name: each[good] for name, each in found.items()}
         jacobian, count = end["jacobian"], end["count"]
         covariance = jacobian @ covariances(end["information"], count) @ np.swapaxes(jacobian, 1, 2)
@@ -192,9 +199,10 @@ class Begun:
         return Climbed(fits, np.setdiff1d(positions, fits.positions))
 
 
-def _of(rows: Rows, row: int, size: int) -> Rows:
-    """Return the observations of one row."""
-    return jax.tree.map(lambda column: column[row, :size], rows)
+def counted(member: Member) -> Member:
+    """Return the observations of a sample that count."""
+    values, weights = member
+    return member if weights is None else Member(take(values, weights > 0), weights[weights > 0])
 
 
 def _is_large(column: np.ndarray) -> bool:

@@ -5,9 +5,11 @@ import numpy as np
 import pytest
 
 import mlejax
-from mlejax.ascent.together import ROWS, Rowful, climb_rows, shared_form
+from mlejax.ascent.together import ROWS, Begin, Rowful, climb_rows, coordinates_of, shared_form
 from mlejax.models.parameters import Parameters
 from mlejax.samples.spans import WIDTH
+
+BEGIN = Begin(np.tile(np.log([1.0, 0.2]), (1, ROWS, 1)), np.ones((1, ROWS, 2)), np.full((1, ROWS), 100))
 
 
 @pytest.mark.slow
@@ -22,8 +24,7 @@ def test_a_row_has_the_same_bits_whatever_is_beside_and_behind_it(factored):
         assert (form is not None) == factored
 
         def climb(values, sizes, first, tiles):
-            starts = np.broadcast_to([1.0, 0.2], (1, ROWS, 2))
-            rows = Rowful(values, None, np.array([first]), np.array([tiles]), sizes[None], starts, np.int64(1))
+            rows = Rowful(values, None, np.array([first]), np.array([tiles]), sizes[None], BEGIN, np.int64(1))
             return climb_rows(table, form, rows)
 
         def laid(first, tiles, row, scale):
@@ -35,7 +36,7 @@ def test_a_row_has_the_same_bits_whatever_is_beside_and_behind_it(factored):
         there = laid(0, 2, 3, 0.1)
         assert there["sound"]
         assert there["count"] == 100
-        for other in (laid(0, 2, 3, 7.0), laid(128, 2, 11, 0.1), laid(64, 6, 0, 0.1)):
+        for other in (laid(0, 2, 3, 7.0), laid(128, 2, 5, 0.1), laid(64, 6, 0, 0.1)):
             for name in there:
                 np.testing.assert_array_equal(there[name], other[name], err_msg=name)
     alone = mlejax.fit(mlejax.Gamma, own)
@@ -51,8 +52,7 @@ def test_an_observation_outside_the_support_and_a_form_that_is_not_that_of_the_d
     sizes = np.full((1, ROWS), WIDTH)
     with jax.enable_x64(True):
         form = shared_form(start, jax.ShapeDtypeStruct((), values.dtype))
-        starts = np.broadcast_to([1.0, 0.2], (1, ROWS, 2))
-        rows = Rowful(values, None, np.array([0]), np.array([1]), sizes, starts, np.int64(1))
+        rows = Rowful(values, None, np.array([0]), np.array([1]), sizes, BEGIN, np.int64(1))
         sound = climb_rows(table, form, rows)["sound"]
     assert np.flatnonzero(~sound).tolist()[:1] == [2]
     assert np.sum(~sound) <= 2
@@ -63,3 +63,20 @@ def test_a_formula_that_every_sample_takes_alike_has_a_shared_form(x64):
     assert shared_form(mlejax.Gamma(1.0, 1.0), number) is not None
     assert shared_form(mlejax.StudentT(0.0, 1.0, 5.0), number) is None  # passes over the observations
     assert shared_form(mlejax.Pareto(1.0, 1.0), number) is None  # has branches, which samples decide
+
+
+@pytest.mark.slow
+def test_what_is_held_stays_and_steps_are_limited(x64):
+    table, values = Parameters.of(mlejax.Gamma(1.0, 1.0)), np.random.RandomState(0).gamma(2.0, 3.0, (ROWS, WIDTH))
+    free, most = np.ones((1, ROWS, 2)), np.full((1, ROWS), 100)
+    free[0, 1, 0], most[0, 2] = 0.0, 0
+    rows = Rowful(
+        values, None, np.array([0]), np.array([1]), np.full((1, ROWS), WIDTH), Begin(BEGIN.coordinates, free, most),
+        np.int64(1),
+    )  # fmt: skip
+    form = shared_form(mlejax.Gamma(1.0, 1.0), jax.ShapeDtypeStruct((), np.float64))
+    found = climb_rows(table, form, rows)
+    assert found["coordinates"][1, 0] == 0.0
+    assert found["estimate"][1, 1] == pytest.approx(1 / values[1].mean(), rel=1e-9)  # of an exponential distribution
+    assert found["coordinates"][2].tolist() == BEGIN.coordinates[0, 2].tolist()
+    np.testing.assert_allclose(coordinates_of(table, found["estimate"]), found["coordinates"], atol=1e-14)

@@ -27,14 +27,25 @@ def test_what_is_climbed_side_by_side(family, source, beside):
     assert Work(family, source).begun.beside == beside
 
 
+def starts_of(family, *samples):
+    """Return where samples start, and which may be climbed from there."""
+    data, labels = np.concatenate(samples), np.repeat(np.arange(len(samples)), [len(each) for each in samples])
+    work = Work(family, Groups(data, labels))
+    return work.begun.starts(work._rows, np.arange(len(samples)))
+
+
 def test_starts_are_those_that_the_family_finds_and_say_which_need_units():
-    begun = Work(mlejax.Gamma, GROUPS).begun
-    rows = np.stack([np.tile(X[:20], 2), X[20:], 1e-15 * X[20:]])
-    starts, plain = begun.starts(rows, np.array([20, 40, 40]))
+    starts, plain = starts_of(mlejax.Gamma, X[:20], X[20:], 1e-15 * X[20:])
     assert plain.tolist() == [True, True, False]
     for at, own in zip(starts[:2], (X[:20], X[20:]), strict=True):
         alone = mlejax.Gamma.start(own)
         np.testing.assert_allclose(at, [alone.shape, alone.rate], rtol=0.3)  # of observations evenly spread
+
+
+def test_a_start_has_the_same_bits_whatever_is_beside_it():
+    one, _ = starts_of(mlejax.StudentT, X[:20], X[20:])
+    other, _ = starts_of(mlejax.StudentT, np.arange(300.0), X[:20], np.arange(7.0), X[20:])
+    np.testing.assert_array_equal(one, other[[1, 3]])
 
 
 def test_a_start_outside_the_domain_is_left_to_fit():
@@ -43,6 +54,13 @@ def test_a_start_outside_the_domain_is_left_to_fit():
         def start(cls, observations, weights=None):
             return cls(rate=2.0 - np.max(observations, axis=0))
 
-    rows = np.stack([X[:20] / np.max(X[:20]), X[:20] / np.max(X[:20]) * 3])
-    starts, plain = Work(Off, Groups(rows[0], [0] * 20)).begun.starts(rows, np.array([20, 20]))
+    near = X[:20] / np.max(X[:20])
+    starts, plain = starts_of(Off, near, 3 * near)
     assert (starts[:, 0].tolist(), plain.tolist()) == ([1.0, -1.0], [True, False])
+
+
+def test_a_family_that_starts_one_sample_at_a_time_starts_each(x64):
+    starts, plain = starts_of(mlejax.GeneralizedPareto, X[:20], X[20:], 1e-15 * X[20:])
+    assert plain.tolist() == [True, True, False]
+    alone = mlejax.GeneralizedPareto.start(X[20:])
+    assert starts[1].tolist() == [alone.scale, alone.shape]

@@ -1,0 +1,138 @@
+"""Samples of many sizes as the rows of few calls of one program."""
+
+import dataclasses
+import functools
+from collections.abc import Iterator, Mapping
+
+import jax
+import numpy as np
+
+from ..ascent.together import BLOCKS, ROWS, TILES, Begin, Rowful
+from ..models.rows import Observation, Rows, in_types, row_count
+from ..samples.filled import filled_weights
+from ..samples.members import Members
+from ..samples.spans import WIDTH
+
+WEIGHTS = 1 << 19
+"""Weights that one call takes, about, of samples that share their observations."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Call:
+    """Samples that are climbed by one call of a program, `ROWS` to a block."""
+
+    positions: np.ndarray  # fewer than the blocks have rows perhaps
+    tiles: np.ndarray  # of each block
+    room: int  # for so many blocks
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class RowMaker:
+    """The samples of a source, ready to be laid into rows."""
+
+    members: Members
+    sizes: np.ndarray
+    observation: Observation  # as the formula takes it
+
+    def fit(self, positions: np.ndarray) -> np.ndarray:
+        """Return which samples are short enough for a call."""
+        if self.members.shared is not None:
+            return np.full(len(positions), True)
+        return self.sizes[positions] <= TILES * WIDTH
+
+    def calls(self, positions: np.ndarray) -> Iterator[Call]:
+        """Yield calls for samples that are ordered by their sizes; a sample may be there several times."""
+        if self.members.shared is not None:
+            length = _length_of_shared(row_count(self.members.shared))
+            together = ROWS * int(np.clip(WEIGHTS // (ROWS * length), 1, BLOCKS))
+            for first in range(0, len(positions), together):
+                some = positions[first : first + together]
+                yield Call(some, np.full(-(-len(some) // ROWS), length // WIDTH), together // ROWS)
+            return
+        # A block has as many tiles as its largest sample, the last one, takes.
+        last = np.minimum(np.arange(ROWS, len(positions) + ROWS, ROWS), len(positions)) - 1
+        tiles = -(-self.sizes[positions[last]] // WIDTH)
+        first = 0
+        while first < len(tiles):
+            some = tiles[first : first + BLOCKS]
+            some = some[np.cumsum(some) <= TILES]
+            end = first + len(some)
+            yield Call(positions[first * ROWS : end * ROWS], some, BLOCKS)
+            first = end
+
+    def rows(self, call: Call, begin: Begin) -> Rowful:
+        """Return the rows of a call.
+
+        Args:
+            call: its samples.
+            begin: where each begins.
+        """
+        blocks, room, positions = len(call.tiles), call.room, call.positions
+
+        def filled(column: np.ndarray, rest: float | int) -> np.ndarray:
+            full = np.full((room * ROWS, *column.shape[1:]), rest, column.dtype)
+            full[: len(column)] = column
+            return full.reshape(room, ROWS, *column.shape[1:])
+
+        tiles, firsts = np.zeros((2, room), np.int64)
+        tiles[:blocks] = call.tiles
+        sizes = filled(self.sizes[positions], 1)
+        # A row without a sample ends at once.
+        begin = Begin(filled(begin.coordinates, 0.0), filled(begin.free, 1.0), filled(begin.most, 0))
+        if (shared := self.members.shared) is not None:
+            length = int(call.tiles[0]) * WIDTH
+            values = jax.tree.map(functools.partial(_longer, length), in_types(shared, self.observation))
+            return Rowful(values, self._weights(call, length), firsts, tiles, sizes, begin, np.int64(blocks))
+        firsts[1:blocks] = np.cumsum(call.tiles)[:-1] * WIDTH
+        length = (TILES if np.any(call.tiles > 1) else BLOCKS) * WIDTH
+        values = jax.tree.map(lambda one: np.ones((ROWS, length, *one.shape), one.dtype), self.observation)
+        for count in np.unique(call.tiles).tolist():
+            of = np.flatnonzero(call.tiles == count)
+            of_rows = (of[:, None] * ROWS + np.arange(ROWS)).ravel()
+            within = positions[of_rows[of_rows < len(positions)]]
+            index = np.minimum(np.arange(count * WIDTH), self.sizes[within, None] - 1)
+            jax.tree.map(functools.partial(_lay, firsts[of], count * WIDTH), values, self.at(within, index))
+        return Rowful(values, None, firsts, tiles, sizes, begin, np.int64(blocks))
+
+    def at(self, positions: np.ndarray, index: np.ndarray) -> Rows:
+        """Return observations (b, k) of samples by their indices within each, as the formula takes them."""
+        return in_types(self.members.at(positions, index), self.observation)
+
+    def _weights(self, call: Call, length: int) -> np.ndarray:
+        """Return how often the observations count in each row."""
+        weights = np.zeros((call.room, ROWS, length))
+        flat, before = weights.reshape(-1, length), -1
+        for row, position in enumerate(call.positions.tolist()):
+            if position == before:
+                flat[row] = flat[row - 1]
+                continue
+            member, before = self.members.member(position), position
+            assert member.weights is not None
+            flat[row] = filled_weights(member.weights, length)
+        return weights
+
+
+def merged(found: list[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Return what several calls found as what one would have."""
+    return {name: np.concatenate([each[name] for each in found]) for name in found[0]}
+
+
+def _lay(firsts: np.ndarray, length: int, columns: np.ndarray, rows: np.ndarray) -> None:
+    """Lay rows (b, length, ...) of blocks, `ROWS` to each, into columns; the last block is filled up with its last."""
+    missing = len(firsts) * ROWS - len(rows)
+    blocks = np.concatenate([rows, np.repeat(rows[-1:], missing, axis=0)]).reshape(len(firsts), ROWS, *rows.shape[1:])
+    for first, block in zip(firsts.tolist(), blocks, strict=True):
+        columns[:, first : first + length] = block
+
+
+def _longer(length: int, column: np.ndarray) -> np.ndarray:
+    """Return a column with copies of its first number behind it."""
+    return np.concatenate([column, np.broadcast_to(column[:1], (length - len(column), *column.shape[1:]))])
+
+
+def _length_of_shared(n: int) -> int:
+    """Return to what length observations that samples share are filled up: there are few, so little is compiled."""
+    length = 16 * WIDTH
+    while length < n:
+        length *= 8
+    return length

@@ -1,0 +1,67 @@
+"""Many maxima looked at from further away: what one sees of each is what `outward` sees of it alone."""
+
+import numpy as np
+import pytest
+
+from mlejax import Normal
+from mlejax.ascent.looks import stay_maxima
+from mlejax.models.parameters import Parameters
+
+TABLE = Parameters.of(Normal(0.0, 1.0))
+"""A real coordinate and a logarithm."""
+
+COUNT = 10.0
+
+
+def looked_at(height, doubted, at=(1.0, 0.0)):
+    """Look at a sample whose mean log-likelihood is a function of its two coordinates, whatever is climbed to."""
+    asked = []
+
+    def ascend(rows, coordinates, free, most):
+        asked.append((coordinates, free, most))
+        return {"coordinates": coordinates, "mean": np.array([height(*each) for each in coordinates])}
+
+    ends = {
+        "coordinates": np.array([at, at]), "information": np.stack([np.eye(2)] * 2), "unit": np.ones((2, 2)),
+        "mean": np.full(2, height(*at)), "count": np.full(2, COUNT),
+    }  # fmt: skip
+    return stay_maxima(ascend, ends, np.array([doubted, [False, False]]), TABLE).tolist(), asked
+
+
+def parabola(x, y):
+    return -((x - 1.0) ** 2) / 2 - y**2 / 2
+
+
+def test_what_falls_on_all_sides_stays_and_what_is_not_doubted_is_not_looked_at():
+    found, asked = looked_at(parabola, [True, True])
+    assert found == [True, True]
+    assert {most for _, _, most in asked} == {0, 10}
+    assert looked_at(parabola, [False, False]) == ([True, True], [])
+
+
+@pytest.mark.parametrize(
+    "height",
+    [
+        lambda x, y: -((x - 1.0) ** 2) / 2 - min(y, 0.0) ** 2,  # flat upward
+        lambda x, y: -((x - 1.0) ** 2) / 2 - (y**2 if y < 4 else -1.0),  # higher far away
+        lambda x, y: -((x - 1.0) ** 2) / 2 - y**2 / 2 if y > -2 else np.nan + 0 * x,  # what has no value is below
+    ],
+)
+def test_a_bounded_coordinate(height):
+    found, _ = looked_at(height, [False, True])
+    assert found == [bool(np.isnan(height(1.0, -3.0))), True]
+
+
+def test_a_real_coordinate_that_falls_more_steeply_than_it_curves_may_be_a_ridge():
+    steep = lambda x, y: -1e3 * (x - 1.0) ** 2 - y**2 / 2  # noqa: E731
+    assert looked_at(steep, [True, False])[0] == [False, True]
+
+
+def test_no_further_than_ten_standard_errors():
+    _, asked = looked_at(parabola, [True, False], at=(1.0, 0.0))
+    assert 0.1 < max(np.max(np.abs(coordinates[:, 0] - 1.0)) for coordinates, _, _ in asked) <= 10 / np.sqrt(COUNT)
+
+
+def test_a_gain_that_rounding_may_have_made_is_none():
+    noise = iter(np.random.RandomState(0).uniform(-1, 1, 100))
+    assert looked_at(lambda x, y: -1e-3 * y**2 + 1e-2 * next(noise), [False, True])[0] == [False, True]

@@ -1,0 +1,76 @@
+"""The calls into which samples of any sizes are put, and what their rows hold."""
+
+import jax
+import numpy as np
+import pytest
+
+from mlejax.ascent.together import BLOCKS, ROWS, TILES, Begin
+from mlejax.samples.members import Groups, Resamples, Windows
+from mlejax.samples.spans import WIDTH
+from mlejax.sweeps.rows import RowMaker
+
+NUMBER = jax.ShapeDtypeStruct((), np.float64)
+
+
+def rows_for(sizes):
+    x = np.random.RandomState(0).gamma(2.0, 3.0, sum(sizes))
+    members = Groups(x, np.repeat(np.arange(len(sizes)), sizes))
+    return RowMaker(members, members.sizes, NUMBER), x
+
+
+def begin_for(count):
+    return Begin(np.arange(2.0 * count).reshape(count, 2), np.ones((count, 2)), np.full(count, 7))
+
+
+@pytest.mark.parametrize("sizes", [[5] * 3, [5] * 30 + [70] * 30 + [1000] * 30, [2, 3, TILES * WIDTH], [1000] * 600])
+def test_every_sample_is_in_one_call_that_has_room_for_it(sizes):
+    rows, _ = rows_for(sizes)
+    positions = np.arange(len(sizes))
+    assert rows.fit(positions).all()
+    calls = list(rows.calls(positions))
+    np.testing.assert_array_equal(np.concatenate([call.positions for call in calls]), positions)
+    for call in calls:
+        assert call.tiles.sum() <= TILES
+        assert len(call.positions) <= len(call.tiles) * ROWS <= BLOCKS * ROWS
+        for block, tiles in enumerate(call.tiles):
+            within = call.positions[block * ROWS : (block + 1) * ROWS]
+            assert np.max(rows.sizes[within]) <= tiles * WIDTH
+
+
+def test_a_sample_longer_than_a_call_does_not_fit():
+    rows, _ = rows_for([10, TILES * WIDTH + 1])
+    assert rows.fit(np.arange(2)).tolist() == [True, False]
+
+
+def test_rows_hold_their_samples():
+    sizes = [30, 40, 100, 130]
+    rows, x = rows_for(sizes)
+    (call,) = rows.calls(np.arange(4))
+    laid = rows.rows(call, begin_for(4))
+    ends = np.cumsum([0, *sizes])
+    for row in range(4):
+        own = x[ends[row] : ends[row + 1]]
+        assert laid.sizes[0, row] == len(own)
+        np.testing.assert_array_equal(laid.values[row, : len(own)], own)
+        assert laid.begin.coordinates[0, row].tolist() == [2 * row, 2 * row + 1]
+    assert laid.begin.most[0].tolist() == [7] * 4 + [0] * (ROWS - 4)  # a row without a sample ends at once
+
+
+def test_rows_of_resamples_share_their_observations():
+    x = np.random.RandomState(0).gamma(2.0, 3.0, 50)
+    members = Resamples(x, 20, seed=3)
+    rows = RowMaker(members, members.sizes, NUMBER)
+    (call,) = rows.calls(np.repeat(np.arange(20), 2))
+    laid = rows.rows(call, begin_for(40))
+    np.testing.assert_array_equal(laid.values[:50], x)
+    flat = laid.weights.reshape(-1, laid.weights.shape[-1])
+    for row in (0, 17, 38, 39):
+        np.testing.assert_array_equal(flat[row, :50], members.member(row // 2).weights)
+    assert flat[:, 50:].sum() == 0
+
+
+@pytest.mark.parametrize("members", [Windows(np.arange(20.0), 6, 4), Groups(np.arange(24.0), np.arange(24) % 4)])
+def test_observations_by_their_indices_are_those_of_each_sample(members):
+    positions, index = np.array([2, 0, 0]), np.array([[0, 5], [1, 1], [3, 2]])
+    for position, chosen, found in zip(positions.tolist(), index, members.at(positions, index), strict=True):
+        np.testing.assert_array_equal(members.member(position).values[chosen], found)
