@@ -13,20 +13,24 @@ import jax
 import numpy as np
 
 from ..checks import InputError, InputValueError
+from ..formula.expand import Expansion
 from ..formula.jaxpr import NotApplicable
 from ..formula.sufficient import SufficientForm, separate, structure_for_statistics
-from ..models import FAMILIES, OF_ARRAYS, Families
+from ..models import FAMILIES, OF_ARRAYS, REGRESSIONS, Families
 from ..models.abilities import HasClosedForm, HasStart
 from ..models.base import Model
 from ..models.constraints import covariance_matrix, positive, real, simplex, unit_interval
 from ..models.named import WRAPPERS, Called, family_named, parsed
 from ..models.parameters import Parameters
+from ..models.regression import Regression
 from ..models.tracing import ONE_NUMBER
 from ..models.wrappers import Family, Fixed
 from .numbers import FixedValue
 from .output import Answer, UsageError
 
-LISTED = Families({**FAMILIES.homes, **OF_ARRAYS.homes})
+LISTED = Families(
+    {**FAMILIES.homes, **OF_ARRAYS.homes, **{f"{name}_regression": home for name, home in REGRESSIONS.homes.items()}}
+)
 """The families that the table shows."""
 
 SHORT = {
@@ -44,7 +48,7 @@ class Row:
     parameters: dict[str, str]  # each with its domain
     given: tuple[str, ...]  # numbers that are not estimated
     observations: str
-    statistics: int | None  # how many sufficient statistics are found in the formula; None: it takes the observations
+    statistics: int | str | None  # how many are found in the formula, or how many by d; None: it takes the observations
     closed_form: bool
 
     @property
@@ -149,10 +153,11 @@ def models(options: argparse.Namespace) -> Answer:
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     lines = ["  ".join(map(str.ljust, cells, widths)).rstrip() for cells in table]
     note = (
-        "statistics: how many sufficient statistics are found in the formula; with them the size of a sample does not "
-        f"matter\nmodels of a model, as in --model 'shifted(weibull)': {', '.join(WRAPPERS)}\n"
-        "regressions on several columns: mlejax fit FILE --response y --columns a,b, with --model linear, logistic or "
-        "poisson\nmlejax models --family NAME tells more; each is a class of mlejax, such as "
+        "statistics: how many sufficient statistics are found in the formula, perhaps by the number d of columns; with "
+        "them the size of a sample does not matter\n"
+        f"models of a model, as in --model 'shifted(weibull)': {', '.join(WRAPPERS)}\n"
+        "regressions on several columns: mlejax fit FILE --response y --columns a,b --model linear_regression\n"
+        "mlejax models --family NAME tells more; each is a class of mlejax, such as "
         f"mlejax.{FAMILIES['student_t'].__name__}"
     )
     return Answer("\n".join([*lines, "", note]), lambda: made)
@@ -161,6 +166,8 @@ def models(options: argparse.Namespace) -> Answer:
 def row_of(name: str) -> Row:
     """Return what the table says of a family."""
     family = LISTED[name]
+    if issubclass(family, Regression):
+        return _row_of_a_regression(name, family)
     fields = dataclasses.fields(family)
     given = [field.name for field in fields if field.metadata.get("static")]
     domains = [field.metadata.get("domain", real) for field in fields]
@@ -168,15 +175,34 @@ def row_of(name: str) -> Row:
     some = {simplex: np.array([0.5, 0.5]), covariance_matrix: np.eye(2), real: np.full(2, 0.5) if vectors else 0.5}
     rows = zip(fields, domains, strict=True)
     model = family(*(1 if field.name in given else some.get(domain, 0.5) for field, domain in rows))
+    statistics = _statistics(model, jax.ShapeDtypeStruct((2,), np.float64) if vectors else ONE_NUMBER)
+    rule = model.support.rule.replace(" 1", f" {given[0]}") if given else model.support.rule
+    rule = f"vectors of d {rule}" if vectors else "whole numbers >= 0" if simplex in domains else rule
+    return Row(name, _domains(model), tuple(given), rule, statistics, isinstance(model, HasClosedForm))
+
+
+def _row_of_a_regression(name: str, family: Any) -> Row:
+    rest = [field.name for field in dataclasses.fields(family) if not field.metadata.get("static")][1:]
+    model = family(np.zeros(3), *(1.0 for _ in rest))
+    number = jax.ShapeDtypeStruct((), np.float64)
+    found = _statistics(model, {"response": number, "features": jax.ShapeDtypeStruct((2,), np.float64)})
+    return Row(name, _domains(model), (), f"{family.of_response.rule}, and d columns", found, False)
+
+
+def _domains(model: Model) -> dict[str, str]:
+    """Return how the parameters of a model are written, each with its domain."""
     table = Parameters.of(model)
+    return {name: name + SHORT[domain] for name, domain in zip(table.names, table.domains, strict=True)}
+
+
+def _statistics(model: Model, one: Any) -> int | str | None:
+    """Return how many statistics are found in the formula of a model; of observations with d = 2 numbers, by d."""
     try:
         with jax.enable_x64(True):
-            one = jax.ShapeDtypeStruct((2,), np.float64) if vectors else ONE_NUMBER
             found = separate(structure_for_statistics(model, one), (), np.dtype(np.float64))
-    except NotApplicable as reason:
-        found = reason
-    statistics = found.count if isinstance(found, SufficientForm) else None  # of vectors it depends on their length
-    parameters = {name: name + SHORT[domain] for name, domain in zip(table.names, table.domains, strict=True)}
-    rule = model.support.rule.replace(" 1", f" {given[0]}") if given else model.support.rule
-    rule = f"vectors of {rule}" if vectors else "whole numbers >= 0" if simplex in domains else rule
-    return Row(name, parameters, tuple(given), rule, statistics, isinstance(model, HasClosedForm))
+    except NotApplicable:
+        return None
+    if isinstance(found, Expansion):
+        size = "d" if found.size == 2 else f"(d + {found.size - 2})"
+        return size if found.degree < 2 else f"{size} (d + {found.size + 1}) / 2"
+    return found.count if isinstance(found, SufficientForm) else None

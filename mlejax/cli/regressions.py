@@ -2,14 +2,13 @@
 
 import argparse
 import warnings
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from .. import devices
 from ..checks import ConvergenceWarning
-from ..models.count_regression import NegativeBinomialRegression
-from ..models.regression import LinearRegression, LogisticRegression, PoissonRegression, Regression
+from ..models import REGRESSIONS
+from ..models.regression import Regression
 from ..progress import Progress
 from ..results import record
 from ..results.fit import FitResult
@@ -20,14 +19,6 @@ from .data import columns_of, read_from
 from .options import in_options
 from .output import Answer, UsageError, folder
 from .pictures import pictures_text
-
-REGRESSIONS: Mapping[str, type[Regression]] = {
-    "linear": LinearRegression,
-    "logistic": LogisticRegression,
-    "poisson": PoissonRegression,
-    "negative_binomial": NegativeBinomialRegression,
-}
-"""What `--model` names where there is a response; `linear_regression` is the same as `linear`."""
 
 NOT_OF_A_REGRESSION = ("column", "fixed", "lower", "upper", "event", "upper_column", "by", "starts")
 
@@ -78,7 +69,7 @@ def _kind_of(options: argparse.Namespace) -> type[Regression]:
     name = "linear" if options.model == "normal" else options.model.removesuffix("_regression")
     if name not in REGRESSIONS:
         raise UsageError(f"--model {options.model}: with --response it is one of {', '.join(REGRESSIONS)}")
-    return REGRESSIONS[name]
+    return REGRESSIONS[name]  # type: ignore[return-value]
 
 
 def _names(options: argparse.Namespace) -> list[str]:

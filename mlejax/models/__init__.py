@@ -72,3 +72,13 @@ OF_ARRAYS = Families(
     }
 )
 """Further families that are chosen by name, whose parameters are arrays; each has a `start`."""
+
+REGRESSIONS = Families(
+    {
+        "linear": "regression.LinearRegression",
+        "logistic": "regression.LogisticRegression",
+        "poisson": "regression.PoissonRegression",
+        "negative_binomial": "count_regression.NegativeBinomialRegression",
+    }
+)
+"""Regressions by the distribution of their responses; each has a `start` and, on named columns, an `of`."""

@@ -30,7 +30,8 @@ def comparison_figure(comparison: Comparison, name: str = "observation") -> Figu
     fits = {which: fit for which, fit in comparison.fits.items() if fit.converged}
     best = comparison.best
     values, weights = np.asarray(best.observations), best.weights
-    figure = new_figure(4.4, best)
+    shown = list(fits.items())[:MOST]
+    figure = new_figure(4.4, [fit for _, fit in shown])
     left, right = (new_axes(ax) for ax in figure.subplots(1, 2))
     whole = bool(best.model.support.whole)
     low, high = np.quantile(values, [0.0005, 0.9995])
@@ -43,7 +44,7 @@ def comparison_figure(comparison: Comparison, name: str = "observation") -> Figu
     seen, _, shares = shares_up_to(best)
     right.step(seen, shares, where="post", color="0.6", linewidth=2, label="observations")
     style: dict[str, Any] = {"marker": "o", "markersize": 4, "linewidth": 1} if whole else {"linewidth": 1.8}
-    for (which, fit), (color, line) in zip(list(fits.items())[:MOST], LINES, strict=False):
+    for (which, fit), (color, line) in zip(shown, LINES, strict=False):
         look = style | {"color": color, "linestyle": line, "label": f"{which} ({fit.aic:.1f})"}
         left.plot(grid, density_on(fit.model, grid), **look)
         if (found := distribution_of(fit.model, values)) is not None:

@@ -57,7 +57,7 @@ MEANINGS = {
     "train_log_likelihood": "train log-likelihood (nats)",
     "validation_log_likelihood": "validation log-likelihood (nats)",
 }
-Shown: TypeAlias = SweepResult[Any] | TrainResult[Any] | FitResult[Any] | str
+Shown: TypeAlias = SweepResult[Any] | TrainResult[Any] | FitResult[Any] | Sequence[FitResult[Any]] | str
 GAP = r"$\sqrt{2\,(L_{\max}-L)}$"
 GAP_FROM_BEST = r"$\sqrt{2\,(L_{\mathrm{best}}-L)}$"
 

@@ -277,11 +277,8 @@ def _spread(count: int, most: int, also: list[int]) -> list[int]:
     return sorted({*also, *(round(i * (count - 1) / max(others - 1, 1)) for i in range(others))})
 
 
-def caption(result: SweepResult[Any] | TrainResult[Any] | FitResult[Any]) -> str:
-    """Return what tells a result from others, for the small print of its pictures.
-
-    Args:
-        result: of `sweep`, `train` or `fit`.
+def caption(result: SweepResult[Any] | TrainResult[Any] | FitResult[Any] | Sequence[FitResult[Any]]) -> str:
+    """Return what tells a result, or several fits of a sample, from others, for the small print of pictures.
 
     Returns:
         How many runs and observations, the version of mlejax, and a digest of what decides the result: of the settings
@@ -294,10 +291,11 @@ def caption(result: SweepResult[Any] | TrainResult[Any] | FitResult[Any]) -> str
         count, version = made.settings.get("count", 0), {way.get("mlejax", "?") for way in made.computed_by}
         counts = result.axes.get("count", np.array([count]))
         decides: Any = made.settings
-    elif isinstance(result, FitResult):
-        runs, counts, version = "1 fit", np.array([row_count(result.observations)]), {__version__}
-        columns = named_columns(result.observations)
-        decides = [name_of(result.model), columns, result.weights, dict(result.parameters)]
+    elif not isinstance(result, TrainResult):
+        fits = [result] if isinstance(result, FitResult) else result
+        runs, version = f"{len(fits)} fit{'s' * (len(fits) > 1)}", {__version__}
+        counts, columns = np.array([row_count(fits[0].observations)]), named_columns(fits[0].observations)
+        decides = [columns, fits[0].weights, [[name_of(each.model), dict(each.parameters)] for each in fits]]
     else:
         runs, counts, version = "1 run", np.array([result.count]), {__version__}
         sample = [np.asarray(leaf, float) for leaf in jax.tree.leaves((result.train, result.validation))]

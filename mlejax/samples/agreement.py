@@ -150,7 +150,7 @@ def _passes(points: Model, samples: Sequence[Filled], looks: Sequence[tuple[int,
                     )
                     each = jax.vmap(jax.value_and_grad(lambda m, x: m.log_prob(x)), (None, 0))(at, x)
                     each = jax.tree.leaves(each)
-                    terms = [*each, *map(jnp.abs, each), 1.0 - contains(at.support, x)]
+                    terms = [*each, *map(jnp.abs, each), jnp.where(contains(at.support, x), 0.0, 1.0)]
                     counted = index * width + jnp.arange(width) < count
                     ones = [jnp.expand_dims(counted, range(1, term.ndim)) for term in terms]
                     every = zip(totals, terms, ones, strict=True)
@@ -166,7 +166,7 @@ def _passes(points: Model, samples: Sequence[Filled], looks: Sequence[tuple[int,
 
     everything = concatenate([each.values for each in samples])
     totals = lax.platform_dependent(points, everything, counts, cpu=by(TILE), default=by(WIDE_TILE))
-    means = totals[:, :-1] / counts[:, None]
+    means = totals[:, :-1] / counts[:, None].astype(totals.dtype)
     return means[:, : means.shape[1] // 2], means[:, means.shape[1] // 2 :], totals[:, -1]
 
 

@@ -1,11 +1,13 @@
 """The list of families."""
 
 import json
+import re
 
 import numpy as np
 import pytest
 
-from mlejax.models import FAMILIES, OF_ARRAYS
+from mlejax import LinearRegression, MultivariateNormal, fit
+from mlejax.models import FAMILIES, OF_ARRAYS, REGRESSIONS
 
 
 def test_of_one_family_the_documentation_is_told(run):
@@ -42,15 +44,27 @@ def test_an_unknown_family_is_refused_with_those_there_are(run):
     assert "--family gaussian: there is no such family; they are normal, lognormal," in err
 
 
+X = np.random.RandomState(0).normal(size=(30, 3))
+BY_COLUMNS = {
+    "multivariate_normal": (MultivariateNormal, X, 3),
+    "linear_regression": (LinearRegression, {"features": X, "response": X[:, 0] + np.arange(30) % 4}, 3),
+}
+
+
 @pytest.mark.slow
 def test_every_family_is_listed_with_its_statistics(run):
     status, out, _ = run("models")
     assert status == 0
-    rows = {line.split("  ")[0]: line.split()[-2:] for line in out.splitlines()[1 : len(FAMILIES) + len(OF_ARRAYS) + 1]}
-    assert list(rows) == [*FAMILIES, *OF_ARRAYS]
+    table = out.partition("\n\n")[0].splitlines()[1:]
+    rows = {line.split("  ")[0]: re.split("  +", line)[-2:] for line in table}
+    assert list(rows) == [*FAMILIES, *OF_ARRAYS, *(f"{name}_regression" for name in REGRESSIONS)]
     found = {name for name, (statistics, _) in rows.items() if statistics != "-"}
     factoring = "normal lognormal exponential gamma inverse_gamma beta rayleigh inverse_gaussian von_mises"
-    assert found == {*factoring.split(), "poisson", "geometric", "binomial", "categorical"}
+    assert found == {*factoring.split(), "poisson", "geometric", "binomial", *BY_COLUMNS, "categorical"}
+    for name, (family, sample, d) in BY_COLUMNS.items():
+        said = fit(family, sample, progress=False).representation
+        found = eval(rows[name][0].replace(") (", ") * (").replace("d (", "d * ("), {"d": d})
+        assert said.startswith(f"{found:.0f} sufficient statistics")
     assert (rows["gamma"], rows["normal"], rows["weibull"]) == (["2", "-"], ["2", "yes"], ["-", "-"])
 
 

@@ -10,7 +10,9 @@ WAITS = np.random.RandomState(0).exponential(2.0, 30)
 
 def test_each_family_has_a_curve_in_both_panels():
     found = compare(["exponential", "normal"], WAITS, progress=False)
-    left, right = plotting.comparison_figure(found, "hours").axes
+    figure = plotting.comparison_figure(found, "hours")
+    left, right = figure.axes
+    assert figure.get_supxlabel().startswith("2 fits; n = 30; mlejax ")
     names = [f"{name} ({fit.aic:.1f})" for name, fit in found.fits.items()]
     assert [line.get_label() for line in left.lines] == names
     assert [line.get_label() for line in right.lines] == ["observations", *names]

@@ -89,3 +89,10 @@ def test_one_observation_outside_the_support_is_seen_wherever_it_stands(bad, cou
         spoilt = x.copy()
         spoilt[at] = bad
         assert not examine(start, [summary], [jax.numpy.asarray(spoilt)]).contained[0]
+
+
+def test_a_sample_is_examined_whatever_is_promoted(x64, small_normal):
+    """As in the programs of those who let JAX promote no types."""
+    with jax.numpy_dtype_promotion("strict"):
+        summary, _ = mlejax.summarize(START, small_normal)
+        assert apart(START, summary, small_normal) < AGREEMENT
