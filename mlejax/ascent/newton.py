@@ -92,7 +92,7 @@ def init(climb: Climb[M]) -> ClimbState:
     unknown = LocalQuadratic(number(-jnp.inf), jnp.zeros_like(start), jnp.eye(len(start), dtype=start.dtype))
     before = jnp.asarray(-1, int)
     return ClimbState(
-        number(climb.sample.count),
+        jnp.maximum(number(climb.sample.count), 1),  # of weights that add up to less, all would be near the maximum
         start,
         unknown,
         jnp.ones_like(start),
