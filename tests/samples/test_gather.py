@@ -122,7 +122,7 @@ def test_nothing_is_summarized_where_that_is_not_wanted():
 @pytest.mark.slow
 def test_a_sample_that_differs_only_where_it_is_drawn_is_kept(monkeypatch):
     """At the limit, rounding decides: what is no summary among others may be one by itself, and is never lost."""
-    monkeypatch.setattr("mlejax.samples.gather.AGREEMENT", -1.0)  # none agrees where all are drawn together
+    monkeypatch.setattr("mlejax.samples.drawn.AGREEMENT", -1.0)  # none agrees where all are drawn together
     start = mlejax.Normal(np.float64(6.0), np.float64(7.0))
     count = 67  # the compiled program is kept: one that no other test draws with
     found = collected(Draws(mlejax.Normal(7.2, 7.84), count), range(4), start)
