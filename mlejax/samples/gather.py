@@ -18,12 +18,13 @@ from ..formula.jaxpr import NotApplicable
 from ..models.base import Model
 from ..models.rows import concatenate, row_count
 from ..models.support import contains
+from .beside import AT_ONCE, made_ready, rows_for
 from .drawn import Drawn, Forms, draw_summaries
 from .filled import coarse_lengths
-from .representation import Sample, found_in, summarize_each
+from .representation import Sample, found_in, summarize_each, why_raw
 from .sources import Draws, Parts, Source
 from .split import validation_count
-from .summary import Summary, form_of_any
+from .summary import Form, Summary, form_of_any
 
 LARGEST_BESIDE = 4096
 """Numbers of a raw sample that lies beside others, at most: every run that is under way has a copy of its own."""
@@ -153,6 +154,8 @@ def gather(request: Request, positions: np.ndarray, mesh: Mesh, progress: Callab
     if not (request.summarize or request.ragged):
         progress(len(positions))
         return Samples(request, (), positions, none, "raw observations, as asked")
+    if request.ragged:
+        return _ragged(request, positions, progress)
     if not isinstance(request.source, Draws) or request.source.by == "numpy":
         return _one_by_one(request, positions, progress)
     draw, among = _drawn_directly if request.source.by == "statistics" else _drawn_together, len(request.sources)
@@ -178,16 +181,56 @@ def _joined(request: Request, parts: list[Samples]) -> Samples:
 
 
 def _one_by_one(request: Request, positions: np.ndarray, progress: Callable[[int], None]) -> Samples:
-    found = _Found(request.ragged)
+    found = _Found()
     for position in positions.tolist():
         pair = represent(request, position)
         found.add(position, pair)
         progress(1)
-    stacks = [
-        Stack(np.asarray(where), *jax.tree.map(lambda *leaves: np.stack(leaves), *pairs))
-        for where, pairs in found.alike.values()
-    ]
-    return found.samples(request, stacks)
+    return found.samples(request, found.stacks())
+
+
+def _ragged(request: Request, positions: np.ndarray, progress: Callable[[int], None]) -> Samples:
+    """Make samples of many sizes ready, those of one class of sizes together."""
+    found, waiting, (form, why) = _Found(ragged=True), {}, _form_of_many(request)
+
+    def ready(lengths: tuple[int, ...]) -> None:
+        places, parts = zip(*waiting.pop(lengths), strict=True)
+        for position, each in zip(places, made_ready(request.start, parts, lengths, form), strict=True):
+            if each.contained and not each.sound:  # what it is, it says by itself
+                found.add(position, represent(request, position))
+                continue
+            said = found_in(request.start, each.train) if isinstance(each.train, Summary) else why
+            found.add(position, Pair(each.train, each.validation, each.contained, said))
+        progress(len(places))
+
+    for position in positions.tolist():
+        parts = request.cut(position)
+        sizes = () if parts is None else tuple(row_count(part) for part in parts)
+        lengths = coarse_lengths(*sizes)[: 1 + (sizes[1] > 0)] if sizes else (0,)
+        few = form is not None and min(size for size in (*sizes, 1 << 62) if size) < form.separated().least
+        if not sizes or few or max(lengths) > AT_ONCE or (form is None and not why):
+            found.add(position, represent(request, position))
+            progress(1)
+            continue
+        waiting.setdefault(lengths, []).append((position, parts))
+        if len(waiting[lengths]) == rows_for(max(lengths)):
+            ready(lengths)
+    for lengths in list(waiting):
+        ready(lengths)
+    return found.samples(request, found.stacks())
+
+
+def _form_of_many(request: Request) -> tuple[Form | None, str]:
+    """Return the form in which every sample factors, or else why they are raw; where samples decide, neither."""
+    why, observation = ", as asked", request.source.observation(request.start)
+    if request.summarize:
+        try:
+            return form_of_any(request.start, observation), ""
+        except NotApplicable as reason:
+            why = f": {reason}"
+    one = jax.tree.map(lambda of: np.ones((1, *of.shape), of.dtype), observation)
+    with jax.enable_x64(True):
+        return None, why_raw(request.start, one, why)
 
 
 class _Found:
@@ -212,6 +255,13 @@ class _Found:
         where, pairs = self.alike.setdefault(kind, ([], []))
         where.append(position)
         pairs.append((pair.train, pair.validation))
+
+    def stacks(self) -> list[Stack]:
+        """Return the samples that lie side by side."""
+        return [
+            Stack(np.asarray(where), *jax.tree.map(lambda *leaves: np.stack(leaves), *pairs))
+            for where, pairs in self.alike.values()
+        ]
 
     def samples(self, request: Request, stacks: list[Stack]) -> Samples:
         said = "; ".join(sorted(self.sentences)) or f"no sample lies in the support of {type(request.start).__name__}"

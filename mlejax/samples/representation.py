@@ -13,7 +13,7 @@ from jax.core import Tracer
 from .. import devices
 from ..formula.jaxpr import NotApplicable, as_formula_takes
 from ..models.base import Model, name_of
-from ..models.rows import Observation, Rows, named_columns, one_of, row_count
+from ..models.rows import Observation, Rows, named_columns, one_of, row_count, take
 from ..models.tracing import ONE_NUMBER, check_formula
 from .agreement import AGREEMENT, examine
 from .filled import Filled, filled_length, filled_up
@@ -150,16 +150,21 @@ def _raw(
     model: Model, values: Rows, reason: str, weights: np.ndarray | None, length: int | None
 ) -> tuple[Observations, str]:
     """Return observations as they are, and a sentence that ends with the reason."""
-    kept = _kept(one_of(values))
+    said = why_raw(model, values, reason)
     if length is not None:
         values, weights = filled_up(values, weights, length)
-    own = jax.tree.map(jnp.asarray, values)
+    return observe(model, jax.tree.map(jnp.asarray, values), weights), said
+
+
+def why_raw(model: Model, values: Rows, reason: str) -> str:
+    """Return the sentence that says that observations are passed over as they are; it ends with the reason."""
+    kept = _kept(one_of(values))
     try:
-        divided(model, own)
+        divided(model, jax.tree.map(jnp.asarray, take(values, slice(1))))
     except NotApplicable as undivided:
         if str(undivided) not in reason:
             reason += f"; every epoch evaluates all of the formula: {undivided}"
-    return observe(model, own, weights), f"raw observations{reason}{kept}"
+    return f"raw observations{reason}{kept}"
 
 
 def _kept(observation: Observation) -> str:
