@@ -1,8 +1,11 @@
 """What is being done now, shown on standard error, and what a sweep has cost."""
 
+import contextlib
 import dataclasses
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from tqdm import tqdm
@@ -18,6 +21,9 @@ UNCOUNTED = "{desc} [{elapsed}]"
 
 SECONDS_TO_A_RATE = 0.5
 """How long runs are under way before a rate of epochs is shown."""
+
+SECONDS_TO_A_LINE = 1.0
+"""How long something is under way before it is said."""
 
 
 class Tally:
@@ -175,3 +181,33 @@ def bar(words: str, samples: int, enabled: bool, finished: int = 0) -> "tqdm[Any
         finished: those there before.
     """
     return tqdm(total=samples, initial=finished, desc=words, unit=" samples", delay=1, leave=False, disable=not enabled)
+
+
+@contextlib.contextmanager
+def saying(words: str, enabled: bool) -> Iterator[None]:
+    """Show on standard error what is being done, and for how long, where that takes more than a second.
+
+    Args:
+        words: what is done inside of the context, by something that says nothing itself.
+        enabled: whether it is shown.
+    """
+    if not enabled:
+        yield
+        return
+    over, began = threading.Event(), time.time()
+
+    def show() -> None:
+        if over.wait(SECONDS_TO_A_LINE):
+            return
+        with tqdm(desc=words, bar_format=UNCOUNTED, leave=False, file=sys.stderr) as line:
+            line.start_t = began
+            while not over.wait(SECONDS_TO_A_LINE):
+                line.refresh()
+
+    thread = threading.Thread(target=show, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()

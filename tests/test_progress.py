@@ -1,6 +1,9 @@
 """What is shown while a sweep runs: on standard error, counted right, and nothing when it is not wanted."""
 
+import contextlib
+import importlib
 import re
+import threading
 
 import numpy as np
 import pytest
@@ -9,6 +12,8 @@ from helpers import draws
 import mlejax
 from mlejax import progress
 from mlejax.progress import Progress, Spent, Tally
+
+fitting = importlib.import_module("mlejax.ascent.fit")
 
 
 def shown(capsys):
@@ -136,3 +141,37 @@ def test_a_sweep_says_what_it_took(capsys, tmp_path):
     assert (again.spent.runs, again.spent.of, again.spent.run_epochs) == (0, 6, 0)
     told = shown(capsys)
     assert [told.count(str(each.spent)) for each in (first, more, again)] == [1, 1, 1]
+
+
+def test_what_takes_long_is_said_until_it_is_over(capsys, monkeypatch):
+    monkeypatch.setattr(progress, "SECONDS_TO_A_LINE", 0.0)
+    begun, line = threading.Event(), progress.tqdm
+
+    def told(**words):
+        begun.set()
+        return line(**words)
+
+    monkeypatch.setattr(progress, "tqdm", told)
+    with progress.saying("fitting 200,000 observations", True):
+        assert begun.wait(60)
+    assert "fitting 200,000 observations [00:" in shown(capsys)
+
+
+def test_what_is_over_soon_is_not_said(capsys):
+    for enabled in (False, True):
+        before = threading.active_count()
+        with progress.saying("fitting 200,000 observations", enabled):
+            assert threading.active_count() - before == enabled
+        assert threading.active_count() == before
+    assert shown(capsys) == ""
+
+
+def test_a_large_sample_says_that_it_is_fitted(monkeypatch):
+    said = []
+    monkeypatch.setattr(fitting, "LARGE", 4)
+    monkeypatch.setattr(fitting, "saying", lambda *words: said.append(words) or contextlib.nullcontext())
+    for wanted, x in ((True, [1.0, 2.0, 4.0, 5.0]), (False, [1.0, 2.0, 4.0, 5.0]), (True, [1.0, 2.0, 4.0])):
+        mlejax.fit(mlejax.Exponential, x, progress=wanted)
+    assert said == [
+        ("fitting 4 observations", True), ("fitting 4 observations", False), ("fitting 3 observations", False),
+    ]  # fmt: skip

@@ -26,6 +26,7 @@ from ..models.constraints import Domain
 from ..models.parameters import Parameters, with_dtype
 from ..models.rows import Rows, described, is_number, one_of, row_count, take
 from ..models.start import start_of, starts_of
+from ..progress import saying
 from ..results.fit import FitResult
 from ..results.schema import check_names
 from ..samples.observations import as_observations, check_inside
@@ -42,6 +43,9 @@ NO_START = 1e-290
 
 AGREE = 1e-6
 """Nats, and relative, within which two starts have led to the same height."""
+
+LARGE = 100_000
+"""Observations from which on a fit says that it is under way, where it takes long."""
 
 LEAST_TOTAL = 1e-100
 """The least sum of weights; its inverse is the largest: products of several are still told from 0 and infinity."""
@@ -71,7 +75,8 @@ def fit(
         starts: models to start from besides, or how many starts in all, the others found by the family, such as a
             mixture, or drawn about the first; of the ends that are maxima the highest is taken, and `reason` says how
             many led there. None: one; of a mixture several.
-        progress: show a progress bar on standard error when several starts take more than a second.
+        progress: say on standard error what is under way when that takes more than a second: how many starts are done,
+            or, of a large sample, for how long.
         **training: what `train` takes is refused: a fit needs no learning rate.
 
     Returns:
@@ -99,16 +104,18 @@ def fit(
         )
     name = name_of(family_or_model)
     values, heavy = _checked_sample(observations, weights)
-    if isinstance(family_or_model, Model):
-        first, units = given_start(family_or_model, values, heavy)
-    else:
-        first, units = found_start(family_or_model, values, heavy)
-    check_names(name, Parameters.of(first).names)
-    ground = Ground.of(first, values, heavy, units)
-    found = _irregular(ground, first, values, heavy)
-    if found is None:
-        begun = [(at := ground.coordinates(first)), *_others(starts, ground, at, family_or_model, values, heavy)]
-        found = _regular(begun, ground, values, heavy, progress)
+    long = progress and row_count(values) >= LARGE
+    with saying(f"fitting {row_count(values):,} observations", long):
+        if isinstance(family_or_model, Model):
+            first, units = given_start(family_or_model, values, heavy)
+        else:
+            first, units = found_start(family_or_model, values, heavy)
+        check_names(name, Parameters.of(first).names)
+        ground = Ground.of(first, values, heavy, units)
+        found = _irregular(ground, first, values, heavy)
+        if found is None:
+            begun = [(at := ground.coordinates(first)), *_others(starts, ground, at, family_or_model, values, heavy)]
+            found = _regular(begun, ground, values, heavy, progress and not long)
     result = FitResult(
         **vars(found),
         start=first if units is None else units.to_data(first),
