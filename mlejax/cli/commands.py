@@ -17,10 +17,11 @@ from .data import check_density, column_of
 from .doctor import check
 from .fits import fit, train
 from .many import plot_table
-from .models import models
+from .models import family_of, models
 from .options import in_options
 from .output import Answer, UsageError, folder
 from .pictures import draw_sweep, pictures_text, standing_pictures, unfinished
+from .resampling import bootstrap, study
 from .signals import INTERRUPTS
 from .sweeps import check_sweep, chosen_runs, data_of, observations_of, record_runs, stored_histories, sweep_arguments
 
@@ -122,7 +123,7 @@ def plot(options: argparse.Namespace) -> Answer:
 
 
 def verify(options: argparse.Namespace) -> Answer:
-    """Recompute some runs of a stored sweep, and compare them bit for bit."""
+    """Recompute some of what is stored, and compare it bit for bit."""
     from ..store.load import load
     from ..sweeps.verify import verify as recompute
     from .options import parse
@@ -133,6 +134,7 @@ def verify(options: argparse.Namespace) -> Answer:
     machine.use_compilation_cache()
     made_by = load(options.directory).attributes.get("arguments")
     made = parse(made_by) if made_by else options
+    fits = getattr(made, "name", "") == "fit"
     given = options if options.file else made  # the store knows all but the data themselves
     if given.file == "-" and not options.file:
         raise UsageError(f"{options.directory} was made of standard input; --file says where the numbers are now")
@@ -142,6 +144,7 @@ def verify(options: argparse.Namespace) -> Answer:
         raise UsageError(str(error) if options.file else f"{error}; --file says where the numbers are now") from None
     found = recompute(
         options.directory,
+        family_of(made.model, made.fixed or (), {"lower": made.lower, "upper": made.upper}) if fits else None,
         observations=None if file is None else observations_of(file),
         runs=None if options.runs == "all" else options.runs,
         progress=options.progress,
@@ -151,7 +154,8 @@ def verify(options: argparse.Namespace) -> Answer:
     answer = {"runs": found.different, "summary": summary}
     if not found.different:
         return Answer("\n".join(lines), lambda: answer)
-    complaint = f"{len(found.different)} of {found.checked} runs differ from those in {options.directory}"
+    what = "fits" if fits else "runs"
+    complaint = f"{len(found.different)} of {found.checked} {what} differ from those in {options.directory}"
     return Answer("\n".join(lines), lambda: answer, 1, complaint)
 
 
@@ -172,6 +176,8 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], Answer]] = {
     "sweep": sweep,
     "train": train,
     "fit": fit,
+    "bootstrap": bootstrap,
+    "study": study,
     "compare": compare,
     "check": check,
     "reproduce": reproduce,

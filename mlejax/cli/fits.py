@@ -71,6 +71,9 @@ def fit(options: argparse.Namespace) -> Answer:
     from ..ascent.fit import fit as find_maximum
     from .many import fit_by
 
+    if options.by is None and (options.repair or options.allow_mixed):
+        raise UsageError(f"--{'repair' if options.repair else 'allow-mixed'} is of --by: one fit is not stored")
+    options.stores, options.out = options.out is not None, options.out or "mlejax-fit"
     if options.response is not None:
         from .regressions import fit_regression
 
@@ -83,7 +86,7 @@ def fit(options: argparse.Namespace) -> Answer:
     if options.by is not None:
         return fit_by(options)
 
-    read = _read(options)
+    read = read_sample(options)
     out = folder(options.out)
     machine.use_compilation_cache()
     devices.start()
@@ -139,7 +142,7 @@ class Read:
                 check_inside(name_of(self.family), own, part.values, lambda at, part=part: f"in {part.place(at)}")
 
 
-def _read(options: argparse.Namespace) -> Read:
+def read_sample(options: argparse.Namespace) -> Read:
     """Return the sample that options name.
 
     Raises:

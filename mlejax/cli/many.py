@@ -7,11 +7,13 @@ from typing import Any
 from .. import devices
 from ..checks import InputError
 from ..results.table import FitTable
+from ..store.files import StoreError
 from . import machine
 from .data import columns_of, read_from
 from .models import family_of
 from .output import Answer, UsageError, folder
 from .pictures import draw_table, pictures_text, unfinished
+from .signals import INTERRUPTS
 
 
 def fit_by(options: argparse.Namespace) -> Answer:
@@ -19,6 +21,8 @@ def fit_by(options: argparse.Namespace) -> Answer:
     from ..samples.members import Groups
     from ..sweeps.many import fit_many
 
+    if not options.stores and (options.repair or options.allow_mixed):
+        raise UsageError(f"--{'repair' if options.repair else 'allow-mixed'} is of a directory that --out names")
     for name in ("weights", "starts", "event", "upper_column"):
         if getattr(options, name) is not None:
             raise UsageError(f"--by cannot go with --{name.replace('_', '-')}")
@@ -28,15 +32,28 @@ def fit_by(options: argparse.Namespace) -> Answer:
     out = folder(options.out)
     machine.use_compilation_cache()
     devices.start()
+    kept = f"Fits that had ended are safe in {out}; the same command goes on from there." if options.stores else ""
     try:
-        found = fit_many(family, Groups(column.values, column.labels), progress=options.progress)
+        with INTERRUPTS.keeping(kept):
+            found = fit_many(
+                family,
+                Groups(column.values, column.labels),
+                out=out if options.stores else None,
+                repair=options.repair,
+                allow_mixed=options.allow_mixed,
+                attributes={"arguments": options.arguments},
+                progress=options.progress,
+            )
+    except StoreError:
+        raise
     except InputError as error:
         raise UsageError(f"{column.file}: {error}") from None
     found.to_csv(Path(out, "fits.csv"))
     lines = [
         read_from(column),
         str(found),
-        f"\ntable: {Path(out, 'fits.csv')}",
+        *([f"\nresults: {out} (xarray.open_zarr opens it)"] if options.stores else [""]),
+        f"table: {Path(out, 'fits.csv')}",
         pictures_text(draw_table(found, out, options)),
     ]
     several = int((~found.converged).sum())

@@ -151,6 +151,18 @@ def fixed_value(text: str) -> FixedValue:
     return FixedValue(name, number(value))
 
 
+def fixed_values(text: str) -> list[FixedValue]:
+    """Read NAME=VALUE, or several with commas, such as shape=2,rate=1."""
+    return [fixed_value(part) for part in text.split(",")]
+
+
+def share(text: str) -> float:
+    """Read a number between 0 and 1."""
+    if not 0 < (found := number(text)) < 1:
+        raise argparse.ArgumentTypeError(f"expected a number between 0 and 1; got {shown(text)}")
+    return found
+
+
 def address(text: str) -> str:
     """Read HOST:PORT."""
     host, _, port = text.rpartition(":")

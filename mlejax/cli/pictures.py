@@ -14,9 +14,11 @@ from .. import __version__
 from ..checks import InputValueError
 from ..progress import Progress
 from ..results import text
+from ..results.bootstrap import Bootstrap
 from ..results.comparison import Comparison
 from ..results.fit import FitResult
 from ..results.histories import Histories
+from ..results.study import Study
 from ..results.sweep import SweepResult
 from ..results.table import FitTable
 from ..results.train import TrainResult
@@ -89,6 +91,24 @@ def draw_table(table: FitTable[Any], folder: Path, options: argparse.Namespace) 
         from .. import plotting
 
         return plotting.save_all({"estimates": plotting.table_figure(table)}, folder, options.format)
+
+
+def draw_bootstrap(found: Bootstrap, level: float, folder: Path, options: argparse.Namespace) -> list[Path]:
+    """Draw a bootstrap with intervals of a level; return the files written."""
+    with Progress(options.progress) as told:
+        told.say("drawing pictures")
+        from .. import plotting
+
+        return plotting.save_all({"bootstrap": plotting.bootstrap_figure(found, level)}, folder, options.format)
+
+
+def draw_study(found: Study, folder: Path, options: argparse.Namespace) -> list[Path]:
+    """Draw a simulation study; return the files written."""
+    with Progress(options.progress) as told:
+        told.say("drawing pictures")
+        from .. import plotting
+
+        return plotting.save_all({"study": plotting.study_figure(found)}, folder, options.format)
 
 
 def draw_sweep(

@@ -10,9 +10,11 @@ from .numbers import (
     at_least_one_or_all,
     axis_values,
     fixed_value,
+    fixed_values,
     geometric,
     number,
     path,
+    share,
     sizes,
     whole,
     whole_numbers,
@@ -56,6 +58,16 @@ FIT = (
     Option("--by", "the column that names the group of each row: a fit for each group", metavar="NAME"),
     Option("--starts", "how many starts; the highest maximum is taken; default 1", at_least_one, "N"),
 )
+KEEPS = (
+    Option("--repair", "with --by: fit again what is damaged in --out", flag=True),
+    Option(
+        "--allow-mixed",
+        "with --by: go on with fits that were made on another device or version, whose last bits may differ",
+        flag=True,
+    ),
+)
+KNOWN = {option.name: option for option in FIT}
+LEVEL = Option("--level", "of the intervals; default 0.95", share, "LEVEL", 0.95)
 TRAIN = (
     FILE,
     *COLUMN,
@@ -136,7 +148,47 @@ COMMANDS = {
     "fit": Command(
         "find the maximum of the likelihood of a column of numbers, with standard errors",
         "mlejax fit heights.csv --column cm --model gamma",
-        (*FIT, *output("mlejax-fit")),
+        (
+            *FIT,
+            *KEEPS,
+            dataclasses.replace(
+                output("mlejax-fit")[0],
+                help="directory for the figures, and with --by for the fits, where the same command goes on; default "
+                "mlejax-fit, where it does not",
+                default=None,
+            ),
+            *output("mlejax-fit")[1:],
+        ),
+    ),
+    "bootstrap": Command(
+        "fit resamples of a column of numbers: errors, bias and intervals of the estimate; exit status 1 if "
+        "the numbers themselves have no maximum",
+        "mlejax bootstrap heights.csv --column cm --model gamma --resamples 10000",
+        (
+            FILE,
+            *COLUMN,
+            *(KNOWN[name] for name in ("--model", "--fixed", "--lower", "--upper", "--event", "--upper-column")),
+            Option("--resamples", "how many; default 1000", at_least_one, "N", 1000),
+            Option("--seed", "of the resamples; default 0", whole, "SEED", 0),
+            LEVEL,
+            *output("mlejax-bootstrap"),
+        ),
+    ),
+    "study": Command(
+        "fit samples drawn from a known model: bias, scatter, and how often intervals hold the truth",
+        "mlejax study --model gamma --true shape=2,rate=1 --counts 20,100,1000",
+        (
+            KNOWN["--model"],
+            KNOWN["--fixed"],
+            Option("--true", "the parameters of the model to draw from", fixed_values, "NAME=VALUE,...", required=True),
+            Option("--counts", "observations in a sample; default 20,100,1000", sizes, "N", "20,100,1000"),
+            Option("--samples", "of each count; default 1000", at_least_one, "N", 1000),
+            Option("--intervals", "of wald, percentile, basic and bca; default wald", metavar="NAMES", default="wald"),
+            Option("--resamples", "of each sample, for intervals other than wald; default 1000", at_least_one, "N"),
+            Option("--seed", "of the draws; default 0", whole, "SEED", 0),
+            LEVEL,
+            *output("mlejax-study"),
+        ),
     ),
     "compare": Command(
         "fit families to a column of numbers and order them by Akaike's criterion; exit status 1 if none has a maximum",

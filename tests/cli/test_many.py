@@ -2,11 +2,19 @@
 
 import csv
 import json
+import os
+import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
+from helpers import ROOT
 
+import mlejax
 from mlejax.cli.main import main
+from mlejax.status import Status
+from mlejax.sweeps import fits
 
 
 @pytest.fixture
@@ -57,3 +65,81 @@ def test_what_cannot_be_grouped_is_refused_in_a_line(tmp_path, capsys, text, mor
     said = capsys.readouterr()
     assert message in said.err
     assert said.err.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_fits_in_a_directory_are_gone_on_with_verified_and_exported(demand, tmp_path, capsys, monkeypatch):
+    arguments = ["fit", str(demand), "--column", "units", "--by", "store", "--model", "gamma", "--out", "kept"]
+    assert main(arguments) == 1
+    first = capsys.readouterr()
+    assert "results: kept (xarray.open_zarr opens it)" in first.out
+    asked, outcomes = [], fits.Work.outcomes
+    with monkeypatch.context() as patch:
+        patch.setattr(fits.Work, "outcomes", lambda self, at: asked.append(len(at)) or outcomes(self, at))
+        assert main(arguments) == 1
+        assert capsys.readouterr().out == first.out
+        demand.write_text(demand.read_text() + "aachen,1,2.5\naachen,2,3.5\naachen,3,1.5\n")
+        assert main(arguments) == 1
+        assert "3 of 4 converged" in capsys.readouterr().out
+    assert asked == [0, 1]  # the new store alone
+    assert main(["verify", "kept"]) == 0
+    assert capsys.readouterr().out == "4 of 4 fits recomputed, 0 different\n"
+    assert main(["plot", "kept", "--out", "figures"]) == 0
+    assert capsys.readouterr().out == "pictures: figures/estimates.png\n"
+    assert main(["export", "kept", "--format", "csv"]) == 0
+    rows = {row["group"]: row for row in csv.DictReader((tmp_path / "kept.csv").read_text().splitlines())}
+    kept = {row["group"]: row for row in csv.DictReader((tmp_path / "kept/fits.csv").read_text().splitlines())}
+    assert list(rows) == ["aachen", "north", "shut", "south"]
+    assert float(rows["north"]["shape"]) == float(kept["north"]["shape"])
+    assert rows["shut"]["reason"] == kept["shut"]["reason"] != ""
+    capsys.readouterr()
+    demand.write_text(demand.read_text().replace("aachen,1,2.5", "aachen,1,2.75"))
+    assert main(arguments) == 2
+    said = capsys.readouterr().err
+    assert "kept: the digest of the observations is another than it was, of 1 of 4, group = aachen first" in said
+    assert main(["verify", "kept"]) == 2
+    assert "observations: 1 of 4 groups were fitted to others than are given, aachen first" in capsys.readouterr().err
+    assert main([*arguments[:-2], "--repair"]) == 2
+    assert "--repair is of a directory that --out names" in capsys.readouterr().err
+
+
+# A process whose fits come one by one, so that it can be stopped between them.
+SLOWLY = """
+import sys, time
+from mlejax.cli import main as cli
+from mlejax.sweeps import collect, fits
+collect.SECONDS_BETWEEN_SAVES = 0.01
+outcomes = fits.Work.outcomes
+def one_by_one(self, positions):
+    for position in positions:
+        yield from outcomes(self, positions[positions == position])
+        print("fitted", flush=True)
+        time.sleep(0.2)
+fits.Work.outcomes = one_by_one
+sys.argv[0] = "mlejax"
+sys.exit(cli.main())
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_stopped_at_any_moment_it_keeps_what_had_ended(demand, tmp_path, how):
+    demand.write_text("store,units\n" + "".join(f"s{i % 20},{1 + (i * i) % 17}\n" for i in range(200)))
+    arguments = ["fit", str(demand), "--column", "units", "--by", "store", "--out", str(tmp_path / "kept")]
+    command, environment = [sys.executable, "-c", SLOWLY, *arguments], os.environ | {"PYTHONPATH": str(ROOT)}
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env=environment, cwd=tmp_path, **streams) as process:
+        for _ in range(5):
+            assert process.stdout.readline() == "fitted\n"
+        process.send_signal(how)
+        _, err = process.communicate(timeout=60)
+    part = mlejax.load(tmp_path / "kept")
+    ended = int(np.sum(part.status != Status.RUNNING))
+    assert 3 <= ended < 20
+    if how == signal.SIGINT:
+        assert process.returncode == 130
+        assert "interrupted. Fits that had ended are safe in" in err
+        assert "Traceback" not in err
+    assert main([*arguments, "--json", "fits.json"]) == 0
+    assert main([*arguments[:-1], "other", "--json", "other.json"]) == 0
+    assert (tmp_path / "fits.json").read_text() == (tmp_path / "other.json").read_text()

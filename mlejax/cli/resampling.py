@@ -1,0 +1,176 @@
+"""`mlejax bootstrap` and `mlejax study`: what an estimate would be, were the sample drawn again."""
+
+import argparse
+import math
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import devices
+from ..checks import ConvergenceWarning, InputError
+from ..models.base import Model, name_of
+from ..models.parameters import Parameters, with_dtype
+from ..results import record, text
+from ..results.bootstrap import ALL_METHODS, Bootstrap, check_level
+from ..results.fit import FitResult
+from . import machine
+from .data import read_from
+from .fits import read_sample
+from .models import family_of
+from .numbers import FixedValue
+from .options import in_options
+from .output import Answer, UsageError, folder
+from .pictures import draw_bootstrap, draw_study, pictures_text
+
+WORDS = {"wald": "Wald", "percentile": "percentile", "basic": "basic", "bca": "BCa"}
+"""How intervals are called."""
+
+TRIED = ((1.0, 2.0, 3.0, 5.0), (0.1, 0.3, 0.4, 0.8), (0.0, 1.0, 1.0, 2.0))
+"""Observations from which a family may start, so that the names of its parameters are known."""
+
+
+def bootstrap(options: argparse.Namespace) -> Answer:
+    """Fit resamples of a column of a file: errors, bias and intervals of the estimate."""
+    from ..ascent.fit import fit
+
+    options.weights = None
+    check_level(options.level, options.resamples)
+    read = read_sample(options)
+    out = folder(options.out)
+    machine.use_compilation_cache()
+    devices.start()
+    read.check()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the last line says it
+        result = fit(read.family, read.observations, progress=options.progress)
+    if not result.converged:
+        lines = [read_from(read.column), in_options(str(result), options.name)]
+        made = {**record.fit_record(result), "resamples": 0}
+        return Answer("\n".join(lines), lambda: made, 1, f"no maximum, so nothing is drawn again: {result.reason}")
+    found = result.bootstrap(options.resamples, seed=options.seed, progress=options.progress)
+    paths = draw_bootstrap(found, options.level, out, options)
+    lines = [read_from(read.column), bootstrap_text(found, options.level), "", pictures_text(paths)]
+    return Answer("\n".join(lines), lambda: bootstrap_record(result, found, options))
+
+
+def bootstrap_text(found: Bootstrap, level: float) -> str:
+    """Return a table of errors and one of intervals, and why some resamples have no maximum."""
+    errors, bias, intervals = found.standard_errors, found.bias, found.all_intervals(level)
+    told = {name: found.fitted_errors.get(name, math.nan) for name in found.estimate}
+    first = [
+        [name, *(_number(x) for x in (value, told[name], errors[name], bias[name]))]
+        for name, value in found.estimate.items()
+    ]
+    second = [[name, *(_between(*by[method]) for method in ALL_METHODS)] for name, by in intervals.items()]
+    head = ["parameter", "estimate", "standard error", "bootstrap error", "bias"]
+    return "\n".join([
+        f"{found.family}, {found.count:,} resamples\n",
+        text.table(first, header=head),
+        f"\nintervals of {100 * level:.6g} %\n",
+        text.table(second, header=["parameter", *(WORDS[method] for method in ALL_METHODS)]),
+        *([f"\n{found.why_not}"] if found.why_not else []),
+    ])  # fmt: skip
+
+
+def bootstrap_record(result: FitResult[Any], found: Bootstrap, options: argparse.Namespace) -> dict[str, Any]:
+    """Return a bootstrap as JSON has it, null where there is no number."""
+    errors, bias, intervals = found.standard_errors, found.bias, found.all_intervals(options.level)
+    parameters = {
+        name: {
+            "estimate": value,
+            "standard_error": _known(found.fitted_errors.get(name, math.nan)),
+            "bootstrap_standard_error": errors[name],
+            "bias": bias[name],
+            "intervals": {method: [_known(low), _known(high)] for method, (low, high) in intervals[name].items()},
+        }
+        for name, value in found.estimate.items()
+    }
+    converged = len(next(iter(found.estimates.values())))
+    return {
+        "model": found.family, "parameters": parameters, "count": result.count, "converged": result.converged,
+        "status": result.status.name, "reason": result.reason, "level": options.level, "resamples": found.count,
+        "resamples_converged": converged, "seed": options.seed, "why_not": found.why_not,
+    }  # fmt: skip
+
+
+def study(options: argparse.Namespace) -> Answer:
+    """Fit samples drawn from a known model: bias, scatter and coverage of the estimates."""
+    from ..sweeps.study import study as run_study
+
+    family = family_of(options.model, options.fixed or ())
+    target = target_of(family, options.true)
+    out = folder(options.out)
+    machine.use_compilation_cache()
+    devices.start()
+    found = run_study(
+        target,
+        options.counts,
+        options.samples,
+        family=None if isinstance(family, Model) else family,
+        level=options.level,
+        intervals=options.intervals.split(","),
+        resamples=options.resamples,
+        base_seed=options.seed,
+        progress=options.progress,
+    )
+    found.to_csv(Path(out, "study.csv"))
+    lines = [str(found), f"\ntable: {Path(out, 'study.csv')}", pictures_text(draw_study(found, out, options))]
+    return Answer("\n".join(lines), found.to_record)
+
+
+def target_of(family: Any, true: Sequence[FixedValue]) -> Model:
+    """Return the model of a family that has these parameters.
+
+    Args:
+        family: or a model, whose parameters are replaced.
+        true: parameters, by the names that tables have.
+
+    Raises:
+        UsageError: they are not those of the family, or outside their domains.
+    """
+    table = Parameters.of(_like(family))
+    given = {each.name: each.value for each in true}
+    names = ", ".join(table.entries)
+    if len(given) < len(true):
+        raise UsageError(f"--true names a parameter more than once; those of {name_of(family)} are {names}")
+    if unknown := [name for name in given if name not in table.entries]:
+        raise UsageError(f"--true {unknown[0]}: the parameters of {name_of(family)} are {names}")
+    if lacking := [name for name in table.entries if name not in given]:
+        raise UsageError(f"--true needs {lacking[0]}, too: the parameters of {name_of(family)} are {names}")
+    try:
+        return with_dtype(table.to_model(np.array([given[name] for name in table.entries])), np.float64, "--true")
+    except InputError as error:
+        raise UsageError(str(error)) from None
+
+
+def _like(family: Any) -> Model:
+    """Return a model of a family, whatever its parameters.
+
+    Raises:
+        UsageError: it starts from none of the observations that are tried.
+    """
+    if isinstance(family, Model):
+        return family
+    from ..ascent.fit import found_start
+
+    for values in TRIED:
+        try:
+            return found_start(family, np.array(values), None)[0]
+        except (InputError, ValueError, TypeError):
+            continue
+    raise UsageError(f"--model: study takes families of single numbers, and knows none of {name_of(family)}")
+
+
+def _number(value: float) -> str:
+    return f"{value:.6g}" if math.isfinite(value) else "-"
+
+
+def _between(low: float, high: float) -> str:
+    return f"{_number(low)} to {_number(high)}" if math.isfinite(low) and math.isfinite(high) else "none"
+
+
+def _known(value: float) -> float | None:
+    return value if math.isfinite(value) else None
