@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float, Int
 from ..checks import InputKeyError, shown
 from ..models.base import M
 from ..models.parameters import Parameters
+from ..samples.files import TableError
 from ..status import Status
 from .schema import ERROR
 from .sweep import Provenance
@@ -191,6 +192,30 @@ class FitTable(Generic[M]):
             writer = csv.DictWriter(handle, list(self.row(0)))
             writer.writeheader()
             writer.writerows(self.rows())
+
+    def to_parquet(self, path: str | Path) -> None:
+        """Write a Parquet file with a row for each sample; a number that would mislead is null.
+
+        Args:
+            path: the file.
+
+        Raises:
+            TableError: (a ValueError) PyArrow is not installed.
+        """
+        try:
+            import pyarrow as pa
+            from pyarrow import parquet
+        except ImportError as error:
+            raise TableError(
+                f"parquet needs a package that is not installed: pip install 'mlejax[parquet]' ({error})"
+            ) from None
+        columns: dict[str, Any] = {self.axis: pa.array(self.labels)}
+        for name, array in self.to_xarray().data_vars.items():
+            values = array.values
+            known = np.isfinite(values) if values.dtype.kind == "f" else np.full(len(values), True)
+            columns[str(name)] = pa.array(values, mask=~known)
+        columns["status"] = pa.array([Status(number).name for number in self.status.tolist()])
+        parquet.write_table(pa.table(columns), path)
 
     def to_record(self) -> dict[str, Any]:
         """Return the table as JSON has it, null where a number would mislead."""

@@ -65,6 +65,14 @@ def test_all_forms_hold_the_same(table, tmp_path):
     assert float(rows[0]["mean"]) == frame.loc["a", "mean"]
 
 
+def test_a_parquet_file_has_null_where_a_number_would_mislead(table, tmp_path):
+    from pyarrow import parquet
+
+    table.to_parquet(tmp_path / "fits.parquet")
+    rows = parquet.read_table(tmp_path / "fits.parquet").to_pylist()
+    assert rows == [{**row, "count": float(row["count"])} for row in table.rows()]
+
+
 def test_many_rows_are_shown_evenly_spread(table):
     many = 100
     wide = mlejax.FitTable(
