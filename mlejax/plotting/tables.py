@@ -2,11 +2,14 @@
 
 from typing import Any
 
+import jax
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .. import __version__
+from ..models.constraints import positive
+from ..models.parameters import Parameters
 from ..results.table import FitTable
 from ..status import Status
 from .style import BLUE, ORANGE, new_axes, new_figure, plain_ticks
@@ -17,6 +20,9 @@ MOST_BARS = 2000
 CUT_FROM = 1000
 """Estimates from which on the distribution leaves out a thousandth at either end."""
 
+FURTHEST = 10.0
+"""How many times beyond the estimates a logarithmic axis goes: some bars may be much longer."""
+
 MOST_NAMES = 24
 """Estimates whose labels are written."""
 
@@ -24,7 +30,8 @@ MOST_NAMES = 24
 def estimates(table: FitTable[Any], name: str, ax: Axes | None = None) -> Axes:
     """Draw the estimates of one parameter in their order, each with two standard errors either way.
 
-    Samples without a maximum are left out; the title says how many.
+    Samples without a maximum are left out; the title says how many. Where bars would reach below a positive parameter's
+    0, they are those of its logarithm, on an axis of it.
 
     Args:
         table: of `fit_many`.
@@ -39,10 +46,16 @@ def estimates(table: FitTable[Any], name: str, ax: Axes | None = None) -> Axes:
     order = good[np.argsort(table.parameters[name][good], kind="stable")]
     values, errors = table.parameters[name][order], np.nan_to_num(2 * table.errors[name][order])
     places = np.arange(len(order))
+    logarithmic = _is_positive(table, name) and bool(np.any(errors >= values))
+    low, high = values - errors, values + errors
+    if logarithmic:
+        low, high = values * np.exp(-errors / values), values * np.exp(np.minimum(errors / values, 100.0))
+        ax.set(yscale="log", ylim=(max(low.min(), values.min() / FURTHEST), min(high.max(), values.max() * FURTHEST)))
+        plain_ticks(ax.yaxis)
     if len(order) <= MOST_BARS:
-        ax.errorbar(places, values, errors, fmt="none", ecolor="0.7", elinewidth=0.8)
+        ax.errorbar(places, values, [values - low, high - values], fmt="none", ecolor="0.7", elinewidth=0.8)
     else:
-        ax.fill_between(places, values - errors, values + errors, color="0.85", linewidth=0)
+        ax.fill_between(places, low, high, color="0.85", linewidth=0)
     ax.plot(places, values, ".", color=BLUE, markersize=4 if len(order) <= MOST_BARS else 1)
     if 0 < len(order) <= MOST_NAMES:
         ax.set_xticks(places, [str(label) for label in table.labels[order]], rotation=45, ha="right", fontsize="small")
@@ -50,8 +63,15 @@ def estimates(table: FitTable[Any], name: str, ax: Axes | None = None) -> Axes:
     else:
         ax.set_xlabel(f"{table.axis}s in the order of their estimates")
     left = len(table) - len(good)
-    ax.set(ylabel=f"{name} (bars: 2 standard errors)", title=f"{left:,} without a maximum left out" if left else "")
+    bars = "\n(bars: 2 standard errors of its logarithm)" if logarithmic else " (bars: 2 standard errors)"
+    ax.set(ylabel=f"{name}{bars}", title=f"{left:,} without a maximum left out" if left else "")
     return ax
+
+
+def _is_positive(table: FitTable[Any], name: str) -> bool:
+    """Return whether every number above 0 can be the value of a parameter, and no other."""
+    one = Parameters.of(jax.tree.map(lambda leaf: leaf[0], table.model))
+    return one.entry_domains[one.entries.index(name)] == positive
 
 
 def funnel(table: FitTable[Any], name: str, ax: Axes | None = None) -> Axes:

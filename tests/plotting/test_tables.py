@@ -1,5 +1,7 @@
 """Pictures of the fits of many samples show the numbers of the table, and leave out what is none."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -56,3 +58,18 @@ def test_the_distribution_stands_beside_what_errors_alone_would_scatter():
     grid, heights = curve.get_data()
     assert grid[np.argmax(heights)] == pytest.approx(np.median(table.model.rate), abs=grid[1] - grid[0])
     assert "standard errors alone" in axes.get_xlabel()
+
+
+def test_bars_of_a_positive_parameter_do_not_reach_below_zero():
+    table = table_of(30)
+    assert np.any(table.model.rate < 1.0)  # two standard errors
+    axes = plotting.estimates(table, "rate")
+    bars = np.concatenate(axes.collections[0].get_segments())[:, 1].reshape(-1, 2)
+    rates = np.sort(table.model.rate)
+    # A lower end is drawn as what the estimate exceeds it by, which leaves it 16 digits of the estimate.
+    expected = rates[:, None] * np.exp(np.array([-1, 1]) / rates[:, None])
+    np.testing.assert_allclose(bars, expected, rtol=1e-12, atol=1e-15)
+    assert axes.get_yscale() == "log"
+    assert "2 standard errors of its logarithm" in axes.get_ylabel()
+    certain = dataclasses.replace(table, standard_errors=mlejax.Exponential(np.full(30, 1e-3)))
+    assert plotting.estimates(certain, "rate").get_yscale() == "linear"
