@@ -289,7 +289,7 @@ def caption(result: SweepResult[Any] | TrainResult[Any] | FitResult[Any] | Seque
         axes = " x ".join(f"{len(at):,} {_along(name, len(at))}" for name, at in result.axes.items())
         runs = f"{result.count:,} run{'s' * (result.count > 1)}" + (f" ({axes})" if axes else "")
         count, version = made.settings.get("count", 0), {way.get("mlejax", "?") for way in made.computed_by}
-        counts = result.axes.get("count", np.array([count]))
+        counts = result.axes.get("count", np.unique(made.settings.get("sizes", count)))
         decides: Any = made.settings
     elif not isinstance(result, TrainResult):
         fits = [result] if isinstance(result, FitResult) else result

@@ -75,7 +75,8 @@ class Labeled(Source):
     def describe(self) -> dict[str, Any]:
         bears = [self.members.bears] if isinstance(self.members, Groups) else []
         data, digest = self.members.data, digest_of(self.members.data, *bears)
-        return {**self.members.describe(), "count": row_count(data), "sha256": digest}
+        sizes = [int(np.min(self.members.sizes)), int(np.max(self.members.sizes))]
+        return {**self.members.describe(), "count": row_count(data), "sizes": sizes, "sha256": digest}
 
     def __str__(self) -> str:
         made = self.describe()

@@ -41,6 +41,7 @@ def test_the_gradient_is_that_of_finite_differences_along_what_binds(x64):
 THROWS = np.repeat([0.0, 1.0, 2.0], [7, 11, 2])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_numbers_that_add_up_to_one_climb_to_their_maximum(dtype):
     result = climbed(EVEN, THROWS, learning_rate=0.05, max_epochs=500, dtype=dtype)

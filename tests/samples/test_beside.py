@@ -17,6 +17,7 @@ X = np.random.RandomState(0).gamma(2.0, 1.5, 200)
 SAMPLES = [Parts(X[:30], X[30:38]), Parts(X[40:45], X[45:46]), Parts(X[50:80] * 3, X[80:88])]
 
 
+@pytest.mark.slow
 def test_statistics_are_those_of_each_sample_alone():
     form = form_of_any(GAMMA, ONE_NUMBER)
     found = made_ready(GAMMA, SAMPLES, (32, 8), form)
@@ -32,6 +33,7 @@ def test_statistics_are_those_of_each_sample_alone():
             np.testing.assert_allclose(sample.averages, expected.averages, rtol=1e-14)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("start", "factors"), [(GAMMA, True), (WEIBULL, False)], ids=["statistics", "raw"])
 def test_no_bit_hangs_on_neighbors(start, factors):
     form = form_of_any(start, ONE_NUMBER) if factors else None
@@ -49,6 +51,7 @@ def test_raw_observations_count_and_those_filled_in_do_not():
         assert one.validation.weights.sum() == len(parts.held_out)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factors", [True, False])
 def test_a_sample_outside_the_support_is_told_from_the_others(factors):
     form = form_of_any(GAMMA, ONE_NUMBER) if factors else None

@@ -63,13 +63,14 @@ def test_groups_that_cannot_be_trained_on_have_their_status_and_harm_none(kind):
         np.testing.assert_array_equal(values, arrays(found)[name][:2], err_msg=name)
 
 
+@pytest.mark.slow
 def test_a_group_is_chosen_by_its_label():
     found = swept("statistics")
     assert found.sel(group="beige").status.tolist() == found.status[1].tolist()
     with pytest.raises(KeyError, match=r"no run with group = blue; there are amber, beige, coral, \.\.\."):
         found.sel(group="blue")
     assert next(found.records())["group"] == "amber"
-    assert caption(found).startswith("15 runs (5 groups x 3 learning rates); n = 288; ")
+    assert caption(found).startswith("15 runs (5 groups x 3 learning rates); n = 1 to 150; ")
     assert found.stability_limit("learning_rate") is None  # each group has its own
 
 
@@ -110,6 +111,7 @@ def test_seeds_are_for_sources_without_an_axis_of_their_own():
         mlejax.sweep(STARTS["statistics"], observations=DATA[:150], learning_rates=0.1)
 
 
+@pytest.mark.slow
 def test_the_cost_of_groups_is_estimated_from_some_of_them():
     spec = mlejax.SweepSpec.checked(STARTS["statistics"], observations=GROUPS, learning_rates=RATES, max_epochs=20)
     assert mlejax.estimate_cost(spec, progress=False).runs == 15
@@ -123,14 +125,17 @@ def test_the_setting_to_use_is_said_of_groups():
 
 
 @pytest.mark.slow
-def test_windows_and_resamples_are_swept_as_groups_are():
+def test_windows_and_resamples_are_swept_as_groups_are(tmp_path):
     x = DATA[:40]
     windows = mlejax.sweep(STARTS["statistics"], observations=mlejax.Windows(x, 30, 5), **LIMITS)
     assert windows.axes["window"].tolist() == [0, 5, 10]
     alone = mlejax.train(STARTS["statistics"], x[5:35], learning_rate=0.1, max_epochs=200, progress=False)
     assert windows.run(1, 1).model.rate == pytest.approx(alone.model.rate, rel=1e-9)
-    resamples = mlejax.Resamples(x, 3, seed=1)
-    found = mlejax.sweep(STARTS["statistics"], observations=resamples, **LIMITS)
+    resamples, out = mlejax.Resamples(x, 3, seed=1), tmp_path / "out"
+    few = mlejax.sweep(STARTS["statistics"], observations=mlejax.Resamples(x, 2, seed=1), out=out, **LIMITS)
+    few = np.array(few.model.rate)
+    found = mlejax.sweep(STARTS["statistics"], observations=resamples, out=out, **LIMITS)  # which is extended
+    np.testing.assert_array_equal(found.model.rate[:2], few)
     drawn = np.repeat(x, resamples.member(2).weights.astype(int))
     alone = mlejax.train(STARTS["statistics"], drawn, learning_rate=0.1, max_epochs=200, progress=False)
     assert found.run(2, 1).model.rate == pytest.approx(alone.model.rate, rel=1e-9)
