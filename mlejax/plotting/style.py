@@ -124,6 +124,10 @@ def plain_number(value: float) -> str:
     return f"$10^{{{power}}}$" if abs(lead - 1) < 1e-9 else f"{value:.3g}"
 
 
+PIXELS = 150
+"""Of an inch."""
+
+
 def save(drawing: Figure | Axes, path: str | Path, description: str = "") -> None:
     """Write a figure, or the figure of an `Axes`, to a file.
 
@@ -135,7 +139,16 @@ def save(drawing: Figure | Axes, path: str | Path, description: str = "") -> Non
     figure = drawing if isinstance(drawing, Figure) else drawing.get_figure(root=True)
     assert figure is not None
     bears = {"Description": description} if description and Path(path).suffix == ".png" else None
-    figure.savefig(path, dpi=150, metadata=bears)
+    canvas = figure.canvas
+    if Path(path).suffix != ".png" or type(canvas) is not FigureCanvasAgg:
+        figure.savefig(path, dpi=PIXELS, metadata=bears)
+        return
+    before = figure.dpi
+    figure.set_dpi(PIXELS)
+    try:
+        canvas.print_png(path, metadata=bears)  # `savefig` draws everything twice, the first time for the layout alone
+    finally:
+        figure.set_dpi(before)
 
 
 def save_all(drawings: Mapping[str, Figure | Axes], folder: Path, suffix: str, description: str = "") -> list[Path]:
