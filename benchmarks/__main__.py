@@ -16,6 +16,7 @@ NAMES = (
     "raw",
     "newton",
     "fits",
+    "many",
     "peers",
     "explain",
     "durability",
