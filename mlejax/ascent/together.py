@@ -23,14 +23,14 @@ from .ground import end_of
 from .newton import Climb
 from .uncertainty import scale_of
 
-ROWS = 8
+ROWS = 4
 """Rows of a block, which go on side by side: the vector units are full, their data stay in the cache, and none waits
 long for the others."""
 
-BLOCKS = 128
+BLOCKS = 256
 """Blocks of one call, at most."""
 
-TILES = 1024
+TILES = 2048
 """Tiles in the columns of one call: so long is the largest sample that is climbed beside others."""
 
 

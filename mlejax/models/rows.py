@@ -43,7 +43,11 @@ def one_of(values: Rows | Observation) -> Observation:
 
 def in_types(values: Rows, observation: Observation) -> Rows:
     """Return observations in the types of the one that is given."""
-    return jax.tree.map(lambda column, one: column.astype(one.dtype), values, observation)
+    return jax.tree.map(lambda column, one: _in_type(column, one.dtype), values, observation)
+
+
+def _in_type(column: Any, dtype: Any) -> Any:
+    return column if column.dtype == dtype else column.astype(dtype)
 
 
 def is_number(observation: Observation) -> bool:

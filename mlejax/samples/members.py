@@ -1,6 +1,7 @@
 """Where the samples of `fit_many` come from: groups of a table, draws, resamples, windows; along a named axis."""
 
 import abc
+import dataclasses
 import functools
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple, final
@@ -24,6 +25,27 @@ class Member(NamedTuple):
 
     values: Rows  # n observations
     weights: np.ndarray | None  # (n,), how often each counts; None counts each once
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Stretches:
+    """Samples that are stretches of one array of observations."""
+
+    values: Rows
+    begins: np.ndarray  # (m,): the index of the first observation of each
+
+    def evenly(self, positions: np.ndarray, size: int) -> Rows | None:
+        """Return samples of one size, (b, size, ...), without a copy; None where they do not lie evenly apart."""
+        begins = self.begins[positions]
+        step = int(begins[1] - begins[0]) if len(begins) > 1 else size
+        if step < 0 or np.any(np.diff(begins) != step):
+            return None
+
+        def rows(column: np.ndarray) -> np.ndarray:
+            some = np.lib.stride_tricks.sliding_window_view(column[begins[0] :], size, axis=0)
+            return np.moveaxis(some[:: max(step, 1)][: len(begins)], -1, 1)
+
+        return jax.tree.map(rows, self.values) if step or len(begins) == 1 else None
 
 
 class Members(abc.ABC):
@@ -53,6 +75,11 @@ class Members(abc.ABC):
     def describe(self) -> dict[str, Any]:
         """Return what decides the samples besides their labels and the observations of each, in plain values."""
 
+    @property
+    def stretches(self) -> "Stretches | None":
+        """The samples as stretches of one array of observations; None where they are none."""
+        return None
+
     def at(self, positions: np.ndarray, index: np.ndarray) -> Rows:
         """Return observations of several samples.
 
@@ -63,6 +90,8 @@ class Members(abc.ABC):
         Returns:
             Arrays (b, k, ...).
         """
+        if self.stretches is not None:
+            return take(self.stretches.values, self.stretches.begins[positions, None] + index)
         parts, member = [], None
         for row, position in enumerate(positions.tolist()):
             if member is None or position != positions[row - 1]:
@@ -130,9 +159,13 @@ class Groups(Members):
     def describe(self) -> dict[str, Any]:
         return {"source": "groups"}
 
-    def at(self, positions: np.ndarray, index: np.ndarray) -> Rows:
-        _, ends, values = self._sorted
-        return take(values, ends[positions, None] + index)
+    @functools.cached_property
+    def _stretches(self) -> "Stretches":
+        return Stretches(self._sorted[2], self._sorted[1][:-1])
+
+    @property
+    def stretches(self) -> "Stretches":
+        return self._stretches
 
 
 @final
@@ -236,8 +269,9 @@ class Windows(Members):
     def describe(self) -> dict[str, Any]:
         return {"source": "windows", "width": self.width}
 
-    def at(self, positions: np.ndarray, index: np.ndarray) -> Rows:
-        return take(self.data, positions[:, None] * self.step + index)
+    @property
+    def stretches(self) -> "Stretches":
+        return Stretches(self.data, self.labels)
 
 
 @final

@@ -9,7 +9,6 @@ import numpy as np
 
 from ..ascent.together import BLOCKS, ROWS, TILES, Begin, Rowful
 from ..models.rows import Observation, Rows, in_types, row_count
-from ..samples.filled import filled_weights
 from ..samples.members import Members
 from ..samples.spans import WIDTH
 
@@ -47,7 +46,9 @@ class RowMaker:
             together = ROWS * int(np.clip(WEIGHTS // (ROWS * length), 1, BLOCKS))
             for first in range(0, len(positions), together):
                 some = positions[first : first + together]
-                yield Call(some, np.full(-(-len(some) // ROWS), length // WIDTH), together // ROWS)
+                yield Call(
+                    some, np.full(-(-len(some) // ROWS), -(-row_count(self.members.shared) // WIDTH)), together // ROWS
+                )
             return
         # A block has as many tiles as its largest sample, the last one, takes.
         last = np.minimum(np.arange(ROWS, len(positions) + ROWS, ROWS), len(positions)) - 1
@@ -80,7 +81,7 @@ class RowMaker:
         # A row without a sample ends at once.
         begin = Begin(filled(begin.coordinates, 0.0), filled(begin.free, 1.0), filled(begin.most, 0))
         if (shared := self.members.shared) is not None:
-            length = int(call.tiles[0]) * WIDTH
+            length = _length_of_shared(row_count(shared))
             values = jax.tree.map(functools.partial(_longer, length), in_types(shared, self.observation))
             return Rowful(values, self._weights(call, length), firsts, tiles, sizes, begin, np.int64(blocks))
         firsts[1:blocks] = np.cumsum(call.tiles)[:-1] * WIDTH
@@ -90,9 +91,17 @@ class RowMaker:
             of = np.flatnonzero(call.tiles == count)
             of_rows = (of[:, None] * ROWS + np.arange(ROWS)).ravel()
             within = positions[of_rows[of_rows < len(positions)]]
-            index = np.minimum(np.arange(count * WIDTH), self.sizes[within, None] - 1)
-            jax.tree.map(functools.partial(_lay, firsts[of], count * WIDTH), values, self.at(within, index))
+            jax.tree.map(functools.partial(_lay, firsts[of]), values, self._filled(within, count * WIDTH))
         return Rowful(values, None, firsts, tiles, sizes, begin, np.int64(blocks))
+
+    def _filled(self, positions: np.ndarray, length: int) -> Rows:
+        """Return samples side by side, filled up to a length with copies; or not, where all are of one size."""
+        sizes, stretches = self.sizes[positions], self.members.stretches
+        if stretches is not None and np.all(sizes == sizes[0]):
+            even = stretches.evenly(positions, int(sizes[0]))
+            if even is not None:
+                return even
+        return self.at(positions, np.minimum(np.arange(length), sizes[:, None] - 1))
 
     def at(self, positions: np.ndarray, index: np.ndarray) -> Rows:
         """Return observations (b, k) of samples by their indices within each, as the formula takes them."""
@@ -100,7 +109,7 @@ class RowMaker:
 
     def _weights(self, call: Call, length: int) -> np.ndarray:
         """Return how often the observations count in each row."""
-        weights = np.zeros((call.room, ROWS, length))
+        weights = np.empty((call.room, ROWS, length))
         flat, before = weights.reshape(-1, length), -1
         for row, position in enumerate(call.positions.tolist()):
             if position == before:
@@ -108,7 +117,8 @@ class RowMaker:
                 continue
             member, before = self.members.member(position), position
             assert member.weights is not None
-            flat[row] = filled_weights(member.weights, length)
+            flat[row, : len(member.weights)] = member.weights
+            flat[row, len(member.weights) : int(call.tiles[0]) * WIDTH] = 0.0
         return weights
 
 
@@ -117,12 +127,11 @@ def merged(found: list[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
     return {name: np.concatenate([each[name] for each in found]) for name in found[0]}
 
 
-def _lay(firsts: np.ndarray, length: int, columns: np.ndarray, rows: np.ndarray) -> None:
-    """Lay rows (b, length, ...) of blocks, `ROWS` to each, into columns; the last block is filled up with its last."""
-    missing = len(firsts) * ROWS - len(rows)
-    blocks = np.concatenate([rows, np.repeat(rows[-1:], missing, axis=0)]).reshape(len(firsts), ROWS, *rows.shape[1:])
-    for first, block in zip(firsts.tolist(), blocks, strict=True):
-        columns[:, first : first + length] = block
+def _lay(firsts: np.ndarray, columns: np.ndarray, rows: np.ndarray) -> None:
+    """Lay rows (b, length, ...) into columns, `ROWS` to each block."""
+    for block, first in enumerate(firsts.tolist()):
+        some = rows[block * ROWS : (block + 1) * ROWS]
+        columns[: len(some), first : first + rows.shape[1]] = some
 
 
 def _longer(length: int, column: np.ndarray) -> np.ndarray:
@@ -132,7 +141,4 @@ def _longer(length: int, column: np.ndarray) -> np.ndarray:
 
 def _length_of_shared(n: int) -> int:
     """Return to what length observations that samples share are filled up: there are few, so little is compiled."""
-    length = 16 * WIDTH
-    while length < n:
-        length *= 8
-    return length
+    return max(16 * WIDTH, 1 << (n - 1).bit_length())

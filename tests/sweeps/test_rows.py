@@ -66,7 +66,22 @@ def test_rows_of_resamples_share_their_observations():
     flat = laid.weights.reshape(-1, laid.weights.shape[-1])
     for row in (0, 17, 38, 39):
         np.testing.assert_array_equal(flat[row, :50], members.member(row // 2).weights)
-    assert flat[:, 50:].sum() == 0
+    assert flat[:40, 50:WIDTH].sum() == 0
+
+
+def test_stretches_that_lie_evenly_apart_are_no_copy():
+    x = np.arange(40.0)
+    for members in (Windows(x, 6, 4), Windows(x, 6), Groups(x, np.arange(40) // 8)):
+        positions = np.arange(1, 4)
+        size = members.sizes[0]
+        rows = members.stretches.evenly(positions, int(size))
+        assert np.shares_memory(rows, members.stretches.values)
+        for row, position in zip(rows, positions.tolist(), strict=True):
+            np.testing.assert_array_equal(row, members.member(position).values)
+        assert members.stretches.evenly(np.array([0, 0, 1]), int(size)) is None
+        assert members.stretches.evenly(np.array([0, 3, 4]), int(size)) is None
+    one = Groups(np.arange(5.0), [1, 1, 1, 2, 2]).stretches.evenly(np.array([1]), 2)
+    np.testing.assert_array_equal(one, [[3.0, 4.0]])
 
 
 @pytest.mark.parametrize("members", [Windows(np.arange(20.0), 6, 4), Groups(np.arange(24.0), np.arange(24) % 4)])
