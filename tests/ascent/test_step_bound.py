@@ -53,6 +53,7 @@ def test_numbers_that_add_up_to_one_climb_to_their_maximum(dtype):
     np.testing.assert_allclose(result.history.model.shares.sum(axis=1), 1, atol=8 * np.finfo(dtype).eps)
 
 
+@pytest.mark.slow
 def test_numbers_that_add_up_to_one_end_their_run_where_one_turns_negative():
     result = climbed(EVEN, THROWS, learning_rate=1.0)
     assert (result.status, result.epochs) == (Status.DIVERGED, 1)

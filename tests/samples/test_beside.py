@@ -43,6 +43,7 @@ def test_no_bit_hangs_on_neighbors(start, factors):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 def test_raw_observations_count_and_those_filled_in_do_not():
     for one, parts in zip(made_ready(WEIBULL, SAMPLES, (32, 8), None), SAMPLES, strict=True):
         assert one.train.values.shape == (32,)
@@ -59,6 +60,7 @@ def test_a_sample_outside_the_support_is_told_from_the_others(factors):
     assert [one.contained for one in made_ready(GAMMA, outside, (32, 8), form)] == [True, False, True]
 
 
+@pytest.mark.slow
 def test_where_nothing_is_held_out_there_is_one_part():
     whole = [Parts(X[:20], X[:0]), Parts(X[20:50], X[:0])]
     for one, parts in zip(made_ready(WEIBULL, whole, (32,), None), whole, strict=True):
