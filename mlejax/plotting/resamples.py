@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from .. import __version__
-from ..results.bootstrap import ALL_METHODS, Bootstrap
+from ..results.bootstrap import ALL_METHODS, Bootstrap, Interval
 from ..results.study import Study
 from .style import BLUE, GREEN, LINES, ORANGE, RED, legend_above, new_axes, new_figure, plain_ticks
 
@@ -46,7 +46,7 @@ def bootstrap_figure(found: Bootstrap, level: float = 0.95) -> Figure:
     panels = figure.subplots(2 * rows, columns, squeeze=False, height_ratios=[3, 1.3] * rows)
     for i, name in enumerate(names):
         upper, lower = panels[2 * (i // columns) : 2 * (i // columns) + 2, i % columns]
-        _draw_estimates(upper, found, name)
+        _draw_estimates(upper, found, name, intervals[name])
         _draw_intervals(lower, intervals[name], found.estimate[name], name)
         lower.set_xlim(upper.get_xlim())
     for i in range(len(names), rows * columns):
@@ -55,19 +55,19 @@ def bootstrap_figure(found: Bootstrap, level: float = 0.95) -> Figure:
     return figure
 
 
-def _draw_estimates(ax: Axes, found: Bootstrap, name: str) -> None:
+def _draw_estimates(ax: Axes, found: Bootstrap, name: str, intervals: dict[str, Interval]) -> None:
     ax, at = new_axes(ax), found.estimates[name]
     ax.hist(at, bins=min(BINS, max(8, round(len(at) ** 0.5))), color="0.8")
     ax.axvline(found.estimate[name], color="black", linewidth=1.2, label="estimate")
     ax.axvline(float(np.mean(at)), color=BLUE, linewidth=1.2, linestyle="--", label="mean of resamples")
-    ends = [end for pair in found.all_intervals(0.5)[name].values() for end in pair if np.isfinite(end)]
+    ends = [end for pair in intervals.values() for end in pair if np.isfinite(end)]
     low, high = np.quantile(at, [0.0, 1.0])
     ax.set_xlim(min(low, *ends), max(high, *ends))
     ax.set(ylabel="resamples", xticklabels=[])
     legend_above(ax, columns=2, letters=44)
 
 
-def _draw_intervals(ax: Axes, intervals: dict[str, tuple[float, float]], estimate: float, name: str) -> None:
+def _draw_intervals(ax: Axes, intervals: dict[str, Interval], estimate: float, name: str) -> None:
     ax = new_axes(ax)
     for place, (method, (low, high)) in enumerate(intervals.items()):
         if np.isfinite(low) and np.isfinite(high):

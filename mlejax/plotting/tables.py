@@ -23,6 +23,8 @@ CUT_FROM = 1000
 FURTHEST = 10.0
 """How many times beyond the estimates a logarithmic axis goes: some bars may be much longer."""
 
+MOST_BINS = 80
+
 MOST_NAMES = 24
 """Estimates whose labels are written."""
 
@@ -117,7 +119,10 @@ def spread(table: FitTable[Any], name: str, ax: Axes | None = None) -> Axes:
         return ax
     low, high = np.quantile(values, [0.0, 1.0] if len(values) < CUT_FROM else [0.001, 0.999])
     inside = values[(values >= low) & (values <= high)]
-    heights, edges, _ = ax.hist(inside, bins=min(60, max(8, round(len(inside) ** 0.5))), color="0.8")
+    first, third = np.quantile(inside, [0.25, 0.75])
+    width = 2 * (third - first) / len(inside) ** (1 / 3)  # the rule of Freedman and Diaconis
+    bins = int(np.clip((high - low) / width, 8, MOST_BINS)) if width > 0 else 8
+    heights, edges, _ = ax.hist(inside, bins=bins, color="0.8")
     known = errors[np.isfinite(errors) & (errors > 0)]
     if len(known):
         widths = np.quantile(known, (np.arange(200) + 0.5) / 200)  # of as many normal curves, whose mean is drawn

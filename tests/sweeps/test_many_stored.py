@@ -1,7 +1,14 @@
 """`fit_many` with a directory: interrupted, killed, extended, and always the bits of a table that nobody disturbed."""
 
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+
 import numpy as np
 import pytest
+from helpers import ROOT
 
 import mlejax
 from mlejax import devices
@@ -111,3 +118,41 @@ def test_what_has_ended_is_written_while_others_are_fitted(tmp_path, monkeypatch
     monkeypatch.setattr(fits.Work, "outcomes", watched)
     stored(tmp_path)
     assert len(seen) == 1
+
+
+MEMBER = """
+import sys
+sys.path.insert(0, "tests/sweeps")
+from mlejax import devices
+from mlejax.store import layout
+devices.start()
+devices.join(sys.argv[1], 2, int(sys.argv[2]))
+layout.SMALLEST_BATCH = 2
+import test_many_stored
+table = test_many_stored.stored(sys.argv[3])
+print(table.converged.sum())
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_share_a_table(tmp_path, plain):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    environment = {k: v for k, v in os.environ.items() if k not in ("XLA_FLAGS", "JAX_NUM_CPU_DEVICES")}
+    environment |= {"JAX_PLATFORMS": "cpu", "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
+    said = []
+    with contextlib.ExitStack() as started:
+        processes = []
+        for index in range(2):
+            command = [sys.executable, "-c", MEMBER, address, str(index), str(tmp_path / "shared")]
+            streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+            process = started.enter_context(subprocess.Popen(command, env=environment, cwd=ROOT, **streams))
+            started.callback(process.kill)
+            processes.append(process)
+        for process in processes:
+            out, err = process.communicate(timeout=240)
+            assert process.returncode == 0, err[-2000:]
+            said.append(out)
+    assert said[0] == "9\n"  # the first has waited for the other
+    assert bits(mlejax.load(tmp_path / "shared")) == bits(plain)
