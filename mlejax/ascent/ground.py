@@ -25,11 +25,15 @@ from .beside import at_edge, on_ridge
 from .design import Design
 from .newton import MAX_STEPS, Climb, climbed, newton_step
 from .outward import HIGHER, Coordinates, End, View, look_outward
+from .ridge import follow
 from .uncertainty import is_flat
 from .units import Units
 
 TOGETHER = 8
 """Climbs that one call of the compiled program makes at most."""
+
+MOST_ON_A_RIDGE = 10
+"""Coordinates up to which the profile of one is followed where a climb runs out of steps."""
 
 RESTARTS = 4
 """Higher points, seen when looking outward, that are climbed from in turn."""
@@ -212,6 +216,10 @@ def climb_and_look(ground: Ground[Any], start: np.ndarray) -> Climbed:
     everywhere = np.ones(ground.table.real_size)
     count = max(ground.count, 1.0)  # weights that add up to less say of every likelihood that it is flat
     end, endless = _canonical(ground, ground.ascend(start, everywhere, MAX_STEPS)), 0
+    stuck = end.status is Status.MAX_STEPS and len(start) <= MOST_ON_A_RIDGE
+    if stuck and (top := follow(ground.ascend_each, end, ground.table, count)) is not None:
+        again = ground.ascend(top.coordinates, everywhere, MAX_STEPS)
+        end = _canonical(ground, dataclasses.replace(again, steps=top.steps + again.steps))
     views = look_outward(ground.ascend_each, end, ground.table, count)
     for _ in range(RESTARTS):
         higher = [view for view in views if max(view.gains) > HIGHER]
