@@ -6,6 +6,7 @@ import jax
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from .. import __version__
 from ..models.constraints import positive
@@ -96,6 +97,8 @@ def funnel(table: FitTable[Any], name: str, ax: Axes | None = None) -> Axes:
     if len(np.unique(table.count[good])) > 1:
         ax.set_xscale("log")
         plain_ticks(ax.xaxis)
+    elif np.any(good):
+        ax.set_xticks(table.count[good][:1], [f"{table.count[good][0]:,.0f}"])
     return ax
 
 
@@ -122,6 +125,7 @@ def spread(table: FitTable[Any], name: str, ax: Axes | None = None) -> Axes:
     first, third = np.quantile(inside, [0.25, 0.75])
     width = 2 * (third - first) / len(inside) ** (1 / 3)  # the rule of Freedman and Diaconis
     bins = int(np.clip((high - low) / width, 8, MOST_BINS)) if width > 0 else 8
+    ax.xaxis.set_major_locator(MaxNLocator(5))
     heights, edges, _ = ax.hist(inside, bins=bins, color="0.8")
     known = errors[np.isfinite(errors) & (errors > 0)]
     if len(known):
@@ -157,5 +161,6 @@ def table_figure(table: FitTable[Any]) -> Figure:
 def small_print(table: FitTable[Any]) -> str:
     """Return what tells a table from others."""
     good = int(np.sum(table.status == Status.CONVERGED))
-    counts = f"n = {table.count.min():,.0f} to {table.count.max():,.0f}"
+    ends = dict.fromkeys(f"{end:,.0f}" for end in (table.count.min(), table.count.max()))
+    counts = f"n = {' to '.join(ends)}"
     return f"{table.family}, {len(table):,} fits by {table.axis}, {good:,} converged; {counts}; mlejax {__version__}"

@@ -73,3 +73,9 @@ def test_bars_of_a_positive_parameter_do_not_reach_below_zero():
     assert "2 standard errors of its logarithm" in axes.get_ylabel()
     certain = dataclasses.replace(table, standard_errors=mlejax.Exponential(np.full(30, 1e-3)))
     assert plotting.estimates(certain, "rate").get_yscale() == "linear"
+
+
+def test_samples_of_one_size_are_said_and_drawn_to_be():
+    table = dataclasses.replace(table_of(20), count=np.full(20, 30.0))
+    assert "; n = 30; " in plotting.table_figure(table).get_supxlabel()
+    assert [tick.get_text() for tick in plotting.funnel(table, "rate").get_xticklabels()] == ["30"]
