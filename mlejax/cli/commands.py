@@ -169,7 +169,8 @@ def export(options: argparse.Namespace) -> Answer:
     result = load(options.directory)
     count = write_table(result.to_xarray(), options.format, file, options.finished_only)
     made = {"runs": [], "summary": {"table": str(file), "format": options.format, "runs": count}}
-    return Answer(f"{unfinished(result.status, left_out=options.finished_only)}table: {file}", lambda: made)
+    what = "fits" if isinstance(result, FitTable) else "runs"
+    return Answer(f"{unfinished(result.status, what, options.finished_only)}table: {file}", lambda: made)
 
 
 COMMANDS: Mapping[str, Callable[[argparse.Namespace], Answer]] = {

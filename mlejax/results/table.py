@@ -141,7 +141,7 @@ class FitTable(Generic[M]):
         }
         count = float(self.count[position])
         return {
-            self.axis: self.labels[position].item(),
+            self.axis: plain(self.labels[position]),
             **{name: float(value) if np.isfinite(value) else None for name, value in numbers.items()},
             "count": int(count) if count.is_integer() else count,
             "steps": int(self.steps[position]),
@@ -254,6 +254,11 @@ class FitTable(Generic[M]):
 
     def __repr__(self) -> str:
         return f"FitTable({self.family}, {len(self):,} by {self.axis}, {int(np.sum(self.converged)):,} converged)"
+
+
+def plain(label: np.generic) -> str | int | float | bool:
+    """Return a label as JSON has it: a date as it is written."""
+    return str(label) if label.dtype.kind in "MU" else label.item()
 
 
 def _number(value: float | None) -> str:

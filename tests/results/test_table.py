@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -63,6 +64,16 @@ def test_all_forms_hold_the_same(table, tmp_path):
     assert [row["group"] for row in rows] == ["a", "b", "c"]
     assert rows[1]["standard_error.mean"] == ""
     assert float(rows[0]["mean"]) == frame.loc["a", "mean"]
+
+
+@pytest.mark.parametrize("of", ["M8[D]", "M8[ns]"])
+def test_a_label_that_is_a_date_is_written_as_one(table, of, tmp_path):
+    days = np.array(["2024-02-29", "2024-03-01", "2024-03-02"], of)
+    dated = dataclasses.replace(table, labels=days)
+    assert json.loads(json.dumps(dated.to_record()))["fits"][1]["group"] == str(days[1])
+    dated.to_csv(tmp_path / "fits.csv")
+    assert "\n2024-03-01" in (tmp_path / "fits.csv").read_text()
+    assert dated[days[2]]["mean"] == 3.0
 
 
 def test_a_parquet_file_has_null_where_a_number_would_mislead(table, tmp_path):
