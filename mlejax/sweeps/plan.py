@@ -28,6 +28,10 @@ class AxisValues:
     axis: str | None = None
     places: np.ndarray | None = None  # (n,) of the positions along the axis which of the k is theirs; None: in order
 
+    def at(self, positions: np.ndarray) -> np.ndarray:
+        """Return the values at positions along the axis, (m,): (m, ...)."""
+        return self.values[positions if self.places is None else self.places[positions]]
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Plan:
@@ -76,7 +80,10 @@ class Plan:
 
     def example(self) -> Run[Any]:
         """Return the first run, in the floating-point type of the ascent."""
-        return cast(jax.tree.unflatten(self.structure, [column.values[0] for column in self.columns]), self.spec.dtype)
+        return cast(
+            jax.tree.unflatten(self.structure, [column.at(np.zeros(1, np.int64))[0] for column in self.columns]),
+            self.spec.dtype,
+        )
 
     @cached_property
     def sizes(self) -> dict[str, int]:
@@ -97,12 +104,8 @@ class Plan:
         """Return the packed `Run`s of run numbers: (m, width)."""
         index = self.index(ids)
         first = np.zeros(len(ids), np.int64)
-
-        def of(column: AxisValues) -> np.ndarray:
-            at = first if column.axis is None else index[column.axis]
-            return column.values[at if column.places is None else column.places[at]]
-
-        return np.concatenate([of(column).reshape(len(ids), -1) for column in self.columns], axis=1)
+        parts = [column.at(first if column.axis is None else index[column.axis]) for column in self.columns]
+        return np.concatenate([part.reshape(len(ids), -1) for part in parts], axis=1)
 
     def order(self) -> np.ndarray:
         """Return all combinations of rates, numbered in C order along the axes of rates, the slowest learners first."""
