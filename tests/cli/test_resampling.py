@@ -38,6 +38,7 @@ def test_a_bootstrap_has_all_intervals_beside_each_other(run, heights):
     assert "pictures: mlejax-bootstrap/bootstrap.png" in out
 
 
+@pytest.mark.slow
 def test_without_a_maximum_there_is_nothing_to_draw_again(run, tmp_path):
     (tmp_path / "same.csv").write_text("x\n" + "4\n" * 5)
     status, out, err = run("bootstrap", "same.csv", "--model", "gamma", "--json", "b.json")

@@ -103,7 +103,7 @@ def test_groups_are_added_in_the_middle_and_nowhere_cut(tmp_path):
     ("few", "many"),
     [
         (mlejax.Resamples(X, 3, seed=5), mlejax.Resamples(X, 8, seed=5)),
-        (mlejax.Windows(X[:80], 20, 20), mlejax.Windows(X, 20, 10)),
+        (mlejax.Windows(X[:80], 20, 40), mlejax.Windows(X, 20, 20)),
         (
             mlejax.Draws(mlejax.Gamma(2.0, 1.0), 10, seeds=[3, 7]),
             mlejax.Draws(mlejax.Gamma(2.0, 1.0), 10, seeds=[1, 3, 9, 7]),

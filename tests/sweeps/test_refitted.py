@@ -19,6 +19,7 @@ def whole(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_all_fits_are_the_same_again(whole):
     found = mlejax.verify(whole, observations=GROUPS, runs=None, progress=False)
     assert (found.checked, found.of, found.different) == (3, 3, [])
@@ -28,6 +29,7 @@ def test_all_fits_are_the_same_again(whole):
     assert (found.checked, found.of, found.different) == (2, 3, [])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -71,6 +73,6 @@ def test_another_family_than_the_librarys_is_asked_for(tmp_path):
     assert (table.family, list(table.parameters)) == ("Fixed(Gamma)", ["shape"])
 
 
-def test_nothing_to_verify(tmp_path, whole):
+def test_nothing_to_verify(tmp_path):
     with pytest.raises(StoreError, match="holds no results"):
         mlejax.verify(tmp_path, progress=False)
