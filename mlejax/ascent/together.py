@@ -78,7 +78,8 @@ def climb_rows(table: Parameters[Any], form: Form | None, rows: Rowful) -> dict[
 
     Returns:
         By name, for each row, (blocks * ROWS, ...): what `ground.end_of` does; `estimate`, the parameters; `count`; and
-        `sound`: whether the support holds all observations, and the factored form agrees with them.
+        `sound`: whether the support holds all observations, and the factored form agrees with them; of samples that
+        share their observations, these are to be held against the form before.
     """
     found = jax.device_get(_program()(table, form, rows))
     return {name: each.reshape(-1, *each.shape[2:]) for name, each in found.items()}
@@ -132,6 +133,6 @@ def _climb(
     beside = at + scale_of(end["information"], jnp) / jnp.sqrt(count)
     points = jnp.stack([table.to_vector(table.from_real(each)) for each in (at, beside)])
     sound = all_contained(table.to_model(points[0]), values, section.span)
-    if form is not None:
+    if form is not None and weights is None:  # those with weights are of observations that were held against the form
         sound &= agree(table, sample, section, points)
     return end | {"estimate": points[0], "count": count, "sound": sound}

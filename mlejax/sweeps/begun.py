@@ -29,6 +29,8 @@ from ..models.rows import Observation, Rows, is_number, one_of, take
 from ..models.support import Support
 from ..results.schema import ERROR
 from ..samples.members import Member, Members
+from ..samples.representation import summarize
+from ..samples.summary import Summary
 from ..status import Status
 from .rows import RowMaker
 
@@ -111,6 +113,9 @@ class Begun:
         )
         with jax.enable_x64(True):
             form = shared_form(start, observation) if beside else None
+            if members.shared is not None and form is not None:
+                sample, _ = summarize(start, members.shared)
+                form = form if isinstance(sample, Summary) else None
         first = np.asarray(table.to_vector(start), np.float64)
         asks = isinstance(start, CanBeIrregular | HasCanonicalForm)
         return cls(family_or_model, table, observation, form, first, start, beside, asks)

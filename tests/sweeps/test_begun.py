@@ -5,6 +5,8 @@ import pytest
 
 import mlejax
 from mlejax.samples.members import Groups, Resamples
+from mlejax.samples.raw import Observations
+from mlejax.sweeps import begun
 from mlejax.sweeps.fits import Work
 
 X = np.random.RandomState(0).gamma(2.0, 3.0, 60)
@@ -64,3 +66,10 @@ def test_a_family_that_starts_one_sample_at_a_time_starts_each(x64):
     assert plain.tolist() == [True, True, False]
     alone = mlejax.GeneralizedPareto.start(X[20:])
     assert starts[1].tolist() == [alone.scale, alone.shape]
+
+
+def test_a_form_that_shared_observations_do_not_bear_out_is_not_used(monkeypatch):
+    family, source = mlejax.Gamma(2.0, 0.3), Resamples(X, 3)
+    assert Work(family, source).begun.form is not None
+    monkeypatch.setattr(begun, "summarize", lambda model, values: (Observations(values), "raw"))
+    assert Work(family, source).begun.form is None
