@@ -57,16 +57,13 @@ class Parameters(Generic[M]):
 
     @classmethod
     def of(cls, model: M) -> "Parameters[M]":
-        """Return the table of a model, whose leaves are numbers or arrays, traced or not.
-
-        Args:
-            model: an instance; its values do not matter.
-
-        Returns:
-            The table of all models like it.
-        """
+        """Return the table of all models like this one, whose leaves are numbers or arrays, traced or not."""
         leaves, tree = jax.tree.flatten(model)
-        return _table(tree, tuple(map(np.shape, leaves)))
+        shapes = tuple(map(np.shape, leaves))
+        try:
+            return _known(tree, shapes)
+        except (TypeError, ValueError):  # a static field cannot be hashed or compared: what traces the formula says so
+            return _table(tree, shapes)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -340,9 +337,11 @@ def _declared(module: eqx.Module) -> list[tuple[Domain, tuple[str, ...]]]:
     return found
 
 
-@functools.lru_cache(maxsize=256)
 def _table(tree: Any, shapes: tuple[tuple[int, ...], ...]) -> Parameters[Any]:
     model = tree.unflatten(list(map(np.zeros, shapes)))
     paths = tuple(path for path, _ in tree_flatten_with_path(model)[0])
     domains, labels = zip(*found, strict=True) if (found := _declared(model)) else ((), ())
     return Parameters(name_of(model), tree, paths, shapes, domains, labels)
+
+
+_known = functools.lru_cache(maxsize=256)(_table)

@@ -35,7 +35,7 @@ class Reasons(Mapping[int, str]):
 
     def __getitem__(self, position: int) -> str:
         if not (0 <= position < len(self._texts)) or not (text := self._texts[position]):
-            raise KeyError(position)
+            raise InputKeyError(f"there is nothing to say of sample {position}")
         return str(text)
 
     def __iter__(self) -> Iterator[int]:
