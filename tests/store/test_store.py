@@ -84,7 +84,7 @@ def test_a_namesake_of_a_model_of_the_library_is_not_taken_for_it(tmp_path):
     with pytest.raises(TypeError, match=r"formula of Exponential is not stored, only its digest: load\(path, model"):
         found.run(0, 0).model.log_prob(1.0)
     assert type(load(tmp_path / "own", Exponential(2.0)).model) is Exponential
-    with pytest.raises(ValueError, match=r"model: the sweep is of Exponential \w+ with rate; the one given is Exp"):
+    with pytest.raises(ValueError, match=r"model: the store is of Exponential \w+ with rate; the one given is Exp"):
         load(tmp_path / "own", mlejax.Exponential(1.0))
 
 
