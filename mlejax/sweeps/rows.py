@@ -91,7 +91,8 @@ class RowMaker:
             of = np.flatnonzero(call.tiles == count)
             of_rows = (of[:, None] * ROWS + np.arange(ROWS)).ravel()
             within = positions[of_rows[of_rows < len(positions)]]
-            jax.tree.map(functools.partial(_lay, firsts[of]), values, self._filled(within, count * WIDTH))
+            lay = functools.partial(_lay, firsts[of], count * WIDTH)
+            jax.tree.map(lay, values, self._filled(within, count * WIDTH))
         return Rowful(values, None, firsts, tiles, sizes, begin, np.int64(blocks))
 
     def _filled(self, positions: np.ndarray, length: int) -> Rows:
@@ -127,11 +128,13 @@ def merged(found: list[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
     return {name: np.concatenate([each[name] for each in found]) for name in found[0]}
 
 
-def _lay(firsts: np.ndarray, columns: np.ndarray, rows: np.ndarray) -> None:
-    """Lay rows (b, length, ...) into columns, `ROWS` to each block."""
+def _lay(firsts: np.ndarray, length: int, columns: np.ndarray, rows: np.ndarray) -> None:
+    """Lay rows (b, at most length, ...) into columns, `ROWS` to each block; what is missing is the last of each."""
+    size = rows.shape[1]
     for block, first in enumerate(firsts.tolist()):
         some = rows[block * ROWS : (block + 1) * ROWS]
-        columns[: len(some), first : first + rows.shape[1]] = some
+        columns[: len(some), first : first + size] = some
+        columns[: len(some), first + size : first + length] = some[:, -1:]
 
 
 def _longer(length: int, column: np.ndarray) -> np.ndarray:

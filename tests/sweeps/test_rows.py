@@ -56,6 +56,15 @@ def test_rows_hold_their_samples():
     assert laid.begin.most[0].tolist() == [7] * 4 + [0] * (ROWS - 4)  # a row without a sample ends at once
 
 
+@pytest.mark.parametrize("sizes", [[40, 40, 40], [40, 50, 60]])
+def test_behind_a_sample_stands_its_last_observation(sizes):
+    rows, x = rows_for(sizes)  # of which every number belongs to the support: others may have no log-density
+    (call,) = rows.calls(np.arange(3))
+    laid = rows.rows(call, begin_for(3))
+    for row, end in enumerate(np.cumsum(sizes)):
+        np.testing.assert_array_equal(laid.values[row, sizes[row] : WIDTH], x[end - 1])
+
+
 def test_rows_of_resamples_share_their_observations():
     x = np.random.RandomState(0).gamma(2.0, 3.0, 50)
     members = Resamples(x, 20, seed=3)
