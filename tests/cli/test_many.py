@@ -111,10 +111,10 @@ from mlejax.sweeps import collect, fits
 collect.SECONDS_BETWEEN_SAVES = 0.01
 outcomes = fits.Work.outcomes
 def one_by_one(self, positions):
-    for position in positions:
+    for count, position in enumerate(positions, 1):
         yield from outcomes(self, positions[positions == position])
         print("fitted", flush=True)
-        time.sleep(0.2)
+        time.sleep(0.2 if count < 5 else 60)  # until it is stopped
 fits.Work.outcomes = one_by_one
 sys.argv[0] = "mlejax"
 sys.exit(cli.main())
