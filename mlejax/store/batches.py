@@ -32,9 +32,11 @@ def read_chunk(path: Path, layout: Layout, variable: Variable, number: int) -> n
     file = path / layout.chunk(variable, number)
     content = read_whole(file)
     if content is None:
-        if os.path.lexists(file):
-            raise ValueError("not an ordinary file that can be read")
-        return None
+        if not os.path.lexists(file):
+            return None
+        content = read_whole(file)  # it may have been written just now
+    if content is None:
+        raise ValueError("not an ordinary file that can be read")
     return layout.decode(variable, number, content)
 
 
