@@ -54,10 +54,17 @@ class CanStartMany(HasStart, Protocol):
     """A family whose `start` also takes many samples of one size side by side, (n, m), each a column, without weights.
 
     It then returns a model of arrays (m,). `starts_side_by_side` says so: a `start` that was written for one sample
-    might mix them.
+    might mix them. Ask `starts_many`: of a class that has a `start` of its own, what another says of its own is no word.
     """
 
     starts_side_by_side: ClassVar[bool]
+
+
+def starts_many(family: object) -> bool:
+    """Return whether the class that wrote the `start` of a family says that it takes many samples side by side."""
+    classes = (family if isinstance(family, type) else type(family)).__mro__
+    wrote = next((each for each in classes if "start" in vars(each)), object)
+    return "starts_side_by_side" in vars(wrote) and bool(getattr(family, "starts_side_by_side", False))
 
 
 @runtime_checkable

@@ -21,6 +21,7 @@ from ..models.abilities import (
     HasCanonicalForm,
     HasIrregularMaximum,
     HasSeveralStarts,
+    starts_many,
 )
 from ..models.base import Model
 from ..models.parameters import Parameters
@@ -138,7 +139,7 @@ class Begun:
     def _starts(self, rows: RowMaker, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return where samples start, and which need no other units."""
         number = is_number(self.observation)
-        side_by_side = number and getattr(self.family_or_model, "starts_side_by_side", False)
+        side_by_side = number and starts_many(self.family_or_model)
         given = isinstance(self.family_or_model, Model)
         starts, plain = np.tile(self.first, (len(positions), 1)), np.full(len(positions), True)
         if rows.members.shared is not None or (given and not number):

@@ -56,9 +56,25 @@ def test_a_start_outside_the_domain_is_left_to_fit():
         def start(cls, observations, weights=None):
             return cls(rate=2.0 - np.max(observations, axis=0))
 
+        starts_side_by_side = True
+
     near = X[:20] / np.max(X[:20])
     starts, plain = starts_of(Off, near, 3 * near)
     assert (starts[:, 0].tolist(), plain.tolist()) == ([1.0, -1.0], [True, False])
+
+
+def test_a_start_that_was_written_for_one_sample_starts_one_sample_at_a_time(x64):
+    class Mixed(mlejax.Exponential):
+        @classmethod
+        def start(cls, observations, weights=None):
+            return cls(rate=1 / np.mean(observations))
+
+    class Inherits(Mixed):
+        pass
+
+    for family in (Mixed, Inherits):
+        starts, _ = starts_of(family, X[:20], 5 * X[:20])
+        np.testing.assert_allclose(starts[:, 0], [1 / np.mean(X[:20]), 1 / np.mean(5 * X[:20])], rtol=1e-12)
 
 
 def test_a_family_that_starts_one_sample_at_a_time_starts_each(x64):
