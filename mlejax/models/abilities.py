@@ -54,7 +54,7 @@ class CanStartMany(HasStart, Protocol):
     """A family whose `start` also takes many samples of one size side by side, (n, m), each a column, without weights.
 
     It then returns a model of arrays (m,). `starts_side_by_side` says so: a `start` that was written for one sample
-    might mix them. Ask `starts_many`: of a class that has a `start` of its own, what another says of its own is no word.
+    might mix them. Ask `starts_many`: what one class says of its `start` says nothing of that of another.
     """
 
     starts_side_by_side: ClassVar[bool]
