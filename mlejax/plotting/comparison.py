@@ -13,6 +13,9 @@ from .style import LINES, new_axes, new_figure
 MOST = 4
 """Families that a picture shows."""
 
+HIGHEST = 1.6
+"""How far the axis of densities reaches at most, in heights of the histogram: a density may have no bound."""
+
 
 def comparison_figure(comparison: Comparison, name: str = "observation") -> Figure:
     """Draw the densities of the best families over a histogram, and their distribution functions over the shares seen.
@@ -50,8 +53,8 @@ def comparison_figure(comparison: Comparison, name: str = "observation") -> Figu
         if (found := distribution_of(fit.model, values)) is not None:
             right.plot(grid, found.at(grid), **look)
     left.set(xlabel=name, ylabel="probability" if whole else f"density (per unit of {name})")
-    left.set_ylim(0, 1.6 * float(np.max(counted / (total * np.diff(edges)))))
+    left.set_ylim(0, min(left.get_ylim()[1], HIGHEST * float(np.max(counted / (total * np.diff(edges))))))
     right.set(xlabel=name, ylabel="share up to this value")
     handles, _ = left.get_legend_handles_labels()
-    figure.legend(handles=handles, loc="outside upper left", ncols=3, frameon=False, title="AIC in parentheses")
+    figure.legend(handles=handles, loc="outside upper left", ncols=3, frameon=False, title="AIC in parentheses", alignment="left")
     return figure

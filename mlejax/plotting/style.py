@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator, ScalarFormatter
 
 from ..results.fit import FitResult
 from ..results.sweep import SweepResult
@@ -62,6 +62,9 @@ GAP = r"$\sqrt{2\,(L_{\max}-L)}$"
 GAP_FROM_BEST = r"$\sqrt{2\,(L_{\mathrm{best}}-L)}$"
 
 
+WRITTEN_OUT = (-3, 6)
+"""The powers of ten between which the ticks of an axis are written out."""
+
 BESIDE_A_BAR = 78
 """The width of axes beside a color bar, in letters of a legend; without a bar it is 88."""
 
@@ -77,9 +80,15 @@ def new_figure(height: float, result: Shown = "") -> Figure:
 
 
 def new_axes(ax: Axes | None, height: float = 4.8, result: Shown = "") -> Axes:
-    """Return these axes, or those of a new figure, without a frame on the right and above."""
+    """Return these axes, or those of a new figure, without a frame on the right and above.
+
+    Long numbers below the axis are written as multiples of a power of ten, so that they do not run into each other.
+    """
     ax = new_figure(height, result).subplots() if ax is None else ax
     ax.spines[["top", "right"]].set_visible(False)
+    if isinstance(ticks := ax.xaxis.get_major_formatter(), ScalarFormatter):
+        ticks.set_powerlimits(WRITTEN_OUT)
+        ticks.set_useMathText(True)
     return ax
 
 
@@ -101,12 +110,15 @@ def with_share(fate: Status, status: np.ndarray) -> str:
     return f"{LOOKS[fate].words}: {100 * np.mean(status == fate):.1f} %"
 
 
-def plain_ticks(axis: Axis) -> None:
-    """Label a logarithmic axis with plain numbers, however few decades it spans; to be called when its limits stay."""
+def plain_ticks(axis: Axis, whole: bool = False) -> None:
+    """Label a logarithmic axis with plain numbers, however few decades it spans; to be called when its limits stay.
+
+    Ticks of an axis of counts are whole numbers.
+    """
     low, high = sorted(axis.get_view_interval())
     decades = np.log10(high / low)
     if decades < 0.8:
-        axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+        axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], integer=whole))
     else:
         axis.set_major_locator(LogLocator(subs=(1,) if decades > 2.5 else (1, 2, 5), numticks=9))
     if decades > 9 or decades < 0.8:

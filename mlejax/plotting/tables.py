@@ -96,7 +96,7 @@ def funnel(table: FitTable[Any], name: str, ax: Axes | None = None) -> Axes:
     ax.set(xlabel="observations", ylabel=f"{name} (line: median)")
     if len(np.unique(table.count[good])) > 1:
         ax.set_xscale("log")
-        plain_ticks(ax.xaxis)
+        plain_ticks(ax.xaxis, whole=True)
     elif np.any(good):
         ax.set_xticks(table.count[good][:1], [f"{table.count[good][0]:,.0f}"])
     return ax
@@ -126,6 +126,7 @@ def spread(table: FitTable[Any], name: str, ax: Axes | None = None) -> Axes:
     width = 2 * (third - first) / len(inside) ** (1 / 3)  # the rule of Freedman and Diaconis
     bins = int(np.clip((high - low) / width, 8, MOST_BINS)) if width > 0 else 8
     ax.xaxis.set_major_locator(MaxNLocator(5))
+    ax.yaxis.set_major_locator(MaxNLocator(integer=True))
     heights, edges, _ = ax.hist(inside, bins=bins, color="0.8")
     known = errors[np.isfinite(errors) & (errors > 0)]
     if len(known):

@@ -100,3 +100,14 @@ def test_every_picture_says_in_small_print_what_it_shows(result, data, sweep):
         assert picture(result, data, sweep, None).figure.get_supxlabel() == caption(of), name
     for of, figures in ((sweep, plotting.sweep_pictures(sweep).values()), (result, [plotting.fit_figure(result)])):
         assert {getattr(figure, "figure", figure).get_supxlabel() for figure in figures} == {caption(of)}
+
+
+@pytest.mark.parametrize("high", [0.00137, 0.0085, 1.37, 1370.0, 1.37e7])
+def test_long_numbers_below_half_a_figure_do_not_run_into_each_other(high):
+    figure = style.new_figure(4.2)
+    left, _ = (style.new_axes(ax) for ax in figure.subplots(1, 2))
+    left.plot([0.0, high], [0.0, 1.0])
+    figure.canvas.draw()
+    seen = [label.get_window_extent() for label in left.get_xticklabels() if label.get_text()]
+    assert len(seen) > 3
+    assert all(one.x1 < other.x0 for one, other in itertools.pairwise(sorted(seen, key=lambda box: box.x0)))
