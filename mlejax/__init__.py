@@ -1,4 +1,4 @@
-"""Maximum likelihood by gradient ascent in JAX: write a log-likelihood once, train it once or a million times.
+"""Maximum likelihood in JAX: a log-likelihood, written once; its maximum, its uncertainty, a million training runs.
 
 The public names are loaded when they are first used, so that importing this package costs next to nothing.
 """

@@ -73,7 +73,7 @@ def make_parser() -> argparse.ArgumentParser:
 
     parser = _Parser(
         prog="mlejax",
-        description="Maximum likelihood by gradient ascent in JAX.",
+        description="Maximum likelihood in JAX: estimates, their uncertainty, and training runs by the million.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
