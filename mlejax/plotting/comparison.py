@@ -56,5 +56,7 @@ def comparison_figure(comparison: Comparison, name: str = "observation") -> Figu
     left.set_ylim(0, min(left.get_ylim()[1], HIGHEST * float(np.max(counted / (total * np.diff(edges))))))
     right.set(xlabel=name, ylabel="share up to this value")
     handles, _ = left.get_legend_handles_labels()
-    figure.legend(handles=handles, loc="outside upper left", ncols=3, frameon=False, title="AIC in parentheses", alignment="left")
+    figure.legend(
+        handles=handles, loc="outside upper left", ncols=3, frameon=False, title="AIC in parentheses", alignment="left"
+    )
     return figure
