@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from tqdm import tqdm
 
 from .. import checks, devices, likelihood
-from ..checks import ConvergenceWarning, InputError, InputTypeError, InputValueError
+from ..checks import ConvergenceWarning, InputTypeError, InputValueError
 from ..models.abilities import (
     CanBeIrregular,
     CanBeUnbounded,
@@ -22,24 +22,20 @@ from ..models.abilities import (
     HasStart,
 )
 from ..models.base import M, Model, name_of
-from ..models.constraints import Domain
 from ..models.parameters import Parameters, with_dtype
-from ..models.rows import Rows, described, is_number, one_of, row_count, take
-from ..models.start import start_of, starts_of
+from ..models.rows import Rows, row_count, take
+from ..models.start import starts_of
 from ..progress import saying
 from ..results.fit import FitResult
 from ..results.schema import check_names
-from ..samples.observations import as_observations, check_inside
+from ..samples.observations import as_observations
 from ..status import Status
 from .alike import all_alike, is_narrow, most_equal
-from .design import Design, design_for
+from .begin import found_start, given_start, off_the_border
+from .design import Design
 from .ground import Ground, climb_and_look, is_inside
 from .outward import End, Verdict, judge
 from .train import train
-from .units import Units, units_for
-
-NO_START = 1e-290
-"""Distance from the border of the domain: nearer, float64 does not hold the derivatives."""
 
 AGREE = 1e-6
 """Nats, and relative, within which two starts have led to the same height."""
@@ -256,65 +252,6 @@ def _is_family(thing: object) -> bool:
     return issubclass(thing, Model) if isinstance(thing, type) else isinstance(thing, HasStart)
 
 
-def given_start(model: M, values: Rows, weights: np.ndarray | None = None) -> tuple[M, Units[M] | Design[M] | None]:
-    """Return the model to start at, in the units of the fit, and these units."""
-    start = with_dtype(model, np.float64)
-    table = Parameters.of(start)
-    check_inside(table.family, start.support, values)
-    units = design_for(start, values, weights) or units_for(table, start.support, values)
-    return (start, None) if units is None else (units.from_data(start), units)
-
-
-def found_start(
-    family: type[M] | HasStart, values: Rows, weights: np.ndarray | None
-) -> tuple[M, Units[M] | Design[M] | None]:
-    """Return where a family starts, in the units of the fit, and these units."""
-    name = name_of(family)
-    if not isinstance(family, HasStart):
-        raise InputTypeError(
-            f"{name} has no start(observations, weights) of its own: give a model to start at, such as {name}(...)"
-        )
-    support = getattr(family, "support", None)
-    if not isinstance(support, property | None):
-        check_inside(name, support, values)
-
-    def start(x: Rows) -> M:
-        with np.errstate(all="ignore"):
-            return _off_the_border(start_of(family, x, weights))  # type: ignore[return-value]
-
-    wide = jax.tree.map(lambda column: np.asarray(column, np.float64), values)
-    try:
-        first = start(wide)
-    except TypeError as error:
-        if isinstance(error, InputError) or is_number(one := one_of(wide)):
-            raise
-        raise InputTypeError(f"{name} finds no start in these observations, each {described(one)}: {error}") from error
-    if isinstance(wide, np.ndarray) and not is_inside(first):
-        # float64 holds no such parameters, but perhaps those of other units
-        first = start(wide / 2.0 ** np.frexp(np.max(np.abs(wide)))[1])
-    units = design_for(first, wide, weights) or units_for(Parameters.of(first), first.support, wide)
-    own = first if units is None else start(units.of_observations(wide))
-    return with_dtype(own, np.float64), units
-
-
-def _off_the_border(model: M) -> M:
-    """Return a start whose parameters are not at the border of the domain, as is the variance of equal observations."""
-    table = Parameters.of(model)
-
-    def within(leaf: Any, domain: Domain) -> np.ndarray | np.float64:
-        value = np.asarray(leaf, np.float64)
-        apart = (value - domain.lower > NO_START) & (domain.upper - value > NO_START)
-        inside = domain.contains(value) if domain.rank else apart
-        if np.all(inside):
-            return value[()]
-        with jax.enable_x64(True):
-            middle = np.asarray(domain.from_real(np.zeros(domain.real_shape(value.shape))))
-        return middle if domain.rank else np.where(inside, value, middle)[()]
-
-    leaves = zip(jax.tree.leaves(model), table.domains, strict=True)
-    return table.tree.unflatten([within(leaf, domain) for leaf, domain in leaves])
-
-
 def _others(
     starts: int | Sequence[Model] | None,
     ground: Ground[Any],
@@ -329,7 +266,7 @@ def _others(
     if isinstance(family, HasSeveralStarts) and (starts is None or isinstance(starts, int | np.integer)):
         own = values if ground.units is None else ground.units.of_observations(values)
         with np.errstate(all="ignore"):
-            found = map(_off_the_border, starts_of(family, own, weights, None if starts is None else int(starts)))
+            found = map(off_the_border, starts_of(family, own, weights, None if starts is None else int(starts)))
             return [ground.coordinates(each) for each in found][1:]
     if starts is None:
         return []

@@ -154,7 +154,7 @@ def _like(family: Any) -> Model:
     """
     if isinstance(family, Model):
         return family
-    from ..ascent.fit import found_start
+    from ..ascent.begin import found_start
 
     for values in TRIED:
         try:

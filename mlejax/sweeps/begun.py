@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from ..ascent.fit import found_start
+from ..ascent.begin import found_start
 from ..ascent.looks import Ascend, stay_maxima
 from ..ascent.together import shared_form
 from ..ascent.uncertainty import covariances, doubtful

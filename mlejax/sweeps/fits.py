@@ -12,7 +12,8 @@ import jax
 import numpy as np
 
 from .. import devices
-from ..ascent.fit import fit, found_start, given_start
+from ..ascent.begin import found_start, given_start
+from ..ascent.fit import fit
 from ..ascent.newton import MAX_STEPS
 from ..ascent.together import BLOCKS, ROWS, Begin, climb_rows, coordinates_of
 from ..checks import ConvergenceWarning, InputError, InputValueError

@@ -1,0 +1,80 @@
+"""Where a fit begins: a start, and units in which the observations are ordinary numbers."""
+
+from typing import Any
+
+import jax
+import numpy as np
+
+from ..checks import InputError, InputTypeError
+from ..models.abilities import HasStart
+from ..models.base import M, name_of
+from ..models.constraints import Domain
+from ..models.parameters import Parameters, with_dtype
+from ..models.rows import Rows, described, is_number, one_of
+from ..models.start import start_of
+from ..samples.observations import check_inside
+from .design import Design, design_for
+from .ground import is_inside
+from .units import Units, units_for
+
+NO_START = 1e-290
+"""Distance from the border of the domain: nearer, float64 does not hold the derivatives."""
+
+
+def given_start(model: M, values: Rows, weights: np.ndarray | None = None) -> tuple[M, Units[M] | Design[M] | None]:
+    """Return the model to start at, in the units of the fit, and these units."""
+    start = with_dtype(model, np.float64)
+    table = Parameters.of(start)
+    check_inside(table.family, start.support, values)
+    units = design_for(start, values, weights) or units_for(table, start.support, values)
+    return (start, None) if units is None else (units.from_data(start), units)
+
+
+def found_start(
+    family: type[M] | HasStart, values: Rows, weights: np.ndarray | None
+) -> tuple[M, Units[M] | Design[M] | None]:
+    """Return where a family starts, in the units of the fit, and these units."""
+    name = name_of(family)
+    if not isinstance(family, HasStart):
+        raise InputTypeError(
+            f"{name} has no start(observations, weights) of its own: give a model to start at, such as {name}(...)"
+        )
+    support = getattr(family, "support", None)
+    if not isinstance(support, property | None):
+        check_inside(name, support, values)
+
+    def start(x: Rows) -> M:
+        with np.errstate(all="ignore"):
+            return off_the_border(start_of(family, x, weights))  # type: ignore[return-value]
+
+    wide = jax.tree.map(lambda column: np.asarray(column, np.float64), values)
+    try:
+        first = start(wide)
+    except TypeError as error:
+        if isinstance(error, InputError) or is_number(one := one_of(wide)):
+            raise
+        raise InputTypeError(f"{name} finds no start in these observations, each {described(one)}: {error}") from error
+    if isinstance(wide, np.ndarray) and not is_inside(first):
+        # float64 holds no such parameters, but perhaps those of other units
+        first = start(wide / 2.0 ** np.frexp(np.max(np.abs(wide)))[1])
+    units = design_for(first, wide, weights) or units_for(Parameters.of(first), first.support, wide)
+    own = first if units is None else start(units.of_observations(wide))
+    return with_dtype(own, np.float64), units
+
+
+def off_the_border(model: M) -> M:
+    """Return a start whose parameters are not at the border of the domain, as is the variance of equal observations."""
+    table = Parameters.of(model)
+
+    def within(leaf: Any, domain: Domain) -> np.ndarray | np.float64:
+        value = np.asarray(leaf, np.float64)
+        apart = (value - domain.lower > NO_START) & (domain.upper - value > NO_START)
+        inside = domain.contains(value) if domain.rank else apart
+        if np.all(inside):
+            return value[()]
+        with jax.enable_x64(True):
+            middle = np.asarray(domain.from_real(np.zeros(domain.real_shape(value.shape))))
+        return middle if domain.rank else np.where(inside, value, middle)[()]
+
+    leaves = zip(jax.tree.leaves(model), table.domains, strict=True)
+    return table.tree.unflatten([within(leaf, domain) for leaf, domain in leaves])
