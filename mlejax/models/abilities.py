@@ -1,8 +1,9 @@
 """What a model may do besides its log-density. Each is a method; a model that has it can do it."""
 
 import dataclasses
+import functools
 from collections.abc import Sequence
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Array, Key, Num
@@ -12,9 +13,26 @@ from .constraints import Number
 from .moments import Weights
 from .rows import Rows
 
+_Asking: type[type] = type if TYPE_CHECKING else type(Protocol)
+
+
+class _Ability(_Asking):
+    """A metaclass that looks through a class of models once, not whenever it is asked what one of its models can do."""
+
+    def __instancecheck__(self, instance: Any) -> bool:
+        of = instance if isinstance(instance, type) else type(instance)
+        if issubclass(of, Model) and not hasattr(of, "__getattr__"):
+            return _defines(self, of)
+        return super().__instancecheck__(instance)
+
+
+@functools.lru_cache(maxsize=1024)
+def _defines(ability: Any, of: type[Model]) -> bool:
+    return _Asking.__instancecheck__(ability, of)
+
 
 @runtime_checkable
-class CanSample(Protocol):
+class CanSample(Protocol, metaclass=_Ability):
     """A model that can draw observations; needed as the target of a sweep over drawn samples."""
 
     def sample(self, key: Key[Array, ""], shape: tuple[int, ...]) -> Num[Array, "..."]:
@@ -23,7 +41,7 @@ class CanSample(Protocol):
 
 
 @runtime_checkable
-class HasLabels(Protocol):
+class HasLabels(Protocol, metaclass=_Ability):
     """A model that names the numbers in its arrays, such as the coefficients of a regression; others are numbered."""
 
     def labels(self, field: str) -> tuple[str, ...]:
@@ -32,7 +50,7 @@ class HasLabels(Protocol):
 
 
 @runtime_checkable
-class HasStart(Protocol):
+class HasStart(Protocol, metaclass=_Ability):
     """A family that finds a start for the ascent in the observations."""
 
     @classmethod
@@ -79,7 +97,7 @@ class HasSeveralStarts(HasStart, Protocol):
 
 
 @runtime_checkable
-class HasCanonicalForm(Protocol):
+class HasCanonicalForm(Protocol, metaclass=_Ability):
     """A model that other parameters describe as well, such as the same components in another order."""
 
     def canonical(self) -> Model:
@@ -88,7 +106,7 @@ class HasCanonicalForm(Protocol):
 
 
 @runtime_checkable
-class HasClosedForm(Protocol):
+class HasClosedForm(Protocol, metaclass=_Ability):
     """A family whose maximum of the likelihood has a formula; reports show it beside the estimate."""
 
     @staticmethod
@@ -118,7 +136,7 @@ class HasIrregularMaximum(HasClosedForm, Protocol):
 
 
 @runtime_checkable
-class CanBeUnbounded(Protocol):
+class CanBeUnbounded(Protocol, metaclass=_Ability):
     """A family whose likelihood grows without bound in a part of its domain, whatever the sample."""
 
     def unbounded(self, count: float) -> str:
@@ -134,7 +152,7 @@ class CanBeUnbounded(Protocol):
 
 
 @runtime_checkable
-class CanLackMaximum(Protocol):
+class CanLackMaximum(Protocol, metaclass=_Ability):
     """A family of which the observations themselves tell whether the likelihood has a maximum."""
 
     def without_maximum(self, observations: np.ndarray) -> str:
@@ -147,7 +165,7 @@ class CanLackMaximum(Protocol):
 
 
 @runtime_checkable
-class CanBeIrregular(Protocol):
+class CanBeIrregular(Protocol, metaclass=_Ability):
     """A family whose maximum, in a part of its domain, is not normally distributed however large the sample."""
 
     def irregularity(self) -> str:
@@ -156,7 +174,7 @@ class CanBeIrregular(Protocol):
 
 
 @runtime_checkable
-class HasDistribution(Protocol):
+class HasDistribution(Protocol, metaclass=_Ability):
     """A model that knows the share of its distribution on either side of a number: for truncation and censoring."""
 
     def log_cdf(self, x: Number) -> Array:
@@ -169,7 +187,7 @@ class HasDistribution(Protocol):
 
 
 @runtime_checkable
-class HasTypicalObservations(Protocol):
+class HasTypicalObservations(Protocol, metaclass=_Ability):
     """A family with a few observations that stand for all: its expected information is exact over them.
 
     The second derivatives of its log-density are quadratic in x, and every expectation of a quadratic is the average
