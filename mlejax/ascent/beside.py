@@ -40,7 +40,7 @@ def on_ridge(ascend: Ascend, end: End, views: Sequence[View], table: Parameters,
         table: of the parameters.
         count: of the observations.
     """
-    errors = np.sqrt(np.diagonal(uncertainty(end.information, count)))
+    errors = np.sqrt(np.diagonal(uncertainty(end.information, count))) if views else np.zeros(0)
     for view in views:
         j, alone = view.index, np.arange(len(errors)) == view.index
         moved = float((view.highest.coordinates - end.coordinates)[j])

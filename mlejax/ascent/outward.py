@@ -127,9 +127,12 @@ def look_outward(ascend: Ascend, end: End, table: Parameters, count: float) -> l
     Returns:
         Two views, up and down, of every coordinate that was looked at; none of a maximum that the data determine well.
     """
-    covariance, bounded = uncertainty(end.information, count), table.logarithmic
-    errors = np.sqrt(np.diagonal(covariance))
+    bounded = table.logarithmic
     looked_at = doubtful(end.coordinates, end.information, np.asarray(end.arrived), bounded, count)
+    if not np.any(looked_at):
+        return []
+    covariance = uncertainty(end.information, count)
+    errors = np.sqrt(np.diagonal(covariance))
     if len(errors) > MANY:
         # Where a likelihood flattens, it has lost the curvature that it had at the start.
         flatter = errors * math.sqrt(count) / end.unit

@@ -1,5 +1,6 @@
 """How uncertain coordinates are, from the information about them; of one maximum or of many along axes in front."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -76,7 +77,9 @@ def _inverses(information: Matrices) -> tuple[Matrices, Float[np.ndarray, "..."]
     """
     scale = scale_of(information)
     both = scale[..., :, None] * scale[..., None, :]
-    matrix = np.nan_to_num(information * both)
+    matrix = information * both
+    if not math.isfinite(np.add.reduce(matrix, axis=None)):
+        matrix = np.nan_to_num(matrix)
     size = matrix.shape[-1]
     inverse, least = np.zeros_like(matrix), np.full(matrix.shape[:-2], -np.inf)
     if size <= SMALL and matrix.ndim > 2:
