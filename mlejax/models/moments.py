@@ -58,8 +58,8 @@ def mean(values: Values, weights: Weights = None) -> Numbers:
     """Return the weighted mean, within an ulp or two of the largest of |mean| and the mean deviation."""
     unit = _unit(values)
     scaled = values / unit
-    first = np.average(scaled, axis=0, weights=weights)
-    return plain(unit * (first + np.average(scaled - first, axis=0, weights=weights)))
+    first = _average(scaled, weights)
+    return plain(unit * (first + _average(scaled - first, weights)))
 
 
 def root_mean_square(values: Values, weights: Weights = None) -> Numbers:
@@ -75,14 +75,24 @@ def moments(values: Values, weights: Weights = None) -> Moments:
     unit = _unit(deviations)
     deviations /= unit
     # the center is rounded: beside deviations of a few ulps that is not small
-    lost = np.average(deviations, axis=0, weights=weights)
-    square = np.maximum(np.average(deviations * deviations, axis=0, weights=weights) - lost * lost, 0.0)
+    lost = _average(deviations, weights)
+    square = np.maximum(_average(deviations * deviations, weights) - lost * lost, 0.0)
     with np.errstate(over="ignore"):
         return Moments(center, plain(square * unit * unit), plain(np.sqrt(square) * unit))
 
 
+def _average(values: Values, weights: Weights) -> Any:
+    """Return what `np.average` does, which takes thrice as long for a hundred numbers."""
+    if weights is not None:
+        return np.average(values, axis=0, weights=weights)
+    return np.add.reduce(values, axis=0) / len(values)
+
+
 def _unit(values: Values) -> Numbers:
     """Return a power of two near the largest size, so that squares and sums of values over it do not overflow."""
+    if values.ndim == 1:
+        largest = float(np.maximum.reduce(np.abs(values), initial=0.0))
+        return math.ldexp(1.0, min(max(math.frexp(largest)[1], -1021), 1023)) if largest > 0 else 1.0
     largest = np.max(np.abs(values), axis=0, initial=0.0)
     return plain(np.where(largest > 0, np.ldexp(1.0, np.clip(np.frexp(largest)[1], -1021, 1023)), 1.0))
 
