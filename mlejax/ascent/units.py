@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import itertools
 import math
 from typing import Any, Generic
 
@@ -24,8 +25,8 @@ MEAN_BESIDE_SPREAD = 1e3
 LOOKED_AT = 256
 """Observations, evenly spread, on which the formula is held against itself in other units."""
 
-MANY, SUGGEST, IN_CACHE = 1 << 14, 1 << 10, 1 << 14
-"""Numbers of which medians are dear; how many suggest bounds of them; how many are taken at once."""
+FEWEST, SUGGEST, IN_CACHE = 32, 1 << 10, 1 << 16
+"""The fewest numbers that counting shows to be ordinary; how many suggest bounds; how many are taken at once."""
 
 EXACT = 1e-9
 """How closely a law of units must hold, relative to its terms."""
@@ -154,29 +155,27 @@ def extraordinary(values: np.ndarray) -> np.ndarray:
 
 
 def _surely_ordinary(values: np.ndarray) -> bool:
-    """Return whether many numbers (n,) are shown not to be `extraordinary` by counting, without looking for medians.
+    """Return whether numbers (n,) are shown not to be `extraordinary` by counting, without looking for medians.
 
-    A few of them suggest between which bounds the center lies, and how far half of all numbers are from it at least.
+    Four numbers, suggested by a few, cut them into five parts. Where no two parts that lie side by side hold half of
+    all, no interval does that is as long as the shortest inner part: half of that is the least that a median distance
+    from any number can be, and no median lies beyond the four.
     """
-    n = len(values)
-    if n < MANY:
+    if (n := len(values)) < FEWEST:
         return False
-    some = np.sort(values[:: n // SUGGEST])
-    low, high = some[int(0.45 * len(some))], some[int(0.55 * len(some))]
-    with np.errstate(over="ignore"):
-        middle, half = low / 2 + high / 2, high / 2 - low / 2
-        near = np.quantile(np.abs(some - middle), 0.35)
-        if not max(abs(low), abs(high)) < (near - half) * MEAN_BESIDE_SPREAD * (1 - EXACT):
-            return False
-        below = up_to = close = usual = 0
-        for first in range(0, n, IN_CACHE):
-            part = values[first : first + IN_CACHE]
-            below += np.count_nonzero(part < low)
-            up_to += np.count_nonzero(part <= high)
-            close += np.count_nonzero(np.abs(part - middle) < near)
-            sizes = np.abs(part)
-            usual += np.count_nonzero((sizes > 1 / ORDINARY) & (sizes < ORDINARY))
-    return bool(below <= n // 2 < up_to and close <= n // 2 < usual)
+    some = np.sort(values[:: max(1, n // SUGGEST)])
+    cuts = [float(some[len(some) * fifths // 5]) for fifths in (1, 2, 3, 4)]
+    least = min(above - below for below, above in itertools.pairwise(cuts)) / 2
+    most = max(abs(cuts[0]), abs(cuts[-1]))
+    if not (least > 1 / ORDINARY and most < min(ORDINARY, MEAN_BESIDE_SPREAD * least * (1 - EXACT))):
+        return False
+    below = [0] * len(cuts)
+    for first in range(0, n, IN_CACHE):
+        part = values[first : first + IN_CACHE]
+        below = [count + int(np.count_nonzero(part < cut)) for count, cut in zip(below, cuts, strict=True)]
+    reached = [0, *below, n]
+    two_parts = [above - start for start, above in zip(reached, reached[2:], strict=False)]
+    return max(two_parts) <= n // 2 < below[-1] - below[0]
 
 
 def _typical(values: np.ndarray) -> Any:

@@ -5,7 +5,7 @@ import zoo
 
 import mlejax
 from mlejax import LogNormal, Normal, Poisson
-from mlejax.ascent.units import MANY, _laws, _surely_ordinary, extraordinary, units_for
+from mlejax.ascent.units import FEWEST, _laws, _surely_ordinary, extraordinary, units_for
 from mlejax.models.parameters import Parameters
 
 NEAR_A_MILLION_MILLION = 1e15 + np.array([0.0, 1.0, 2.0])
@@ -86,6 +86,7 @@ def test_numbers_whose_variance_float64_does_not_hold_are_refused_without_a_warn
         mlejax.fit(Normal, values, progress=False)
 
 
+MANY = 1 << 14
 NORMAL = np.random.RandomState(0).normal(size=MANY + 1)
 DRAWN = {
     "ordinary": (3 + 2 * NORMAL, True),
@@ -100,7 +101,10 @@ DRAWN = {
     "equal": (np.full(MANY, 3.0), False),
     "what is looked at is unlike the rest": (np.where(np.arange(MANY + 1) % 16 == 0, NORMAL, 1e13 * NORMAL), False),
     "the largest": (1e307 * np.sign(NORMAL) * (1 + np.abs(NORMAL)), False),
-    "few": (NORMAL[: MANY - 1], False),
+    "a hundred": (NORMAL[:100], True),
+    "few": (NORMAL[: FEWEST - 1], False),
+    "two heaps": (np.repeat([-1.0, 1e13], MANY), False),
+    "huge on both sides": (np.where(np.arange(MANY) % 16, 1e13 * (-1.0) ** np.arange(MANY), NORMAL[:MANY]), False),
 }
 
 
