@@ -99,8 +99,16 @@ def counts(name: str, values: object, at_least: int = 1, at_most: int = 2**24) -
         if _many(values)
         else f"a whole number from {at_least} to {at_most:,}"
     )
-    array = numbers(name, values, rule, lambda v: (v >= at_least) & (v <= at_most) & (v == np.floor(v)))
-    return array.astype(np.int64)
+
+    def exact(rounded: np.ndarray) -> np.ndarray:
+        """Return the values themselves where they are whole: float64 does not hold all of them from 2^53 on."""
+        given = np.asarray(values)
+        return given if given.dtype.kind in "iu" else rounded
+
+    array = numbers(
+        name, values, rule, lambda v: (exact(v) >= at_least) & (exact(v) <= at_most) & (v == np.floor(v))
+    )  # fmt: skip
+    return exact(array).astype(np.int64)
 
 
 def _many(values: object) -> bool:

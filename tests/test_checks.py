@@ -167,3 +167,10 @@ def test_a_fault_in_a_formula_is_none_and_names_the_model():
         mlejax.train(Broken(0.0), [1.0, 2.0])
     assert not isinstance(fault.value, mlejax.InputError)
     assert "while JAX traced Broken.log_prob" in fault.value.__notes__
+
+
+@pytest.mark.parametrize("seed", [2**53 + 1, 2**63 - 1])
+def test_whole_numbers_that_float64_does_not_hold_are_kept(seed):
+    assert checks.counts("seed", seed, 0, 2**63 - 1) == seed
+    with pytest.raises(ValueError, match=r"seed must be a whole number from 0 to 9,007,199,254,740,992; got "):
+        checks.counts("seed", 2**53 + 1, 0, 2**53)
