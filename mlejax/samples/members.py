@@ -14,6 +14,7 @@ from .. import checks
 from ..checks import InputTypeError, InputValueError
 from ..models.rows import Rows, row_count, take
 from .observations import as_observations
+from .philox import generator
 from .sources import Draws
 
 KEPT = 1 << 21
@@ -210,7 +211,7 @@ class Resamples(Members):
         return np.full(self.count, row_count(self.data))
 
     def member(self, position: int) -> Member:
-        n, random = row_count(self.data), np.random.Generator(np.random.Philox(key=[self.seed, position]))
+        n, random = row_count(self.data), generator(self.seed, position)
         return Member(self.data, np.bincount(random.integers(0, n, n), minlength=n).astype(np.float64))
 
     def describe(self) -> dict[str, Any]:
