@@ -4,9 +4,9 @@ import contextlib
 import functools
 import warnings
 from collections import deque
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
@@ -24,6 +24,8 @@ from ..samples.members import Members
 from ..status import Status
 from .begun import COLUMNS, Begun, Climbed, Fits, counted
 from .rows import RowMaker, merged
+
+T = TypeVar("T")
 
 
 class Work:
@@ -62,26 +64,28 @@ class Work:
 
         To be closed when left early: what is under way then comes to its end.
         """
-        left: list[np.ndarray] = []
-        with contextlib.ExitStack() as stack:
-            stack.enter_context(jax.enable_x64(True))
-            pool = stack.enter_context(ThreadPoolExecutor(devices.cores(), thread_name_prefix="mlejax"))
-            under_way: deque[Future[Climbed]] = deque()
+        with jax.enable_x64(True), pool() as threads:
+            yield from self.told(positions, in_turn(self.climbs(positions, threads), Future.done))
 
-            def ended(most: int) -> Iterator[Fits]:
-                while len(under_way) > most or (under_way and under_way[0].done()):
-                    climbed = under_way.popleft().result()
-                    left.append(climbed.left)
-                    yield climbed.fits
+    def climbs(self, positions: np.ndarray, threads: Executor) -> Iterator["Future[Climbed]"]:
+        """Have the samples at some positions climbed side by side, a call of the program at a time, where they can."""
+        for call in self._rows.calls(self._apart(positions)[0]):
+            yield threads.submit(self._climbed, call.positions)
 
-            beside, alone = self._apart(positions)
-            left.append(alone)
-            for call in self._rows.calls(beside):
-                under_way.append(pool.submit(self._climbed, call.positions))
-                yield from ended(2 * devices.cores())
-            yield from ended(0)
-            for position in np.sort(np.concatenate(left)).tolist():
-                yield self._alone(position)
+    def told(self, positions: np.ndarray, climbs: Iterable["Future[Climbed]"]) -> Iterator[Fits]:
+        """Yield the fits of the samples at some positions, some at a time.
+
+        Args:
+            positions: of the samples.
+            climbs: what `climbs` yields for them; `fit` takes those that are left.
+        """
+        left = [self._apart(positions)[1]]
+        for climb in climbs:
+            climbed = climb.result()
+            left.append(climbed.left)
+            yield climbed.fits
+        for position in np.sort(np.concatenate(left)).tolist():
+            yield self._alone(position)
 
     @functools.cached_property
     def _rows(self) -> RowMaker:
@@ -134,6 +138,31 @@ class Work:
         estimate, errors = (np.asarray(table.to_vector(each))[None] for each in (result.model, result.standard_errors))
         known = (result.log_likelihood, result.distance, float(result.count), result.steps, int(result.status))
         return Fits(where, estimate, errors, _columns(known), {position: result.reason} if result.reason else {})
+
+
+@contextlib.contextmanager
+def pool() -> Iterator[ThreadPoolExecutor]:
+    """Have threads for all cores, within whose context what is under way comes to its end, and nothing else begins."""
+    threads = ThreadPoolExecutor(devices.cores(), thread_name_prefix="mlejax")
+    try:
+        yield threads
+    finally:
+        threads.shutdown(cancel_futures=True)
+
+
+def in_turn(begun: Iterable[T], ended: Callable[[T], bool] = lambda _: False) -> Iterator[T]:
+    """Yield what is under way in the order in which it was begun, the cores being kept busy with what follows.
+
+    Args:
+        begun: makes each when it is asked for the next.
+        ended: whether one need not be waited for.
+    """
+    under_way: deque[T] = deque()
+    for each in begun:
+        under_way.append(each)
+        while len(under_way) > 2 * devices.cores() or (under_way and ended(under_way[0])):
+            yield under_way.popleft()
+    yield from under_way
 
 
 def _columns(known: Sequence[float | int]) -> dict[str, np.ndarray]:

@@ -12,11 +12,11 @@ from ..ascent.fit import fit
 from ..checks import InputTypeError, InputValueError, shown
 from ..models.base import Model, name_of
 from ..models.parameters import entry_dict, with_dtype
-from ..models.rows import Rows
-from ..results.bootstrap import ALL_METHODS, METHODS, check_level
+from ..results.bootstrap import ALL_METHODS, METHODS, Bootstrap, check_level
 from ..results.study import FIGURES, Coverage, Scatter, Study
 from ..results.table import FitTable
 from ..samples.sources import Draws
+from .bootstrap import bootstraps
 from .many import fit_many
 
 
@@ -78,8 +78,13 @@ def study(
         good = np.flatnonzero(table.converged)
         if len(good) < 2:
             raise InputValueError(f"study: {len(good)} of {runs} samples of {size} have a maximum: {table.summary()}")
-        samples_of = (source.cut(int(table.labels[i]), 0).train for i in good.tolist())
-        held = _held_by_bootstrap(family, samples_of, truths, level, methods, again) if methods else {}
+        held = {}
+        if methods:
+            parts = (source.cut(int(table.labels[i]), 0) for i in good.tolist())
+            results = (fit(family, part.train, progress=False) for part in parts)
+            what = f"bootstrap of {size:,} observations"
+            found_by = bootstraps(results, len(good), again, what, progress)
+            held = _held_by_bootstrap(found_by, truths, level, methods)
         shares.append(len(good) / runs)
         found.append(_figures(table, good, truths, level, held))
     parameters = {}
@@ -133,13 +138,12 @@ def _figures(
 
 
 def _held_by_bootstrap(
-    family: Any, samples: Iterable[Rows], truths: dict[str, float], level: float, methods: Sequence[str], resamples: int
+    found: Iterable[Bootstrap], truths: Mapping[str, float], level: float, methods: Sequence[str]
 ) -> dict[str, dict[str, np.ndarray]]:
     """Return whether the intervals of each sample hold the truth, by method and parameter."""
     held: dict[str, dict[str, list[bool]]] = {method: {name: [] for name in truths} for method in methods}
-    for seed, values in enumerate(samples):
-        found = fit(family, values, progress=False).bootstrap(resamples, seed=seed, progress=False)
-        intervals = found.all_intervals(level)
+    for each in found:
+        intervals = each.all_intervals(level)
         for method, by_name in held.items():
             for name, truth in truths.items():
                 low, high = intervals[name][method]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import mlejax
+from mlejax.sweeps.bootstrap import bootstraps
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +55,21 @@ def test_it_agrees_with_scipys_bca(exponential):
     # A quantile at 5 % of 20,000 normal values has a Monte Carlo error of 0.015 standard deviations; four of them.
     near = 4 * 0.015 * np.sqrt(2) * result.standard_errors.rate
     np.testing.assert_allclose(found, theirs, atol=near)
+
+
+@pytest.mark.slow
+def test_the_bootstraps_of_many_fits_are_those_of_each_by_itself():
+    random = np.random.RandomState(5)
+    samples = [random.gamma(2.0, 1.0, 60), 1e-15 * random.gamma(2.0, 1.0, 60), random.gamma(0.5, 2.0, 60)]
+    results = [mlejax.fit(mlejax.Gamma, x) for x in samples]
+    for seed, found in enumerate(bootstraps(results, 3, 50, "bootstrap", progress=False)):
+        alone = results[seed].bootstrap(50, seed=seed, progress=False)
+        assert found.estimate == alone.estimate
+        assert found.acceleration == alone.acceleration
+        assert found.all_intervals(0.9) == alone.all_intervals(0.9)
+        for name, at in alone.estimates.items():
+            np.testing.assert_array_equal(found.estimates[name], at)
+            assert np.ptp(at) > 0  # so that another order would be seen
 
 
 def test_what_cannot_be_drawn_again_is_refused():
