@@ -129,10 +129,10 @@ def _climb(
     climb = Climb(sample, begin.coordinates, begin.free, begin.most, table)
     end, count = dict(end_of(climb)), sample.count
     at = end["coordinates"]
-    # The estimate, and a point one standard error away: there the slopes tell the curvature.
-    beside = at + scale_of(end["information"], jnp) / jnp.sqrt(count)
-    points = jnp.stack([table.to_vector(table.from_real(each)) for each in (at, beside)])
-    sound = all_contained(table.to_model(points[0]), values, section.span)
+    estimate = table.to_vector(table.from_real(at))
+    sound = all_contained(table.to_model(estimate), values, section.span)
     if form is not None and weights is None:  # those with weights are of observations that were held against the form
-        sound &= agree(table, sample, section, points)
-    return end | {"estimate": points[0], "count": count, "sound": sound}
+        # One standard error away, where slopes tell the curvature.
+        scale = scale_of(end["information"], jnp)
+        sound &= agree(table, sample, section, at + scale / jnp.sqrt(count), scale)
+    return end | {"estimate": estimate, "count": count, "sound": sound}

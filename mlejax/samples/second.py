@@ -107,6 +107,8 @@ def _kernel_means(
     kernel = second_order_of(division)
 
     def terms(scalars: Sequence[Any], held: Sequence[Any], columns: Sequence[Row], weights: Row | None) -> list[Row]:
+        if len(columns) == len(division.data) and division.derived:
+            columns = [*columns, *jax.vmap(division.columns)(columns)]
         found = jax.vmap(kernel.rows, (None, None, 0))(scalars, held, columns)
         return found if weights is None else [*(weights * row for row in found), weights]
 

@@ -7,6 +7,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
+from jaxtyping import Bool
 
 from ..formula.divide import Division
 from ..formula.expand import Expansion
@@ -28,7 +29,8 @@ class Section(eqx.Module):
     """Observations in longer columns."""
 
     values: Rows  # (m, ...)
-    derived: Sequence[Any]  # what the formula needs of the data alone, (m, ...) each; see `derived_of`
+    derived: Sequence[Any]  # what the formula needs of the data alone, (m, ...) each, see `derived_of`; none: each pass
+    # computes it
     span: Span
     weights: Any = None  # (m,); None counts each observation once
 
@@ -43,15 +45,25 @@ class Section(eqx.Module):
 
     def second_order(self, model_at: Callable[[Array], Model], vector: Array) -> LocalQuadratic:
         """Return the mean log-density about a vector (p,) to second order; `model_at` makes parameters of it."""
+        return self._about(second_order, model_at, vector)
+
+    def slope(self, model_at: Callable[[Array], Model], vector: Array) -> tuple[Array, Array]:
+        """Return the mean log-density at a vector (p,) and its slope there; `model_at` makes parameters of it."""
+        found = self._about(lambda function, at: jax.value_and_grad(function)(at), model_at, vector)
+        value, slope, *_ = jax.tree.leaves(found)
+        return value, slope
+
+    def _about(self, derivatives: Callable[..., Any], model_at: Callable[[Array], Model], vector: Array) -> Any:
+        """Return derivatives of the mean log-density, or all to second order where these come from one pass."""
         division = _in_one_pass(model_at(vector), self.values)
         if division is not None:
             columns = [*jax.tree.leaves(self.values), *self.derived]
             return in_one_pass(division, model_at, vector, columns, self.weights, self.span)
 
-        def tile(begin: Array, counted: Array) -> LocalQuadratic:
+        def tile(begin: Array, counted: Array) -> Any:
             x, weights = cut((self.values, self.weights), begin)
             often = jnp.where(counted, 1.0 if weights is None else weights, 0.0)
-            return second_order(lambda at: jnp.sum(often * jax.vmap(model_at(at).log_prob)(x)), vector)
+            return derivatives(lambda at: jnp.sum(often * jax.vmap(model_at(at).log_prob)(x)), vector)
 
         return jax.tree.map(lambda total: total / self.count, added(tile, self.span))
 
@@ -155,33 +167,24 @@ def all_contained(model: Model, values: Rows, span: Span) -> Array:
     return outside == 0
 
 
-def agree(table: Parameters[Any], summary: Summary, section: Section, points: Array) -> Array:
-    """Return whether a summary gives the log-density and its gradient that the observations themselves give.
+def agree(
+    table: Parameters[Any], summary: Summary, section: Section, coordinates: Array, scale: Array
+) -> Bool[Array, ""]:
+    """Return whether a summary gives the log-density and the slopes that the observations themselves give.
 
     Args:
         table: of the parameters.
         summary: of the section.
         section: the observations.
-        points: parameters (q, p) at which to compare.
+        coordinates: unconstrained ones near the maximum, (p,), where to compare.
+        scale: the standard error of each that one observation leaves, (p,): about a maximum the slopes of single
+            observations are as large as one over it.
     """
-
-    def joined(both: tuple[Array, Array]) -> Array:
-        value, slope = both
-        return jnp.concatenate([value[None], slope])
-
-    def written(vector: Array, x: Any) -> Array:
-        return joined(jax.value_and_grad(lambda at: table.to_model(at).log_prob(x))(vector))
-
-    def factored(vector: Array) -> Array:
-        return joined(jax.value_and_grad(lambda at: summary.mean_log_prob(table.to_model(at)))(vector))
-
-    def terms(x: Any) -> list[Array]:
-        found = jax.vmap(lambda one: jax.vmap(lambda vector: written(vector, one))(points))(x)
-        return [found, jnp.abs(found)]
-
-    means, sizes = _means(terms, section.values, section.span, section.weights)
+    value, slope = section.slope(table.from_real, coordinates)
+    found, slope_found = jax.value_and_grad(lambda at: summary.mean_log_prob(table.from_real(at)))(coordinates)
+    size = 1 + jnp.abs(value)
     # Terms of a slope that are far smaller than what they are made of have canceled, each by itself.
-    made_of = sizes[:, :1] / jnp.where(points == 0, jnp.inf, jnp.abs(points))
-    least = jnp.concatenate([jnp.zeros_like(sizes[:, :1]), CANCELED * made_of], axis=1)
-    apart = jnp.abs(means - jax.vmap(factored)(points)) / (jnp.maximum(sizes, least) + jnp.finfo(float).tiny)
-    return jnp.all(apart <= AGREEMENT)  # nothing agrees with what is no number
+    along = jnp.where(table.logarithmic, 1.0, jnp.abs(coordinates))
+    sizes = jnp.maximum(1 / scale, CANCELED * size / jnp.where(along == 0, jnp.inf, along))
+    near = jnp.abs(slope - slope_found) <= AGREEMENT * sizes
+    return (jnp.abs(value - found) <= AGREEMENT * size) & jnp.all(near)  # nothing agrees with what is no number

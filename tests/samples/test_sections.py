@@ -36,10 +36,23 @@ def test_statistics_are_those_of_the_sample(x64, weighted, shift):
     np.testing.assert_allclose(found.centers + found.residuals, expected.centers + expected.residuals, rtol=1e-15)
     np.testing.assert_allclose(found.averages, expected.averages, rtol=1e-12)
     section = Section(column, [], span, long)
-    points = jnp.array([[shift + 1.0, 5.0], [shift - 2.0, 9.0]])
-    assert bool(agree(Parameters.of(model), found, section, points))
+    table = Parameters.of(model)
+    at, scale = table.to_real(mlejax.Normal(np.float64(shift + 5.0), np.float64(16.0))), jnp.array([4.0, 1.4])
+    assert bool(agree(table, found, section, at, scale))
     other = summary_of(find_form(model, x), np.where(column == x[0], x[0] + 1e-6, column), span, long)
-    assert not bool(agree(Parameters.of(model), other, section, points))
+    assert not bool(agree(table, other, section, at, scale))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", [mlejax.Gamma(1.5, 2.0), mlejax.StudentT(0.5, 2.0, 4.0)], ids=str)
+def test_a_sample_tells_its_slope_without_columns_made_before(x64, model):
+    x = np.random.RandomState(0).gamma(2.0, 3.0, SIZE)
+    table = Parameters.of(model)
+    at = jnp.asarray(table.to_real(model))
+    column, span = laid(x)
+    value, slope = jax.jit(lambda at: Section(column, [], span).slope(table.from_real, at))(at)
+    written = jax.value_and_grad(lambda at: jnp.mean(jax.vmap(table.from_real(at).log_prob)(x)))(at)
+    np.testing.assert_allclose([value, *slope], [written[0], *written[1]], rtol=1e-12)
 
 
 @pytest.mark.slow
