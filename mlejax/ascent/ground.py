@@ -18,8 +18,9 @@ from ..models.abilities import HasCanonicalForm
 from ..models.base import M, Model
 from ..models.parameters import Parameters
 from ..models.rows import Rows, row_count
-from ..samples.observations import check_support
-from ..samples.representation import Sample, summarize
+from ..samples.observations import check_finite, check_observations
+from ..samples.representation import Sample
+from ..samples.survey import survey
 from ..status import Status
 from .beside import at_edge, on_ridge
 from .design import Design
@@ -53,10 +54,12 @@ class Ground(Generic[M]):
     def of(cls, start: M, values: Rows, weights: np.ndarray | None, units: Units[M] | Design[M] | None) -> "Ground[M]":
         """Return the ground of observations, in units of their own; the start is in these too."""
         own = values if units is None else units.of_observations(values)
-        check_support(start, own)
-        sample, representation = summarize(start, own, weights=weights, fill=True, known=True)
+        check_observations(start, own)
+        found = survey(start, own, weights)
+        if not found.finite:
+            check_finite(start, own)
         count = float(row_count(values) if weights is None else math.fsum(weights))
-        return cls(Parameters.of(start), sample, units, count, representation)
+        return cls(Parameters.of(start), found.sample, units, count, found.representation)
 
     @property
     def offset(self) -> float:

@@ -54,6 +54,7 @@ class Examined(eqx.Module):
 
     apart: Any  # (p,): the largest difference in value and gradient, relative to the mean size of their terms
     contained: Any  # (p,): whether the model's support holds all observations
+    finite: Any  # (p,): whether all log-densities at the start are finite, as far as their sum can tell
 
 
 @jax.jit
@@ -88,9 +89,10 @@ def examine(model: Model, summaries: Sequence[Summary], samples: Sequence[Rows |
         looked_at.append(Filled.of(values))
         known.append(summary)
     looks = [(point, elsewhere[i] if point else i) for i in range(len(filled)) for point in range(POINTS)]
-    means, sizes, outside = _passes(points, looked_at, looks)
-    apart = _relative(means, sizes, _factored(points, known, looks), points).max(axis=1).reshape(-1, POINTS)
-    return Examined(apart.max(axis=1), outside.reshape(-1, POINTS)[:, 0] == 0)
+    means, sizes, outside = written_means(points, looked_at, looks)
+    apart = how_far_apart(means, sizes, factored_means(points, known, looks), points).max(axis=1).reshape(-1, POINTS)
+    finite = jnp.isfinite(sizes[:, 0]).reshape(-1, POINTS)[:, 0]
+    return Examined(apart.max(axis=1), outside.reshape(-1, POINTS)[:, 0] == 0, finite)
 
 
 def _as_filled(sample: Rows | Filled) -> Filled:
@@ -121,7 +123,7 @@ def _summarized(forms: Sequence[Form], samples: Sequence[Rows]) -> list[Summary]
     return [found[i] for i in range(len(forms))]
 
 
-def _passes(points: Model, samples: Sequence[Filled], looks: Sequence[tuple[int, int]]) -> tuple[Any, Any, Any]:
+def written_means(points: Model, samples: Sequence[Filled], looks: Sequence[tuple[int, int]]) -> tuple[Any, Any, Any]:
     """Pass over a sample for each look, a point and a sample by their numbers.
 
     Returns:
@@ -170,8 +172,8 @@ def _passes(points: Model, samples: Sequence[Filled], looks: Sequence[tuple[int,
     return means[:, : means.shape[1] // 2], means[:, means.shape[1] // 2 :], totals[:, -1]
 
 
-def _factored(points: Model, summaries: Sequence[Summary], looks: Sequence[tuple[int, int]]) -> Any:
-    """Return what `_passes` calls means as the factored forms have them, (looks, 1 + k)."""
+def factored_means(points: Model, summaries: Sequence[Summary], looks: Sequence[tuple[int, int]]) -> Any:
+    """Return what `written_means` calls means as the factored forms have them, (looks, 1 + k)."""
     found: dict[int, Any] = {}
     for form in dict.fromkeys(summary.form for summary in summaries):
         of = [i for i, (_, sample) in enumerate(looks) if summaries[sample].form == form]
@@ -187,7 +189,8 @@ CANCELED = 1e-4
 """Terms of a slope that are smaller than so much of what they are made of have canceled, each by itself."""
 
 
-def _relative(means: Any, sizes: Any, found: Any, points: Model) -> Any:
+def how_far_apart(means: Any, sizes: Any, found: Any, points: Model) -> Any:
+    """Return how far means and what factored forms found of them, (looks, 1 + k), are apart, beside their terms."""
     # What the terms of a slope are made of is not known: at most the size at another point of the sample, and at most
     # that of the log-density beside the parameter.
     known = jnp.where(jnp.isfinite(sizes), sizes, 0).reshape(-1, POINTS, sizes.shape[1])

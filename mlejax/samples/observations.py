@@ -134,13 +134,25 @@ def check_support(
         TypeError: JAX cannot follow `log_prob`, or it returns no real number; see `check_formula`.
         ValueError: naming the first such observation, its place and the rule.
     """
+    check_observations(model, values, place)
+    check_finite(model, values, starts, place)
+
+
+def check_observations(model: Model, values: Rows, place: Callable[[int], str] = at_index) -> None:
+    """Refuse a formula that JAX cannot follow, and observations outside its support; see `check_support`."""
     with jax.enable_x64(True):
         taken = as_formula_takes(model, values)
     check_formula(model, one_of(taken))
-    name = name_of(model)
-    check_inside(name, model.support, values, place)
+    check_inside(name_of(model), model.support, values, place)
+
+
+def check_finite(
+    model: Model, values: Rows, starts: Sequence[Model] = (), place: Callable[[int], str] = at_index
+) -> None:
+    """Refuse observations inside the support to which a start gives no finite log-density; see `check_support`."""
     for start in (model, *starts):
         with jax.enable_x64(True):
+            taken = as_formula_takes(model, values)
             filled = Filled.of(taken).values
             if bool(_all_finite(start, filled)):  # what fills up is one of the observations
                 continue
@@ -152,7 +164,7 @@ def check_support(
             fix = f"; its square overflows float64: divide the observations by {largest:.0e}"
             raise InputValueError(
                 f"observations must have a finite log-density at the start; got log_prob({_said(values, index)}) = "
-                f"{log_probs[index]} {place(index)} for {name}({parameters})"
+                f"{log_probs[index]} {place(index)} for {name_of(model)}({parameters})"
                 f"{fix if largest > LARGEST_SQUARED else ''}"
             )
 

@@ -87,7 +87,7 @@ def summarize_each(
         for values in () if known else taken:
             check_formula(model, one_of(values))
         to = lengths or [filled_length(row_count(values)) if fill else None for values in taken]
-        raws = [functools.partial(_raw, model, weights=weights, length=length) for length in to]
+        raws = [functools.partial(as_they_are, model, weights=weights, length=length) for length in to]
         if not factoring:
             return [raw(values, ", as asked") for raw, values in zip(raws, taken, strict=True)]
         made = [_factored(model, values, weights) for values in taken]
@@ -111,13 +111,23 @@ class _Factored:
 
     def checked(self, model: Model, apart: float, raw: Callable[[Rows, str], tuple[Sample, str]]) -> tuple[Sample, str]:
         """Return the summary if it agrees with the observations, or else these as they are, and a sentence."""
-        if apart == np.inf:
-            return raw(self.values, ": the factored form is infinite or NaN where the formula is finite")
-        if apart > AGREEMENT:
-            return raw(self.values, f": the factored form differs from the data by {apart:.1e} of its terms")
-        if not self.holds:
-            return raw(self.values, ": rounding decides which branch of the formula one of them takes")
+        if why := why_not(apart, self.holds):
+            return raw(self.values, why)
         return self.summary, found_in(model, self.summary)
+
+
+def why_not(apart: float, holds: bool) -> str:
+    """Say why a factored form does not serve for a sample; nothing where it does.
+
+    Args:
+        apart: how far it and the observations are apart.
+        holds: whether these take exactly its branches.
+    """
+    if apart == np.inf:
+        return ": the factored form is infinite or NaN where the formula is finite"
+    if apart > AGREEMENT:
+        return f": the factored form differs from the data by {apart:.1e} of its terms"
+    return "" if holds else ": rounding decides which branch of the formula one of them takes"
 
 
 def _factored(model: Model, values: Rows, weights: np.ndarray | None) -> _Factored | str:
@@ -146,7 +156,7 @@ def _apart(model: Model, samples: Sequence[_Factored]) -> Sequence[float]:
     return np.asarray(examine(model, known, filled).apart).tolist()
 
 
-def _raw(
+def as_they_are(
     model: Model, values: Rows, reason: str, weights: np.ndarray | None, length: int | None
 ) -> tuple[Observations, str]:
     """Return observations as they are, and a sentence that ends with the reason."""

@@ -22,7 +22,7 @@ from .moments import triangular
 from .raw import derived_columns, divided
 from .second import MOST, LocalQuadratic, in_one_pass, second_order
 from .spans import WIDTH, Span, added, cut, sums
-from .summary import Summary, stack
+from .summary import Summary, recentered
 
 
 class Section(eqx.Module):
@@ -128,11 +128,7 @@ def summary_of(form: Form, values: Rows, span: Span, weights: Any = None) -> Sum
 
     every = _means(terms, values, span, weights)
     firsts, averages = every[: len(about)], every[len(about) :]
-    centers = [center + first for center, first in zip(about, firsts, strict=True)]
-    rounded = [there - center for there, center in zip(centers, about, strict=True)]
-    residuals = [first - whole for first, whole in zip(firsts, rounded, strict=True)]
-    moved = separated.recenter(averages, [-first for first in firsts], firsts)
-    return Summary(stack(centers), stack(residuals), stack(moved), _count(span, weights), form)
+    return recentered(form, about, firsts, averages, _count(span, weights))
 
 
 def _moments(expansion: Expansion, form: Form, values: Rows, span: Span, weights: Any) -> Summary:

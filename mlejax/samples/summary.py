@@ -215,6 +215,25 @@ def summarize_with(form: Form, values: Any, weights: Any = None) -> tuple[Summar
     return Summary(stack(centers), stack(residuals), stack(averages), count, form), holds
 
 
+def recentered(form: Form, about: Sequence[Any], firsts: Sequence[Any], averages: Sequence[Any], count: Any) -> Summary:
+    """Return the summary of a sample from statistics about other centers than the means.
+
+    Args:
+        form: of the formula, which has sufficient statistics.
+        about: the centers.
+        firsts: the means, less these.
+        averages: of the statistics about these.
+        count: of the observations.
+    """
+    separated = form.separated()
+    assert isinstance(separated, SufficientForm)
+    centers = [center + first for center, first in zip(about, firsts, strict=True)]
+    rounded = [there - center for there, center in zip(centers, about, strict=True)]
+    residuals = [first - whole for first, whole in zip(firsts, rounded, strict=True)]
+    moved = separated.recenter(averages, [-first for first in firsts], firsts)
+    return Summary(stack(centers), stack(residuals), stack(moved), count, form)
+
+
 def some_of(values: Rows) -> Rows:
     """Return up to `LARGE` observations, evenly spread, numbers with the extremes: enough to check a formula on."""
     if (n := row_count(values)) <= LARGE:

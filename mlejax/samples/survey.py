@@ -1,0 +1,160 @@
+"""A sample looked through before a fit, once: its statistics, and whether they are those of the observations."""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jaxtyping import Array, Bool, Float
+
+from ..formula.jaxpr import NotApplicable, as_formula_takes
+from ..formula.sufficient import Form, SufficientForm
+from ..models.base import Model
+from ..models.rows import Rows, in_types, row_count
+from .agreement import LOOKED_AT, POINTS, check_points, examine, factored_means, how_far_apart, written_means
+from .filled import Filled, filled_length
+from .representation import Sample, as_they_are, found_in, summarize, why_not
+from .spans import WIDTH, Span, sums
+from .summary import LARGE, Summary, find_form, recentered, summarize_with
+
+DEEP = 64
+"""Tiles that are added up before their sum joins that of others: so the sum of a million terms rounds little."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Survey:
+    """A sample as a fit climbs on it."""
+
+    sample: Sample
+    representation: str  # in words, and why
+    finite: bool  # whether all observations were seen to have a finite log-density at the start
+
+
+def survey(model: Model, values: Rows, weights: np.ndarray | None) -> Survey:
+    """Summarize observations as `summarize` does, and see whether each has a finite log-density at the start.
+
+    Args:
+        model: the start, whose formula has been checked.
+        values: observations inside its support.
+        weights: how often each counts, (n,), not negative; None: once.
+
+    Returns:
+        A record; `finite` is false too where that was not looked at.
+    """
+    if weights is not None or (n := row_count(values)) > LARGE:
+        return Survey(*summarize(model, values, weights=weights, fill=True, known=True), finite=False)
+    with jax.enable_x64(True):
+        taken = as_formula_takes(model, values)
+        try:
+            form = find_form(model, taken)
+        except NotApplicable as reason:
+            return _as_they_are(model, taken, f": {reason}")
+        filled = Filled.of(taken)
+        found = _with_statistics(form, model, filled, _some(taken) if n > LOOKED_AT else None)
+        apart, holds, finite = jax.device_get((found.apart, found.holds, found.finite))
+        if why := why_not(float(apart), bool(holds)):
+            return _as_they_are(model, taken, why)
+        return Survey(found.summary, found_in(model, found.summary), bool(finite))
+
+
+def _as_they_are(model: Model, values: Rows, reason: str) -> Survey:
+    sample, said = as_they_are(model, values, reason, None, filled_length(row_count(values)))
+    return Survey(sample, said, bool(_finite(model, sample, _some(values))))
+
+
+@jax.jit
+def _finite(model: Model, sample: Sample, some: Rows) -> Bool[Array, ""]:
+    """Return whether log-densities are finite: all as they are climbed on, and some as the formula is written."""
+    return jnp.isfinite(sample.mean_log_prob(model)) & jnp.all(jnp.isfinite(jax.vmap(model.log_prob)(some)))
+
+
+def _some(values: Rows) -> Rows:
+    """Return `LOOKED_AT` observations, evenly spread; of numbers the extremes as well."""
+    places = _places(row_count(values))
+    if isinstance(values, np.ndarray) and values.ndim == 1:
+        places = np.append(places, [np.argmin(values), np.argmax(values)])
+    return jax.tree.map(lambda column: column[places], values)
+
+
+@functools.lru_cache(maxsize=8)
+def _places(count: int) -> np.ndarray:
+    return np.arange(LOOKED_AT) * count // LOOKED_AT
+
+
+class Surveyed(eqx.Module):
+    """What looking through a sample found."""
+
+    summary: Summary
+    holds: Bool[Array, ""]  # whether the observations take the branches of the form
+    apart: Float[Array, ""]  # how far form and formula are apart; see `examine`
+    finite: Bool[Array, ""]  # whether all log-densities at the start are finite
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _with_statistics(form: Form, model: Model, filled: Filled, some: Rows | None) -> Surveyed:
+    separated = form.separated()
+    if some is not None and isinstance(separated, SufficientForm):
+        return _in_one_pass(form, separated, model, filled, some)
+    summary, holds = summarize_with(form, filled)
+    found = examine(model, [summary], [filled])
+    return Surveyed(summary, holds, found.apart[0], found.finite[0])
+
+
+def _in_one_pass(form: Form, separated: SufficientForm, model: Model, filled: Filled, some: Rows) -> Surveyed:
+    """Take the statistics, about the means of some observations, and the formula at the start, from one pass over all.
+
+    The other points are looked at on those few.
+    """
+    few = in_types(some, form.structure.observation)
+    about = [jnp.mean(each) for each in jax.vmap(separated.observe)(few)[0]]
+
+    def terms(x: Rows) -> list[Array]:
+        u, factors = jax.vmap(separated.observe)(x)
+        deviations = [each - center for each, center in zip(u, about, strict=True)]
+        outcomes = [jnp.where(met, 1.0, 0.0) for met in jax.vmap(separated.outcomes)(x)]
+        written = jax.tree.leaves(jax.vmap(jax.value_and_grad(lambda at, x: at.log_prob(x)), (None, 0))(model, x))
+        return [
+            *deviations,
+            *separated.statistic_values(deviations, factors),
+            *outcomes,
+            *written,
+            *map(jnp.abs, written),
+        ]
+
+    totals = iter(_sums(terms, in_types(filled.values, form.structure.observation), filled.count))
+    count = jnp.asarray(filled.count, float)
+    firsts, averages = ([next(totals) / count for _ in each] for each in (about, separated.statistics))
+    met = [next(totals) for _ in separated.conditions]
+    means, sizes = jnp.split(jnp.concatenate([jnp.ravel(total) for total in totals]) / count, 2)
+    summary = recentered(form, about, firsts, averages, count)
+
+    points = check_points(model)
+    others = range(1, POINTS)
+    looks = [(0, 0), *((point, 1) for point in others)]
+    of_few = Filled.of(few)
+    more_means, more_sizes, _ = written_means(points, [of_few], [(point, 0) for point in others])
+    found = factored_means(points, [summary, summarize_with(form, of_few)[0]], looks)
+    apart = how_far_apart(
+        jnp.concatenate([means[None], more_means]), jnp.concatenate([sizes[None], more_sizes]), found, points
+    )
+    holds = separated.holds([total == count for total in met], [total > 0 for total in met])
+    return Surveyed(summary, holds, jnp.max(apart), jnp.isfinite(sizes[0]))
+
+
+def _sums(terms: Callable[[Rows], Sequence[Array]], values: Rows, count: Any) -> list[Array]:
+    """Return the sums of terms of each observation, those of `DEEP` tiles at a time."""
+
+    def of(index: Any) -> list[Array]:
+        left = count - index * DEEP * WIDTH
+        return sums(terms, values, Span(index * DEEP * WIDTH, jnp.minimum(-(-left // WIDTH), DEEP), left))
+
+    nothing = [jnp.zeros(each.shape, each.dtype) for each in jax.eval_shape(of, 0)]
+    parts = -(-count // (DEEP * WIDTH))
+    return lax.fori_loop(
+        0, parts, lambda index, totals: [total + each for total, each in zip(totals, of(index), strict=True)], nothing
+    )

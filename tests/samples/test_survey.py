@@ -1,0 +1,117 @@
+"""What a fit climbs on is what `summarize` gives, found in one pass; and what is wrong with a sample is seen."""
+
+import jax
+import numpy as np
+import pytest
+import zoo
+from oracles import exact_mean_and_variance
+
+import mlejax
+from mlejax.models.parameters import with_dtype
+from mlejax.samples import survey as surveys
+from mlejax.samples.agreement import LOOKED_AT
+from mlejax.samples.survey import survey
+
+MANY = LOOKED_AT + 1000
+"""Observations whose last tile is not full, at the same length as in other tests."""
+
+NORMAL = with_dtype(mlejax.Normal(6.0, 7.0), np.float64)
+
+
+def drawn(count=MANY, mean=7.2, deviation=2.8):
+    return np.random.RandomState(0).normal(mean, deviation, count)
+
+
+def test_statistics_of_one_pass_are_those_of_two(x64):
+    """Also where the mean is large beside the deviation: mean and variance by exact arithmetic."""
+    x = drawn(mean=1e6, deviation=0.1)
+    found = survey(with_dtype(mlejax.Normal(1e6, 0.01), np.float64), x, None)
+    assert isinstance(found.sample, mlejax.Summary)
+    assert found.finite
+    assert found.sample.count == MANY
+    mean, variance = exact_mean_and_variance(x)
+    assert float(found.sample.centers[0]) == pytest.approx(mean, rel=1e-15)
+    assert float(found.sample.averages[0]) == pytest.approx(variance, rel=1e-13)
+    assert found.representation == mlejax.summarize(NORMAL, x)[1]
+
+
+def test_one_observation_that_is_not_looked_at_elsewhere_counts(x64):
+    """A wrong sum over all of them is seen at the start alone."""
+    x = drawn()
+    x[5] += 1e-3
+    assert not np.isin(5, surveys._places(MANY))
+    other, _ = mlejax.summarize(NORMAL, x)
+    assert float(survey(NORMAL, x, None).sample.averages[0]) == pytest.approx(float(other.averages[0]), rel=1e-14)
+
+
+@pytest.mark.slow
+def test_statistics_that_are_not_those_of_the_data_are_seen(x64, monkeypatch):
+    right = surveys.recentered
+
+    def wrong(form, about, firsts, *rest):
+        return right(form, about, [first * (1 + 1e-6) for first in firsts], *rest)
+
+    monkeypatch.setattr(surveys, "recentered", wrong)
+    surveys._with_statistics.clear_cache()
+    found = survey(NORMAL, drawn(), None)
+    surveys._with_statistics.clear_cache()
+    assert isinstance(found.sample, mlejax.Observations)
+    assert "differs from the data" in found.representation
+
+
+class Bent(mlejax.Model):
+    """A formula whose slope is another one above a location of 6.5, which its own start does not show."""
+
+    location: float
+    scale: float = mlejax.parameter(mlejax.positive)
+
+    def log_prob(self, x):
+        return declared(self.location, x) - jax.numpy.log(self.scale) - x**2 / self.scale
+
+
+@jax.custom_jvp
+def declared(location, x):
+    return -((x - location) ** 2)
+
+
+@declared.defjvp
+def _(primals, tangents):
+    (location, x), (moved, drawn) = primals, tangents
+    slope = 2 * (x - location)
+    return declared(location, x), jax.numpy.where(location > 6.5, 0.0, slope) * moved - slope * drawn
+
+
+@pytest.mark.slow
+def test_a_gradient_that_is_another_one_away_from_the_start_is_seen(x64):
+    found = survey(with_dtype(Bent(6.0, 1.0), np.float64), drawn(), None)
+    assert isinstance(found.sample, mlejax.Observations)
+
+
+@pytest.mark.slow
+def test_branches_are_decided_by_all_observations(x64):
+    counts = np.random.RandomState(0).poisson(3.0, MANY).astype(float)
+    model = with_dtype(zoo.ZeroInflatedPoisson(2.0, 0.1), np.float64)
+    for x in (counts, counts + 1):
+        found, (known, said) = survey(model, x, None), mlejax.summarize(model, x)
+        assert found.representation == said
+        assert found.finite
+        at = with_dtype(zoo.ZeroInflatedPoisson(3.0, 0.2), np.float64)
+        assert float(found.sample.mean_log_prob(at)) == pytest.approx(float(known.mean_log_prob(at)), rel=1e-14)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", [mlejax.Exponential, mlejax.Weibull], ids=lambda family: family.__name__)
+@pytest.mark.parametrize("count", [100, MANY])
+def test_an_observation_without_a_finite_density_is_seen(family, count, x64):
+    """Statistics and observations alike; -1 and infinity are outside of the support, which is checked elsewhere."""
+    x = np.random.RandomState(0).exponential(1.0, count)
+    start = with_dtype(family.start(x), np.float64)
+    assert survey(start, x, None).finite
+    x[5] = np.inf
+    assert not survey(start, x, None).finite
+
+
+@pytest.mark.slow
+def test_a_sample_is_looked_through_whatever_is_promoted(x64):
+    with jax.numpy_dtype_promotion("strict"):
+        assert survey(NORMAL, drawn(), None).finite
