@@ -93,7 +93,7 @@ def draw_table(table: FitTable[Any], folder: Path, options: argparse.Namespace) 
         return plotting.save_all({"estimates": plotting.table_figure(table)}, folder, options.format)
 
 
-def draw_bootstrap(found: Bootstrap, level: float, folder: Path, options: argparse.Namespace) -> list[Path]:
+def draw_bootstrap(found: Bootstrap[Any], level: float, folder: Path, options: argparse.Namespace) -> list[Path]:
     """Draw a bootstrap with intervals of a level; return the files written."""
     with Progress(options.progress) as told:
         told.say("drawing pictures")

@@ -56,7 +56,7 @@ def bootstrap(options: argparse.Namespace) -> Answer:
     return Answer("\n".join(lines), lambda: bootstrap_record(result, found, options))
 
 
-def bootstrap_text(found: Bootstrap, level: float) -> str:
+def bootstrap_text(found: Bootstrap[Any], level: float) -> str:
     """Return a table of errors and one of intervals, and why some resamples have no maximum."""
     errors, bias, intervals = found.standard_errors, found.bias, found.all_intervals(level)
     told = {name: found.fitted_errors.get(name, math.nan) for name in found.estimate}
@@ -75,7 +75,7 @@ def bootstrap_text(found: Bootstrap, level: float) -> str:
     ])  # fmt: skip
 
 
-def bootstrap_record(result: FitResult[Any], found: Bootstrap, options: argparse.Namespace) -> dict[str, Any]:
+def bootstrap_record(result: FitResult[Any], found: Bootstrap[Any], options: argparse.Namespace) -> dict[str, Any]:
     """Return a bootstrap as JSON has it, null where there is no number."""
     errors, bias, intervals = found.standard_errors, found.bias, found.all_intervals(options.level)
     parameters = {

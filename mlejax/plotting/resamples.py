@@ -25,7 +25,7 @@ BINS = 60
 """Bars of a histogram, at most."""
 
 
-def bootstrap_figure(found: Bootstrap, level: float = 0.95) -> Figure:
+def bootstrap_figure(found: Bootstrap[Any], level: float = 0.95) -> Figure:
     """Draw how the estimates of resamples scatter, parameter by parameter, with all intervals below.
 
     Args:
@@ -55,7 +55,7 @@ def bootstrap_figure(found: Bootstrap, level: float = 0.95) -> Figure:
     return figure
 
 
-def _draw_estimates(ax: Axes, found: Bootstrap, name: str, intervals: dict[str, Interval]) -> None:
+def _draw_estimates(ax: Axes, found: Bootstrap[Any], name: str, intervals: dict[str, Interval]) -> None:
     ax, at = new_axes(ax), found.estimates[name]
     ax.hist(at, bins=min(BINS, max(8, round(len(at) ** 0.5))), color="0.8")
     ax.axvline(found.estimate[name], color="black", linewidth=1.2, label="estimate")

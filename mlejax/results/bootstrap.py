@@ -1,13 +1,17 @@
 """The fits of resamples: how the estimate scatters, and intervals from that."""
 
 import dataclasses
+import functools
 import math
 from collections.abc import Mapping
+from typing import Generic
 
 import numpy as np
 from jaxtyping import Float
 
 from ..checks import InputValueError, shown
+from ..models.base import M, name_of
+from ..models.parameters import Parameters, entry_dict
 
 Interval = tuple[float, float]
 
@@ -19,16 +23,30 @@ ALL_METHODS = ("wald", *METHODS)
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class Bootstrap:
+class Bootstrap(Generic[M]):
     """What fits of resamples found. Numbers are NumPy float64; `print` shows a table."""
 
-    family: str
-    estimate: Mapping[str, float]  # of the sample itself
-    estimates: Mapping[str, Float[np.ndarray, " m"]]  # of the resamples that have a maximum
+    fitted: M  # the estimate of the sample itself
+    model: M  # leaves (m, ...): the estimates of the resamples that have a maximum
     count: int  # resamples, those without a maximum among them
     acceleration: Mapping[str, float]  # how fast the standard error changes with the parameter, for `bca`
     why_not: str  # of resamples without a maximum: how many, and why; nothing where there are none
     fitted_errors: Mapping[str, float] = dataclasses.field(default_factory=dict)  # of the fit itself
+
+    @property
+    def family(self) -> str:
+        """What the model is called."""
+        return name_of(self.fitted)
+
+    @functools.cached_property
+    def estimate(self) -> dict[str, float]:
+        """The estimate of the sample itself, by name; the entries of an array by its name and their place."""
+        return {name: float(value) for name, value in entry_dict(self.fitted).items()}
+
+    @functools.cached_property
+    def estimates(self) -> dict[str, Float[np.ndarray, " m"]]:
+        """The estimates of the resamples that have a maximum, likewise."""
+        return Parameters.of(self.fitted).by_entry(self.model)
 
     @property
     def standard_errors(self) -> dict[str, float]:

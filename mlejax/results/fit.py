@@ -131,7 +131,7 @@ class FitResult(Generic[M]):
             for name, value in estimates.items()
         }
 
-    def bootstrap(self, count: int = 1000, *, seed: int = 0, progress: bool = True) -> Bootstrap:
+    def bootstrap(self, count: int = 1000, *, seed: int = 0, progress: bool = True) -> Bootstrap[M]:
         """Fit resamples of the observations: what the estimate would be, were they drawn again.
 
         Args:

@@ -11,7 +11,7 @@ import numpy as np
 from ..ascent.intervals import scores
 from ..checks import InputValueError
 from ..models.base import name_of
-from ..models.parameters import entry_dict
+from ..models.parameters import Parameters, entry_dict
 from ..progress import bar
 from ..results.bootstrap import Bootstrap
 from ..results.fit import FitResult
@@ -23,7 +23,7 @@ from .fitted import Fitted
 from .many import fit_many
 
 
-def bootstrap(result: FitResult[Any], count: int, seed: int, progress: bool) -> Bootstrap:
+def bootstrap(result: FitResult[Any], count: int, seed: int, progress: bool) -> Bootstrap[Any]:
     """Fit resamples from the estimate on; see `FitResult.bootstrap`."""
     start, resamples = _resamples(result, count, seed)
     return _of(result, fit_many(start, resamples, progress=progress))
@@ -31,7 +31,7 @@ def bootstrap(result: FitResult[Any], count: int, seed: int, progress: bool) -> 
 
 def bootstraps(
     results: Iterable[FitResult[Any]], samples: int, count: int, what: str, progress: bool
-) -> Iterator[Bootstrap]:
+) -> Iterator[Bootstrap[Any]]:
     """Yield the bootstraps of fits, in their order: of the first with the seed 0, of the next with 1.
 
     The resamples of several are climbed at the same time; each bootstrap is that of its fit by itself, bit by bit.
@@ -91,7 +91,7 @@ def _resamples(result: FitResult[Any], count: int, seed: int) -> tuple[Any, Resa
     return start, Resamples(values, count, seed)
 
 
-def _of(result: FitResult[Any], table: FitTable[Any]) -> Bootstrap:
+def _of(result: FitResult[Any], table: FitTable[Any]) -> Bootstrap[Any]:
     """Return what the fits of resamples say of the fit of the sample."""
     units, good, smooth = result.ground.units, table.converged, result.end is not None
     if not np.any(good):
@@ -99,16 +99,14 @@ def _of(result: FitResult[Any], table: FitTable[Any]) -> Bootstrap:
     found = np.stack([at[good] for at in table.parameters.values()], axis=1)
     if units is not None:
         found = found * units.factors + units.logs * np.log(units.scale) + units.moves * units.shift
-    estimate = {key: float(value) for key, value in result.parameters.items()}
-    influence = scores(result) @ result.own_covariance if smooth else np.zeros((1, len(estimate)))
+    influence = scores(result) @ result.own_covariance if smooth else np.zeros((1, found.shape[1]))
     cubes, squares = np.sum(influence**3, axis=0), np.sum(influence**2, axis=0)
     acceleration = np.divide(cubes, 6 * squares**1.5, out=np.zeros(len(cubes)), where=squares > 0)
     return Bootstrap(
-        family=name_of(result.model),
-        estimate=estimate,
-        estimates=dict(zip(estimate, found.T, strict=True)),
+        fitted=result.model,
+        model=Parameters.of(result.model).to_model(found),
         count=len(table),
-        acceleration=dict(zip(estimate, acceleration.tolist(), strict=True)),
+        acceleration=dict(zip(result.parameters, acceleration.tolist(), strict=True)),
         why_not="" if np.all(good) else table.summary(),
         fitted_errors={key: float(value) for key, value in entry_dict(result.standard_errors).items()},
     )

@@ -1,8 +1,11 @@
 """Pictures of bootstraps and studies show their numbers, and say where there is none."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
+import mlejax
 from mlejax import plotting
 from mlejax.results.bootstrap import Bootstrap
 from mlejax.results.study import Coverage, Scatter, Study
@@ -10,10 +13,11 @@ from mlejax.results.study import Coverage, Scatter, Study
 AT = np.random.RandomState(0).gamma(30.0, 1 / 15, 500)
 
 
-@pytest.mark.parametrize("names", [["shape"], ["shape", "rate", "limit"]])
-def test_each_parameter_has_its_estimates_above_its_intervals(names):
-    same = dict.fromkeys
-    found = Bootstrap("Gamma", same(names, 2.0), same(names, AT), 510, same(names, 0.05), "", same(names, 0.3))
+@pytest.mark.parametrize("family", [mlejax.Exponential, mlejax.StudentT])
+def test_each_parameter_has_its_estimates_above_its_intervals(family):
+    names = [field.name for field in dataclasses.fields(family)]
+    fitted, model = (family(*[at] * len(names)) for at in (2.0, AT))
+    found = Bootstrap(fitted, model, 510, dict.fromkeys(names, 0.05), "", dict.fromkeys(names, 0.3))
     figure = plotting.bootstrap_figure(found, 0.9)
     shown = [ax for ax in figure.axes if ax.get_visible()]
     assert len(shown) == 2 * len(names)
@@ -21,13 +25,13 @@ def test_each_parameter_has_its_estimates_above_its_intervals(names):
     assert sorted(ax.get_xlabel() for ax in lower) == sorted(names)
     drawn = [tuple(line.get_xdata()) for line in lower[0].lines[0:8:2]]
     assert drawn == list(found.all_intervals(0.9)[names[0]].values())
-    assert "Gamma, 510 resamples; intervals of 0.9" in figure.get_supxlabel()
+    assert f"{family.__name__}, 510 resamples; intervals of 0.9" in figure.get_supxlabel()
     figure.canvas.draw()
 
 
 def test_an_interval_that_is_none_is_called_so():
     figure = plotting.bootstrap_figure(
-        Bootstrap("Pareto", {"minimum": 9.0}, {"minimum": AT}, 500, {"minimum": 0.0}, "")
+        Bootstrap(mlejax.Exponential(9.0), mlejax.Exponential(AT), 500, {"rate": 0.0}, "")
     )
     assert [text.get_text() for text in figure.axes[1].texts] == ["none", "none"]  # of Wald and BCa
 

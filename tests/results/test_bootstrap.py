@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
+from mlejax import Exponential, MultivariateNormal
 from mlejax.results.bootstrap import Bootstrap
 
 
 @pytest.fixture
 def found():
-    estimates = {"rate": np.linspace(1.0, 3.0, 201)}
-    return Bootstrap("Exponential", {"rate": 2.0}, estimates, 201, {"rate": 0.0}, "")
+    return Bootstrap(Exponential(2.0), Exponential(np.linspace(1.0, 3.0, 201)), 201, {"rate": 0.0}, "")
 
 
 def test_without_bias_and_acceleration_all_intervals_are_the_same(found):
@@ -19,7 +19,7 @@ def test_without_bias_and_acceleration_all_intervals_are_the_same(found):
 
 
 def test_a_positive_acceleration_moves_the_interval_up(found):
-    faster = Bootstrap("Exponential", {"rate": 2.0}, found.estimates, 201, {"rate": 0.1}, "")
+    faster = Bootstrap(Exponential(2.0), found.model, 201, {"rate": 0.1}, "")
     low, high = faster.confidence_intervals(0.9)["rate"]
     plain = found.confidence_intervals(0.9)["rate"]
     assert low > plain[0]
@@ -40,7 +40,7 @@ def test_what_is_no_interval_is_refused(found, level, method, message):
 
 
 def test_estimates_on_one_side_have_no_corrected_interval(found):
-    aside = Bootstrap("Exponential", {"rate": 5.0}, found.estimates, 201, {"rate": 0.0}, "")
+    aside = Bootstrap(Exponential(5.0), found.model, 201, {"rate": 0.0}, "")
     with pytest.raises(ValueError, match="rate: all estimates of resamples lie on one side of the estimate"):
         aside.confidence_intervals()
 
@@ -52,7 +52,7 @@ def test_it_is_printed_as_a_table(found):
 
 
 def test_all_intervals_stand_beside_each_other(found):
-    aside = Bootstrap("Exponential", {"rate": 5.0}, found.estimates, 201, {"rate": 0.0}, "", {"rate": 0.5})
+    aside = Bootstrap(Exponential(5.0), found.model, 201, {"rate": 0.0}, "", {"rate": 0.5})
     intervals = aside.all_intervals(0.9)["rate"]
     assert list(intervals) == ["wald", "percentile", "basic", "bca"]
     assert intervals["wald"] == pytest.approx((5.0 - 1.6448536269514722 * 0.5, 5.0 + 1.6448536269514722 * 0.5))
@@ -60,3 +60,12 @@ def test_all_intervals_stand_beside_each_other(found):
     assert np.isnan(intervals["bca"]).all()  # all estimates lie on one side
     assert "nan" in str(aside)
     assert np.isnan(found.confidence_intervals(0.9, "wald")["rate"]).all()  # the fit has told no standard error
+
+
+def test_the_numbers_of_arrays_are_told_one_by_one():
+    means, covariances = np.arange(6.0).reshape(3, 2), np.stack([np.eye(2)] * 3)
+    of_two = Bootstrap(MultivariateNormal(np.zeros(2), np.eye(2)), MultivariateNormal(means, covariances), 3, {}, "")
+    assert of_two.estimate["covariance[0,1]"] == 0
+    assert of_two.estimates["mean[1]"].tolist() == [1.0, 3.0, 5.0]
+    assert of_two.bias["mean[0]"] == 2.0
+    assert list(of_two.estimates) == list(of_two.estimate)
