@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,9 @@ import numpy as np
 from .. import checks
 from ..checks import InputTypeError, InputValueError
 from ..models.base import Model
-from ..models.digest import digest_for, listed_class, printed_digest
+from ..models.digest import digest_for, printed_digest
 from ..models.parameters import parameter_names, with_dtype
+from ..models.structure import model_called
 from ..results.schema import COMPUTED_BY, ERROR, QUANTITIES
 from ..results.sweep import Provenance, SweepResult
 from ..results.table import FitTable
@@ -96,13 +98,17 @@ def stored(path: Path) -> Stored:
 
 def _fits(found: Stored, model: Model | None) -> FitTable[Any]:
     settings, made_by = found.description.settings, found.description.computed_by
-    kept = {each.name: tuple(dim.size for dim in each.dims) for each in found.layout.variables}
-    shapes = {name: shape for name, shape in kept.items() if ERROR + name in kept}
-    template = model_like(settings["model"], shapes, model, observation=settings.get("observation"))
+    template = model_like(settings["model"], fitted_shapes(found.layout), model, made=settings)
     ((axis, labels),) = found.layout.axes.items()
     made = Provenance.of(settings, made_by, found.description.result)
     table = FitTable.of(template, axis, labels, found.arrays, made)
     return dataclasses.replace(table, family=settings["name"], attributes=found.description.attributes)
+
+
+def fitted_shapes(layout: Layout) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of the parameters of a table of fits by name, in their order."""
+    kept = {each.name: tuple(dim.size for dim in each.dims) for each in layout.variables}
+    return {name: shape for name, shape in kept.items() if ERROR + name in kept}
 
 
 def _sweep(found: Stored, model: Model | None) -> SweepResult[Any]:
@@ -111,9 +117,7 @@ def _sweep(found: Stored, model: Model | None) -> SweepResult[Any]:
     shapes = {each.name: tuple(dim.size for dim in each.dims) for each in kept}
     return SweepResult(
         axes=found.layout.axes,
-        template=model_like(
-            description.settings["model"], shapes, model, observation=description.settings.get("observation")
-        ),
+        template=model_like(description.settings["model"], shapes, model, made=description.settings),
         arrays=found.arrays,
         provenance=Provenance.of(description.settings, description.computed_by, description.result),
         attributes=description.attributes,
@@ -125,7 +129,7 @@ def model_like(
     shapes: Mapping[str, tuple[int, ...]],
     model: Model | None,
     digest: Callable[[Model], str] | None = None,
-    observation: Mapping[str, Any] | None = None,
+    made: Mapping[str, Any] = MappingProxyType({}),
 ) -> Model:
     """Return a model whose parameters have these names, and whose formula is the recorded one or raises.
 
@@ -134,13 +138,14 @@ def model_like(
         shapes: of its parameters, by name.
         model: the one to use; None for the library's, if its formula is the recorded one.
         digest: what made the recorded digest, where it is not today's.
-        observation: what was recorded of its observations, where they are no single numbers.
+        made: what else was recorded: `observation`, where they are no single numbers; `structure`, where the class
+            does not say all of the model.
 
     Raises:
         ValueError: the model given has another formula or other parameters.
     """
     name, names = recorded.split()[0], list(shapes)
-    digest = digest or (lambda model: digest_for(model, observation, recorded))
+    digest = digest or (lambda model: digest_for(model, made.get("observation"), recorded))
     if model is not None:
         found = f"{type(model).__name__} {digest(with_dtype(model, np.float64))}"
         if found != recorded or list(parameter_names(model)) != names:
@@ -148,11 +153,9 @@ def model_like(
                 f"model: the store is of {recorded} with {', '.join(names)}; the one given is {found}"
             )
         return model
-    known = listed_class(name)
-    if known is not None and [field.name for field in dataclasses.fields(known)] == names:
-        candidate = known(*(np.full(shape, 0.5)[()] for shape in shapes.values()))
-        if f"{name} {digest(candidate)}" == recorded:
-            return candidate
+    candidate = model_called(name, shapes, made.get("structure"))
+    if candidate is not None and f"{name} {digest(candidate)}" == recorded:
+        return candidate
 
     def log_prob(self: Model, x: object) -> float:
         raise InputTypeError(

@@ -12,6 +12,7 @@ from ..models.base import M, Model, name_of
 from ..models.digest import formula_digest
 from ..models.parameters import parameter_dict, with_dtype
 from ..models.rows import Observation, recorded_observation
+from ..models.structure import structure_recorded
 from ..results.schema import DIGEST, fit_variables
 from ..results.sweep import Provenance
 from ..results.table import FitTable
@@ -39,6 +40,7 @@ class Fitted(Generic[M]):
             "name": name_of(self.model),
             "start": {name: np.asarray(leaf).tolist() for name, leaf in starts.items()} or "found in each sample",
             **({} if recorded is None else {"observation": recorded}),
+            **structure_recorded(self.model),
             **self.members.describe(),
         }
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, cast
 
 import jax
@@ -11,17 +12,26 @@ from ..checks import InputValueError
 from ..models.base import Model
 from ..models.digest import digest_for, listed_class
 from ..models.parameters import with_dtype
+from ..models.structure import model_called
 from ..samples.labeled import source_of
 from ..samples.sources import Draws, Numbers, Source
 
 
-def family_of(recorded: str, model: Model | None, observation: Mapping[str, Any] | None = None) -> Any:
+def family_of(
+    recorded: str,
+    model: Model | None,
+    observation: Mapping[str, Any] | None = None,
+    structure: Mapping[str, Any] | None = None,
+    start: Mapping[str, Any] = MappingProxyType({}),
+) -> Any:
     """Return the structure of a model whose name and formula digest were recorded.
 
     Args:
         recorded: both, with a space between.
         model: an instance, where it is not one of the library's.
         observation: what was recorded of its observations, where they are no single numbers.
+        structure: what was recorded of it where its class does not say all.
+        start: its parameters by name, in their order, where there is a structure.
 
     Raises:
         ValueError: the library has none of this name and formula and none is given, or the one given is another.
@@ -33,7 +43,8 @@ def family_of(recorded: str, model: Model | None, observation: Mapping[str, Any]
         if mine != recorded:
             raise InputValueError(f"model: the sweep was made with {recorded}; this is {mine}")
         return jax.tree.structure(found)
-    known = _library(name)
+    shapes = {parameter: np.shape(value) for parameter, value in start.items()}
+    known = _library(name) if structure is None else model_called(name, shapes, structure)
     if known is None or f"{name} {digest_for(known, observation, recorded)}" != recorded:
         raise InputValueError(f"model: {recorded} is not one of the library's: give model=, an instance of {name}")
     return jax.tree.structure(known)

@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
+import jax
 import numpy as np
 
 from .. import devices
 from ..checks import InputValueError
-from ..models.digest import listed_class
+from ..models.digest import digest_for
 from ..models.normal import Normal
+from ..models.structure import family_of, model_called
 from ..progress import bar
 from ..results.schema import DIGEST, fit_variables
 from ..samples.digests import digests_of
@@ -20,7 +22,7 @@ from ..samples.members import members_of
 from ..samples.sources import Draws
 from ..status import Status
 from ..store.files import StoreError
-from ..store.load import Stored, stored
+from ..store.load import Stored, fitted_shapes, stored
 from .fits import Work
 from .fitted import Fitted
 from .recomputed import Verification, chosen, differences, made_here
@@ -42,7 +44,7 @@ def verify_fits(
     if not len(ended):
         raise StoreError(f"{path} holds no fit yet")
     settings = there.description.settings
-    given = _family_recorded(settings) if family_or_model is None else family_or_model
+    given = _family_recorded(settings, fitted_shapes(there.layout)) if family_or_model is None else family_or_model
     members = members_of(_source_recorded(settings, labels) if source is None else source)
     devices.start()
     work = Work(given, members)
@@ -72,19 +74,27 @@ def verify_fits(
     return Verification(len(ids), len(comparable), len(ids), len(ended), different, left_out, axis, fits=True)
 
 
-def _family_recorded(settings: Mapping[str, Any]) -> Any:
+def _family_recorded(settings: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]) -> Any:
     """Return the family of the library that a table was made with, or the model.
+
+    Args:
+        settings: of the table.
+        shapes: of the parameters by name.
 
     Raises:
         ValueError: it is not the library's.
     """
-    family, start = listed_class(settings["model"].split()[0]), settings["start"]
-    if family is None:
+    recorded, start = settings["model"], settings["start"]
+    name = recorded.split()[0]
+    model = model_called(name, shapes, settings.get("structure"))
+    if model is None or f"{name} {digest_for(model, settings.get('observation'), recorded)}" != recorded:
         raise InputValueError(
             f"model: {settings['name']} is not one of the library's families: give model=, the family or the model "
             "that was fitted"
         )
-    return family(**{name: np.asarray(value) for name, value in start.items()}) if isinstance(start, dict) else family
+    if isinstance(start, dict):
+        return jax.tree.unflatten(jax.tree.structure(model), [np.asarray(value) for value in start.values()])
+    return family_of(model)
 
 
 def _source_recorded(settings: Mapping[str, Any], labels: np.ndarray) -> Any:

@@ -17,6 +17,7 @@ from ..models.base import M, Model
 from ..models.digest import formula_digest
 from ..models.parameters import entry_dict, parameter_dict, parameter_names, with_dtype
 from ..models.rows import recorded_observation
+from ..models.structure import structure_recorded
 from ..samples.labeled import source_of
 from ..samples.sources import Draws, Numbers, Source
 from .recorded import family_of, filled, source_recorded
@@ -189,6 +190,7 @@ class SweepSpec(Generic[M]):
         as_json = recorded_observation(observation)
         return {
             "model": f"{type(self.start).__name__} {formula_digest(self.start, observation)}",
+            **structure_recorded(self.start),
             "start": _plain(self.start),
             "starts": [_plain(model) for model in self.starts],
             **{name: value.item() for name, value in fixed.items() if not np.ndim(value)},
@@ -231,7 +233,9 @@ class SweepSpec(Generic[M]):
             ValueError: something is missing that a digest cannot give back, or is another than the sweep had; the
                 message names it.
         """
-        family = family_of(settings["model"], model, settings.get("observation"))
+        family = family_of(
+            settings["model"], model, settings.get("observation"), settings.get("structure"), settings["start"]
+        )
         if settings["optimizer"] != "plain ascent" and optimizer is None:
             raise InputValueError(f"optimizer: the sweep was made with one ({settings['optimizer']}): give optimizer=")
 

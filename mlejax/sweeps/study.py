@@ -12,6 +12,7 @@ from ..ascent.fit import fit
 from ..checks import InputTypeError, InputValueError, shown
 from ..models.base import Model, name_of
 from ..models.parameters import entry_dict, with_dtype
+from ..models.structure import family_of
 from ..results.bootstrap import ALL_METHODS, METHODS, Bootstrap, check_level
 from ..results.study import FIGURES, Coverage, Scatter, Study
 from ..results.table import FitTable
@@ -38,7 +39,7 @@ def study(
         target: the model to draw from, with a method `sample(key, shape)`.
         counts: how many observations a sample has: one number or several.
         samples: how many samples of each count.
-        family: what finds the start of each fit; None for the class of the target.
+        family: what finds the start of each fit; None for the family of the target.
         level: of the intervals, between 0 and 1.
         intervals: those whose coverage is studied, besides `wald`: `percentile`, `basic`, `bca`.
         resamples: of each sample, for bootstrap intervals, each of them fitted; 1000 where none are given.
@@ -66,7 +67,7 @@ def study(
     sizes = checks.distinct("counts", np.atleast_1d(checks.counts("counts", counts, at_least=2, at_most=2**31 - 1)))
     runs = int(checks.counts("samples", samples, at_least=2))
     truths = {name: float(value) for name, value in entry_dict(with_dtype(target, np.float64, "target")).items()}
-    family = type(target) if family is None else family
+    family = family_of(target) if family is None else family
     shares, found = [], []
     for size in sizes.tolist():
         source = Draws(target, size, base_seed=base_seed, seeds=np.arange(runs))
@@ -138,7 +139,7 @@ def _figures(
 
 
 def _held_by_bootstrap(
-    found: Iterable[Bootstrap], truths: Mapping[str, float], level: float, methods: Sequence[str]
+    found: Iterable[Bootstrap[Any]], truths: Mapping[str, float], level: float, methods: Sequence[str]
 ) -> dict[str, dict[str, np.ndarray]]:
     """Return whether the intervals of each sample hold the truth, by method and parameter."""
     held: dict[str, dict[str, list[bool]]] = {method: {name: [] for name in truths} for method in methods}

@@ -1,5 +1,7 @@
 """A model and a source from what a store says of them."""
 
+import json
+
 import jax
 import numpy as np
 import pytest
@@ -70,3 +72,21 @@ def test_a_part_of_a_sweep_is_not_the_sweep():
     made = Draws(TARGET, [50, 20])
     with pytest.raises(KeyError, match="count"):
         source_recorded({**made.describe(), "data": str(made), "count": 50}, {}, START, None)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        mlejax.Fixed.of(mlejax.Gamma(2.0, 1.0), rate=3.0),
+        mlejax.Truncated(mlejax.Normal(1.0, 1.0), 0.0),
+        mlejax.Mixture.of([Normal(0.0, 1.0), Normal(5.0, 1.0)], [0.3, 0.7]),
+        mlejax.Binomial(10, 0.3),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_a_sweep_of_a_model_of_a_model_is_known(model):
+    x = np.array([1.0, 2.0, 3.0, 5.0])
+    spec = mlejax.SweepSpec.checked(model, seeds=[0], learning_rates=[0.1], observations=x)
+    again = mlejax.SweepSpec.from_record(json.loads(json.dumps(spec.settings())), spec.axes, observations=x)
+    assert jax.tree.structure(again.start) == jax.tree.structure(spec.start)
+    assert again.settings() == spec.settings()

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import zarr
+from zoo import Rayleigh
 
 import mlejax
 from mlejax.store.files import StoreError
@@ -63,14 +64,19 @@ def test_draws_and_a_start_are_known_and_differences_named(tmp_path):
 
 
 @pytest.mark.slow
-def test_another_family_than_the_librarys_is_asked_for(tmp_path):
+def test_a_model_of_a_model_is_known_and_another_is_asked_for(tmp_path):
     family = mlejax.Fixed.of(mlejax.Gamma, rate=1.0)
-    mlejax.fit_many(family, GROUPS, out=tmp_path, progress=False)
-    with pytest.raises(ValueError, match=r"model: Fixed\(Gamma\) is not one of the library's families: give model="):
-        mlejax.verify(tmp_path, observations=GROUPS, progress=False)
-    assert mlejax.verify(tmp_path, family, GROUPS, progress=False).different == []
-    table = mlejax.load(tmp_path)
+    mlejax.fit_many(family, GROUPS, out=tmp_path / "fixed", progress=False)
+    assert str(mlejax.verify(tmp_path / "fixed", observations=GROUPS, progress=False)).startswith("3 of 3 fits")
+    with pytest.raises(ValueError, match=r"model: the table was made with Fixed .* has Fixed"):
+        mlejax.verify(tmp_path / "fixed", mlejax.Fixed.of(mlejax.Gamma, rate=2.0), GROUPS, progress=False)
+    table = mlejax.load(tmp_path / "fixed")
     assert (table.family, list(table.parameters)) == ("Fixed(Gamma)", ["shape"])
+    assert table.model.rate == 1.0
+    mlejax.fit_many(Rayleigh(1.0), GROUPS, out=tmp_path / "mine", progress=False)
+    with pytest.raises(ValueError, match="model: Rayleigh is not one of the library's families: give model="):
+        mlejax.verify(tmp_path / "mine", observations=GROUPS, progress=False)
+    assert mlejax.verify(tmp_path / "mine", Rayleigh(1.0), GROUPS, progress=False).different == []
 
 
 def test_nothing_to_verify(tmp_path):
