@@ -30,6 +30,9 @@ Some of these formulas call functions that JAX writes differently from version t
 CALLS = {"jit", "pjit", "closed_call", "core_call", "checkpoint", "remat2"}
 """Operations that do nothing but call a function: what that does stands in their place."""
 
+COMMUTATIVE = {"add", "add_any", "mul", "max", "min"}
+"""Operations of two numbers whose order changes no bit; JAX may write them in another order in another process."""
+
 UNSAID = {"sharding", "out_sharding", "weak_type", "jvp_jaxpr_fun", "name"}
 """Settings of operations that do not decide what they compute; nor do those that are None, False or a function."""
 
@@ -111,7 +114,7 @@ def rendering(traced: ClosedJaxpr | Jaxpr) -> str:
     Example:
         >>> print(rendering(jax.make_jaxpr(lambda x: 2 * x + 1)(np.float32(3.0))))
         float32() 0
-        mul 1 <- float32():00000040 0
+        mul 1 <- 0 float32():00000040
         add 2 <- 1 float32():0000803f
         -> 2
     """
@@ -138,6 +141,7 @@ def rendering(traced: ClosedJaxpr | Jaxpr) -> str:
                 known.update(zip(equation.outvars, map(read, body.outvars), strict=True))
             else:
                 inputs = [read(atom) for atom in equation.invars]
+                inputs = sorted(inputs) if equation.primitive.name in COMMUTATIVE else inputs
                 results = map(new, equation.outvars)
                 lines.append(" ".join([equation.primitive.name, *_settings(equation), *results, "<-", *inputs]))
 

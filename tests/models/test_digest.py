@@ -115,7 +115,7 @@ float64() 0
 float64() 1
 sub 2 <- 1 0
 integer_pow y=2 3 <- 2
-mul 4 <- float64():000000000000e0bf 3
+mul 4 <- 3 float64():000000000000e0bf
 custom_jvp_call call_jaxpr={float64() 0
 max 1 <- 0 float64():0000000000000000
 -> 1} num_consts=0 5 <- 4
@@ -138,6 +138,11 @@ def test_a_formula_is_written_out_by_what_it_does():
         renamed = jax.make_jaxpr(lambda a, b: (c := -0.5 * (b - a) ** 2) + jax.nn.relu(c))(*np.ones(2))
     assert rendering(traced) == RENDERED
     assert digest_of(renamed) == digest_of(traced)
+
+
+def test_the_order_of_two_factors_leaves_no_trace():
+    assert digest(lambda m, x: 2.0 * (x * m.rate)) == digest(lambda m, x: (m.rate * x) * 2.0)
+    assert digest(lambda m, x: 2.0 - x) != digest(lambda m, x: x - 2.0)
 
 
 TELL_APART = {
