@@ -57,6 +57,8 @@ def found_start(
     if isinstance(wide, np.ndarray) and not is_inside(first):
         # float64 holds no such parameters, but perhaps those of other units
         first = start(wide / 2.0 ** np.frexp(np.max(np.abs(wide)))[1])
+    if isinstance(support, property | None):
+        check_inside(name, first.support, values)
     units = design_for(first, wide, weights) or units_for(Parameters.of(first), first.support, wide)
     own = first if units is None else start(units.of_observations(wide))
     return with_dtype(own, np.float64), units

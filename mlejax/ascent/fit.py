@@ -110,7 +110,7 @@ def fit(
         ground = Ground.of(first, values, heavy, units)
         found = _irregular(ground, first, values, heavy)
         if found is None:
-            begun = [(at := ground.coordinates(first)), *_others(starts, ground, at, family_or_model, values, heavy)]
+            begun = [ground.start, *_others(starts, ground, family_or_model, values, heavy)]
             found = _regular(begun, ground, values, heavy, progress and not long)
     result = FitResult(
         **vars(found),
@@ -147,8 +147,8 @@ def _regular(
     begun: Sequence[np.ndarray], ground: Ground[M], values: Rows, weights: np.ndarray | None, progress: bool
 ) -> _Found[M]:
     """Climb from every start, look outward, and judge the highest end; of several, the highest that is a maximum."""
-    quiet = not progress or len(begun) == 1
-    bar = tqdm(begun, desc="fitting", unit=" starts", delay=1, leave=False, disable=quiet)
+    shown = progress and len(begun) > 1
+    bar = tqdm(begun, desc="fitting", unit=" starts", delay=1, leave=False) if shown else begun
     ended = [climb_and_look(ground, start) for start in bar]
     arrived = [each for each in ended if each.end.arrived and not any(view.endless for view in each.views)]
     highest = max(arrived or ended, key=lambda each: each.end.mean_log_likelihood)
@@ -167,7 +167,7 @@ def _regular(
     )
     if isinstance(ground.units, Design) and ground.units.perfect:
         verdict = Verdict(Status.UNBOUNDED, ground.units.perfect)
-    model = ground.model(highest.end.coordinates)
+    model = ground.estimate(highest.end)
     if isinstance(model, CanBeUnbounded) and (highest.edge or verdict.status in (Status.MAX_STEPS, Status.PRECISION)):
         how = model.unbounded(ground.count / most_equal(values, weights))
         verdict = Verdict(Status.UNBOUNDED, f"the log-likelihood grows without bound as {how}") if how else verdict
@@ -255,7 +255,6 @@ def _is_family(thing: object) -> bool:
 def _others(
     starts: int | Sequence[Model] | None,
     ground: Ground[Any],
-    first: np.ndarray,
     family: object,
     values: Rows,
     weights: np.ndarray | None,
@@ -271,6 +270,7 @@ def _others(
     if starts is None:
         return []
     if isinstance(starts, int | np.integer):
+        first = ground.start
         unit = ground.ascend(first, np.ones(len(first)), 0).unit
         random = np.random.RandomState(0)
         return [first + unit * random.normal(size=len(first)) for _ in range(int(starts) - 1)]

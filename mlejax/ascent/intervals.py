@@ -98,7 +98,7 @@ def in_own_columns(result: FitResult[Any]) -> FitResult[Any]:
     if not isinstance(result.ground.units, Design):
         return result
     ground = Ground.of(result.model, result.observations, result.weights, None)
-    end = ground.ascend(ground.coordinates(result.model), np.ones(ground.table.size), MAX_STEPS)
+    end = ground.ascend(ground.start, np.ones(ground.table.size), MAX_STEPS)
     return dataclasses.replace(result, ground=ground, end=end)
 
 

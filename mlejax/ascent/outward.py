@@ -62,6 +62,7 @@ class End:
     distance: float
     steps: int
     status: Status
+    parameters: Float[np.ndarray, " numbers"]  # all of them, in leaf order
 
     @property
     def scale(self) -> Coordinates:
@@ -235,6 +236,8 @@ def judge(
         return Verdict(Status.NOT_IDENTIFIED, f"near the estimate {why}")
     if not end.arrived:
         return Verdict(Status.MAX_STEPS if end.status is Status.MAX_STEPS else Status.PRECISION, _unfinished(end))
+    if not views:
+        return Verdict(Status.CONVERGED, "")
     sides = {1: "above", -1: "below"}
     names = [name.removeprefix("log ") for name in table.coordinates]
     limits = [

@@ -134,16 +134,15 @@ def check_support(
         TypeError: JAX cannot follow `log_prob`, or it returns no real number; see `check_formula`.
         ValueError: naming the first such observation, its place and the rule.
     """
-    check_observations(model, values, place)
+    check_traced(model, values)
+    check_inside(name_of(model), model.support, values, place)
     check_finite(model, values, starts, place)
 
 
-def check_observations(model: Model, values: Rows, place: Callable[[int], str] = at_index) -> None:
-    """Refuse a formula that JAX cannot follow, and observations outside its support; see `check_support`."""
+def check_traced(model: Model, values: Rows) -> None:
+    """Refuse a formula that JAX cannot follow on such observations; see `check_formula`."""
     with jax.enable_x64(True):
-        taken = as_formula_takes(model, values)
-    check_formula(model, one_of(taken))
-    check_inside(name_of(model), model.support, values, place)
+        check_formula(model, one_of(as_formula_takes(model, values)))
 
 
 def check_finite(

@@ -87,7 +87,7 @@ def summarize_each(
         for values in () if known else taken:
             check_formula(model, one_of(values))
         to = lengths or [filled_length(row_count(values)) if fill else None for values in taken]
-        raws = [functools.partial(as_they_are, model, weights=weights, length=length) for length in to]
+        raws = [functools.partial(_raw, model, weights=weights, length=length) for length in to]
         if not factoring:
             return [raw(values, ", as asked") for raw, values in zip(raws, taken, strict=True)]
         made = [_factored(model, values, weights) for values in taken]
@@ -156,7 +156,7 @@ def _apart(model: Model, samples: Sequence[_Factored]) -> Sequence[float]:
     return np.asarray(examine(model, known, filled).apart).tolist()
 
 
-def as_they_are(
+def _raw(
     model: Model, values: Rows, reason: str, weights: np.ndarray | None, length: int | None
 ) -> tuple[Observations, str]:
     """Return observations as they are, and a sentence that ends with the reason."""
@@ -170,7 +170,7 @@ def why_raw(model: Model, values: Rows, reason: str) -> str:
     """Return the sentence that says that observations are passed over as they are; it ends with the reason."""
     kept = _kept(one_of(values))
     try:
-        divided(model, jax.tree.map(jnp.asarray, take(values, slice(1))))
+        divided(model, take(values, slice(1)))
     except NotApplicable as undivided:
         if str(undivided) not in reason:
             reason += f"; every epoch evaluates all of the formula: {undivided}"

@@ -5,20 +5,21 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Float
 
 from ..formula.jaxpr import NotApplicable, as_formula_takes
 from ..formula.sufficient import Form, SufficientForm
 from ..models.base import Model
+from ..models.parameters import Parameters
 from ..models.rows import Rows, in_types, row_count
 from .agreement import LOOKED_AT, POINTS, check_points, examine, factored_means, how_far_apart, written_means
-from .filled import Filled, filled_length
-from .representation import Sample, as_they_are, found_in, summarize, why_not
+from .filled import Filled
+from .raw import Observations, observe
+from .representation import Sample, found_in, summarize, why_not, why_raw
 from .spans import WIDTH, Span, sums
 from .summary import LARGE, Summary, find_form, recentered, summarize_with
 
@@ -33,6 +34,7 @@ class Survey:
     sample: Sample
     representation: str  # in words, and why
     finite: bool  # whether all observations were seen to have a finite log-density at the start
+    coordinates: Float[np.ndarray, " p"] | None  # of the start, unconstrained; None where they were not computed
 
 
 def survey(model: Model, values: Rows, weights: np.ndarray | None) -> Survey:
@@ -47,30 +49,41 @@ def survey(model: Model, values: Rows, weights: np.ndarray | None) -> Survey:
         A record; `finite` is false too where that was not looked at.
     """
     if weights is not None or (n := row_count(values)) > LARGE:
-        return Survey(*summarize(model, values, weights=weights, fill=True, known=True), finite=False)
+        return Survey(*summarize(model, values, weights=weights, fill=True, known=True), False, None)
     with jax.enable_x64(True):
         taken = as_formula_takes(model, values)
         try:
             form = find_form(model, taken)
         except NotApplicable as reason:
             return _as_they_are(model, taken, f": {reason}")
-        filled = Filled.of(taken)
-        found = _with_statistics(form, model, filled, _some(taken) if n > LOOKED_AT else None)
-        apart, holds, finite = jax.device_get((found.apart, found.holds, found.finite))
-        if why := why_not(float(apart), bool(holds)):
+        found, numbers = _with_statistics(form, model, Filled.of(taken), _some(taken) if n > LOOKED_AT else None)
+        apart, holds, finite, *coordinates = np.asarray(numbers).tolist()
+        if why := why_not(apart, bool(holds)):
             return _as_they_are(model, taken, why)
-        return Survey(found.summary, found_in(model, found.summary), bool(finite))
+        return Survey(found, found_in(model, found), bool(finite), np.array(coordinates))
 
 
 def _as_they_are(model: Model, values: Rows, reason: str) -> Survey:
-    sample, said = as_they_are(model, values, reason, None, filled_length(row_count(values)))
-    return Survey(sample, said, bool(_finite(model, sample, _some(values))))
+    sample, numbers = _on_observations(model, Filled.of(values), _some(values))
+    finite, *coordinates = np.asarray(numbers).tolist()
+    return Survey(sample, why_raw(model, values, reason), bool(finite), np.array(coordinates))
 
 
 @jax.jit
-def _finite(model: Model, sample: Sample, some: Rows) -> Bool[Array, ""]:
-    """Return whether log-densities are finite: all as they are climbed on, and some as the formula is written."""
-    return jnp.isfinite(sample.mean_log_prob(model)) & jnp.all(jnp.isfinite(jax.vmap(model.log_prob)(some)))
+def _on_observations(model: Model, filled: Filled, some: Rows) -> tuple[Observations, Float[Array, " numbers"]]:
+    """Return a sample as it is climbed on, whether its log-densities are finite, and the coordinates of the start.
+
+    All log-densities are taken as they are climbed on, some as the formula is written.
+    """
+    sample = observe(model, filled.values, filled.counts.astype(float))
+    finite = jnp.isfinite(sample.mean_log_prob(model)) & jnp.all(jnp.isfinite(jax.vmap(model.log_prob)(some)))
+    return sample, _numbers(model, finite)
+
+
+def _numbers(model: Model, *found: Array) -> Float[Array, " numbers"]:
+    """Return numbers, and the unconstrained coordinates of a model, as one array: it is handed over at once."""
+    first = jnp.stack([each.astype(float) for each in found])
+    return jnp.concatenate([first, Parameters.of(model).to_real(model)])
 
 
 def _some(values: Rows) -> Rows:
@@ -86,26 +99,26 @@ def _places(count: int) -> np.ndarray:
     return np.arange(LOOKED_AT) * count // LOOKED_AT
 
 
-class Surveyed(eqx.Module):
-    """What looking through a sample found."""
-
-    summary: Summary
-    holds: Bool[Array, ""]  # whether the observations take the branches of the form
-    apart: Float[Array, ""]  # how far form and formula are apart; see `examine`
-    finite: Bool[Array, ""]  # whether all log-densities at the start are finite
-
-
 @functools.partial(jax.jit, static_argnums=0)
-def _with_statistics(form: Form, model: Model, filled: Filled, some: Rows | None) -> Surveyed:
+def _with_statistics(
+    form: Form, model: Model, filled: Filled, some: Rows | None
+) -> tuple[Summary, Float[Array, " numbers"]]:
+    """Return the summary of a sample, and in one array numbers about it and the coordinates of the start.
+
+    How far form and formula are apart; whether the observations take the branches of the form; whether all
+    log-densities at the start are finite.
+    """
     separated = form.separated()
     if some is not None and isinstance(separated, SufficientForm):
         return _in_one_pass(form, separated, model, filled, some)
     summary, holds = summarize_with(form, filled)
     found = examine(model, [summary], [filled])
-    return Surveyed(summary, holds, found.apart[0], found.finite[0])
+    return summary, _numbers(model, found.apart[0], holds, found.finite[0])
 
 
-def _in_one_pass(form: Form, separated: SufficientForm, model: Model, filled: Filled, some: Rows) -> Surveyed:
+def _in_one_pass(
+    form: Form, separated: SufficientForm, model: Model, filled: Filled, some: Rows
+) -> tuple[Summary, Float[Array, " numbers"]]:
     """Take the statistics, about the means of some observations, and the formula at the start, from one pass over all.
 
     The other points are looked at on those few.
@@ -143,7 +156,7 @@ def _in_one_pass(form: Form, separated: SufficientForm, model: Model, filled: Fi
         jnp.concatenate([means[None], more_means]), jnp.concatenate([sizes[None], more_sizes]), found, points
     )
     holds = separated.holds([total == count for total in met], [total > 0 for total in met])
-    return Surveyed(summary, holds, jnp.max(apart), jnp.isfinite(sizes[0]))
+    return summary, _numbers(model, jnp.max(apart), holds, jnp.isfinite(sizes[0]))
 
 
 def _sums(terms: Callable[[Rows], Sequence[Array]], values: Rows, count: Any) -> list[Array]:

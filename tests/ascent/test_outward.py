@@ -18,7 +18,17 @@ COUNT = 100.0
 def end_at(coordinates, height, information=None, status=Status.CONVERGED):
     size = len(coordinates)
     information = np.eye(size) if information is None else information
-    return End(np.array(coordinates), height / COUNT, information, np.eye(size), np.ones(size), 1e-9, 5, status)
+    return End(
+        np.array(coordinates),
+        height / COUNT,
+        information,
+        np.eye(size),
+        np.ones(size),
+        1e-9,
+        5,
+        status,
+        np.array(coordinates),
+    )
 
 
 def looked(height_at, at, table=TABLE, **end):

@@ -28,7 +28,9 @@ def banana(top):
             distance = float(np.sqrt(COUNT * score @ np.linalg.solve(information, score)))
             height = -ALONG * (t - top) ** 2 / 2 - ACROSS * across**2 / 2
             at = np.array([t, y])
-            found.append(End(at, height, information, np.eye(2), np.array([1.0, 1e6]), distance, 1, Status.MAX_STEPS))
+            found.append(
+                End(at, height, information, np.eye(2), np.array([1.0, 1e6]), distance, 1, Status.MAX_STEPS, at)
+            )
         return found
 
     return ascend
