@@ -8,7 +8,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, Float
 
 from ..devices import compiler_options
 from ..formula.jaxpr import NotApplicable
@@ -21,6 +21,7 @@ from ..samples.spans import Span
 from ..samples.summary import form_of_any
 from .ground import end_of
 from .newton import Climb
+from .packing import Layout
 from .uncertainty import scale_of
 
 ROWS = 4
@@ -97,19 +98,21 @@ def _climb_blocks(table: Parameters[Any], form: Form | None, rows: Rowful) -> Ma
     derived = [] if form is not None else (derive if shared else jax.vmap(derive))(rows.values)
     own = None if shared else 0
 
-    def block(index: Any) -> dict[str, Any]:
+    def block(index: Any) -> Mapping[str, Any]:
         one = functools.partial(_climb, table, form, rows.firsts[index], rows.tiles[index])
         weights = rows.weights[index] if shared else None
         begin = jax.tree.map(lambda each: each[index], rows.begin)
         axes = (own, own, 0 if shared else None, 0, 0)
         return jax.vmap(one, axes)(rows.values, derived, weights, rows.sizes[index], begin)
 
-    def write(index: Any, ends: dict[str, Any]) -> dict[str, Any]:
-        return jax.tree.map(lambda each, found: each.at[index].set(found), ends, block(index))
+    layout = Layout(jax.tree.map(lambda of: jax.ShapeDtypeStruct(of.shape[1:], of.dtype), jax.eval_shape(block, 0)))
 
-    shapes = jax.eval_shape(block, 0)
-    none = jax.tree.map(lambda of: jnp.zeros((len(rows.firsts), *of.shape), of.dtype), shapes)
-    return jax.lax.fori_loop(0, rows.blocks, write, none)
+    def write(index: Any, ends: Float[Array, "blocks r k"]) -> Float[Array, "blocks r k"]:
+        found = jax.vmap(lambda end: Layout.pack(end, ends.dtype))(block(index))
+        return jax.lax.dynamic_update_index_in_dim(ends, found, index, 0)
+
+    # All that is found in one array: of several, the compiler copies each whole for every block.
+    return layout.unpack(jax.lax.fori_loop(0, rows.blocks, write, jnp.zeros((*rows.sizes.shape, layout.width))))
 
 
 def _climb(
