@@ -83,7 +83,8 @@ class StudentT(Model):
         center = median(x, weights)
         deviations = np.abs(x - center)
         half, most = quantiles(deviations, weights, [0.5, 0.9])
-        half = unless_zero(half, mean(deviations, weights))  # more than half of the observations are one number
+        if np.any(half == 0):  # more than half of the observations are one number
+            half = unless_zero(half, mean(deviations, weights))
         least = np.maximum(half, SMALLEST)
         tail = np.log(np.maximum(most, least) / least)
         freedom, quartile = (plain(np.exp(np.interp(tail, T_TAILS[0], row))) for row in T_TAILS[1:])

@@ -38,8 +38,15 @@ from .rows import RowMaker
 MOST = 100
 """Parameters up to which samples are climbed side by side: of more, a step costs more than a call."""
 
-LOOKED_AT = 512
-"""Observations of a sample, evenly spread, in which its start is looked for."""
+LOOKED_AT, LOOKED_AT_FEW = 512, 32
+"""Observations of a sample, evenly spread, in which its start is looked for; and of one that is climbed on by its
+statistics, where a step costs less than a better start."""
+
+ENOUGH = 16
+"""Observations of a sample, of these, that tell whether other units may serve it better."""
+
+IN_CACHE = 1 << 15
+"""Observations that are looked at together: what is computed of them stays in a core's cache."""
 
 COLUMNS = ("log_likelihood", "distance", "count", "steps", "status")
 
@@ -155,16 +162,18 @@ class Begun:
                 starts[row] = np.asarray(self.table.to_vector(start))
             return starts, plain
         # How many are looked at hangs on the size alone: a start has the same bits whatever else is in the table.
-        sizes, most = rows.sizes[positions], LOOKED_AT if self.form is None else LOOKED_AT // 4
+        sizes, most = rows.sizes[positions], LOOKED_AT if self.form is None else LOOKED_AT_FEW
         looked_at = np.clip(1 << np.ceil(np.log2(np.maximum(sizes, 1))).astype(int), 32, most)
+        number_line = isinstance(self.like.support, Support) and not self.like.support.whole
         for count in np.unique(looked_at).tolist():
-            of = np.flatnonzero(looked_at == count)
-            some = rows.at(positions[of], np.arange(count) * sizes[of, None] // count).T  # type: ignore[union-attr]
-            if isinstance(self.like.support, Support) and not self.like.support.whole:
-                plain[of] = ~extraordinary(some[:: max(1, count // 64)])
-            if side_by_side:
-                found = [np.broadcast_to(leaf, len(of)) for leaf in jax.tree.leaves(self.family_or_model.start(some))]
-                starts[of] = np.stack(found, axis=1)
+            alike, together = np.flatnonzero(looked_at == count), max(1, IN_CACHE // count)
+            for of in np.split(alike, range(together, len(alike), together)):
+                some = rows.at(positions[of], np.arange(count) * sizes[of, None] // count).T  # type: ignore[union-attr]
+                if number_line:
+                    plain[of] = ~extraordinary(some[:: count // ENOUGH])
+                if side_by_side:
+                    leaves = jax.tree.leaves(self.family_or_model.start(some))
+                    starts[of] = np.stack([np.broadcast_to(leaf, len(of)) for leaf in leaves], axis=1)
         return starts, plain
 
     def judged(
