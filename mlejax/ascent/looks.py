@@ -17,7 +17,7 @@ from .outward import (
     ROUNDED,
     is_told,
 )
-from .uncertainty import uncertainty
+from .uncertainty import Spread
 
 Rows = Int[np.ndarray, " k"]
 Coordinates = Float[np.ndarray, "k p"]
@@ -55,7 +55,7 @@ def _along(
 ) -> Bool[np.ndarray, " k"]:
     """Look up and down along one coordinate, near and far."""
     bounded, count = table.logarithmic, np.maximum(ends["count"], 1.0)[:, None]
-    covariance = uncertainty(ends["information"], count[:, 0])
+    covariance = Spread.of(ends["information"], count[:, 0]).uncertainty
     error = np.sqrt(covariance[:, index, index])
     tangent = covariance[:, :, index] / covariance[:, index, index, None]
     at = ends["coordinates"][:, index]

@@ -14,7 +14,7 @@ from jaxtyping import Float
 
 from ..models.parameters import Parameters
 from ..status import Status
-from .uncertainty import doubtful, scale_of, uncertainty
+from .uncertainty import Spread, scale_of
 
 REACHES = (math.log(10), math.log(100))
 """How far outward a bounded coordinate is followed."""
@@ -129,10 +129,11 @@ def look_outward(ascend: Ascend, end: End, table: Parameters, count: float) -> l
         Two views, up and down, of every coordinate that was looked at; none of a maximum that the data determine well.
     """
     bounded = table.logarithmic
-    looked_at = doubtful(end.coordinates, end.information, np.asarray(end.arrived), bounded, count)
+    spread = Spread.of(end.information, count)
+    looked_at = spread.doubtful(end.coordinates, np.asarray(end.arrived), bounded)
     if not np.any(looked_at):
         return []
-    covariance = uncertainty(end.information, count)
+    covariance = spread.uncertainty
     errors = np.sqrt(np.diagonal(covariance))
     if len(errors) > MANY:
         # Where a likelihood flattens, it has lost the curvature that it had at the start.

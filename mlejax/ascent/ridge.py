@@ -7,7 +7,7 @@ import numpy as np
 
 from ..models.parameters import Parameters
 from .outward import Ascend, End
-from .uncertainty import uncertainty
+from .uncertainty import Spread
 
 MOST_MOVES = 60
 """Points of the profile that are looked at."""
@@ -48,7 +48,7 @@ def follow(ascend: Ascend, end: End, table: Parameters, count: float) -> End | N
     move = min(errors[held], 1.0 if table.logarithmic[held] else max(abs(best.coordinates[held]), best.unit[held])) / 3
     turned = False
     for _ in range(MOST_MOVES):
-        covariance = uncertainty(best.information, count)
+        covariance = Spread.of(best.information, count).uncertainty
         along = covariance[:, held] / covariance[held, held]
         (refitted,) = ascend([best.coordinates + move * along], others, REFIT_STEPS)
         (there,) = ascend([refitted.coordinates], free, 0)  # for the information about all coordinates
@@ -72,4 +72,4 @@ def follow(ascend: Ascend, end: End, table: Parameters, count: float) -> End | N
 
 def _errors(end: End, count: float) -> np.ndarray:
     """Return the standard errors of all coordinates."""
-    return np.sqrt(np.diagonal(uncertainty(end.information, count)))
+    return np.sqrt(np.diagonal(Spread.of(end.information, count).uncertainty))

@@ -1,5 +1,6 @@
 """How uncertain coordinates are, from the information about them; of one maximum or of many along axes in front."""
 
+import dataclasses
 import math
 from typing import Any
 
@@ -33,28 +34,42 @@ def scale_of(information: Any, of: Any = np) -> Any:
     return 1 / of.sqrt(of.where(of.isfinite(curvature) & (curvature > 0), curvature, 1.0))
 
 
-def doubtful(
-    coordinates: Vectors, information: Matrices, arrived: Bool[np.ndarray, "..."], bounded: np.ndarray, count: Any
-) -> Bool[np.ndarray, "... p"]:
-    """Return which coordinates have to be looked at from further away.
+@dataclasses.dataclass(frozen=True, eq=False)
+class Spread:
+    """What informations leave open about coordinates: of one maximum, or of many along axes in front."""
 
-    Args:
-        coordinates: (..., p) where climbs ended.
-        information: (..., p, p) of the mean log-likelihood there.
-        arrived: (...) whether each is the top of a parabola.
-        bounded: (p,) which coordinates are the logarithm of a distance.
-        count: (...) of the observations.
-    """
-    inverse, least = _inverses(information)
-    errors = np.sqrt(np.diagonal(inverse, axis1=-2, axis2=-1) / np.asarray(count)[..., None])
-    uncertain = errors > np.where(bounded, UNCERTAIN, np.abs(coordinates))
-    return uncertain | (~arrived | (least < SINGULAR))[..., None]
+    inverse: Matrices  # of the informations, with what they do not tell apart left very uncertain
+    least: Float[np.ndarray, "..."]  # eigenvalue, of an information with a unit diagonal, or a bound from below
+    count: Any  # (...) of the observations
 
+    @classmethod
+    def of(cls, information: Matrices, count: Any) -> "Spread":
+        """Return what informations (..., p, p) of mean log-likelihoods leave open, about `count` (...) observations."""
+        return cls(*_inverses(information), np.asarray(count))
 
-def covariances(information: Matrices, count: Any) -> Matrices:
-    """Return the inverses of informations about samples, (..., p, p); NaN where one is not positive definite."""
-    inverse, least = _inverses(information)
-    return np.where((least > 0)[..., None, None], inverse, np.nan) / np.asarray(count)[..., None, None]
+    def doubtful(
+        self, coordinates: Vectors, arrived: Bool[np.ndarray, "..."], bounded: np.ndarray
+    ) -> Bool[np.ndarray, "... p"]:
+        """Return which coordinates have to be looked at from further away.
+
+        Args:
+            coordinates: (..., p) where climbs ended.
+            arrived: (...) whether each is the top of a parabola.
+            bounded: (p,) which coordinates are the logarithm of a distance.
+        """
+        errors = np.sqrt(np.diagonal(self.inverse, axis1=-2, axis2=-1) / self.count[..., None])
+        uncertain = errors > np.where(bounded, UNCERTAIN, np.abs(coordinates))
+        return uncertain | (~arrived | (self.least < SINGULAR))[..., None]
+
+    @property
+    def covariance(self) -> Matrices:
+        """The inverses of the informations about the samples; NaN where one is not positive definite."""
+        return np.where((self.least > 0)[..., None, None], self.uncertainty, np.nan)
+
+    @property
+    def uncertainty(self) -> Matrices:
+        """The inverses of the informations about the samples, with what these do not tell apart very uncertain."""
+        return self.inverse / self.count[..., None, None]
 
 
 def is_flat(information: Matrices) -> bool:
@@ -63,11 +78,6 @@ def is_flat(information: Matrices) -> bool:
     return bool(
         np.min(np.abs(np.linalg.eigvalsh(np.nan_to_num(information * np.outer(scale, scale))))) < SURELY_REGULAR
     )
-
-
-def uncertainty(information: Matrices, count: Any) -> Matrices:
-    """Return the inverse of the information, (..., p, p), with what it does not tell apart left very uncertain."""
-    return _inverses(information)[0] / np.asarray(count)[..., None, None]
 
 
 def _inverses(information: Matrices) -> tuple[Matrices, Float[np.ndarray, "..."]]:

@@ -10,7 +10,7 @@ import numpy as np
 from ..ascent.begin import found_start
 from ..ascent.looks import Ascend, stay_maxima
 from ..ascent.together import shared_form
-from ..ascent.uncertainty import covariances, doubtful
+from ..ascent.uncertainty import Spread
 from ..ascent.units import extraordinary
 from ..checks import InputError
 from ..formula.jaxpr import as_formula_takes
@@ -188,13 +188,12 @@ class Begun:
             ascend: climbs on them again, by their numbers among these.
         """
         arrived = plain & (found["status"] == int(Status.CONVERGED)) & found["sound"]
-        count, information = found["count"], found["information"]
-        doubted = doubtful(found["coordinates"], information, arrived, self.table.logarithmic, count)
+        spread = Spread.of(found["information"], found["count"])
+        doubted = spread.doubtful(found["coordinates"], arrived, self.table.logarithmic)
         good = arrived & stay_maxima(ascend, found, doubted & arrived[:, None], self.table)
         end = {name: each[good] for name, each in found.items()}
         jacobian, count = end["jacobian"], end["count"]
-        covariance = jacobian @ covariances(end["information"], count) @ np.swapaxes(jacobian, 1, 2)
-        errors, reasons = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2)).copy(), {}
+        errors, reasons = np.sqrt(np.sum(jacobian @ spread.covariance[good] * jacobian, axis=2)), {}
         told = np.full(len(count), True)
         for row in range(len(count)) if self.judges_each else ():
             model = self.table.to_model(end["estimate"][row])
@@ -211,7 +210,8 @@ class Begun:
             positions[good][told], end["estimate"][told], errors[told],
             {name: each[told] for name, each in columns.items()}, reasons,
         )  # fmt: skip
-        return Climbed(fits, np.setdiff1d(positions, fits.positions))
+        good[good] = told
+        return Climbed(fits, positions[~good])
 
 
 def counted(member: Member) -> Member:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import threading
 from collections.abc import Iterator, Mapping
 
 import jax
@@ -86,14 +87,18 @@ class RowMaker:
             return Rowful(values, self._weights(call, length), firsts, tiles, sizes, begin, np.int64(blocks))
         firsts[1:blocks] = np.cumsum(call.tiles)[:-1] * WIDTH
         length = (TILES if np.any(call.tiles > 1) else BLOCKS) * WIDTH
-        values = jax.tree.map(lambda one: np.ones((ROWS, length, *one.shape), one.dtype), self.observation)
+        values = self._columns.of_length(length, self.observation)
         for count in np.unique(call.tiles).tolist():
-            of = np.flatnonzero(call.tiles == count)
-            of_rows = (of[:, None] * ROWS + np.arange(ROWS)).ravel()
-            within = positions[of_rows[of_rows < len(positions)]]
-            lay = functools.partial(_lay, firsts[of], count * WIDTH)
+            of = np.flatnonzero(call.tiles == count)  # blocks that lie one behind the other
+            within = positions[of[0] * ROWS : (of[-1] + 1) * ROWS]
+            part = slice(int(firsts[of[0]]), int(firsts[of[-1]]) + count * WIDTH)
+            lay = functools.partial(_lay, part, count * WIDTH)
             jax.tree.map(lay, values, self._filled(within, count * WIDTH))
         return Rowful(values, None, firsts, tiles, sizes, begin, np.int64(blocks))
+
+    @functools.cached_property
+    def _columns(self) -> "_Columns":
+        return _Columns()
 
     def _filled(self, positions: np.ndarray, length: int) -> Rows:
         """Return samples side by side, filled up to a length with copies; or not, where all are of one size."""
@@ -128,13 +133,30 @@ def merged(found: list[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
     return {name: np.concatenate([each[name] for each in found]) for name in found[0]}
 
 
-def _lay(firsts: np.ndarray, length: int, columns: np.ndarray, rows: np.ndarray) -> None:
-    """Lay rows (b, at most length, ...) into columns, `ROWS` to each block; what is missing is the last of each."""
-    size = rows.shape[1]
-    for block, first in enumerate(firsts.tolist()):
-        some = rows[block * ROWS : (block + 1) * ROWS]
-        columns[: len(some), first : first + size] = some
-        columns[: len(some), first + size : first + length] = some[:, -1:]
+class _Columns(threading.local):
+    """The columns into which a thread lays samples: fresh memory for each call would cost as much as the copy."""
+
+    def __init__(self) -> None:
+        self.by_length: dict[int, Rows] = {}
+
+    def of_length(self, length: int, observation: Observation) -> Rows:
+        """Return columns (ROWS, length, ...) of finite numbers; they may be those of the call before."""
+        if length not in self.by_length:
+            self.by_length[length] = jax.tree.map(
+                lambda one: np.ones((ROWS, length, *one.shape), one.dtype), observation
+            )
+        return self.by_length[length]
+
+
+def _lay(part: slice, length: int, columns: np.ndarray, rows: np.ndarray) -> None:
+    """Lay rows (b, at most length, ...) into a part of columns, `ROWS` to each block; missing ones are the last."""
+    blocks = columns[:, part].reshape(ROWS, -1, length, *columns.shape[2:])
+    size, whole = rows.shape[1], len(rows) // ROWS
+    even = rows[: whole * ROWS].reshape(whole, ROWS, *rows.shape[1:]).swapaxes(0, 1)
+    rest = rows[whole * ROWS :]
+    for places, some in ((blocks[:, :whole], even), (blocks[: len(rest), whole:], rest[:, None])):
+        places[:, :, :size] = some
+        places[:, :, size:] = some[:, :, -1:]
 
 
 def _longer(length: int, column: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from mlejax.ascent.uncertainty import SINGULAR, covariances, doubtful, is_flat, uncertainty
+from mlejax.ascent.uncertainty import SINGULAR, Spread, is_flat
 
 
 def informations(size, seed=0, count=20):
@@ -18,7 +18,7 @@ def informations(size, seed=0, count=20):
 @pytest.mark.parametrize("size", [1, 2, 3, 8, 9])
 def test_inverses_against_50_digits(size):
     matrices = informations(size)
-    found = covariances(matrices, 4.0)
+    found = Spread.of(matrices, np.full(len(matrices), 4.0)).covariance
     with mpmath.workdps(50):
         for matrix, inverse in zip(matrices[:3], found[:3], strict=True):
             expected = np.array(((mpmath.matrix(matrix) ** -1) / 4).tolist(), float)
@@ -28,18 +28,19 @@ def test_inverses_against_50_digits(size):
 
 def test_one_has_what_it_has_among_many():
     matrices = informations(3)
-    for matrix, among in zip(matrices, uncertainty(matrices, np.full(20, 7.0)), strict=True):
-        np.testing.assert_allclose(uncertainty(matrix, 7.0), among, rtol=1e-9)
+    for matrix, among in zip(matrices, Spread.of(matrices, np.full(20, 7.0)).uncertainty, strict=True):
+        np.testing.assert_allclose(Spread.of(matrix, 7.0).uncertainty, among, rtol=1e-9)
 
 
 def test_what_is_not_told_apart_is_left_very_uncertain_and_has_no_covariance():
     singular, indefinite = np.ones((2, 2)), np.array([[1.0, 2.0], [2.0, 1.0]])
     good = np.array([[2.0, 0.5], [0.5, 1.0]])
     together = np.stack([singular, good, indefinite])
-    assert np.isfinite(covariances(together, np.ones(3))[1]).all()
-    assert np.isnan(covariances(together, np.ones(3))[2]).all()
-    assert np.all(np.diagonal(uncertainty(together, np.ones(3))[0]) > 0.1 / SINGULAR)
-    doubted = doubtful(np.ones((3, 2)), together, np.full(3, True), np.full(2, False), np.full(3, 1e4))
+    spread = Spread.of(together, np.full(3, 1e4))
+    assert np.isfinite(spread.covariance[1]).all()
+    assert np.isnan(spread.covariance[2]).all()
+    assert np.all(np.diagonal(spread.uncertainty[0]) > 1e-5 / SINGULAR)
+    doubted = spread.doubtful(np.ones((3, 2)), np.full(3, True), np.full(2, False))
     assert doubted.tolist() == [[True, True], [False, False], [True, True]]
 
 
@@ -52,7 +53,7 @@ def test_flat_is_what_curves_no_more_than_rounding():
 def test_doubted_is_what_is_as_uncertain_as_it_is_large_or_has_not_arrived():
     information = np.eye(2)[None].repeat(3, axis=0)
     coordinates, arrived = np.array([[0.5, 3.0], [0.005, 3.0], [0.5, 3.0]]), np.array([True, True, False])
-    doubted = doubtful(coordinates, information, arrived, np.array([False, True]), np.full(3, 100.0))
+    doubted = Spread.of(information, np.full(3, 100.0)).doubtful(coordinates, arrived, np.array([False, True]))
     assert doubted.tolist() == [[False, False], [True, False], [True, True]]
-    few = doubtful(coordinates[:1], information[:1], arrived[:1], np.array([False, True]), np.full(1, 3.0))
+    few = Spread.of(information[:1], np.full(1, 3.0)).doubtful(coordinates[:1], arrived[:1], np.array([False, True]))
     assert few.tolist() == [[True, True]]  # both errors are 1 / sqrt(3)
