@@ -151,9 +151,15 @@ def fixed_value(text: str) -> FixedValue:
     return FixedValue(name, number(value))
 
 
-def fixed_values(text: str) -> list[FixedValue]:
-    """Read NAME=VALUE, or several with commas, such as shape=2,rate=1."""
-    return [fixed_value(part) for part in text.split(",")]
+def parameter_values(text: str) -> list[FixedValue]:
+    """Read NAME=VALUE, or several with commas, such as shape=2,rate=1 or mean[0]=2,covariance[0,1]=0.5."""
+    found = []
+    for part in re.split(r",(?![^\[]*\])", text):
+        name, sign, value = part.partition("=")
+        if not re.fullmatch(r"[A-Za-z_][\w.]*(\[[\w,]+\])?", name.strip()) or not sign:
+            raise argparse.ArgumentTypeError(f"expected NAME=VALUE, such as shape=2; got {shown(part)}")
+        found.append(FixedValue(name.strip(), number(value)))
+    return found
 
 
 def share(text: str) -> float:

@@ -3,16 +3,12 @@
 import argparse
 import math
 import warnings
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from .. import devices
-from ..checks import ConvergenceWarning, InputError
-from ..models.base import Model, name_of
-from ..models.parameters import Parameters, with_dtype
+from ..checks import ConvergenceWarning
+from ..models.base import Model
 from ..results import record, text
 from ..results.bootstrap import ALL_METHODS, Bootstrap, check_level
 from ..results.fit import FitResult
@@ -20,16 +16,13 @@ from . import machine
 from .data import read_from
 from .fits import read_sample
 from .models import family_of
-from .numbers import FixedValue
 from .options import in_options
-from .output import Answer, UsageError, folder
+from .output import Answer, folder
 from .pictures import draw_bootstrap, draw_study, pictures_text
+from .targets import target_of
 
 WORDS = {"wald": "Wald", "percentile": "percentile", "basic": "basic", "bca": "BCa"}
 """How intervals are called."""
-
-TRIED = ((1.0, 2.0, 3.0, 5.0), (0.1, 0.3, 0.4, 0.8), (0.0, 1.0, 1.0, 2.0))
-"""Observations from which a family may start, so that the names of its parameters are known."""
 
 
 def bootstrap(options: argparse.Namespace) -> Answer:
@@ -100,7 +93,7 @@ def study(options: argparse.Namespace) -> Answer:
     """Fit samples drawn from a known model: bias, scatter and coverage of the estimates."""
     from ..sweeps.study import study as run_study
 
-    family = family_of(options.model, options.fixed or ())
+    family = family_of(options.model, options.fixed or (), {"lower": options.lower, "upper": options.upper})
     target = target_of(family, options.true)
     out = folder(options.out)
     machine.use_compilation_cache()
@@ -119,49 +112,6 @@ def study(options: argparse.Namespace) -> Answer:
     found.to_csv(Path(out, "study.csv"))
     lines = [str(found), f"\ntable: {Path(out, 'study.csv')}", pictures_text(draw_study(found, out, options))]
     return Answer("\n".join(lines), found.to_record)
-
-
-def target_of(family: Any, true: Sequence[FixedValue]) -> Model:
-    """Return the model of a family that has these parameters.
-
-    Args:
-        family: or a model, whose parameters are replaced.
-        true: parameters, by the names that tables have.
-
-    Raises:
-        UsageError: they are not those of the family, or outside their domains.
-    """
-    table = Parameters.of(_like(family))
-    given = {each.name: each.value for each in true}
-    names = ", ".join(table.entries)
-    if len(given) < len(true):
-        raise UsageError(f"--true names a parameter more than once; those of {name_of(family)} are {names}")
-    if unknown := [name for name in given if name not in table.entries]:
-        raise UsageError(f"--true {unknown[0]}: the parameters of {name_of(family)} are {names}")
-    if lacking := [name for name in table.entries if name not in given]:
-        raise UsageError(f"--true needs {lacking[0]}, too: the parameters of {name_of(family)} are {names}")
-    try:
-        return with_dtype(table.to_model(np.array([given[name] for name in table.entries])), np.float64, "--true")
-    except InputError as error:
-        raise UsageError(str(error)) from None
-
-
-def _like(family: Any) -> Model:
-    """Return a model of a family, whatever its parameters.
-
-    Raises:
-        UsageError: it starts from none of the observations that are tried.
-    """
-    if isinstance(family, Model):
-        return family
-    from ..ascent.begin import found_start
-
-    for values in TRIED:
-        try:
-            return found_start(family, np.array(values), None)[0]
-        except (InputError, ValueError, TypeError):
-            continue
-    raise UsageError(f"--model: study takes families of single numbers, and knows none of {name_of(family)}")
 
 
 def _number(value: float) -> str:

@@ -10,9 +10,9 @@ from .numbers import (
     at_least_one_or_all,
     axis_values,
     fixed_value,
-    fixed_values,
     geometric,
     number,
+    parameter_values,
     path,
     share,
     sizes,
@@ -180,7 +180,16 @@ COMMANDS = {
         (
             KNOWN["--model"],
             KNOWN["--fixed"],
-            Option("--true", "the parameters of the model to draw from", fixed_values, "NAME=VALUE,...", required=True),
+            KNOWN["--lower"],
+            KNOWN["--upper"],
+            Option(
+                "--true",
+                "the parameters of the model to draw from, such as shape=2,rate=1; the numbers of an array one by one, "
+                "mean[0]=2,mean[1]=3,covariance[0,0]=1,covariance[0,1]=0.5,covariance[1,1]=1",
+                parameter_values,
+                "NAME=VALUE,...",
+                required=True,
+            ),
             Option("--counts", "observations in a sample; default 20,100,1000", sizes, "N", "20,100,1000"),
             Option("--samples", "of each count; default 1000", at_least_one, "N", 1000),
             Option("--intervals", "of wald, percentile, basic and bca; default wald", metavar="NAMES", default="wald"),

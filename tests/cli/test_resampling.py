@@ -8,12 +8,6 @@ import numpy as np
 import pytest
 
 import mlejax
-from mlejax.cli.models import family_of
-from mlejax.cli.numbers import FixedValue
-from mlejax.cli.output import UsageError
-from mlejax.cli.resampling import target_of
-from mlejax.models.base import name_of
-from mlejax.models.parameters import entry_dict
 
 
 @pytest.mark.slow
@@ -64,6 +58,25 @@ def test_a_study_is_a_table_a_file_and_a_picture(run):
     assert "pictures: mlejax-study/study.png" in out
 
 
+@pytest.mark.slow
+def test_truncated_models_and_vectors_are_studied(run):
+    truncated = ["--model", "truncated(exponential)", "--upper", 3, "--true", "rate=1", "--counts", 200]
+    status, out, _ = run("study", *truncated, "--samples", 20, "--json", "s.json")
+    assert status == 0
+    assert "Truncated(Exponential, upper 3)" in out
+    target = mlejax.Truncated(mlejax.Exponential(1.0), upper=3.0)
+    expected = mlejax.study(target, [200], 20, progress=False)  # finds the family by itself
+    (row,) = json.loads(Path("s.json").read_text())["study"]
+    assert row["bias"] == expected.parameters["rate"].bias[0]
+    true = "mean[0]=1,mean[1]=2,covariance[0,0]=1,covariance[0,1]=0.5,covariance[1,1]=1"
+    vectors = ["--model", "multivariate_normal", "--true", true, "--counts", 50, "--samples", 10, "--json", "-"]
+    status, out, _ = run("study", *vectors)
+    assert status == 0
+    rows = {row["parameter"]: row for row in json.loads(out)["study"]}
+    assert rows["covariance[1,0]"]["truth"] == 0.5
+    assert abs(rows["mean[1]"]["bias"]) < 5 * rows["mean[1]"]["bias_error"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -75,6 +88,8 @@ def test_a_study_is_a_table_a_file_and_a_picture(run):
         (["study", "--model", "gamma", "--true", "shape=2,shape=3"], "names a parameter more than once"),
         (["study", "--model", "gamma", "--true", "shape=-2,rate=1"], "--true: Gamma.shape must be positive; got -2.0"),
         (["study", "--true", "mean=0,variance=1", "--intervals", "bayes"], "--intervals must be of wald, percentile"),
+        (["study", "--true", "mean=0,variance=1", "--upper", "3"], "--upper is of --model 'truncated(normal)'"),
+        (["study", "--true", "mean 0=1"], "expected NAME=VALUE, such as shape=2; got 'mean 0=1'"),
         (["study", "--true", "mean=0,variance=1", "--counts", "1"], "expected whole numbers above 1; got 1"),
     ],
 )  # fmt: skip
@@ -83,27 +98,3 @@ def test_what_cannot_be_is_refused_in_a_line(run, heights, arguments, message):
     assert status == 2
     assert message in err
     assert err.count("\n") == 1
-
-
-TRUE = {
-    "beta": ("Beta", {"a": 2.0, "b": 3.0}),
-    "binomial(10)": ("Binomial", {"probability": 0.25}),
-    "fixed(gamma,shape=2)": ("Fixed(Gamma)", {"rate": 3.0}),
-    "mixture(exponential,2)": (
-        "Mixture(Exponential)",
-        {"rate[0]": 1.0, "rate[1]": 5.0, "weights[0]": 0.25, "weights[1]": 0.75},
-    ),
-}
-
-
-@pytest.mark.parametrize("model", TRUE)
-def test_the_model_to_draw_from_has_the_parameters_that_are_given(model):
-    name, true = TRUE[model]
-    found = target_of(family_of(model), [FixedValue(*each) for each in true.items()])
-    assert name_of(found) == name
-    assert {name: float(value) for name, value in entry_dict(found).items()} == true
-
-
-def test_vectors_are_not_drawn():
-    with pytest.raises(UsageError, match="knows none of MultivariateNormal"):
-        target_of(mlejax.MultivariateNormal, [])
