@@ -18,6 +18,7 @@ from ..models.abilities import (
     CanBeUnbounded,
     CanLackMaximum,
     HasIrregularMaximum,
+    HasLimit,
     HasSeveralStarts,
     HasStart,
 )
@@ -32,8 +33,10 @@ from ..samples.observations import as_observations
 from ..status import Status
 from .alike import all_alike, is_narrow, most_equal
 from .begin import found_start, given_start, off_the_border
+from .below import below_all
 from .design import Design
 from .ground import Ground, climb_and_look, is_inside
+from .limit import beside_limit
 from .outward import End, Verdict, judge
 from .train import train
 
@@ -106,6 +109,7 @@ def fit(
             first, units = given_start(family_or_model, values, heavy)
         else:
             first, units = found_start(family_or_model, values, heavy)
+        first, units = below_all(first, units, values)
         check_names(name, Parameters.of(first).names)
         ground = Ground.of(first, values, heavy, units)
         found = _irregular(ground, first, values, heavy)
@@ -180,6 +184,8 @@ def _regular(
         and is_narrow(model, values, height / ground.count)
     ):
         verdict = Verdict(Status.UNBOUNDED, "the log-likelihood grows without bound as the distribution narrows")
+    if isinstance(model, HasLimit) and (limit := model.limit()) is not None and not alike:
+        verdict = beside_limit(verdict, limit, height + ground.offset, values, weights)
     converged = verdict.status is Status.CONVERGED
     irregular = model.irregularity() if converged and isinstance(model, CanBeIrregular) else ""
     why = irregular if converged else (f"{alike}: " if alike else "") + verdict.reason
@@ -278,6 +284,6 @@ def _others(
         raise InputTypeError(f"starts must be a whole number, or a list of models; got {checks.shown(starts)}")
     own = [with_dtype(start, np.float64, f"starts[{i}]") for i, start in enumerate(starts)]
     for i, start in enumerate(own):
-        if Parameters.of(start) != ground.table:
+        if Parameters.of(start) != Parameters.of(ground.own_model(ground.start)):
             raise InputTypeError(f"starts[{i}] must be a {ground.table.family}; got {start!r}")
     return [ground.coordinates(start if ground.units is None else ground.units.from_data(start)) for start in own]

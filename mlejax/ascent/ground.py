@@ -23,10 +23,12 @@ from ..samples.observations import check_finite, check_inside, check_traced
 from ..samples.representation import Sample
 from ..samples.survey import survey
 from ..status import Status
+from .below import distance_below
 from .beside import at_edge, on_ridge
 from .design import Design
 from .newton import MAX_STEPS, Climb, climbed, newton_step
 from .outward import HIGHER, Coordinates, End, View, look_outward
+from .profile import climb_profile
 from .ridge import follow
 from .uncertainty import is_flat
 from .units import Units
@@ -63,9 +65,11 @@ class Ground(Generic[M]):
         found = survey(start, own, weights)
         if not found.finite:
             check_finite(start, own)
-        table, count = Parameters.of(start), float(row_count(values) if weights is None else math.fsum(weights))
+        table = units.table if isinstance(units, Units) else Parameters.of(start)
+        count = float(row_count(values) if weights is None else math.fsum(weights))
+        known = found.coordinates if table == Parameters.of(start) else None  # by the domains of the model
         with jax.enable_x64(True):
-            begin = np.asarray(_to_real(table, start)) if found.coordinates is None else found.coordinates
+            begin = np.asarray(_to_real(table, start)) if known is None else known
         return cls(table, found.sample, units, count, found.representation, begin)
 
     @property
@@ -257,12 +261,16 @@ def climb_and_look(ground: Ground[Any], start: np.ndarray) -> Climbed:
     """
     everywhere = np.ones(ground.table.real_size)
     count = max(ground.count, 1.0)  # weights that add up to less say of every likelihood that it is flat
-    end, endless = _canonical(ground, ground.ascend(start, everywhere, MAX_STEPS)), 0
-    stuck = end.status is Status.MAX_STEPS and len(start) <= MOST_ON_A_RIDGE
+    held, endless = distance_below(ground.table), 0
+    if held is None:
+        end = _canonical(ground, ground.ascend(start, everywhere, MAX_STEPS))
+    else:
+        end = climb_profile(ground.ascend_each, start, held, ground.table, count)
+    stuck = held is None and end.status is Status.MAX_STEPS and len(start) <= MOST_ON_A_RIDGE
     if stuck and (top := follow(ground.ascend_each, end, ground.table, count)) is not None:
         again = ground.ascend(top.coordinates, everywhere, MAX_STEPS)
         end = _canonical(ground, dataclasses.replace(again, steps=top.steps + again.steps))
-    views = look_outward(ground.ascend_each, end, ground.table, count)
+    views = look_outward(ground.ascend_each, end, ground.table, count, _beside_pole(start, end, held))
     for _ in range(RESTARTS):
         higher = [view for view in views if max(view.gains) > HIGHER]
         endless += any(view.endless for view in higher)
@@ -273,7 +281,7 @@ def climb_and_look(ground: Ground[Any], start: np.ndarray) -> Climbed:
         if not again.mean_log_likelihood > end.mean_log_likelihood:
             break
         end = _canonical(ground, dataclasses.replace(again, steps=end.steps + again.steps))
-        views = look_outward(ground.ascend_each, end, ground.table, count)
+        views = look_outward(ground.ascend_each, end, ground.table, count, _beside_pole(start, end, held))
     edge = not end.arrived and at_edge(ground.ascend_each, end, ground.table)
     # On a ridge rounding decides whether a climb arrives.
     may_be = end.distance < NEAR_TOP or (end.status is Status.PRECISION and is_flat(end.information))
@@ -291,6 +299,23 @@ def _canonical(ground: Ground[Any], end: End) -> End:
         return end
     there = ground.ascend(coordinates, np.ones(len(coordinates)), 0)
     return dataclasses.replace(there, unit=end.unit, steps=end.steps, status=end.status)
+
+
+def _beside_pole(start: Coordinates, end: End, distance: int | None) -> Coordinates | None:
+    """Return coordinates below which there may be a pole, where a distance vanishes: a maximum is one all the same.
+
+    None where there is no such distance, or where the climb itself has led there.
+
+    Args:
+        start: of the climb.
+        end: of the climb.
+        distance: the coordinate that is its logarithm.
+    """
+    if distance is None or not (end.arrived or end.coordinates[distance] > start[distance]):
+        return None
+    lowest = np.full(len(start), -np.inf)
+    lowest[distance] = end.coordinates[distance] - 1
+    return lowest
 
 
 def is_inside(model: Model) -> bool:

@@ -16,6 +16,7 @@ from ..samples.raw import Observations
 from .design import Design
 from .ground import Ground
 from .newton import MAX_STEPS
+from .units import Units
 
 WIDEST = 60.0
 """So many Wald half-widths from the estimate an end is looked for; what has none there has none."""
@@ -86,7 +87,7 @@ def profile_intervals(result: FitResult[Any], level: float) -> dict[str, Interva
             half = math.sqrt(2 * drop * covariance[j, j])
             away = _root(depth, half)
             if math.isinf(away):
-                ends.append(_wall(domain, sign))
+                ends.append(_in_data(ground, entry, _wall(domain, sign)))
             else:
                 ends.append(_value(result, entry, end.coordinates + sign * away * (np.arange(size) == j)))
         found[name] = (min(ends), max(ends))
@@ -121,6 +122,13 @@ def _root(depth: Callable[[float], float], half: float) -> float:
 
 def _value(result: FitResult[Any], index: int, coordinates: np.ndarray) -> float:
     return float(list(entry_dict(result.ground.model(coordinates)).values())[index])
+
+
+def _in_data(ground: Ground[Any], entry: int, wall: float) -> float:
+    """Return an end of the domain of a number in the data's units."""
+    if not isinstance(ground.units, Units) or math.isinf(wall):
+        return wall
+    return float(wall * ground.units.factors[entry] + ground.units.moves[entry] * ground.units.shift)
 
 
 def _held_alone(table: Parameters[Any]) -> dict[int, int]:

@@ -114,7 +114,9 @@ Ascend = Callable[[Sequence[Coordinates], Coordinates, int], list[End]]
 """Climbs from coordinates, each with those that are free marked 1, and of at most so many steps."""
 
 
-def look_outward(ascend: Ascend, end: End, table: Parameters, count: float) -> list[View]:
+def look_outward(
+    ascend: Ascend, end: End, table: Parameters, count: float, lowest: Coordinates | None = None
+) -> list[View]:
     """Follow the profile outward along every coordinate of which little is known.
 
     The others start along the profile's tangent, and are fitted again.
@@ -124,6 +126,7 @@ def look_outward(ascend: Ascend, end: End, table: Parameters, count: float) -> l
         end: where the maximum may be.
         table: of the parameters.
         count: of the observations.
+        lowest: coordinates below which nothing is looked at; None: nowhere.
 
     Returns:
         Two views, up and down, of every coordinate that was looked at; none of a maximum that the data determine well.
@@ -153,8 +156,11 @@ def look_outward(ascend: Ascend, end: End, table: Parameters, count: float) -> l
             gains = [
                 # A parameter that is no longer told from the end of its domain has the value that it has there.
                 gain if is_told(table, j, end.coordinates[j] + way) else 0.0
-                for way, gain in zip(ways, _gains(ascend, ends, end, count, bounded), strict=True)
+                for way, gain in zip(ways, gains_of(ascend, ends, end, count, bounded), strict=True)
             ]
+            if lowest is not None:
+                beyond = [np.any(there.coordinates < lowest) for there in ends]
+                gains = [-math.inf if past else gain for gain, past in zip(gains, beyond, strict=True)]
             signs = ((1, gains[:2], ends[:2]), (-1, gains[2:], ends[2:]))
             return [View(j, sign, (near, far), two[int(far > near)]) for sign, (near, far), two in signs]
 
@@ -171,7 +177,7 @@ def look_outward(ascend: Ascend, end: End, table: Parameters, count: float) -> l
     return views
 
 
-def _gains(ascend: Ascend, ends: Sequence[End], end: End, count: float, bounded: np.ndarray) -> list[float]:
+def gains_of(ascend: Ascend, ends: Sequence[End], end: End, count: float, bounded: np.ndarray) -> list[float]:
     """Return how much higher other points are, in nats, as far as the rounding of the formula lets that be told."""
     shift, held = BESIDE * bounded, np.zeros(len(bounded))
     beside = ascend([there.coordinates + sign * shift for there in ends for sign in (1, -1)], held, 0)
@@ -224,8 +230,9 @@ def judge(
     if flat:
         view = max(flat, key=lambda view: view.gains)
         way = table.way(view.index, view.sign)
-        status, where = (Status.AT_INFINITY, "infinity") if way.wall is None else (Status.AT_BOUNDARY, f"{way.wall:g}")
-        supreme = f"its supremum, {supremum:.4f} at {where}, is no maximum"
+        status = Status.AT_INFINITY if way.wall is None else Status.AT_BOUNDARY
+        where = "infinity" if way.wall is None else way.wall if isinstance(way.wall, str) else f"{way.wall:g}"
+        supreme = f"its supremum, {supremum:.4f} at {where}, is no {'regular ' * isinstance(way.wall, str)}maximum"
         return Verdict(status, f"the log-likelihood keeps rising as {way_to(view)}; {supreme}")
     if not end.arrived and edge:
         return Verdict(
@@ -239,13 +246,14 @@ def judge(
         return Verdict(Status.MAX_STEPS if end.status is Status.MAX_STEPS else Status.PRECISION, _unfinished(end))
     if not views:
         return Verdict(Status.CONVERGED, "")
-    sides = {1: "above", -1: "below"}
     names = [name.removeprefix("log ") for name in table.coordinates]
-    limits = [
-        f"{names[view.index]} from {sides[view.sign]}" if words is None else f"how far {words(view, end)}"
-        for view in views
-        if view.open
-    ]
+
+    def limited(view: View) -> str:
+        if words is not None:
+            return f"how far {words(view, end)}"
+        return f"{names[view.index]} from {'above' if table.way(view.index, view.sign).upwards else 'below'}"
+
+    limits = [limited(view) for view in views if view.open]
     notes = tuple(f"these data do not limit {limit}" for limit in limits)
     return Verdict(Status.CONVERGED, "", notes)
 

@@ -42,7 +42,7 @@ class Units(Generic[M]):
     log(scale) and `moves` times the shift added.
     """
 
-    table: Parameters[M]
+    table: Parameters[M]  # of the family in these units; see `below` for domains that hold in these alone
     powers: Numbers
     logs: Numbers
     moves: Numbers

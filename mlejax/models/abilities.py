@@ -164,6 +164,23 @@ class CanLackMaximum(Protocol, metaclass=_Ability):
         ...
 
 
+@dataclasses.dataclass(frozen=True)
+class Limit:
+    """What the models of a family become far out in their domain."""
+
+    family: HasStart
+    way: str  # which parameters run to infinity, in words that follow "as"
+
+
+@runtime_checkable
+class HasLimit(Protocol):
+    """A family whose likelihood may be highest at infinity, where it is that of another family."""
+
+    def limit(self) -> Limit | None:
+        """Return what the family becomes at infinity; None where that is not known."""
+        ...
+
+
 @runtime_checkable
 class CanBeIrregular(Protocol, metaclass=_Ability):
     """A family whose maximum, in a part of its domain, is not normally distributed however large the sample."""

@@ -30,7 +30,8 @@ class Way:
     """A direction of an unconstrained coordinate, in words."""
 
     words: str  # "variance approaches 0"
-    wall: float | None  # what the words say is approached; None where that is infinity
+    wall: float | str | None  # what the words say is approached; None where that is infinity
+    upwards: bool  # whether the number that is named first grows
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,8 +130,8 @@ class Domain:
         upwards = (sign > 0) != mirrored
         wall = float(self.upper if upwards else self.lower)
         if math.isfinite(wall):
-            return Way(f"{names[index]} approaches {wall:g}", wall)
-        return Way(f"{names[index]} {'grows' if upwards else 'falls'}", None)
+            return Way(f"{names[index]} approaches {wall:g}", wall, upwards)
+        return Way(f"{names[index]} {'grows' if upwards else 'falls'}", None, upwards)
 
 
 class Simplex(Domain):
@@ -180,7 +181,7 @@ class Simplex(Domain):
 
     def way(self, names: Sequence[str], index: int, sign: int) -> Way:
         # Where a ratio grows for ever while the others follow, it is its denominator that vanishes.
-        return Way(f"{names[-1] if sign > 0 else names[index]} approaches 0", 0.0)
+        return Way(f"{names[-1] if sign > 0 else names[index]} approaches 0", 0.0, sign > 0)
 
 
 class Ordered(Domain):
@@ -218,8 +219,8 @@ class Ordered(Domain):
     def way(self, names: Sequence[str], index: int, sign: int) -> Way:
         gap = f"{names[index]} - {names[index - 1]}" if index else names[0]
         if index and sign < 0:
-            return Way(f"{gap} approaches 0", 0.0)
-        return Way(f"{gap} {'grows' if sign > 0 else 'falls'}", None)
+            return Way(f"{gap} approaches 0", 0.0, sign > 0)
+        return Way(f"{gap} {'grows' if sign > 0 else 'falls'}", None, sign > 0)
 
 
 class Covariance(Domain):
@@ -295,11 +296,11 @@ class Covariance(Domain):
         size = math.isqrt(len(names))
         row, column = (int(place[index]) for place in np.tril_indices(size))
         if row != column:
-            return Way(f"{names[row * size + column]} {'grows' if sign > 0 else 'falls'}", None)
+            return Way(f"{names[row * size + column]} {'grows' if sign > 0 else 'falls'}", None, sign > 0)
         if sign > 0:
-            return Way(f"{names[row * size + row]} grows", None)
+            return Way(f"{names[row * size + row]} grows", None, True)
         beside = f" given the {row} before" if row else ""
-        return Way(f"the variance {names[row * size + row]}{beside} approaches 0", 0.0)
+        return Way(f"the variance {names[row * size + row]}{beside} approaches 0", 0.0, sign > 0)
 
 
 def _all(truth: Any, axes: int) -> Any:

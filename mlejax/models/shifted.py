@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import jax
@@ -11,11 +12,17 @@ from jaxtyping import Array, Key, Num
 from numpy.typing import ArrayLike
 
 from ..checks import InputValueError
+from .abilities import Limit
 from .base import M, Model, name_of
 from .constraints import Number, parameter, real
+from .continuous import Gamma, InverseGamma, InverseGaussian, LogNormal, Weibull
+from .extremes import Frechet, Gumbel, GumbelMin
+from .heavy_tails import LogLogistic
 from .moments import SHARES, Weights, as_values, mean, quantiles
+from .normal import Normal
 from .support import Support, numbers
-from .wrappers import Family, Wrapper, checked_family, support_of
+from .symmetric import Logistic
+from .wrappers import Family, Wrapper, checked_family, fixed_parameters, support_of
 
 BELOW = (0.02, 0.1, 0.3, 1.0)
 """How far below the smallest observation a start looks, in distances of the mean from it.
@@ -26,6 +33,17 @@ Farther out the likelihood has a ridge, along which steps are short: the way alo
 NEAR_THE_END = 1e-200
 """Where the power by which a density begins is read off, above the end of its support."""
 
+FAR_BELOW: Mapping[type[Model], Any] = {
+    Gamma: Normal,
+    InverseGamma: Normal,
+    InverseGaussian: Normal,
+    LogNormal: Normal,
+    Weibull: GumbelMin,
+    Frechet: Gumbel,
+    LogLogistic: Logistic,
+}
+"""What a family, moved, becomes as its location falls and its shape follows."""
+
 
 class Shifted(Wrapper[M]):
     r"""A model of numbers above an end, moved: log p(x) = log p_base(x - location), and -inf below its end.
@@ -33,7 +51,9 @@ class Shifted(Wrapper[M]):
     `Shifted.of(Weibull)` is the three-parameter Weibull distribution. Where the density does not vanish at its lower
     end the likelihood is highest, or grows without bound, as the location approaches the smallest observation; then
     there is no regular maximum. Where it vanishes no faster than the distance from the end, a maximum is not normally
-    distributed. A maximum that is found is a highest point with the location away from the smallest observation.
+    distributed. Where observations are skewed less than any model is, the likelihood is highest as the location falls
+    without end, where a gamma distribution, for example, is a normal one. A maximum that is found is a highest point
+    with the location away from the smallest observation.
 
     Args:
         base: a model whose support has a lower end, in the units of the data.
@@ -82,6 +102,11 @@ class Shifted(Wrapper[M]):
     def unbounded(self, count: float | int) -> str:
         """Return that the location approaches the smallest observation where the density begins at infinity."""
         return "location approaches the smallest observation" if self._power < -1e-9 else ""
+
+    def limit(self) -> Limit | None:
+        """Return what the model inside becomes as the location falls; None where a parameter is fixed."""
+        family = None if fixed_parameters(self) else FAR_BELOW.get(type(self.base))
+        return None if family is None else Limit(family, "location falls")
 
     def irregularity(self) -> str:
         """Return that the location is learned faster than standard errors tell, where the density begins steeply."""

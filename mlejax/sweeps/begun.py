@@ -20,6 +20,7 @@ from ..models.abilities import (
     CanLackMaximum,
     HasCanonicalForm,
     HasIrregularMaximum,
+    HasLimit,
     HasSeveralStarts,
     starts_many,
 )
@@ -114,7 +115,7 @@ class Begun:
         several = isinstance(family_or_model, HasSeveralStarts) and not isinstance(family_or_model, Model)
         beside = not (
             several
-            or isinstance(start, HasIrregularMaximum | Regression)
+            or isinstance(start, HasIrregularMaximum | HasLimit | Regression)
             or table.real_size > MOST
             or (whole and any(_is_large(column) for column in jax.tree.leaves(taken)))
             or (members.shared is not None and not plain)

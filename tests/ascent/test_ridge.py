@@ -6,7 +6,7 @@ from scipy import optimize, special, stats
 
 import mlejax
 from mlejax import ConvergenceWarning, Gamma, Shifted, Status
-from mlejax.ascent import ground
+from mlejax.ascent import profile as by_profile
 from mlejax.ascent.outward import End
 from mlejax.ascent.ridge import follow
 from mlejax.models.parameters import Parameters
@@ -77,7 +77,7 @@ def test_the_top_of_a_ridge_is_reached(seed):
 
 @pytest.mark.slow
 def test_without_following_it_the_climb_ends_on_the_ridge(monkeypatch):
-    monkeypatch.setattr(ground, "follow", lambda *_: None)
+    monkeypatch.setattr(by_profile, "follow", lambda *_: None)
     with pytest.warns(ConvergenceWarning):
         result = mlejax.fit(Shifted.of(Gamma), sample(11), progress=False)
     assert result.status is Status.MAX_STEPS

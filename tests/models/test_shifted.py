@@ -1,5 +1,7 @@
 """Families with a location added: three-parameter distributions."""
 
+import re
+
 import jax
 import mpmath
 import numpy as np
@@ -64,7 +66,11 @@ def test_an_exponential_distribution_ends_at_the_smallest_observation():
     with pytest.warns(mlejax.ConvergenceWarning):
         result = mlejax.fit(mlejax.Shifted.of(mlejax.Exponential), FIBERS)
     assert result.status is Status.AT_BOUNDARY
-    assert "an observation meets the edge of the support" in result.reason
+    supremum = -len(FIBERS) * (np.log(np.mean(FIBERS) - FIBERS[0]) + 1)
+    assert result.reason == (
+        "the log-likelihood keeps rising as location approaches the smallest observation; "
+        f"its supremum, {supremum:.4f} at the smallest observation, is no regular maximum"
+    )
     assert np.isnan(result.standard_errors.rate)
 
 
@@ -75,6 +81,47 @@ def test_a_density_that_begins_at_infinity_is_unbounded():
         result = mlejax.fit(mlejax.Shifted.of(mlejax.Weibull), x)
     assert result.status is Status.UNBOUNDED
     assert result.reason == "the log-likelihood grows without bound as location approaches the smallest observation"
+
+
+SKEWED = 10 - np.random.RandomState(1).gamma(4.0, 0.5, 60)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("family", "limit"),
+    [
+        (mlejax.Gamma, scipy.stats.norm),
+        (mlejax.LogNormal, scipy.stats.norm),
+        (mlejax.InverseGaussian, scipy.stats.norm),
+        (mlejax.InverseGamma, scipy.stats.norm),
+        (mlejax.Weibull, scipy.stats.gumbel_l),
+        (mlejax.Frechet, scipy.stats.gumbel_r),
+        (mlejax.LogLogistic, scipy.stats.logistic),
+    ],
+)
+def test_where_no_model_is_skewed_enough_the_supremum_is_that_of_the_limit(family, limit):
+    x = SKEWED if limit is not scipy.stats.gumbel_l else -(np.random.RandomState(1).gumbel(0, 1, 60) ** 3)
+    with pytest.warns(mlejax.ConvergenceWarning):
+        result = mlejax.fit(mlejax.Shifted.of(family), x)
+    assert result.status is Status.AT_INFINITY
+    supremum = np.sum(limit.logpdf(x, *limit.fit(x)))
+    said = re.search(r"as location falls; its supremum, (\S+) at infinity", result.reason)
+    assert said is not None
+    assert float(said[1]) == pytest.approx(supremum, abs=1e-3)
+    assert result.log_likelihood < supremum
+    assert result.log_likelihood == pytest.approx(supremum, abs=0.1)
+    assert np.isnan(result.standard_errors.location)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", [mlejax.Gamma, mlejax.LogNormal, mlejax.InverseGaussian, mlejax.LogLogistic])
+def test_slightly_skewed_observations_have_a_maximum_far_below_them(family):
+    x = np.random.RandomState(0).gamma(400.0, 1.0, 3000)
+    result = mlejax.fit(mlejax.Shifted.of(family), x)
+    assert result.converged
+    assert x.min() - result.model.location > 3 * np.std(x)
+    heights = [mlejax.fit(family, x - result.model.location - away).log_likelihood for away in (-40.0, 0.0, 40.0)]
+    assert max(heights) == heights[1] == pytest.approx(result.log_likelihood, abs=1e-8)
 
 
 @pytest.mark.slow
