@@ -49,6 +49,34 @@ def moments(expansion: Expansion, values: Rows, weights: Any, count: Any) -> Mom
     return Moments(centers, residuals, triangular(jnp.sqrt(weights / count)[:, None] * deviations))
 
 
+APART = 1e-3
+"""The least squared pivot, of products of columns of length 1, from which the products alone hold their root."""
+
+
+def moments_of_products(about: Vector, first: Vector, products: Matrix) -> tuple[Moments, Array]:
+    """Return moments from plain products of columns, and whether these hold them as well as a QR of the columns does.
+
+    They do where no column is nearly a combination of those before it, nor constant to rounding, unless exactly so.
+
+    Args:
+        about: near the means.
+        first: the means, less these.
+        products: the mean products of the columns less `about`.
+    """
+    centers = about + first
+    residuals = first - (centers - about)
+    square = products - first[:, None] * first[None, :]
+    variances = jnp.diagonal(square)
+    lengths = jnp.sqrt(jnp.maximum(variances, 0))
+    none = jnp.diagonal(products) == 0
+    scale = jnp.where(none, 1, lengths)
+    unit = jnp.where(jnp.eye(len(scale), dtype=bool), 1, square / (scale[:, None] * scale[None, :]))
+    lower = jnp.linalg.cholesky(unit)
+    told = lengths > 1e3 * jnp.finfo(lengths.dtype).eps * jnp.abs(centers)
+    good = jnp.all(none | told) & jnp.all(jnp.diagonal(lower) ** 2 > APART)
+    return Moments(centers, residuals, lower.T * jnp.where(none, 0, lengths)[None, :]), good
+
+
 def merged(parts: Sequence[Moments], shifts: Sequence[Any], shares: Any) -> Any:
     """Return the root of the union of samples.
 

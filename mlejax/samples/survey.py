@@ -11,6 +11,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
+from ..formula.expand import Expansion
 from ..formula.jaxpr import NotApplicable, as_formula_takes
 from ..formula.sufficient import Form, SufficientForm
 from ..models.base import Model
@@ -18,6 +19,7 @@ from ..models.parameters import Parameters
 from ..models.rows import Rows, in_types, row_count
 from .agreement import LOOKED_AT, POINTS, check_points, examine, factored_means, how_far_apart, written_means
 from .filled import Filled
+from .moments import moments_of_products
 from .raw import Observations, observe
 from .representation import Sample, found_in, summarize, why_not, why_raw
 from .spans import WIDTH, Span, sums
@@ -25,6 +27,9 @@ from .summary import LARGE, Summary, find_form, recentered, summarize_with
 
 DEEP = 64
 """Tiles that are added up before their sum joins that of others: so the sum of a million terms rounds little."""
+
+BLOCK = 512
+"""Rows whose products are taken at once: enough for a product of matrices."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -56,8 +61,12 @@ def survey(model: Model, values: Rows, weights: np.ndarray | None) -> Survey:
             form = find_form(model, taken)
         except NotApplicable as reason:
             return _as_they_are(model, taken, f": {reason}")
-        found, numbers = _with_statistics(form, model, Filled.of(taken), _some(taken) if n > LOOKED_AT else None)
-        apart, holds, finite, *coordinates = np.asarray(numbers).tolist()
+        filled = Filled.of(taken)
+        found, numbers = _with_statistics(form, model, filled, _some(taken) if n > LOOKED_AT else None)
+        apart, holds, finite, enough, *coordinates = np.asarray(numbers).tolist()
+        if not enough:
+            found, numbers = _with_statistics(form, model, filled, None)
+            apart, holds, finite, *_ = np.asarray(numbers).tolist()
         if why := why_not(apart, bool(holds)):
             return _as_they_are(model, taken, why)
         return Survey(found, found_in(model, found), bool(finite), np.array(coordinates))
@@ -106,17 +115,20 @@ def _with_statistics(
     """Return the summary of a sample, and in one array numbers about it and the coordinates of the start.
 
     How far form and formula are apart; whether the observations take the branches of the form; whether all
-    log-densities at the start are finite.
+    log-densities at the start are finite; whether one pass was enough. Without `some` observations to begin with, it
+    always is.
     """
     separated = form.separated()
     if some is not None and isinstance(separated, SufficientForm):
-        return _in_one_pass(form, separated, model, filled, some)
+        return _statistics(form, separated, model, filled, some)
+    if some is not None and isinstance(separated, Expansion) and separated.degree > 1:
+        return _second_moments(form, separated, model, filled, some)
     summary, holds = summarize_with(form, filled)
     found = examine(model, [summary], [filled])
-    return summary, _numbers(model, found.apart[0], holds, found.finite[0])
+    return summary, _numbers(model, found.apart[0], holds, found.finite[0], jnp.asarray(True))
 
 
-def _in_one_pass(
+def _statistics(
     form: Form, separated: SufficientForm, model: Model, filled: Filled, some: Rows
 ) -> tuple[Summary, Float[Array, " numbers"]]:
     """Take the statistics, about the means of some observations, and the formula at the start, from one pass over all.
@@ -130,33 +142,80 @@ def _in_one_pass(
         u, factors = jax.vmap(separated.observe)(x)
         deviations = [each - center for each, center in zip(u, about, strict=True)]
         outcomes = [jnp.where(met, 1.0, 0.0) for met in jax.vmap(separated.outcomes)(x)]
-        written = jax.tree.leaves(jax.vmap(jax.value_and_grad(lambda at, x: at.log_prob(x)), (None, 0))(model, x))
-        return [
-            *deviations,
-            *separated.statistic_values(deviations, factors),
-            *outcomes,
-            *written,
-            *map(jnp.abs, written),
-        ]
+        return [*deviations, *separated.statistic_values(deviations, factors), *outcomes, *_written(model, x)]
 
     totals = iter(_sums(terms, in_types(filled.values, form.structure.observation), filled.count))
     count = jnp.asarray(filled.count, float)
     firsts, averages = ([next(totals) / count for _ in each] for each in (about, separated.statistics))
     met = [next(totals) for _ in separated.conditions]
-    means, sizes = jnp.split(jnp.concatenate([jnp.ravel(total) for total in totals]) / count, 2)
     summary = recentered(form, about, firsts, averages, count)
-
-    points = check_points(model)
-    others = range(1, POINTS)
-    looks = [(0, 0), *((point, 1) for point in others)]
     of_few = Filled.of(few)
-    more_means, more_sizes, _ = written_means(points, [of_few], [(point, 0) for point in others])
-    found = factored_means(points, [summary, summarize_with(form, of_few)[0]], looks)
-    apart = how_far_apart(
-        jnp.concatenate([means[None], more_means]), jnp.concatenate([sizes[None], more_sizes]), found, points
-    )
+    at_start = jnp.concatenate([jnp.ravel(total) for total in totals]) / count
+    apart, finite = _held_against(model, at_start, summary, of_few, summarize_with(form, of_few)[0])
     holds = separated.holds([total == count for total in met], [total > 0 for total in met])
-    return summary, _numbers(model, jnp.max(apart), holds, jnp.isfinite(sizes[0]))
+    return summary, _numbers(model, apart, holds, finite, jnp.asarray(True))
+
+
+def _second_moments(
+    form: Form, expansion: Expansion, model: Model, filled: Filled, some: Rows
+) -> tuple[Summary, Float[Array, " numbers"]]:
+    """Take the moments of columns by their products, and the formula at the start, as `_statistics` does."""
+    few, values = (in_types(each, form.structure.observation) for each in (some, filled.values))
+    seen = jax.vmap(expansion.observe)(few)
+    about = jnp.mean(seen, axis=0)
+
+    def tile(index: Any) -> list[Array]:
+        begin = index * BLOCK
+        x = jax.tree.map(lambda column: lax.dynamic_slice_in_dim(column, begin, BLOCK), values)
+        counted = begin + jnp.arange(BLOCK) < filled.count
+        away, *written = (
+            jnp.where(jnp.expand_dims(counted, range(1, each.ndim)), each, 0)
+            for each in (jax.vmap(expansion.observe)(x) - about[None], *_written(model, x))
+        )
+        return [jnp.sum(away, axis=0), away.T @ away, *(jnp.sum(each, axis=0) for each in written)]
+
+    def step(index: Any, totals: list[Array]) -> list[Array]:
+        return [total + each for total, each in zip(totals, tile(index), strict=True)]
+
+    nothing = [jnp.zeros(each.shape, each.dtype) for each in jax.eval_shape(tile, 0)]
+    totals = lax.fori_loop(0, -(-filled.count // BLOCK), step, nothing)
+    count = jnp.asarray(filled.count, float)
+    first, products, *at_start = (total / count for total in totals)
+
+    def summary(first: Array, products: Array, count: Array) -> tuple[Summary, Array]:
+        known, good = moments_of_products(about, first, products)
+        return Summary(*known, count, form), good
+
+    own, good = summary(first, products, count)
+    away = seen - about[None]
+    of_few, also = summary(jnp.mean(away, axis=0), away.T @ away / len(away), jnp.asarray(len(away), float))
+    at_start = jnp.concatenate([jnp.ravel(mean) for mean in at_start])
+    apart, finite = _held_against(model, at_start, own, Filled.of(few), of_few)
+    return own, _numbers(model, apart, jnp.asarray(True), finite, good & also)
+
+
+def _written(model: Model, x: Rows) -> list[Array]:
+    """Return the log-density of each observation and its slopes, and the sizes of these."""
+    found = jax.tree.leaves(jax.vmap(jax.value_and_grad(lambda at, x: at.log_prob(x)), (None, 0))(model, x))
+    return [*found, *map(jnp.abs, found)]
+
+
+def _held_against(model: Model, at_start: Array, summary: Summary, few: Filled, of_few: Summary) -> tuple[Array, Array]:
+    """Return how far form and formula are apart, and whether all log-densities at the start are finite.
+
+    Args:
+        model: the start.
+        at_start: the means over all observations of what `_written` returns.
+        summary: of all.
+        few: some of them, on which other points are looked at.
+        of_few: their summary.
+    """
+    means, sizes = jnp.split(at_start, 2)
+    points, others = check_points(model), range(1, POINTS)
+    more_means, more_sizes, _ = written_means(points, [few], [(point, 0) for point in others])
+    found = factored_means(points, [summary, of_few], [(0, 0), *((point, 1) for point in others)])
+    every_mean, every_size = jnp.concatenate([means[None], more_means]), jnp.concatenate([sizes[None], more_sizes])
+    return jnp.max(how_far_apart(every_mean, every_size, found, points)), jnp.isfinite(sizes[0])
 
 
 def _sums(terms: Callable[[Rows], Sequence[Array]], values: Rows, count: Any) -> list[Array]:

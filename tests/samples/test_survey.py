@@ -10,6 +10,7 @@ import mlejax
 from mlejax.models.parameters import with_dtype
 from mlejax.samples import survey as surveys
 from mlejax.samples.agreement import LOOKED_AT
+from mlejax.samples.moments import moments_of_products
 from mlejax.samples.survey import survey
 
 MANY = LOOKED_AT + 1000
@@ -115,3 +116,55 @@ def test_an_observation_without_a_finite_density_is_seen(family, count, x64):
 def test_a_sample_is_looked_through_whatever_is_promoted(x64):
     with jax.numpy_dtype_promotion("strict"):
         assert survey(NORMAL, drawn(), None).finite
+
+
+def rows(apart, constant=1.0):
+    """Return a constant column, one of its own, one that differs from it by so much, and a response."""
+    random = np.random.RandomState(0)
+    x, y = random.normal(size=(2, MANY))
+    return {
+        "x": np.column_stack([np.full(MANY, constant), 1e3 + x, x + apart * y]),
+        "y": 2 * x + y + random.normal(size=MANY),
+    }
+
+
+PLANE = with_dtype(zoo.Plane(np.zeros(3), 1.0), np.float64)
+
+
+def products_of(summary):
+    root = np.asarray(summary.averages)
+    return root.T @ root
+
+
+@pytest.mark.slow
+def test_moments_of_columns_that_are_apart_come_from_their_products(x64, monkeypatch):
+    asked, with_statistics, values = [], surveys._with_statistics, rows(1.0)
+    monkeypatch.setattr(surveys, "_with_statistics", lambda *all: asked.append(all) or with_statistics(*all))
+    found = survey(PLANE, values, None)
+    assert len(asked) == 1
+    assert found.representation == mlejax.summarize(PLANE, values)[1]
+    columns = np.column_stack([values["x"], values["y"]]).astype(np.longdouble)
+    away = columns - columns.mean(axis=0)
+    exact = (away.T @ away / MANY).astype(float)
+    size = np.sqrt(np.outer(np.diag(exact), np.diag(exact)))
+    assert np.all(np.abs(products_of(found.sample) - exact) <= 1e-14 * size)
+    assert np.asarray(found.sample.centers) == pytest.approx(columns.mean(axis=0).astype(float), rel=1e-15, abs=1e-16)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("values", [rows(1e-4), rows(1.0, constant=0.1)], ids=["nearly one", "no integer"])
+def test_where_products_are_not_enough_columns_are_decomposed(values, x64):
+    found, (known, said) = survey(PLANE, values, None), mlejax.summarize(PLANE, values)
+    assert found.representation == said
+    assert np.asarray(found.sample.averages) == pytest.approx(np.asarray(known.averages), rel=1e-12, abs=1e-15)
+    assert found.finite
+
+
+def test_products_say_where_they_are_not_enough(x64):
+    """Two columns that differ by 1e-4 of their size: their products hold the difference to half of the digits."""
+    columns = rows(1e-4)["x"]
+    for some, enough in ((columns[:, :2], True), (columns, False), (columns[:, 1:2] * 1e-9 + 1e7, False)):
+        away = some - some[:1]
+        given = some[0], away.mean(axis=0), away.T @ away / MANY
+        _, good = moments_of_products(*map(jax.numpy.asarray, given))
+        assert bool(good) == enough
