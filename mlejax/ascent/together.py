@@ -31,8 +31,8 @@ long for the others."""
 BLOCKS = 256
 """Blocks of one call, at most."""
 
-TILES = 2048
-"""Tiles in the columns of one call: so long is the largest sample that is climbed beside others."""
+TILES = 4096
+"""Tiles in the columns of one call, of numbers: so long is the largest sample that is climbed beside others."""
 
 
 class Begin(eqx.Module):

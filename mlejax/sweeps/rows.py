@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 import threading
 from collections.abc import Iterator, Mapping
 
@@ -38,7 +39,7 @@ class RowMaker:
         """Return which samples are short enough for a call."""
         if self.members.shared is not None:
             return np.full(len(positions), True)
-        return self.sizes[positions] <= TILES * WIDTH
+        return self.sizes[positions] <= self._most * WIDTH
 
     def calls(self, positions: np.ndarray) -> Iterator[Call]:
         """Yield calls for samples that are ordered by their sizes; a sample may be there several times."""
@@ -57,10 +58,20 @@ class RowMaker:
         first = 0
         while first < len(tiles):
             some = tiles[first : first + BLOCKS]
-            some = some[np.cumsum(some) <= TILES]
+            some = some[np.cumsum(some) <= self._tiles]
             end = first + len(some)
             yield Call(positions[first * ROWS : end * ROWS], some, BLOCKS)
             first = end
+
+    @functools.cached_property
+    def _most(self) -> int:
+        """Tiles of a call at most, where observations may be many numbers."""
+        return max(BLOCKS, TILES // sum(math.prod(one.shape) for one in jax.tree.leaves(self.observation)))
+
+    @functools.cached_property
+    def _tiles(self) -> int:
+        """Tiles of a call: few for a small table, which one of the two programs that there are then serves."""
+        return self._most if np.sum(-(-self.sizes // WIDTH)) > BLOCKS else BLOCKS
 
     def rows(self, call: Call, begin: Begin) -> Rowful:
         """Return the rows of a call.
@@ -86,7 +97,7 @@ class RowMaker:
             values = jax.tree.map(functools.partial(_longer, length), in_types(shared, self.observation))
             return Rowful(values, self._weights(call, length), firsts, tiles, sizes, begin, np.int64(blocks))
         firsts[1:blocks] = np.cumsum(call.tiles)[:-1] * WIDTH
-        length = (TILES if np.any(call.tiles > 1) else BLOCKS) * WIDTH
+        length = (self._tiles if np.any(call.tiles > 1) else BLOCKS) * WIDTH
         values = self._columns.of_length(length, self.observation)
         for count in np.unique(call.tiles).tolist():
             of = np.flatnonzero(call.tiles == count)  # blocks that lie one behind the other

@@ -42,6 +42,23 @@ def test_a_sample_longer_than_a_call_does_not_fit():
     assert rows.fit(np.arange(2)).tolist() == [True, False]
 
 
+@pytest.mark.parametrize(("count", "tiles"), [(3, BLOCKS), (BLOCKS, TILES)])
+def test_a_small_table_is_laid_into_short_columns_however_often_a_sample_is_there(count, tiles):
+    rows, _ = rows_for([70] * count)
+    calls = list(rows.calls(np.repeat(np.arange(count), 500)))
+    assert len(calls) == -(-count * 500 // (ROWS * min(tiles // 2, BLOCKS)))
+    for call in calls[:1]:
+        many = begin_for(len(call.positions))
+        assert rows.rows(call, many).values.shape == (ROWS, tiles * WIDTH)
+
+
+def test_columns_of_vectors_hold_fewer_observations():
+    wide = TILES // BLOCKS + 1
+    members = Groups(np.zeros((BLOCKS * WIDTH + 6, wide)), [0] * 5 + [1] * (BLOCKS * WIDTH + 1))
+    rows = RowMaker(members, members.sizes, jax.ShapeDtypeStruct((wide,), np.float64))
+    assert rows.fit(np.arange(2)).tolist() == [True, False]
+
+
 def test_rows_hold_their_samples():
     sizes = [30, 40, 100, 130]
     rows, x = rows_for(sizes)
