@@ -1,5 +1,6 @@
 """Whether the maxima of many samples stay maxima when looked at from further away: side by side, as one by one."""
 
+import dataclasses
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -22,11 +23,16 @@ from .uncertainty import Spread
 Rows = Int[np.ndarray, " k"]
 Coordinates = Float[np.ndarray, "k p"]
 
+Gains = Float[np.ndarray, "k 4"]
+
 Ascend = Callable[[Rows, Coordinates, Coordinates, int], Mapping[str, np.ndarray]]
 """Climbs on samples, by their numbers, from coordinates, each with those that are free marked 1, at most so many steps;
 returns what `ground.end_of` does, a row for each."""
 
 SIGNS = np.array([1.0, 1.0, -1.0, -1.0])
+
+MOST_ROUNDING = 1e-6
+"""Of a mean log-likelihood, relative to its size: one that rounds more is not climbed to a millionth of an error."""
 
 
 def stay_maxima(
@@ -45,45 +51,96 @@ def stay_maxima(
     """
     good = np.full(len(doubted), True)
     for index in range(doubted.shape[1]):
-        if len(of := np.flatnonzero(doubted[:, index] & good)):
-            good[of] = _along(ascend, {name: each[of] for name, each in ends.items()}, of, index, table)
+        of = np.flatnonzero(doubted[:, index] & good)
+        if len(of) and not table.logarithmic[index]:
+            of = of[~_fall_at_once(ascend, _Ways.of(of, ends, index, table))]
+        if len(of):
+            good[of] = _fall(ascend, _Ways.of(of, ends, index, table), table)
     return good
 
 
-def _along(
-    ascend: Ascend, ends: Mapping[str, np.ndarray], of: Rows, index: int, table: Parameters
-) -> Bool[np.ndarray, " k"]:
-    """Look up and down along one coordinate, near and far."""
-    bounded, count = table.logarithmic, np.maximum(ends["count"], 1.0)[:, None]
-    covariance = Spread.of(ends["information"], count[:, 0]).uncertainty
-    error = np.sqrt(covariance[:, index, index])
-    tangent = covariance[:, :, index] / covariance[:, index, index, None]
-    at = ends["coordinates"][:, index]
-    if bounded[index]:
-        reaches = np.broadcast_to(REACHES, (len(of), 2))
-    else:
-        size = np.maximum(np.abs(at), ends["unit"][:, index])
-        reaches = np.minimum(np.multiply.outer(size, REAL_REACHES), np.multiply.outer(error, MOST_ERRORS))
-    none_between = (at + reaches[:, 0] == at) & ~bounded[index]  # no other number is so near
-    ways = SIGNS * np.tile(reaches, 2)
-    free = np.where(np.arange(len(bounded)) == index, 0.0, 1.0)
-    start = ends["coordinates"][:, None] + ways[..., None] * tangent[:, None]
-    found = _each(ascend, of, start, free, REFIT_STEPS)
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Ways:
+    """Ways outward along one coordinate of some samples: near and far upward, then near and far downward."""
+
+    samples: Rows  # (k,)
+    index: int  # of the coordinate
+    at: np.ndarray  # (k,): where it is
+    error: np.ndarray  # (k,): its standard error
+    lengths: np.ndarray  # (k, 4)
+    starts: np.ndarray  # (k, 4, p): along the profile's tangent
+    mean: np.ndarray  # (k, 1): of the log-likelihood, where the samples are
+    count: np.ndarray  # (k, 1)
+
+    @classmethod
+    def of(cls, samples: Rows, every: Mapping[str, np.ndarray], index: int, table: Parameters) -> "_Ways":
+        """Return the ways of some of the samples whose climbs ended."""
+        ends = {name: each[samples] for name, each in every.items()}
+        count, at = np.maximum(ends["count"], 1.0)[:, None], ends["coordinates"][:, index]
+        covariance = Spread.of(ends["information"], count[:, 0]).uncertainty
+        error = np.sqrt(covariance[:, index, index])
+        if table.logarithmic[index]:
+            reaches = np.broadcast_to(REACHES, (len(samples), 2))
+        else:
+            size = np.maximum(np.abs(at), ends["unit"][:, index])
+            reaches = np.minimum(np.multiply.outer(size, REAL_REACHES), np.multiply.outer(error, MOST_ERRORS))
+        lengths = SIGNS * np.tile(reaches, 2)
+        tangent = covariance[:, :, index] / covariance[:, index, index, None]
+        starts = ends["coordinates"][:, None] + lengths[..., None] * tangent[:, None]
+        return cls(samples, index, at, error, lengths, starts, ends["mean"][:, None], count)
+
+    @property
+    def free(self) -> np.ndarray:
+        """Which coordinates are free: all others."""
+        return np.where(np.arange(self.starts.shape[-1]) == self.index, 0.0, 1.0)
+
+
+def _fall_at_once(ascend: Ascend, ways: _Ways) -> Bool[np.ndarray, " k"]:
+    """Return where the log-likelihood falls along the tangent by far more than climbing from there could bring back.
+
+    That is what a parabola promises there, twice.
+    """
+    there = _each(ascend, ways.samples, ways.starts, ways.free, 0)
+    gain = ways.count * (there["mean"] - ways.mean)
+    rounding = MOST_ROUNDING * ways.count * (1 + np.abs(ways.mean))
+    near = np.abs(ways.lengths[:, ::2]) / ways.error[:, None]
+    return _is_top(gain + rounding + there["distance"] ** 2) & _is_parabolic(gain - rounding, near)
+
+
+def _fall(ascend: Ascend, ways: _Ways, table: Parameters) -> Bool[np.ndarray, " k"]:
+    """Look up and down along a coordinate, near and far."""
+    bounded, count, k = table.logarithmic, ways.count, len(ways.samples)
+    real = not bounded[ways.index]
+    none_between = (ways.at + ways.lengths[:, 0] == ways.at) & real  # no other number is so near
+    found = _each(ascend, ways.samples, ways.starts, ways.free, REFIT_STEPS)
     shift = BESIDE * bounded
-    pairs = np.stack([found["coordinates"] + shift, found["coordinates"] - shift], axis=2).reshape(len(of), 8, -1)
-    beside = _each(ascend, of, pairs, np.zeros(len(bounded)), 0)["mean"].reshape(len(of), 4, 2)
+    pairs = np.stack([found["coordinates"] + shift, found["coordinates"] - shift], axis=2).reshape(k, 8, -1)
+    beside = _each(ascend, ways.samples, pairs, np.zeros(len(bounded)), 0)["mean"].reshape(k, 4, 2)
     rounding = count * np.max(np.abs(beside - found["mean"][..., None]), axis=2)
-    gain = count * (found["mean"] - ends["mean"][:, None])
+    gain = count * (found["mean"] - ways.mean)
     told = np.copysign(np.maximum(np.abs(gain) - ROUNDED * rounding, 0.0), gain)
     gain = np.where(np.isfinite(gain), np.where(np.isfinite(rounding), told, gain), -np.inf)
-    gain = np.where(is_told(table, index, at[:, None] + ways), gain, 0.0)
-    higher = np.maximum(gain[:, ::2], gain[:, 1::2])  # up and down
-    falls = (np.minimum(gain[:, ::2], gain[:, 1::2]) <= FLAT) & (higher <= HIGHER)
-    if not bounded[index]:  # and by no more than twice what the curvature says; else it may be a ridge
-        far = gain[:, 1::2] > gain[:, ::2]
-        moved = np.where(far, found["coordinates"][:, 1::2, index], found["coordinates"][:, ::2, index]) - at[:, None]
-        falls &= -higher < HIGHER + (moved / error[:, None]) ** 2
-    return none_between | np.all(falls, axis=1)
+    gain = np.where(is_told(table, ways.index, ways.at[:, None] + ways.lengths), gain, 0.0)
+    far = gain[:, 1::2] > gain[:, ::2]
+    ended = found["coordinates"][..., ways.index]
+    moved = np.where(far, ended[:, 1::2], ended[:, ::2]) - ways.at[:, None]
+    return none_between | (_is_top(gain) & (_is_parabolic(gain, moved / ways.error[:, None]) if real else True))
+
+
+def _is_top(gains: Gains) -> Bool[np.ndarray, " k"]:
+    """Return whether a log-likelihood falls on both sides, near or far, and rises nowhere."""
+    near, far = gains[:, ::2], gains[:, 1::2]
+    return np.all((np.minimum(near, far) <= FLAT) & (np.maximum(near, far) <= HIGHER), axis=1)
+
+
+def _is_parabolic(gains: Gains, moved: Float[np.ndarray, "k 2"]) -> Bool[np.ndarray, " k"]:
+    """Return whether it falls by no more than twice what the curvature says; else it may be a ridge.
+
+    Args:
+        gains: near and far upward, then downward.
+        moved: how far the higher one on each side is, in standard errors.
+    """
+    return np.all(-np.maximum(gains[:, ::2], gains[:, 1::2]) < HIGHER + moved**2, axis=1)
 
 
 def _each(ascend: Ascend, of: Rows, starts: np.ndarray, free: np.ndarray, most: int) -> dict[str, np.ndarray]:

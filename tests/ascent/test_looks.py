@@ -13,13 +13,17 @@ TABLE = Parameters.of(Normal(0.0, 1.0))
 COUNT = 10.0
 
 
-def looked_at(height, doubted, at=(1.0, 0.0)):
-    """Look at a sample whose mean log-likelihood is a function of its two coordinates, whatever is climbed to."""
+def looked_at(height, doubted, at=(1.0, 0.0), distance=np.inf):
+    """Look at a sample whose mean log-likelihood is a function of its two coordinates, whatever is climbed to.
+
+    Everywhere the top of the parabola is so many standard errors away.
+    """
     asked = []
 
     def ascend(rows, coordinates, free, most):
         asked.append((coordinates, free, most))
-        return {"coordinates": coordinates, "mean": np.array([height(*each) for each in coordinates])}
+        return {"coordinates": coordinates, "mean": np.array([height(*each) for each in coordinates]),
+                "distance": np.full(len(coordinates), distance)}  # fmt: skip
 
     ends = {
         "coordinates": np.array([at, at]), "information": np.stack([np.eye(2)] * 2), "unit": np.ones((2, 2)),
@@ -37,6 +41,13 @@ def test_what_falls_on_all_sides_stays_and_what_is_not_doubted_is_not_looked_at(
     assert found == [True, True]
     assert {most for _, _, most in asked} == {0, 10}
     assert looked_at(parabola, [False, False]) == ([True, True], [])
+
+
+@pytest.mark.parametrize(("distance", "climbs"), [(0.0, False), (1.0, False), (2.5, True)])
+def test_nothing_climbs_where_a_parabola_cannot_give_back_what_was_lost_along_the_tangent(distance, climbs):
+    # nearby, three standard errors out, 4.5 nats are lost, and a parabola may give back the square of the distance
+    found, asked = looked_at(parabola, [True, False], distance=distance)
+    assert (found, 10 in {most for _, _, most in asked}) == ([True, True], climbs)
 
 
 @pytest.mark.parametrize(
