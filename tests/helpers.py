@@ -1,14 +1,18 @@
-"""Where the project is, and what several tests do: compare results bit by bit, ask a process of its own."""
+"""Where the project is, and what several tests do: compare results bit by bit and fits, ask a process of its own."""
 
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 import mlejax
+from mlejax.models.parameters import entry_dict
 from mlejax.results.schema import QUANTITIES
+from mlejax.status import Status
 
 ROOT = Path(__file__).parents[1]
 
@@ -35,3 +39,24 @@ def printed_by(program, **variables):
     command = [sys.executable, "-c", program]
     environment = os.environ | {"PYTHONPATH": str(ROOT)} | variables
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
+
+
+def alone(family, values, weights=None):
+    """Return the fit of a sample by itself, without a warning."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", mlejax.ConvergenceWarning)
+        return mlejax.fit(family, values, weights=weights, progress=False)
+
+
+def check_fit(table, position, expected):
+    """Compare a row of a table of fits with a fit: within 1e-6 standard errors, or NaN where that has NaN."""
+    assert Status(int(table.status[position])) is expected.status
+    assert table.reasons.get(position, "") == expected.reason
+    assert table.count[position] == expected.count
+    assert table.log_likelihood[position] == pytest.approx(expected.log_likelihood, rel=1e-9)
+    errors = entry_dict(expected.standard_errors)
+    for name, value in expected.parameters.items():
+        error = errors[name]
+        found = table.parameters[name][position]
+        assert abs(found - value) <= 1e-6 * (error if np.isfinite(error) else abs(value)), name
+        np.testing.assert_allclose(table.errors[name][position], error, rtol=1e-6, err_msg=name)

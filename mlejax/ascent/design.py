@@ -10,6 +10,7 @@ from ..models.base import M
 from ..models.parameters import Parameters
 from ..models.regression import Regression
 from ..models.rows import Rows
+from .back import Back
 
 COLLINEAR = 1e-15
 """The least singular value of columns of length 1, per column, that tells them apart."""
@@ -38,6 +39,14 @@ class Design(Generic[M]):
         """Return the sample for which these units were made."""
         return self.given
 
+    @property
+    def back(self) -> Back:
+        """The way from parameters on orthonormal columns to those of the columns that were given."""
+        size = len(self.root)  # the coefficients come first
+        matrix = np.eye(self.table.size)
+        matrix[:size, :size] = np.linalg.solve(self.root, np.eye(size))
+        return Back(matrix, np.zeros(len(matrix)))
+
     def to_data(self, model: M) -> M:
         """Return the model on the columns that were given."""
         return _with_coefficients(model, np.linalg.solve(self.root, np.asarray(model.coefficients)))  # type: ignore[attr-defined]
@@ -48,10 +57,7 @@ class Design(Generic[M]):
 
     def covariance(self, own: Float[np.ndarray, "k k"]) -> Float[np.ndarray, "k k"]:
         """Return the covariance of the parameters in the data's units, from that in these."""
-        size = len(self.root)  # the coefficients come first
-        jacobian = np.eye(len(own))
-        jacobian[:size, :size] = np.linalg.solve(self.root, np.eye(size))
-        return jacobian @ own @ jacobian.T
+        return self.back.matrix @ own @ self.back.matrix.T
 
     def errors(self, own: Float[np.ndarray, "k k"]) -> Float[np.ndarray, " k"]:
         """Return the standard errors of the parameters in the data's units, from their covariance in these."""

@@ -15,6 +15,7 @@ from ..models.base import M
 from ..models.parameters import Parameters
 from ..models.rows import Rows
 from ..models.support import Support, Supports
+from .back import Back
 
 ORDINARY = 2.0**40
 """Scales from 1 / ORDINARY to ORDINARY are left as they are."""
@@ -67,6 +68,12 @@ class Units(Generic[M]):
     def errors(self, own: Float[np.ndarray, "p p"]) -> Numbers:
         """Return the standard errors of the parameters in the data's units, from their covariance in these."""
         return np.sqrt(np.diagonal(own)) * self.factors  # whose squares float64 may not hold
+
+    @property
+    def back(self) -> Back:
+        """The way from parameters in these units to the data's own."""
+        moved = self.logs * math.log(self.scale) + self.moves * self.shift
+        return Back(np.diag(self.factors), moved, math.log(self.scale))
 
     def to_data(self, model: M) -> M:
         """Return the parameters in the data's own units; infinite or zero where float64 does not hold them."""

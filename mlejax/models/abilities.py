@@ -78,10 +78,15 @@ class CanStartMany(HasStart, Protocol):
     starts_side_by_side: ClassVar[bool]
 
 
-def starts_many(family: object) -> bool:
-    """Return whether the class that wrote the `start` of a family says that it takes many samples side by side."""
+def starts_many(family: object, start: str = "start") -> bool:
+    """Return whether the class that wrote the `start` of a family says that it takes many samples side by side.
+
+    Args:
+        family: a class, or anything else that finds a start.
+        start: the name of the method that finds it.
+    """
     classes = (family if isinstance(family, type) else type(family)).__mro__
-    wrote = next((each for each in classes if "start" in vars(each)), object)
+    wrote = next((each for each in classes if start in vars(each)), object)
     return "starts_side_by_side" in vars(wrote) and bool(getattr(family, "starts_side_by_side", False))
 
 

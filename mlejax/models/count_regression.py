@@ -1,7 +1,7 @@
 """Regressions of counts that vary more than those of a Poisson distribution."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -11,8 +11,9 @@ from jaxtyping import Array
 from .base import Parameter
 from .constraints import parameter, positive, real
 from .discrete import negative_binomial
-from .moments import Weights
-from .regression import Fitted, Matrix, Regression, Vector, least_squares
+from .least_squares import Matrix, Vector, least_squares, predicted
+from .moments import Weights, plain
+from .regression import Fitted, Regression
 from .support import counts
 
 LEAST_SIZE, MOST_SIZE = 0.05, 100.0
@@ -42,6 +43,7 @@ class NegativeBinomialRegression(Regression):
         [-0.0546  0.5388] 1.2096
     """
 
+    starts_side_by_side: ClassVar[bool] = True
     coefficients: Parameter = parameter(real)
     size: Parameter = parameter(positive)
     columns: tuple[str, ...] = eqx.field(static=True, default=())
@@ -59,10 +61,12 @@ class NegativeBinomialRegression(Regression):
     def started(cls, design: Matrix, response: Vector, offset: Vector, weights: Weights) -> Mapping[str, Any]:
         """Return the line through logarithms of the counts, and the size that leaves the variance about it."""
         coefficients = least_squares(design, np.log(response + 0.5) - offset, weights)
-        mean = np.exp(np.minimum(design @ coefficients + offset, np.log(np.max(response) + 1.0)))
-        excess = np.average((response - mean) ** 2 - mean, weights=weights)
-        size = np.average(mean**2, weights=weights) / excess if excess > 0 else MOST_SIZE
-        return {"coefficients": coefficients, "size": float(np.clip(size, LEAST_SIZE, MOST_SIZE))}
+        most = np.log(np.max(response, axis=-1, keepdims=True) + 1.0)
+        mean = np.exp(np.minimum(predicted(design, coefficients) + offset, most))
+        excess = np.average((response - mean) ** 2 - mean, axis=-1, weights=weights)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            size = np.where(excess > 0, np.average(mean**2, axis=-1, weights=weights) / excess, MOST_SIZE)
+        return {"coefficients": coefficients, "size": plain(np.clip(size, LEAST_SIZE, MOST_SIZE))}
 
     def expected(self, predictor: Vector) -> Fitted:
         mean = np.exp(predictor)

@@ -14,17 +14,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import gammaln
-from jaxtyping import Array, Float
+from jaxtyping import Array
 
 from ..checks import InputTypeError, InputValueError
+from .abilities import starts_many
 from .base import Model, Parameter
 from .constraints import parameter, positive, real
+from .least_squares import Matrix, Vector, design_matrix, least_squares, predicted
 from .moments import Weights, inside
 from .rows import Rows
 from .support import Support, Supports, counts, numbers
-
-Matrix = Float[np.ndarray, "n p"]
-Vector = Float[np.ndarray, " n"]
 
 PERFECT = 1e-13
 """Residuals so small beside the responses are the rounding of columns that fit them exactly."""
@@ -94,7 +93,28 @@ class Regression(Model):
     @classmethod
     @abc.abstractmethod
     def started(cls, design: Matrix, response: Vector, offset: Vector, weights: Weights) -> Mapping[str, Any]:
-        """Return parameters by name from which to climb, `coefficients` of the columns of the design among them."""
+        """Return parameters by name from which to climb, `coefficients` of the columns of the design among them.
+
+        Args:
+            design: (n, p); or those of several samples of one size, (b, n, p), whose parameters then have an axis of b.
+            response: (n,) or (b, n).
+            offset: likewise.
+            weights: (n,) of one sample; None counts each observation once.
+        """
+
+    def starts_beside(self, observations: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return parameters by name, (b, ...), from which samples of one size start; see `started`.
+
+        Args:
+            observations: (b, n, ...), in columns that are well told apart.
+        """
+        response = np.asarray(observations[self.response], np.float64)
+        offset = np.asarray(observations.get(self.offset, np.zeros(response.shape)), np.float64)
+        design = self.design(observations)
+        if starts_many(type(self), "started"):
+            return self.started(design, response, offset, None)
+        each = [self.started(*one, None) for one in zip(design, response, offset, strict=True)]
+        return {name: np.stack([one[name] for one in each]) for name in each[0]}
 
     def labels(self, field: str) -> tuple[str, ...]:
         """Return the names of the numbers of a field."""
@@ -115,19 +135,19 @@ class Regression(Model):
     # The sample as a matrix, for starts and for orthonormal columns
 
     def features(self, observations: Mapping[str, Any]) -> Matrix:
-        """Return the features of a sample as a matrix."""
-        return _design(observations, self.columns, False)
+        """Return the features of a sample, or of several that are stacked, as a matrix."""
+        return design_matrix(observations, self.columns, False, self.response)
 
     def design(self, observations: Mapping[str, Any]) -> Matrix:
         """Return the features of a sample as a matrix, a column of ones in front where there is an intercept."""
-        return _design(observations, self.columns, self.intercept)
+        return design_matrix(observations, self.columns, self.intercept, self.response)
 
     def with_design(self, observations: Mapping[str, Any], columns: Matrix) -> dict[str, Any]:
-        """Return a sample with other features, (n, d) without the ones."""
+        """Return a sample, or several that are stacked, with other features, (..., n, d) without the ones."""
         rest = {name: part for name, part in observations.items() if name != "features"}
         if "features" in observations:
             return rest | {"features": columns}
-        return rest | {name: columns[:, i] for i, name in enumerate(self.columns)}
+        return rest | {name: columns[..., i] for i, name in enumerate(self.columns)}
 
     def fitted(self, observations: Mapping[str, Any]) -> "Fitted":
         """Return what the model expects of the responses of a sample, and how far they stray from that."""
@@ -142,7 +162,18 @@ class Regression(Model):
 
     def perfect(self, observations: Mapping[str, Any]) -> str:
         """Return why the likelihood has no bound where the columns fit the responses exactly; nothing elsewhere."""
-        return ""
+        how = "the columns fit the responses exactly: the log-likelihood grows without bound as variance approaches 0"
+        return how if self.fits_exactly(vars(self), observations) else ""
+
+    def fits_exactly(self, found: Mapping[str, Any], observations: Mapping[str, Any], times: float = 1.0) -> Any:
+        """Return whether columns fit responses exactly, so that the likelihood has no bound; of many samples (b,).
+
+        Args:
+            found: parameters by name, of least squares.
+            observations: (n, ...) of one sample, or (b, n, ...).
+            times: how many times the rounding of an exact fit the responses may be apart from theirs.
+        """
+        return np.full(np.shape(observations[self.response])[:-1], False)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -177,35 +208,17 @@ class RegressionFamily:
             raise InputValueError(f"{name} needs a column {missing[0]!r}; the sample has {known}")
         if "features" not in observations and not self.columns:
             raise InputValueError(f"{name} needs features: name the columns, as in {name}.of(['age'], response='y')")
-        design = _design(observations, self.columns, self.intercept)
-        if self.columns and design.shape[1] != len(self.columns) + self.intercept:
-            given = design.shape[1] - self.intercept
-            raise InputValueError(f"{name} has {len(self.columns)} columns; the features have {given}")
         response = np.asarray(observations[self.response], np.float64)
         if response.ndim != 1:
             raise InputValueError(f"{name}: {self.response} must be one number each; got shape {response.shape}")
+        design = design_matrix(observations, self.columns, self.intercept, self.response)
+        if self.columns and design.shape[1] != len(self.columns) + self.intercept:
+            given = design.shape[1] - self.intercept
+            raise InputValueError(f"{name} has {len(self.columns)} columns; the features have {given}")
         offset = np.asarray(observations.get(self.offset, np.zeros(len(response))), np.float64)
         found = self.kind.started(design, response, offset, weights)
         static = {f: getattr(self, f) for f in ("columns", "intercept", "response", "offset")}
         return self.kind(**found, **static)
-
-
-def _design(observations: Mapping[str, Any], columns: Sequence[str], intercept: bool) -> Matrix:
-    if "features" in observations:
-        features = np.asarray(observations["features"], np.float64)
-        features = features[:, None] if features.ndim == 1 else features
-    else:
-        features = np.stack([np.asarray(observations[name], np.float64) for name in columns], axis=1)
-    return np.concatenate([np.ones((len(features), 1)), features], axis=1) if intercept else features
-
-
-def least_squares(design: Matrix, response: Vector, weights: Weights) -> Float[np.ndarray, " p"]:
-    """Return the coefficients of least squares, the shortest where columns are collinear, whatever their units."""
-    sizes = np.max(np.abs(design), axis=0, initial=0.0)
-    sizes = np.where(sizes > 0, sizes, 1.0)
-    roots = np.ones(len(design)) if weights is None else np.sqrt(weights)
-    scaled = design / sizes[None] * roots[:, None]
-    return np.linalg.lstsq(scaled, response * roots, rcond=None)[0] / sizes
 
 
 class LinearRegression(Regression):
@@ -226,6 +239,7 @@ class LinearRegression(Regression):
         [0.  1.1]
     """
 
+    starts_side_by_side: ClassVar[bool] = True
     coefficients: Parameter = parameter(real)
     variance: Parameter = parameter(positive)
     columns: tuple[str, ...] = eqx.field(static=True, default=())
@@ -242,17 +256,15 @@ class LinearRegression(Regression):
         """Return the closed form, with a variance above zero."""
         wanted = response - offset
         coefficients = least_squares(design, wanted, weights)
-        variance = np.average((wanted - design @ coefficients) ** 2, weights=weights)
-        return {"coefficients": coefficients, "variance": inside(float(variance))}
+        variance = np.average((wanted - predicted(design, coefficients)) ** 2, axis=-1, weights=weights)
+        return {"coefficients": coefficients, "variance": inside(variance)}
 
     def expected(self, predictor: Vector) -> Fitted:
         return Fitted(predictor, np.full(len(predictor), np.sqrt(self.variance)))
 
-    def perfect(self, observations: Mapping[str, Any]) -> str:
+    def fits_exactly(self, found: Mapping[str, Any], observations: Mapping[str, Any], times: float = 1.0) -> Any:
         response = np.asarray(observations[self.response], np.float64)
-        if np.sqrt(self.variance) > PERFECT * np.sqrt(np.mean(response**2)):
-            return ""
-        return "the columns fit the responses exactly: the log-likelihood grows without bound as variance approaches 0"
+        return np.sqrt(found["variance"]) <= times * PERFECT * np.sqrt(np.mean(response**2, axis=-1))
 
 
 class LogisticRegression(Regression):
@@ -274,6 +286,7 @@ class LogisticRegression(Regression):
         ('CONVERGED', 2)
     """
 
+    starts_side_by_side: ClassVar[bool] = True
     coefficients: Parameter = parameter(real)
     columns: tuple[str, ...] = eqx.field(static=True, default=())
     intercept: bool = eqx.field(static=True, default=True)
@@ -314,6 +327,7 @@ class PoissonRegression(Regression):
         [-0.6741  0.7255]
     """
 
+    starts_side_by_side: ClassVar[bool] = True
     coefficients: Parameter = parameter(real)
     columns: tuple[str, ...] = eqx.field(static=True, default=())
     intercept: bool = eqx.field(static=True, default=True)

@@ -7,11 +7,14 @@ from typing import Any
 import jax
 import numpy as np
 
+from ..ascent.back import Back
 from ..ascent.begin import found_start
+from ..ascent.design import Design
 from ..ascent.looks import Ascend, stay_maxima
-from ..ascent.together import shared_form
+from ..ascent.orthonormal import Designs
+from ..ascent.together import ROWS, Rowful, shared_form
 from ..ascent.uncertainty import Spread
-from ..ascent.units import extraordinary
+from ..ascent.units import Units, extraordinary
 from ..checks import InputError
 from ..formula.jaxpr import as_formula_takes
 from ..formula.sufficient import Form
@@ -25,7 +28,7 @@ from ..models.abilities import (
     starts_many,
 )
 from ..models.base import Model
-from ..models.parameters import Parameters
+from ..models.parameters import Parameters, with_dtype
 from ..models.regression import Regression
 from ..models.rows import Observation, Rows, is_number, one_of, take
 from ..models.support import Support
@@ -34,7 +37,7 @@ from ..samples.members import Member, Members
 from ..samples.representation import summarize
 from ..samples.summary import Summary
 from ..status import Status
-from .rows import RowMaker
+from .rows import Call, RowMaker
 
 MOST = 100
 """Parameters up to which samples are climbed side by side: of more, a step costs more than a call."""
@@ -48,6 +51,9 @@ ENOUGH = 16
 
 IN_CACHE = 1 << 15
 """Observations that are looked at together: what is computed of them stays in a core's cache."""
+
+NEARLY = 1e3
+"""Times the rounding of an exact fit: where columns fit responses so nearly, `fit` looks at the sample itself."""
 
 COLUMNS = ("log_likelihood", "distance", "count", "steps", "status")
 
@@ -91,43 +97,58 @@ class Begun:
     table: Parameters[Any]
     observation: Observation  # as the formula takes it
     form: Form | None  # in which every sample factors
-    first: np.ndarray  # the start of the first sample, (p,)
+    first: np.ndarray  # where the first sample starts, in its own units, (p,); or a model that is given, in the data's
     like: Model  # the model that starts there
+    shared: Rows | None  # the observations of all samples, where these differ in their weights alone, in their units
+    back: Back | None  # from those units to the data's; None where they are the data's
     beside: bool  # whether samples are climbed side by side
     judges_each: bool  # whether the model itself has to be asked about each estimate
 
     @classmethod
-    def of(cls, family_or_model: Any, members: Members, start: Model, values: Rows, plain: bool) -> "Begun":
-        """Say how samples are climbed, from the start of one of them.
+    def of(
+        cls, family_or_model: Any, members: Members, start: Model, values: Rows, units: Units | Design | None
+    ) -> "Begun":
+        """Say how samples are climbed, from the start of one of them, or of the observations that all share.
 
         Args:
             family_or_model: as `fit_many` has it.
             members: all samples.
-            start: of one of them.
-            values: of that one, as given.
-            plain: whether it needs no units of its own.
+            start: of the one, in its units.
+            values: of the one, as given.
+            units: of the one; None where they are the data's.
         """
-        table = Parameters.of(start)
+        table, shares = Parameters.of(start), members.shared is not None
         with jax.enable_x64(True):
             taken = as_formula_takes(start, members.data if members.data is not None else values)
-        observation = one_of(taken)
-        whole = any(np.issubdtype(column.dtype, np.integer) for column in jax.tree.leaves(taken))
-        several = isinstance(family_or_model, HasSeveralStarts) and not isinstance(family_or_model, Model)
-        beside = not (
-            several
-            or isinstance(start, HasIrregularMaximum | HasLimit | Regression)
-            or table.real_size > MOST
-            or (whole and any(_is_large(column) for column in jax.tree.leaves(taken)))
-            or (members.shared is not None and not plain)
-        )
-        with jax.enable_x64(True):
-            form = shared_form(start, observation) if beside else None
-            if members.shared is not None and form is not None:
-                sample, _ = summarize(start, members.shared)
-                form = form if isinstance(sample, Summary) else None
-        first = np.asarray(table.to_vector(start), np.float64)
+            given = one_of(taken)
+            columns = jax.tree.leaves(taken)
+            shared = units.of_observations(values) if units is not None and shares else members.shared
+            climbed = as_formula_takes(start, shared) if shares else taken
+            if isinstance(start, Regression):
+                climbed = start.with_design(climbed, start.features(climbed))
+            whole = any(np.issubdtype(column.dtype, np.integer) for column in columns)
+            several = isinstance(family_or_model, HasSeveralStarts) and not isinstance(family_or_model, Model)
+            beside = not (
+                several
+                or isinstance(start, HasIrregularMaximum | HasLimit)
+                or table.real_size > MOST
+                or (whole and any(_is_large(column) for column in columns))
+                or (shares and values is not members.shared)
+            )
+            # The moments of columns are dearer than some passes over them.
+            form = shared_form(start, one_of(climbed)) if beside and not isinstance(start, Regression) else None
+            if shares and form is not None:
+                form = form if isinstance(summarize(start, shared)[0], Summary) else None
+        model = family_or_model if isinstance(family_or_model, Model) and not shares else start
+        first = np.asarray(table.to_vector(with_dtype(model, np.float64)), np.float64)
         asks = isinstance(start, CanBeIrregular | HasCanonicalForm)
-        return cls(family_or_model, table, observation, form, first, start, beside, asks)
+        back = None if units is None or not shares else units.back
+        return cls(family_or_model, table, given, form, first, start, shared, back, beside, asks)
+
+    @property
+    def in_columns(self) -> Regression | None:
+        """A regression, where every sample is climbed on columns that are made orthonormal for it alone."""
+        return self.like if isinstance(self.like, Regression) and self.shared is None else None
 
     def starts(self, rows: RowMaker, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return where samples start, (b, p), and which may be climbed from there, (b,).
@@ -140,9 +161,42 @@ class Begun:
         if isinstance(self.like, CanLackMaximum):
             samples = (counted(rows.members.member(position)).values for position in positions.tolist())
             plain &= [not self.like.without_maximum(values) for values in samples]  # type: ignore[arg-type]
-        parts = zip(self.table.tree.flatten_up_to(self.table.to_model(starts)), self.table.domains, strict=True)
-        inside = [np.asarray(domain.contains(leaf)).reshape(len(starts), -1).all(axis=1) for leaf, domain in parts]
-        return starts, plain & np.all(inside, axis=0)
+        return starts, plain & self._inside(starts)
+
+    def _inside(self, vectors: np.ndarray) -> np.ndarray:
+        """Return which parameters (b, p) are inside their domains."""
+        parts = zip(self.table.tree.flatten_up_to(self.table.to_model(vectors)), self.table.domains, strict=True)
+        return np.all(
+            [np.asarray(domain.contains(leaf)).reshape(len(vectors), -1).all(axis=1) for leaf, domain in parts], axis=0
+        )
+
+    def starts_in_columns(
+        self, like: Regression, rows: RowMaker, call: Call, laid: Rowful, designs: Designs, back: Back
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return where regressions start, on columns of their own, (b, p), and which may be climbed from there, (b,).
+
+        Args:
+            like: one of them.
+            rows: the samples.
+            call: some of them.
+            laid: these, as they are.
+            designs: and on columns of their own.
+            back: from the parameters of these columns.
+        """
+        plain, starts = designs.apart[: len(call.positions)].copy(), np.tile(self.first, (len(call.positions), 1))
+        if isinstance(self.family_or_model, Model):
+            starts = back.own(starts)
+        sizes = rows.sizes[call.positions]
+        looked_at = _looked_at(sizes, LOOKED_AT)
+        for count in np.unique(looked_at).tolist():
+            of = np.flatnonzero(looked_at == count)
+            index = laid.firsts[of // ROWS, None] + np.arange(count) * sizes[of, None] // count
+            some = jax.tree.map(lambda column, of=of, index=index: column[of[:, None] % ROWS, index], designs.values)
+            found = like.starts_beside(some)
+            plain[of] &= ~like.fits_exactly(found, some, NEARLY)
+            if not isinstance(self.family_or_model, Model):
+                starts[of] = np.concatenate([found[name].reshape(len(of), -1) for name in self.table.names], axis=1)
+        return starts, plain & self._inside(starts)
 
     def _starts(self, rows: RowMaker, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return where samples start, and which need no other units."""
@@ -163,8 +217,8 @@ class Begun:
                 starts[row] = np.asarray(self.table.to_vector(start))
             return starts, plain
         # How many are looked at hangs on the size alone: a start has the same bits whatever else is in the table.
-        sizes, most = rows.sizes[positions], LOOKED_AT if self.form is None else LOOKED_AT_FEW
-        looked_at = np.clip(1 << np.ceil(np.log2(np.maximum(sizes, 1))).astype(int), 32, most)
+        sizes = rows.sizes[positions]
+        looked_at = _looked_at(sizes, LOOKED_AT if self.form is None else LOOKED_AT_FEW)
         number_line = isinstance(self.like.support, Support) and not self.like.support.whole
         for count in np.unique(looked_at).tolist():
             alike, together = np.flatnonzero(looked_at == count), max(1, IN_CACHE // count)
@@ -178,7 +232,12 @@ class Begun:
         return starts, plain
 
     def judged(
-        self, positions: np.ndarray, found: Mapping[str, np.ndarray], plain: np.ndarray, ascend: Ascend
+        self,
+        positions: np.ndarray,
+        found: Mapping[str, np.ndarray],
+        plain: np.ndarray,
+        ascend: Ascend,
+        back: Back | None,
     ) -> Climbed:
         """Return the fits among ends of climbs of which nothing is left to be said, and the positions of the others.
 
@@ -187,24 +246,29 @@ class Begun:
             found: where each climb ended; see `climb_rows`.
             plain: which samples may be climbed as they are.
             ascend: climbs on them again, by their numbers among these.
+            back: from the units in which they are climbed; None where these are the data's.
         """
         arrived = plain & (found["status"] == int(Status.CONVERGED)) & found["sound"]
         spread = Spread.of(found["information"], found["count"])
         doubted = spread.doubtful(found["coordinates"], arrived, self.table.logarithmic)
         good = arrived & stay_maxima(ascend, found, doubted & arrived[:, None], self.table)
         end = {name: each[good] for name, each in found.items()}
-        jacobian, count = end["jacobian"], end["count"]
+        jacobian, count, mean = end["jacobian"], end["count"], end["mean"]
+        if back is not None:
+            back = back.of(np.flatnonzero(good))
+            end["estimate"], jacobian = back.parameters(end["estimate"]), back.matrix @ jacobian
+            mean = mean - back.log_scale
         errors, reasons = np.sqrt(np.sum(jacobian @ spread.covariance[good] * jacobian, axis=2)), {}
-        told = np.full(len(count), True)
+        told = np.full(len(count), True) if back is None else self._inside(end["estimate"])
         for row in range(len(count)) if self.judges_each else ():
             model = self.table.to_model(end["estimate"][row])
             if isinstance(model, HasCanonicalForm):
                 canonical = np.asarray(self.table.to_vector(model.canonical()))
-                told[row] = np.array_equal(canonical, end["estimate"][row])
+                told[row] &= np.array_equal(canonical, end["estimate"][row])
             if isinstance(model, CanBeIrregular) and (why := model.irregularity()):
                 errors[row], reasons[int(positions[good][row])] = np.nan, why
         columns = {
-            "log_likelihood": count * end["mean"], "distance": end["distance"], "count": count, "steps": end["steps"],
+            "log_likelihood": count * mean, "distance": end["distance"], "count": count, "steps": end["steps"],
             "status": end["status"],
         }  # fmt: skip
         fits = Fits(
@@ -213,6 +277,11 @@ class Begun:
         )  # fmt: skip
         good[good] = told
         return Climbed(fits, positions[~good])
+
+
+def _looked_at(sizes: np.ndarray, most: int) -> np.ndarray:
+    """Return how many observations of samples of certain sizes are looked at for a start."""
+    return np.clip(1 << np.ceil(np.log2(np.maximum(sizes, 1))).astype(int), 32, most)
 
 
 def counted(member: Member) -> Member:

@@ -98,7 +98,7 @@ def _of(result: FitResult[Any], table: FitTable[Any]) -> Bootstrap[Any]:
         raise InputValueError(f"bootstrap: no resample has a maximum: {table.summary()}")
     found = np.stack([at[good] for at in table.parameters.values()], axis=1)
     if units is not None:
-        found = found * units.factors + units.logs * np.log(units.scale) + units.moves * units.shift
+        found = units.back.parameters(found)
     influence = scores(result) @ result.own_covariance if smooth else np.zeros((1, found.shape[1]))
     cubes, squares = np.sum(influence**3, axis=0), np.sum(influence**2, axis=0)
     acceleration = np.divide(cubes, 6 * squares**1.5, out=np.zeros(len(cubes)), where=squares > 0)

@@ -1,6 +1,7 @@
 """The fits of many samples: those that can are climbed side by side, and `fit` takes the others."""
 
 import contextlib
+import dataclasses
 import functools
 import warnings
 from collections import deque
@@ -12,13 +13,16 @@ import jax
 import numpy as np
 
 from .. import devices
+from ..ascent.back import Back
 from ..ascent.begin import found_start, given_start
 from ..ascent.fit import fit
 from ..ascent.newton import MAX_STEPS
+from ..ascent.orthonormal import orthonormal
 from ..ascent.together import BLOCKS, ROWS, Begin, climb_rows, coordinates_of
 from ..checks import ConvergenceWarning, InputError, InputValueError
 from ..models.base import Model
 from ..models.parameters import Parameters
+from ..models.regression import Regression
 from ..models.rows import Rows, row_count
 from ..samples.members import Members
 from ..status import Status
@@ -43,6 +47,10 @@ class Work:
             ValueError: no sample can be fitted at all; it names the first, and why.
         """
         why: InputError | None = None
+        if (shared := self.members.shared) is not None:
+            with contextlib.suppress(InputError):
+                start, units = self._start(shared)
+                return Begun.of(self.family_or_model, self.members, start, shared, units)
         for position in range(len(self.sizes)):
             member = self.members.member(position)
             values, weights = counted(member)
@@ -51,7 +59,7 @@ class Work:
             except InputError as error:
                 why = why or error
                 continue
-            return Begun.of(self.family_or_model, self.members, start, member.values, units is None)
+            return Begun.of(self.family_or_model, self.members, start, member.values, units)
         raise InputValueError(f"{self.members.axis} {self.members.labels[0]}: {why}")
 
     def _start(self, values: Rows, weights: np.ndarray | None = None) -> tuple[Model, Any]:
@@ -89,7 +97,7 @@ class Work:
 
     @functools.cached_property
     def _rows(self) -> RowMaker:
-        return RowMaker(self.members, self.sizes, self.begun.observation)
+        return RowMaker(self.members, self.sizes, self.begun.observation, self.begun.shared)
 
     def _apart(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return which samples are climbed side by side, the smallest first, and which are left to `fit`."""
@@ -101,7 +109,7 @@ class Work:
     def _climbed(self, positions: np.ndarray) -> Climbed:
         """Climb on some samples, ordered by their sizes, and judge what they came to."""
         with jax.enable_x64(True), np.errstate(all="ignore"):  # a setting of each thread
-            table = self.begun.table
+            table, like = self.begun.table, self.begun.in_columns
 
             def ascend(
                 rows: np.ndarray, coordinates: np.ndarray, free: np.ndarray, most: int
@@ -110,16 +118,31 @@ class Work:
                 for call in self._rows.calls(positions[rows]):
                     of = slice(done, done := done + len(call.positions))
                     laid = self._rows.rows(call, jax.tree.map(lambda each, of=of: each[of], begin))
+                    if like is not None:
+                        laid = dataclasses.replace(laid, values=orthonormal(like, laid).values)
                     ends = climb_rows(table, self.begun.form, laid)
                     found.append({name: each[: len(call.positions)] for name, each in ends.items()})
                 return merged(found)
 
-            starts, plain = self.begun.starts(self._rows, positions)
+            back = self.begun.back
+            if like is not None:
+                starts, plain, back = self._in_columns(like, positions)
+            else:
+                starts, plain = self.begun.starts(self._rows, positions)
             full = np.tile(self.begun.first, (BLOCKS * ROWS, 1))  # so many always: one compilation serves all
             full[: len(starts)] = starts
             begin = np.asarray(coordinates_of(table, full))[: len(starts)]
             found = ascend(np.arange(len(positions)), begin, np.ones_like(begin), MAX_STEPS)
-            return self.begun.judged(positions, found, plain, ascend)
+            return self.begun.judged(positions, found, plain, ascend, back)
+
+    def _in_columns(self, like: Regression, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray, Back]:
+        """Return where regressions start on columns of their own, which may be climbed, and the ways back."""
+        (call,) = self._rows.calls(positions)
+        nowhere = np.zeros((len(positions), self.begun.table.real_size))
+        laid = self._rows.rows(call, Begin(nowhere, nowhere, np.zeros(len(positions), int)))
+        designs = orthonormal(like, laid)
+        back = designs.back(self.begun.table.size).of(np.arange(len(positions)))
+        return *self.begun.starts_in_columns(like, self._rows, call, laid, designs, back), back
 
     def _alone(self, position: int) -> Fits:
         """Fit a sample by itself."""

@@ -34,23 +34,22 @@ class RowMaker:
     members: Members
     sizes: np.ndarray
     observation: Observation  # as the formula takes it
+    shared: Rows | None  # the observations of all samples, where these differ in their weights alone
 
     def fit(self, positions: np.ndarray) -> np.ndarray:
         """Return which samples are short enough for a call."""
-        if self.members.shared is not None:
+        if self.shared is not None:
             return np.full(len(positions), True)
         return self.sizes[positions] <= self._most * WIDTH
 
     def calls(self, positions: np.ndarray) -> Iterator[Call]:
         """Yield calls for samples that are ordered by their sizes; a sample may be there several times."""
-        if self.members.shared is not None:
-            length = _length_of_shared(row_count(self.members.shared))
+        if self.shared is not None:
+            length = _length_of_shared(row_count(self.shared))
             together = ROWS * int(np.clip(WEIGHTS // (ROWS * length), 1, BLOCKS))
             for first in range(0, len(positions), together):
                 some = positions[first : first + together]
-                yield Call(
-                    some, np.full(-(-len(some) // ROWS), -(-row_count(self.members.shared) // WIDTH)), together // ROWS
-                )
+                yield Call(some, np.full(-(-len(some) // ROWS), -(-row_count(self.shared) // WIDTH)), together // ROWS)
             return
         # A block has as many tiles as its largest sample, the last one, takes.
         last = np.minimum(np.arange(ROWS, len(positions) + ROWS, ROWS), len(positions)) - 1
@@ -92,7 +91,7 @@ class RowMaker:
         sizes = filled(self.sizes[positions], 1)
         # A row without a sample ends at once.
         begin = Begin(filled(begin.coordinates, 0.0), filled(begin.free, 1.0), filled(begin.most, 0))
-        if (shared := self.members.shared) is not None:
+        if (shared := self.shared) is not None:
             length = _length_of_shared(row_count(shared))
             values = jax.tree.map(functools.partial(_longer, length), in_types(shared, self.observation))
             return Rowful(values, self._weights(call, length), firsts, tiles, sizes, begin, np.int64(blocks))

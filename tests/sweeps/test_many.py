@@ -1,33 +1,10 @@
 """`fit_many` gives every sample what `fit` gives it alone: the estimate, its error, its status and its reason."""
 
-import warnings
-
 import numpy as np
 import pytest
+from helpers import alone, check_fit
 
 import mlejax
-from mlejax.models.parameters import entry_dict
-from mlejax.status import Status
-
-
-def alone(family, values, weights=None):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", mlejax.ConvergenceWarning)
-        return mlejax.fit(family, values, weights=weights, progress=False)
-
-
-def check(table, position, expected):
-    """Compare a row with a fit: within 1e-6 standard errors, or NaN where that has NaN."""
-    assert Status(int(table.status[position])) is expected.status
-    assert table.reasons.get(position, "") == expected.reason
-    assert table.count[position] == expected.count
-    assert table.log_likelihood[position] == pytest.approx(expected.log_likelihood, rel=1e-9)
-    errors = entry_dict(expected.standard_errors)
-    for name, value in expected.parameters.items():
-        error = errors[name]
-        found = table.parameters[name][position]
-        assert abs(found - value) <= 1e-6 * (error if np.isfinite(error) else abs(value)), name
-        np.testing.assert_allclose(table.errors[name][position], error, rtol=1e-6, err_msg=name)
 
 
 @pytest.mark.slow
@@ -50,7 +27,7 @@ def test_each_group_is_fitted_as_if_it_were_alone(family, draw):
     for position, (label, part) in enumerate(zip("abcdefg", reversed(parts), strict=True)):
         own = np.concatenate(parts)[order][labels[order] == label]
         np.testing.assert_array_equal(np.sort(own), np.sort(part))
-        check(table, position, alone(family, own))
+        check_fit(table, position, alone(family, own))
 
 
 @pytest.mark.slow
@@ -79,7 +56,7 @@ def test_what_one_climb_does_not_tell_is_left_to_fit():
     groups = mlejax.Groups(np.concatenate([tied, two]), np.repeat(["tied", "two"], [50, 100]))
     table = mlejax.fit_many(mlejax.StudentT, groups, progress=False)
     assert table["tied"]["status"] == "UNBOUNDED"
-    check(table, 0, alone(mlejax.StudentT, tied))
+    check_fit(table, 0, alone(mlejax.StudentT, tied))
     mixtures = mlejax.fit_many(mlejax.Mixture.of(mlejax.Normal, 2), mlejax.Groups(two, [0] * 100), progress=False)
     expected = alone(mlejax.Mixture.of(mlejax.Normal, 2), two)
     assert "starts led to this height" in mixtures[0]["reason"]
@@ -92,7 +69,7 @@ def test_a_resample_is_a_weighted_fit():
     source = mlejax.Resamples(x, 6, seed=3)
     table = mlejax.fit_many(mlejax.Gamma, source, progress=False)
     for position in (0, 5):
-        check(table, position, alone(mlejax.Gamma, x, source.member(position).weights))
+        check_fit(table, position, alone(mlejax.Gamma, x, source.member(position).weights))
     assert np.all(table.count == 100)
 
 
@@ -128,7 +105,7 @@ def test_groups_of_any_sizes_are_climbed_by_two_programs_and_another_table_by_th
     assert len(compilations) - before <= 1
     assert table.converged.all()
     for position in (0, 3, 5, 6, 20):
-        check(table, position, alone(mlejax.Gamma, draws[position]))
+        check_fit(table, position, alone(mlejax.Gamma, draws[position]))
     before = len(compilations)
     table_of(random.randint(40, 9000, 100))
     assert len(compilations) == before
@@ -141,4 +118,4 @@ def test_vectors_and_records_side_by_side():
     labels = np.repeat([0, 1], [30, 60])
     table = mlejax.fit_many(mlejax.MultivariateNormal, mlejax.Groups(vectors, labels), progress=False)
     for label in (0, 1):
-        check(table, label, alone(mlejax.MultivariateNormal, vectors[labels == label]))
+        check_fit(table, label, alone(mlejax.MultivariateNormal, vectors[labels == label]))

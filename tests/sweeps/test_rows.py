@@ -15,7 +15,7 @@ NUMBER = jax.ShapeDtypeStruct((), np.float64)
 def rows_for(sizes):
     x = np.random.RandomState(0).gamma(2.0, 3.0, sum(sizes))
     members = Groups(x, np.repeat(np.arange(len(sizes)), sizes))
-    return RowMaker(members, members.sizes, NUMBER), x
+    return RowMaker(members, members.sizes, NUMBER, members.shared), x
 
 
 def begin_for(count):
@@ -85,7 +85,7 @@ def test_behind_a_sample_stands_its_last_observation(sizes):
 def test_rows_of_resamples_share_their_observations():
     x = np.random.RandomState(0).gamma(2.0, 3.0, 50)
     members = Resamples(x, 20, seed=3)
-    rows = RowMaker(members, members.sizes, NUMBER)
+    rows = RowMaker(members, members.sizes, NUMBER, members.shared)
     (call,) = rows.calls(np.repeat(np.arange(20), 2))
     laid = rows.rows(call, begin_for(40))
     np.testing.assert_array_equal(laid.values[:50], x)
