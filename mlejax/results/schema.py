@@ -127,7 +127,10 @@ FITTED = {
 """What is kept of every fit of many besides its parameters and their standard errors, by name."""
 
 DIGEST = Variable("digest", "uint64", None, "digest of the observations", fill=0)
-"""Kept of every fit in a store, so that other observations are told from these."""
+"""Kept of every fit in a store, and of every run on groups, so that other observations are told from these."""
+
+OF_ALL = frozenset({"data", "count", "sizes", "sha256"})
+"""Settings that tell of the observations of all samples together: where each has a digest they may become others."""
 
 ERROR = "standard_error."
 """What the name of a standard error begins with; that of its parameter follows."""

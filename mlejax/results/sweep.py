@@ -187,13 +187,15 @@ class SweepResult(Generic[M]):
     def _columns(self) -> dict[str, np.ndarray]:
         """Return what is kept of every run as columns; the elements of a vector are columns of their own."""
         kept, columns = self._kept(), {}
-        for name, values in self.arrays.items():
-            flat = values.reshape(self.count, *values.shape[len(self.shape) :])
-            columns |= {column: flat[(slice(None), *index)] for index, column in kept[name].columns().items()}
+        for name, variable in kept.items():
+            flat = self.arrays[name].reshape(self.count, *self.arrays[name].shape[len(self.shape) :])
+            columns |= {column: flat[(slice(None), *index)] for index, column in variable.columns().items()}
         return columns
 
     def _kept(self) -> dict[str, Variable]:
-        return {variable.name: variable for variable in (*variables(self.template), COMPUTED_BY)}
+        """Return what a person sees of all that is kept of every run, by name."""
+        known = (*variables(self.template), COMPUTED_BY)
+        return {variable.name: variable for variable in known if variable.name in self.arrays}
 
     def sel(self, **values: Any) -> "SweepResult[M]":
         """Return the part of the sweep with these values along the named axes, which are dropped.
@@ -309,11 +311,11 @@ class SweepResult(Generic[M]):
         kept = self._kept()
         found = {
             name: (
-                (*self.axes, *(dimension.name for dimension in kept[name].dims)),
-                np.asarray(values, kept[name].dtype),
-                kept[name].attributes,
+                (*self.axes, *(dimension.name for dimension in variable.dims)),
+                np.asarray(self.arrays[name], variable.dtype),
+                variable.attributes,
             )
-            for name, values in self.arrays.items()
+            for name, variable in kept.items()
         }
         made = dataclasses.asdict(self.provenance) | {"useful_run_epochs": self.useful_run_epochs}
         attributes = {"mlejax": made, "attributes": dict(self.attributes)}

@@ -11,11 +11,12 @@ import jax
 import numpy as np
 
 from .. import devices
-from ..checks import InputTypeError
+from ..checks import InputTypeError, InputValueError
 from ..formula.jaxpr import as_formula_takes
 from ..models.base import Model
 from ..models.rows import Observation, one_of, row_count, take
 from ..models.tracing import check_formula
+from .digests import Digests, digests_of
 from .members import Groups, Resamples, Windows
 from .observations import as_observations
 from .sources import Given, Parts, Source, digest_of
@@ -77,6 +78,31 @@ class Labeled(Source):
         data, digest = self.members.data, digest_of(self.members.data, *bears)
         sizes = [int(np.min(self.members.sizes)), int(np.max(self.members.sizes))]
         return {**self.members.describe(), "count": row_count(data), "sizes": sizes, "sha256": digest}
+
+    def check_digests(self, labels: np.ndarray, digests: Digests) -> None:
+        """Refuse other samples than those with these labels were.
+
+        Args:
+            labels: (m,); there may be further samples.
+            digests: (m,) of their observations; 0 of one that is not known.
+
+        Raises:
+            ValueError: naming the first that is lacking, or has other observations.
+        """
+        here = self.labels
+        lacking = labels[~np.isin(labels, here)]
+        if len(lacking):
+            raise InputValueError(
+                f"observations: there is no {self.axis} {lacking[0]} among those given, of {len(here):,}"
+            )
+        order = np.argsort(here)
+        found = digests_of(self.members)[order[np.searchsorted(here, labels, sorter=order)]]
+        other = np.flatnonzero((found != digests) & (digests != 0))
+        if len(other):
+            raise InputValueError(
+                f"observations: {len(other):,} of {len(labels):,} {self.axis}s had others than are given, "
+                f"{labels[other[0]]} first"
+            )
 
     def __str__(self) -> str:
         made = self.describe()

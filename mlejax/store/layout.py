@@ -121,6 +121,7 @@ class Description:
     attributes: dict[str, Any]  # the user's own
     result: dict[str, Any]  # what describes the result as a whole, once there is one
     kind: str = SWEEP
+    loose: frozenset[str] = frozenset()  # settings that may be others than they were: what is known of each run decides
 
 
 def batch_shape(shape: tuple[int, ...]) -> tuple[int, ...]:

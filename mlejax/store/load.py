@@ -14,7 +14,7 @@ from ..models.base import Model
 from ..models.digest import digest_for, printed_digest
 from ..models.parameters import parameter_names, with_dtype
 from ..models.structure import model_called
-from ..results.schema import COMPUTED_BY, ERROR, QUANTITIES
+from ..results.schema import COMPUTED_BY, DIGEST, ERROR, QUANTITIES
 from ..results.sweep import Provenance, SweepResult
 from ..results.table import FitTable
 from .batches import StoredArrays, refuse_damage, scan
@@ -112,7 +112,7 @@ def fitted_shapes(layout: Layout) -> dict[str, tuple[int, ...]]:
 
 
 def _sweep(found: Stored, model: Model | None) -> SweepResult[Any]:
-    description, others = found.description, (*QUANTITIES, COMPUTED_BY.name)
+    description, others = found.description, (*QUANTITIES, COMPUTED_BY.name, DIGEST.name)
     kept = (each for each in found.layout.variables if each.name not in others)
     shapes = {each.name: tuple(dim.size for dim in each.dims) for each in kept}
     return SweepResult(

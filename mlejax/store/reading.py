@@ -113,7 +113,7 @@ def _other_version(path: Path, attributes: Mapping[str, Any]) -> str:
 
 
 def check_settings(path: Path, there: Description, here: Description) -> None:
-    """Refuse results of another kind, or that were made by other settings.
+    """Refuse results of another kind, or that were made by other settings, those that are loose here excepted.
 
     Raises:
         StoreError: naming the first that differs, and both values.
@@ -121,7 +121,7 @@ def check_settings(path: Path, there: Description, here: Description) -> None:
     if there.kind != here.kind:
         raise StoreError(f"{path} holds a {there.kind}, not a {here.kind}. Use another directory.")
     found, wanted = there.settings, here.settings
-    for name in dict.fromkeys([*found, *wanted]):
+    for name in (each for each in dict.fromkeys([*found, *wanted]) if each not in here.loose):
         old, new = found.get(name), wanted.get(name)
         if old != new:
             raise StoreError(

@@ -158,6 +158,8 @@ def _first(
         refuse_to_overwrite(path, wanted)
         return Store(path, wanted, description, replace(path, wanted, description, None), 0, 0, hold)
     old, there = found
+    if not known.keys() <= {variable.name for variable in old.variables}:
+        description = dataclasses.replace(description, loose=frozenset())
     check_settings(path, there, description)
     check_extension(path, old, wanted, description.kind)
     seen = scan(path, old, bool(there.result.get("finished")))
@@ -168,12 +170,12 @@ def _first(
         there = dataclasses.replace(there, result={k: v for k, v in there.result.items() if k != "finished"})
         write_whole(path, ROOT, described((path / ROOT).read_bytes(), there.result, there.attributes))
         forget(path, old, seen.damaged)
-    return _extended(Store(path, old, there, seen.status, 0, 0, hold), wanted, description.computed_by[0], allow_mixed)
+    return _extended(Store(path, old, there, seen.status, 0, 0, hold), wanted, description, allow_mixed)
 
 
-def _extended(store: Store, wanted: Layout, way: dict[str, Any], allow_mixed: bool) -> Store:
+def _extended(store: Store, wanted: Layout, description: Description, allow_mixed: bool) -> Store:
     """Return a store that has all axis values that are wanted, and to which runs computed in this way may be added."""
-    old, ways = store.layout, store.description.computed_by
+    old, ways, way = store.layout, store.description.computed_by, description.computed_by[0]
     same = all(np.array_equal(values, wanted.axes[name]) for name, values in old.axes.items())
     if same and np.all(store.status != Status.RUNNING):
         return store  # nothing will be added
@@ -187,7 +189,8 @@ def _extended(store: Store, wanted: Layout, way: dict[str, Any], allow_mixed: bo
     ways = ways if way in ways else [*ways, way]
     layout = Layout.of(wanted.axes, (*wanted.variables, *([COMPUTED_BY] if len(ways) > 1 else [])))
     result = {name: value for name, value in store.description.result.items() if name != "finished"}
-    description = dataclasses.replace(store.description, computed_by=ways, result=result)
+    settings = {**store.description.settings, **{name: description.settings[name] for name in description.loose}}
+    description = dataclasses.replace(store.description, settings=settings, computed_by=ways, result=result)
     status = replace(store.path, layout, description, old)
     return dataclasses.replace(store, layout=layout, description=description, status=status, way=ways.index(way))
 
@@ -233,7 +236,11 @@ def _follow(path: Path, wanted: Layout, description: Description, process: int, 
             same = list(layout.axes) == list(wanted.axes) and all(
                 np.array_equal(values, wanted.axes[name]) for name, values in layout.axes.items()
             )
-            if same and there.settings == description.settings and way in there.computed_by:
+            alike = all(
+                there.settings.get(name) == description.settings.get(name)
+                for name in {*there.settings, *description.settings} - description.loose
+            )
+            if same and alike and way in there.computed_by:
                 number = there.computed_by.index(way)
                 return Store(path, layout, there, scan(path, layout).status, number, process, hold)
         time.sleep(lock.POLL_SECONDS)

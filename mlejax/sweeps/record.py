@@ -35,6 +35,7 @@ from ..status import Status
 from ..store.histories import held, write_histories
 from ..store.load import load_sweep
 from ..store.reading import read_root
+from .known import digests_of_samples
 from .measure import samples_for
 from .plan import Plan
 from .spec import SweepSpec
@@ -111,8 +112,9 @@ def record(
 def _spec(whole: SweepResult[Any], model: Model | None, observations: Any, optimizer: Optimizers) -> SweepSpec[Any]:
     try:
         return SweepSpec.from_record(
-            whole.provenance.settings, whole.axes, model=model, observations=observations, optimizer=optimizer
-        )
+            whole.provenance.settings, whole.axes, model=model, observations=observations, optimizer=optimizer,
+            digests=digests_of_samples(whole),
+        )  # fmt: skip
     except InputError:
         raise
     except KeyError as missing:

@@ -7,6 +7,7 @@ from typing import Any, Generic
 
 import jax
 import numpy as np
+from jaxtyping import UInt64
 from numpy.typing import DTypeLike
 
 from .. import checks, devices
@@ -18,7 +19,8 @@ from ..models.digest import formula_digest
 from ..models.parameters import entry_dict, parameter_dict, parameter_names, with_dtype
 from ..models.rows import recorded_observation
 from ..models.structure import structure_recorded
-from ..samples.labeled import source_of
+from ..results.schema import OF_ALL
+from ..samples.labeled import Labeled, source_of
 from ..samples.sources import Draws, Numbers, Source
 from .recorded import family_of, filled, source_recorded
 
@@ -216,6 +218,7 @@ class SweepSpec(Generic[M]):
         model: M | None = None,
         observations: object = None,
         optimizer: Optimizers = None,
+        digests: UInt64[np.ndarray, " m"] | None = None,
     ) -> "SweepSpec[Any]":
         """Rebuild a sweep from what `settings` and `axes` were when it was stored.
 
@@ -225,9 +228,11 @@ class SweepSpec(Generic[M]):
             model: an instance of the model, where it is not one of the library's.
             observations: the data, where data were given; or the source, where its target is not the library's.
             optimizer: the optimizer, where there was one.
+            digests: of the observations of each group, or of other samples with labels, where the store has them; 0 of
+                one that is not known. Those given may then have further groups.
 
         Returns:
-            A sweep whose `settings()` are the ones given.
+            A sweep whose `settings()` are the ones given, but for what they tell of all samples together.
 
         Raises:
             ValueError: something is missing that a digest cannot give back, or is another than the sweep had; the
@@ -265,7 +270,10 @@ class SweepSpec(Generic[M]):
         numbered = {name: np.asarray(axes[name]) for name in ("start", "optimizer", source.axis) if name in spec.axes}
         spec = dataclasses.replace(spec, axes={**spec.axes, **numbered})
         found = json.loads(json.dumps(spec.settings()))
-        for name in dict.fromkeys([*found, *settings]):
+        loose = OF_ALL if digests is not None and isinstance(source, Labeled) else frozenset()
+        if digests is not None and isinstance(source, Labeled):
+            source.check_digests(np.asarray(axes[source.axis]), digests)
+        for name in (each for each in dict.fromkeys([*found, *settings]) if each not in loose):
             if found.get(name) != settings.get(name):
                 raise InputValueError(
                     f"{name}: the sweep was made with {settings.get(name)}; what is given has {found.get(name)}"

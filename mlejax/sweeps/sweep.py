@@ -15,11 +15,12 @@ from .. import devices as local
 from ..ascent.vary import Optimizers
 from ..models.base import M, Model
 from ..progress import Progress, Tally
-from ..results.schema import variables
+from ..results.schema import DIGEST, OF_ALL, variables
 from ..results.sweep import SweepResult
 from ..samples.sources import Numbers
 from ..store.layout import Description, Layout
 from .collect import Collector
+from .known import digests_by_run
 from .measure import Work, samples_for
 from .outcomes import Outcomes
 from .spec import SweepSpec
@@ -104,12 +105,13 @@ def sweep(
     local.start()
     mesh, tally = local.mesh(devices), Tally()
     computed_by = local.computed_by(list(mesh.devices.flat))
-    layout = Layout.of(spec.axes, variables(spec.start))
-    description = Description(spec.settings(), [computed_by], own, {})
+    known = {} if out is None else digests_by_run(spec)
+    layout = Layout.of(spec.axes, (*variables(spec.start), *([DIGEST] if known else [])))
+    description = Description(spec.settings(), [computed_by], own, {}, loose=OF_ALL if known else frozenset())
     with (
         jax.enable_x64(True),
         Progress(progress) as told,
-        Collector.of(layout, description, out=out, repair=repair, allow_mixed=allow_mixed) as kept,
+        Collector.of(layout, description, out=out, repair=repair, allow_mixed=allow_mixed, known=known) as kept,
     ):
         outcomes = Outcomes(spec.start, kept)
         if (finished := outcomes.stored()) is not None:

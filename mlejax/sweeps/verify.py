@@ -19,6 +19,7 @@ from ..store.layout import FITS
 from ..store.load import load_sweep
 from ..store.load import stored as stored_in
 from ..store.reading import read_root
+from .known import digests_of_samples
 from .measure import Work, samples_for
 from .outcomes import columns_of
 from .recomputed import Verification, chosen, differences, made_here
@@ -79,8 +80,9 @@ def verify(
         raise InputTypeError(f"model: a sweep needs an instance of it; got {checks.shown(model)}")
     stored = load_sweep(path)
     spec = SweepSpec.from_record(
-        stored.provenance.settings, stored.axes, model=model, observations=observations, optimizer=optimizer
-    )
+        stored.provenance.settings, stored.axes, model=model, observations=observations, optimizer=optimizer,
+        digests=digests_of_samples(stored),
+    )  # fmt: skip
     devices.start()
     mesh = devices.mesh()
     ended = np.flatnonzero(stored.status.ravel() != Status.RUNNING)
