@@ -12,6 +12,7 @@ from ..models.constraints import Domain
 from ..models.parameters import Parameters, with_dtype
 from ..models.rows import Rows, described, is_number, one_of
 from ..models.start import start_of
+from ..models.support import numbers
 from ..samples.observations import check_inside
 from .design import Design, design_for
 from .ground import is_inside
@@ -40,8 +41,7 @@ def found_start(
             f"{name} has no start(observations, weights) of its own: give a model to start at, such as {name}(...)"
         )
     support = getattr(family, "support", None)
-    if not isinstance(support, property | None):
-        check_inside(name, support, values)
+    check_inside(name, numbers if isinstance(support, property | None) else support, values)
 
     def start(x: Rows) -> M:
         with np.errstate(all="ignore"):

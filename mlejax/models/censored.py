@@ -1,24 +1,40 @@
 """Models of what is known to lie beyond, below or between: an event that had not happened when watching ended."""
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Any, ClassVar, TypeAlias
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, Bool, Num
 
 from ..checks import InputValueError
 from .base import M, name_of
 from .distribution import log_between, shares
-from .moments import Weights
-from .support import Support
+from .incomplete import Shares
+from .moments import Values, Weights
+from .support import Support, numbers
 from .wrappers import Family, Wrapper, checked_family, filled, support_of
 
 Pair: TypeAlias = tuple[Any, Any] | Mapping[str, Any]
 """Two numbers, or two columns of them: a tuple, or a dict by their names."""
 
 EVENT = Support(lower=0, upper=1, whole=True)
+
+
+class _Ends(Support):
+    """Ends of intervals: any numbers, infinite ones among them."""
+
+    @property
+    def rule(self) -> str:
+        return "numbers, finite or infinite,"
+
+    def contains(self, values: Num[Array | np.ndarray, "*shape"]) -> Bool[Array | np.ndarray, "*shape"]:
+        return values == values
+
+
+ENDS = _Ends()
 
 
 class RightCensored(Wrapper[M]):
@@ -107,15 +123,17 @@ class IntervalCensored(Wrapper[M]):
     r"""A model of what is known to lie between two numbers: of a pair (lower, upper), log P_base(lower < X <= upper).
 
     Where the two are equal the number is known, and log p_base takes the place of it. A lower one at the end of the
-    support, or below, says nothing: such an observation is known to lie below the upper one.
+    support, or below, says nothing, nor does an upper one at the other end, or above: an infinite number stands for
+    an end that is not known.
 
     Args:
         base: a continuous model whose distribution function is known.
 
     Example:
         >>> import mlejax
-        >>> print(mlejax.IntervalCensored(mlejax.Exponential(1.0)).log_prob((1.0, 2.0)))  # log(exp(-1) - exp(-2))
-        -1.4586...
+        >>> model = mlejax.IntervalCensored(mlejax.Exponential(1.0))
+        >>> print(model.log_prob((1.0, 2.0)), model.log_prob((1.0, np.inf)))  # log(exp(-1) - exp(-2)), log(exp(-1))
+        -1.4586... -1.0
 
     Source: J. F. Lawless, Statistical Models and Methods for Lifetime Data (2003), section 2.3.
     """
@@ -133,14 +151,25 @@ class IntervalCensored(Wrapper[M]):
         """
         return CensoredFamily(_checked("IntervalCensored", inner), IntervalCensored)
 
+    @property
+    def support(self) -> Any:  # type: ignore[override]
+        """Any numbers, infinite ones among them."""
+        return {"lower": ENDS, "upper": ENDS}
+
     def log_prob(self, x: Pair) -> Array:
-        lower, upper = pair_of(x, self.names)
-        exact, open_below = lower == upper, lower <= filled(self.base).support.lower
-        # each branch is given what it is good for
-        low, high = jnp.where(exact | open_below, upper / 2, lower), jnp.where(exact, upper + jnp.abs(upper) + 1, upper)
-        at_high = shares(self.base, high)
-        between = log_between(shares(self.base, low), at_high)
-        return jnp.where(exact, self.base.log_prob(upper), jnp.where(open_below, at_high.log_cdf, between))
+        lower, upper = map(jnp.asarray, pair_of(x, self.names))
+        support = filled(self.base).support
+        exact, open_below, open_above = lower == upper, lower <= support.lower, upper >= support.upper
+        # Each branch is given numbers that it is good for, and those that are not taken have finite derivatives too.
+        nothing = (open_below & open_above) | (exact & (open_below | open_above))
+        low = jnp.where(nothing, _inside(support), jnp.where(open_below, upper, lower))
+        high = jnp.where(nothing | open_above, low, upper)
+        at_low, at_high = shares(self.base, low), shares(self.base, high)
+        two = ~(exact | open_below | open_above)
+        between = log_between(_shares_where(two, at_low, 0.25), _shares_where(two, at_high, 0.75))
+        one = jnp.where(open_above, at_low.log_survival, at_high.log_cdf)
+        unknown = jnp.where(open_below & open_above, 0.0, jnp.where(two, between, one))
+        return jnp.where(exact, self.base.log_prob(jnp.where(exact, upper, high)), unknown)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -158,23 +187,26 @@ class CensoredFamily:
     @property
     def support(self) -> Any:
         """The supports of the two numbers by name; None where that of the family inside is not known."""
+        if self.wrapper is IntervalCensored:
+            return {"lower": ENDS, "upper": ENDS}
         own = support_of(self.inner)
-        return None if own is None or self.wrapper is IntervalCensored else {"time": own, "event": EVENT}
+        return None if own is None else {"time": own, "event": EVENT}
 
     def start(self, observations: Any, weights: Weights = None) -> Any:
         """Return the start of the family inside, as if every number were known.
 
         Raises:
-            ValueError: an interval ends before it begins.
+            ValueError: an interval ends before it begins, or none of them says anything.
         """
         first, second = (np.asarray(part, np.float64) for part in pair_of(observations, self.wrapper.names))
-        middle = first
+        middle, told = first, np.full(len(first), True)
         if self.wrapper is IntervalCensored:
             if np.any(bad := first > second):
                 i = int(np.argmax(bad))
                 raise InputValueError(f"lower must not be above upper; got {first[i]:g} and {second[i]:g} at index {i}")
-            middle = (first + second) / 2
-        return self.wrapper(self.inner.start(middle, weights))  # type: ignore[union-attr]
+            middle, told = _middles(first, second, support_of(self.inner) or numbers)
+        heavy = None if weights is None else weights[told]
+        return self.wrapper(self.inner.start(middle[told], heavy))  # type: ignore[union-attr]
 
 
 def pair_of(pair: Pair, names: tuple[str, str]) -> tuple[Any, Any]:
@@ -183,6 +215,32 @@ def pair_of(pair: Pair, names: tuple[str, str]) -> tuple[Any, Any]:
         return pair[names[0]], pair[names[1]]
     first, second = pair
     return first, second
+
+
+def _inside(support: Support) -> Any:
+    """Return a number inside a support."""
+    if math.isinf(support.upper):
+        return 0.0 if math.isinf(support.lower) else support.lower + 1.0
+    return support.upper - 1.0 if math.isinf(support.lower) else (support.lower + support.upper) / 2
+
+
+def _shares_where(told: Array, known: Shares, share: float) -> Shares:
+    """Return the shares at a point where they are told, elsewhere constants."""
+    return Shares(jnp.where(told, known.log_cdf, np.log(share)), jnp.where(told, known.log_survival, np.log1p(-share)))
+
+
+def _middles(lower: Values, upper: Values, support: Support) -> tuple[Values, Bool[np.ndarray, " n"]]:
+    """Return the middles of intervals, or the end that is known, and which intervals say anything.
+
+    Raises:
+        ValueError: none does.
+    """
+    exact, below, above = lower == upper, lower > support.lower, upper < support.upper
+    if not np.any(told := exact | below | above):
+        raise InputValueError("every interval reaches from one end of the support to the other, and says nothing")
+    low, high = np.maximum(lower, support.lower), np.minimum(upper, support.upper)
+    low, high = np.where(np.isfinite(low), low, high), np.where(np.isfinite(high), high, low)
+    return low / 2 + high / 2, told
 
 
 def _checked(wrapper: str, inner: object) -> Any:

@@ -39,11 +39,11 @@ def survival(result: FitResult[Any], ax: Axes | None = None, name: str = "time")
     """
     model, ax = _censored(result), new_axes(ax, result=result)
     first, second = _pair(result)
-    values = np.concatenate([first, second]) if isinstance(model, IntervalCensored) else first
+    values = _known(np.concatenate([first, second])) if isinstance(model, IntervalCensored) else first
     ends = values.min(), values.max()
     if isinstance(model, IntervalCensored):
         bounds = interval_bounds(first, second, result.weights)
-        grid = np.unique(np.concatenate([_some(stairs.points) for stairs in bounds]))
+        grid = np.unique(_known(np.concatenate([_some(stairs.points) for stairs in bounds])))
         most, least = (stairs.survival(grid) for stairs in bounds)
         ax.fill_between(grid, least, most, step="post", color="0.85", label="what the intervals allow")
     else:
@@ -147,10 +147,14 @@ def _some(points: np.ndarray) -> np.ndarray:
     return points[some_of(len(points))]
 
 
+def _known(ends: np.ndarray) -> np.ndarray:
+    return ends[np.isfinite(ends)]
+
+
 def _distribution(result: FitResult[Any]) -> Distribution:
     model = _censored(result)
     first, second = _pair(result)
-    values = (first + second) / 2 if isinstance(model, IntervalCensored) else first
+    values = _known(np.concatenate([first, second])) if isinstance(model, IntervalCensored) else first
     found = distribution_of(filled(model.base), values)
     if found is None:
         raise InputValueError(f"the density of {model!r} does not integrate to one: there is nothing to draw")

@@ -27,7 +27,7 @@ def as_observations(values: Any, what: str = "observations", *, any_number: bool
     An array (n,) is of n numbers, one (n, d) of n vectors. A mapping, a table of pandas or PyArrow, a named tuple, a
     tuple of arrays, a structured array, or any other pytree of columns is of n records. Integers stay integers; truth
     values of a record become 0 and 1; everything else becomes float64. With `any_number` one observation is enough,
-    and all may be equal.
+    and all may be equal. A number of a record may be infinite here: the support of a model says whether it is one.
 
     Raises:
         TypeError, ValueError: naming the first offending value and its place.
@@ -36,23 +36,26 @@ def as_observations(values: Any, what: str = "observations", *, any_number: bool
     names = named_columns(record, _is_column)
     if not names:
         raise InputValueError(f"{what} must have a column at least; got {shown(values)}")
-    columns = {name: _column(part, f"{what}: {name}" if name else what, bool(name)) for name, part in names.items()}
+    columns = {name: _column(part, _called(what, name), bool(name)) for name, part in names.items()}
     first, *others = columns
-    n = len(columns[first])
+    n, whole = len(columns[first]), _called(what, first) if first.isdigit() else first
     for name in others:
         if len(columns[name]) != n:
-            raise InputValueError(f"{what}: {name} must be as long as {first}, {n}; got {len(columns[name])}")
+            raise InputValueError(f"{_called(what, name)} must be as long as {whole}, {n}; got {len(columns[name])}")
     if n < 2 - any_number:
         least = "one value" if any_number else "two values"
         raise InputValueError(f"{what} must hold at least {least}; got {n}")
-    converted = {
-        name: _converted(column, f"{what}: {name}" if name else what, bool(name)) for name, column in columns.items()
-    }
+    converted = {name: _converted(column, _called(what, name), bool(name)) for name, column in columns.items()}
     if not any_number and all(bool(np.all(column == column[:1])) for column in converted.values()):
         if not first and not converted[first].ndim > 1:
             raise InputValueError(f"{what} must not be constant; all {n} values equal {converted[first][0]}")
         raise InputValueError(f"{what} must not be constant; all {n} are alike")
     return jax.tree.unflatten(jax.tree.structure(record, is_leaf=_is_column), list(converted.values()))
+
+
+def _called(what: str, name: str) -> str:
+    """Return what a part of a record is called, or one of a tuple."""
+    return f"{what}[{name}]" if name.isdigit() else f"{what}: {name}" if name else what
 
 
 def _is_column(values: Any) -> bool:
@@ -100,15 +103,15 @@ def _column(values: Any, what: str, part: bool) -> np.ndarray:
 
 
 def _converted(array: np.ndarray, what: str, part: bool) -> np.ndarray:
-    """Return finite numbers: int64 or float64."""
+    """Return numbers, int64 or float64: finite ones, or, of a part of a record, none that is NaN."""
     small = (
         array.dtype.kind in "iub" and array.max(initial=0) <= np.iinfo(np.int64).max
     )  # an unsigned one may be larger
     array = array.astype(np.int64 if small else np.float64)
     with np.errstate(over="ignore", invalid="ignore"):
         total = array.sum(dtype=np.float64)  # of numbers that are not finite it is not; and it is taken in one pass
-    if not np.isfinite(total) and not np.all(finite := np.isfinite(array)):
-        index = np.unravel_index(int(np.argmin(finite)), array.shape)
+    if not np.isfinite(total) and not np.all(good := ~np.isnan(array) if part else np.isfinite(array)):
+        index = np.unravel_index(int(np.argmin(good)), array.shape)
         place = ", ".join(map(str, map(int, index)))
         raise InputValueError(f"{what} must be finite; got {array[index]} at index {place}")
     return array
@@ -180,7 +183,10 @@ def check_inside(family: str, support: Supports, values: Rows, place: Callable[[
     Raises:
         ValueError: naming the first such observation, its place and the rule.
     """
-    for own, (name, column) in zip(by_column(support, values), named_columns(values).items(), strict=True):
+    columns = named_columns(values)
+    nameless = isinstance(support, dict) and isinstance(values, tuple) and not hasattr(values, "_fields")
+    names = list(support) if nameless and len(support) == len(columns) else columns
+    for own, name, column in zip(by_column(support, values), names, columns.values(), strict=True):
         if not own.whole and column.size and np.all(own.contains(np.array([column.min(), column.max()]))):
             continue  # an interval; NaN is the least and the greatest of all
         if not np.all(contained := own.contains(column)):

@@ -93,6 +93,43 @@ def test_intervals_against_scipy_with_their_slopes(x64):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("base", "reference", "low", "high"),
+    [
+        (mlejax.Weibull(1.5, 2.0), scipy.stats.weibull_min(1.5, scale=2.0), [3.0, -1.0], [np.inf, 3.0]),
+        (mlejax.Beta(2.0, 3.0), scipy.stats.beta(2, 3), [0.7, 0.0], [1.0, 0.7]),
+        (mlejax.Normal(4.0, 9.0), scipy.stats.norm(4, 3), [-2.0, -np.inf], [np.inf, -2.0]),
+    ],
+    ids=["positive", "between two ends", "any number"],
+)
+def test_an_end_that_is_not_known_says_nothing(x64, base, reference, low, high):
+    model, low, high = mlejax.IntervalCensored(base), jnp.asarray(low), jnp.asarray(high)
+    expected = [reference.logsf(low[0]), reference.logcdf(high[1])]
+    np.testing.assert_allclose(log_probs(model, low, high), expected, rtol=1e-12)
+    slopes = jax.jit(jax.grad(lambda model: jnp.sum(log_probs(model, low, high))))(model)
+    assert np.all(np.isfinite(jax.tree.leaves(slopes)))
+    both = log_probs(model, jnp.full(2, -jnp.inf), jnp.full(2, jnp.inf))
+    np.testing.assert_array_equal(both, [0.0, 0.0])
+
+
+@pytest.mark.slow
+def test_intervals_without_an_upper_end_are_censored_on_the_right():
+    family = mlejax.IntervalCensored.of(mlejax.Weibull)
+    days = np.append(DAYS, 0.0)  # and a woman of whom nothing is known
+    found = mlejax.fit(family, (days, np.where(np.append(DIED, 0) == 1, days, np.inf)))
+    expected = mlejax.fit(mlejax.RightCensored.of(mlejax.Weibull), (DAYS, DIED))
+    assert found.converged
+    assert found.log_likelihood == pytest.approx(expected.log_likelihood, rel=1e-12)
+    assert found.model.shape == pytest.approx(expected.model.shape, rel=1e-8)
+    assert found.standard_errors.scale == pytest.approx(expected.standard_errors.scale, rel=1e-8)
+
+
+def test_intervals_that_say_nothing_are_refused():
+    with pytest.raises(ValueError, match="every interval reaches from one end of the support to the other"):
+        mlejax.fit(mlejax.IntervalCensored.of(mlejax.Weibull), (np.zeros(3), np.full(3, np.inf)))
+
+
+@pytest.mark.slow
 def test_narrow_intervals_are_as_good_as_the_numbers():
     x = np.random.RandomState(0).gamma(2.0, 3.0, 60)
     exact = mlejax.fit(mlejax.Weibull, x)

@@ -57,3 +57,7 @@ def test_intervals_are_drawn_as_what_they_allow():
     assert len(ax.lines) == 1
     with pytest.raises(InputError, match="no value was seen of what is censored to intervals"):
         plotting.survival_quantiles(result)
+    upper = np.where(lower == lower.max(), np.inf, lower + 1)
+    (ax,) = plotting.survival_figure(fit(IntervalCensored.of(Weibull), (lower, upper), progress=False)).axes
+    assert ax.dataLim.xmax == lower.max()  # nothing is known of what lies beyond
+    assert np.all(np.isfinite(ax.lines[0].get_ydata()))

@@ -13,7 +13,7 @@ import pytest
 import mlejax
 from mlejax import Beta, Exponential, Gamma, LogNormal, Model, Normal, Poisson, Support, Weibull, parameter, positive
 from mlejax.models.support import contains
-from mlejax.samples.observations import as_observations, check_support
+from mlejax.samples.observations import as_observations, check_inside, check_support
 from mlejax.samples.split import validation_count
 
 OUTSIDE = {
@@ -107,6 +107,13 @@ def test_a_masked_value_is_not_data():
     np.testing.assert_array_equal(as_observations(np.ma.masked_array([1.0, 2.0])), [1.0, 2.0])
 
 
+def test_a_number_of_a_record_may_be_infinite_where_the_support_says_so():
+    found = as_observations({"upper": [1.0, np.inf]})
+    np.testing.assert_array_equal(found["upper"], [1.0, np.inf])
+    with pytest.raises(ValueError, match="a model needs finite numbers for upper; got inf at index 1"):
+        check_inside("a model", {"upper": Support()}, found)
+
+
 def test_integers_beyond_those_with_a_sign_become_floats():
     found = as_observations(np.array([2**63, 3], np.uint64))
     np.testing.assert_array_equal(found, [2.0**63, 3.0])
@@ -130,6 +137,7 @@ BAD = {
         "observations must be finite; got nan at index 1, 1",
     ),
     "nan in a column": ({"age": [1.0, np.nan]}, ValueError, "observations: age must be finite; got nan at index 1"),
+    "nan in a tuple": ((np.ones(2), np.array([np.nan, 1])), ValueError, r"observations\[1\] must be finite; got nan"),
     "a short column": (
         {"age": [1.0, 2.0], "income": [1.0]},
         ValueError,
