@@ -1,11 +1,12 @@
 """Cores, GPUs, hosts: start-up, and the mesh that runs are spread over."""
 
+import contextlib
 import functools
 import os
 import platform
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
@@ -35,6 +36,22 @@ class Device(Protocol):
 
     platform: str  # such as "cpu"
     device_kind: str
+
+
+@contextlib.contextmanager
+def own_settings() -> Iterator[None]:
+    """Compute in float64, compiled, by JAX's ordinary rules, whatever the program around has set for code of its own.
+
+    Not a number is the result of some runs and no fault of theirs, and many runs at once cannot be stepped through.
+    """
+    with (
+        jax.enable_x64(True),
+        jax.numpy_dtype_promotion("standard"),
+        jax.debug_nans(False),
+        jax.debug_infs(False),
+        jax.disable_jit(False),
+    ):
+        yield
 
 
 def start(cpu_devices: int | None = None, *, warn: bool = True) -> None:

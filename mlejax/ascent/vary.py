@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from .. import checks
 from ..checks import InputTypeError, InputValueError
+from ..devices import own_settings
 from ..models.base import Model
 from ..models.digest import digest_of
 from ..models.parameters import parameter_names
@@ -125,7 +126,7 @@ def fingerprint(optimizer: Optimizers, model: Model) -> Any:
     def update(hyperparameters: Mapping[str, Any], gradient: Any, memory: Any, model: Any) -> Any:
         return made(make, hyperparameters).update(gradient, memory, model)
 
-    with jax.enable_x64(True):
+    with own_settings():
         hyperparameters = dict.fromkeys(names, np.float64(0.5))
         memory = jax.eval_shape(lambda given, model: made(make, given).init(model), hyperparameters, model)
         return " ".join(["optax", digest_of(jax.make_jaxpr(update)(hyperparameters, model, memory, model)), *names])

@@ -16,6 +16,7 @@ from ..ascent.together import ROWS, Rowful, shared_form
 from ..ascent.uncertainty import Spread
 from ..ascent.units import Units, extraordinary
 from ..checks import InputError
+from ..devices import own_settings
 from ..formula.jaxpr import as_formula_takes
 from ..formula.sufficient import Form
 from ..models.abilities import (
@@ -118,7 +119,7 @@ class Begun:
             units: of the one; None where they are the data's.
         """
         table, shares = Parameters.of(start), members.shared is not None
-        with jax.enable_x64(True):
+        with own_settings():
             taken = as_formula_takes(start, members.data if members.data is not None else values)
             given = one_of(taken)
             columns = jax.tree.leaves(taken)

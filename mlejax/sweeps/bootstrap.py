@@ -5,11 +5,11 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor, Future
 from typing import Any
 
-import jax
 import numpy as np
 
 from ..ascent.intervals import scores
 from ..checks import InputValueError
+from ..devices import own_settings
 from ..models.base import name_of
 from ..models.parameters import Parameters, entry_dict
 from ..progress import bar
@@ -43,7 +43,7 @@ def bootstraps(
         what: is done, in words, for the progress bar.
         progress: show one on standard error.
     """
-    with jax.enable_x64(True), pool() as threads, bar(what, samples, progress) as shown:
+    with own_settings(), pool() as threads, bar(what, samples, progress) as shown:
         begun = (_Begun.of(result, count, seed, threads) for seed, result in enumerate(results))
         for each in in_turn(begun):
             yield _of(each.result, each.table())

@@ -107,7 +107,7 @@ def estimate_cost(
     mesh, axis, random = local.mesh(devices), spec.source.axis, np.random.default_rng(0)
     seeds = spec.axes[axis]
     some = random.choice(seeds, min(MANY_SEEDS, len(seeds)), replace=False)
-    with Progress(enabled=progress) as told, jax.enable_x64(True):
+    with Progress(enabled=progress) as told, local.own_settings():
         told.say("trying some of the runs")
 
         def draw(count: int) -> tuple[SweepSpec, Samples]:

@@ -72,7 +72,7 @@ class Work:
 
         To be closed when left early: what is under way then comes to its end.
         """
-        with jax.enable_x64(True), pool() as threads:
+        with devices.own_settings(), pool() as threads:
             yield from self.told(positions, in_turn(self.climbs(positions, threads), Future.done))
 
     def climbs(self, positions: np.ndarray, threads: Executor) -> Iterator["Future[Climbed]"]:
@@ -108,7 +108,7 @@ class Work:
 
     def _climbed(self, positions: np.ndarray) -> Climbed:
         """Climb on some samples, ordered by their sizes, and judge what they came to."""
-        with jax.enable_x64(True), np.errstate(all="ignore"):  # a setting of each thread
+        with devices.own_settings(), np.errstate(all="ignore"):  # a setting of each thread
             table, like = self.begun.table, self.begun.in_columns
 
             def ascend(

@@ -141,7 +141,7 @@ def _recorded(
     wanted.flat[ids[ends.epochs > 0]] = True  # of the others nothing ran
     devices.start()
     different: list[tuple[RunResult[M], _Again]] = []
-    with jax.enable_x64(True), Progress(progress) as told:
+    with devices.own_settings(), Progress(progress) as told:
         samples, again = samples_for(spec, wanted, devices.mesh(), told), _Runs.of(spec, epochs)
         told.train(int(np.count_nonzero(wanted)), 0)
         told.compiling(compiling := True)

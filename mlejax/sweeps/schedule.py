@@ -16,7 +16,7 @@ import jax
 import numpy as np
 
 from ..ascent.pace import Pace
-from ..devices import Device, Tuning, tuning
+from ..devices import Device, Tuning, own_settings, tuning
 from ..progress import Tally
 from .lanes import Ended, Engine, Limits, Queue, SharedSamples
 
@@ -59,7 +59,7 @@ def run_all(
 
     def keep_at_work(device: Any) -> None:
         try:
-            with jax.enable_x64(True):  # a setting of each thread
+            with own_settings():  # of each thread
                 at_work = _Device(engine, device, width, shared)
                 while at_work.takes_from(line):
                     mailbox.put(at_work.call(rows_of, line))

@@ -105,7 +105,7 @@ class SweepSpec(Generic[M]):
         rates = checked_rates(start, learning_rates, sequences=True)
         if "learning_rate" in rates:  # one rate for all parameters is an axis always, be it of one value
             rates = {"learning_rate": np.atleast_1d(rates["learning_rate"])}
-        with jax.enable_x64(True):
+        with devices.own_settings():
             optimizer = checked_for_sweep(optimizer, start)
         axes = {source.axis: _along(source, seeds), **source.axes()}
         if others:

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 from numpy.typing import DTypeLike
 
@@ -109,7 +108,7 @@ def sweep(
     layout = Layout.of(spec.axes, (*variables(spec.start), *([DIGEST] if known else [])))
     description = Description(spec.settings(), [computed_by], own, {}, loose=OF_ALL if known else frozenset())
     with (
-        jax.enable_x64(True),
+        local.own_settings(),
         Progress(progress) as told,
         Collector.of(layout, description, out=out, repair=repair, allow_mixed=allow_mixed, known=known) as kept,
     ):

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 
 from .. import checks, devices
@@ -91,7 +90,7 @@ def verify(
     here = devices.computed_by(list(mesh.devices.flat))
     comparable = ended[made_here(path, stored.provenance.computed_by, stored.arrays, here).ravel()[ended]]
     ids, different = chosen(comparable, runs, random_seed), []
-    with jax.enable_x64(True), Progress(enabled=progress) as told:
+    with devices.own_settings(), Progress(enabled=progress) as told:
         wanted = np.zeros(stored.shape, bool)
         wanted.flat[ids] = True
         samples = samples_for(spec, wanted, mesh, told)
