@@ -15,9 +15,10 @@ import jax
 import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
 
+from ..checks import InputValueError
 from . import FAMILIES, OF_ARRAYS
 from .base import Model
-from .rows import Observation, is_number, observation_recorded
+from .rows import Observation, described, is_number, observation_recorded
 
 VERSIONS: Mapping[str, int] = dict.fromkeys([*FAMILIES.homes.values(), *OF_ARRAYS.homes.values()], 1) | {
     "symmetric.StudentT": 2
@@ -70,11 +71,23 @@ def digest_for(model: Model, observation: Mapping[str, Any] | None, recorded: st
         observation: what `recorded_observation` said.
         recorded: the name of a class and a digest. The latter is returned where the observation cannot be made again:
             the formula is then compared when it is used.
+
+    Raises:
+        ValueError: the formula is of other observations.
     """
     try:
-        return formula_digest(model, observation_recorded(observation))
+        made = observation_recorded(observation)
     except LookupError:
         return recorded.split()[-1]
+    try:
+        return formula_digest(model, made)
+    except Exception as error:
+        if isinstance(error, AttributeError) and not isinstance(made, dict):
+            return recorded.split()[-1]  # the formula may ask a record for more than its parts
+        raise InputValueError(
+            f"model: the log_prob of {type(model).__name__} does not take what the store is of, "
+            f"{'a number' if made is None else described(made)}: {type(error).__name__}: {error}"
+        ) from error
 
 
 def printed_digest(model: Model) -> str:

@@ -1,5 +1,6 @@
 """Observations of any kind: each a number, a vector, or a record of them; a sample of them has an axis in front."""
 
+import collections
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -56,20 +57,23 @@ def is_number(observation: Observation) -> bool:
 
 
 def recorded_observation(observation: Observation) -> dict[str, Any] | None:
-    """Return the shapes and types of a vector, or of a dict of numbers and vectors, as JSON has them.
+    """Return the shapes and types of a vector, or of a record, as JSON has them; None of a single number.
 
-    Returns:
-        None of a single number. Of any other record its names alone, from which it cannot be made again.
+    Of a record that is no plain dict the way to each part besides: `["attribute", "x"]` of a named tuple.
     """
     if is_number(observation):
         return None
     parts = named_columns(observation)
-    plain = list(parts) == [""] or (isinstance(observation, dict) and list(parts) == list(observation))
-    return {name: [list(of.shape), of.dtype.name] if plain else None for name, of in parts.items()}
+    if list(parts) == [""] or (isinstance(observation, dict) and list(parts) == list(observation)):
+        return {name: [list(of.shape), of.dtype.name] for name, of in parts.items()}
+    paths = (list(map(_step, path)) for path, _ in tree_flatten_with_path(observation)[0])
+    return {name: [list(of.shape), of.dtype.name, path] for (name, of), path in zip(parts.items(), paths, strict=True)}
 
 
 def observation_recorded(recorded: Mapping[str, Any] | None) -> Observation | None:
     """Return the observation that was recorded; None of a single number.
+
+    A record with attributes is a named tuple, whatever it was.
 
     Raises:
         LookupError: it was one from whose record it cannot be made again.
@@ -78,8 +82,26 @@ def observation_recorded(recorded: Mapping[str, Any] | None) -> Observation | No
         return None
     if None in recorded.values():
         raise LookupError("a record of another kind than a dict")
-    parts = {name: jax.ShapeDtypeStruct(tuple(shape), np.dtype(of)) for name, (shape, of) in recorded.items()}
-    return parts.get("", parts)
+    parts = [jax.ShapeDtypeStruct(tuple(shape), np.dtype(of)) for shape, of, *_ in recorded.values()]
+    paths = [rest[0] if rest else [["key", name]] for name, (_, _, *rest) in recorded.items()]
+    return parts[0] if list(recorded) == [""] else _made(paths, parts)
+
+
+def _made(paths: Sequence[Sequence[Any]], parts: Sequence[Any]) -> Observation:
+    """Return a record by the way to each part."""
+    if not paths[0]:
+        return parts[0]
+    inner: dict[Any, list[int]] = {}
+    for i, path in enumerate(paths):
+        inner.setdefault(path[0][1], []).append(i)
+    found = {key: _made([paths[i][1:] for i in of], [parts[i] for i in of]) for key, of in inner.items()}
+    kind = paths[0][0][0]
+    if kind == "attribute":
+        try:
+            return collections.namedtuple("Record", list(found))(**found)
+        except ValueError as error:
+            raise LookupError(f"a record whose attributes no named tuple has: {error}") from error
+    return found if kind == "key" else tuple(found.values())
 
 
 def named_columns(values: Any, is_leaf: Callable[[Any], bool] | None = None) -> dict[str, Any]:
@@ -96,8 +118,15 @@ def named_columns(values: Any, is_leaf: Callable[[Any], bool] | None = None) -> 
     return {".".join(map(_key, path)): leaf for path, leaf in tree_flatten_with_path(values, is_leaf)[0]}
 
 
+def _step(key: Any) -> list[Any]:
+    """Return a step of the way to a part of a record as JSON has it."""
+    if isinstance(key, DictKey):
+        return ["key", key.key]
+    return ["attribute", key.name] if isinstance(key, GetAttrKey) else ["index", getattr(key, "idx", None)]
+
+
 def _key(key: Any) -> str:
-    return str(key.key if isinstance(key, DictKey) else key.name if isinstance(key, GetAttrKey) else key.idx)
+    return str(_step(key)[1])
 
 
 def described(observation: Observation) -> str:

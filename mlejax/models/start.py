@@ -31,8 +31,9 @@ def start_of(family: HasStart, observations: Rows | ArrayLike, weights: Weights 
         >>> start_of(mlejax.Exponential, [0.5, 1.5, 4.0])
         Exponential(rate=0.5)
     """
-    columns = isinstance(observations, tuple) and any(isinstance(part, np.ndarray) for part in observations)
-    numbers = jax.tree_util.all_leaves([observations]) or (isinstance(observations, list | tuple) and not columns)
+    several = isinstance(observations, list | tuple)
+    columns = several and any(isinstance(part, np.ndarray) for part in jax.tree.leaves(observations))
+    numbers = jax.tree_util.all_leaves([observations]) or (several and not columns)
     x = np.asarray(observations, np.float64) if numbers else observations
     return family.start(x, weights) if row_count(x) <= MOST else family.start(_part(x, weights))
 

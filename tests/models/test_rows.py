@@ -1,5 +1,7 @@
 """A sample of numbers, vectors or records: how many, some of them, and what one of them is."""
 
+import dataclasses
+import json
 from typing import NamedTuple
 
 import jax
@@ -48,17 +50,38 @@ def test_the_types_of_one_observation_are_given_to_many():
     assert found["x"].dtype == np.float64
 
 
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass
+class Place:
+    height: object
+    sides: object
+
+
 @pytest.mark.parametrize(
-    "values", [np.zeros((4, 3)), {"b": np.zeros((4, 2)), "a": np.arange(4)}], ids=["vectors", "a dict"]
+    "values",
+    [
+        np.zeros((4, 3)),
+        {"b": np.zeros((4, 2)), "a": np.arange(4)},
+        (np.zeros(4), np.arange(4)),
+        {"a": (np.zeros(4), np.zeros((4, 2))), "b": [np.arange(4)]},
+        Pair(np.zeros((4, 1)), {"z": np.arange(4)}),
+        Place(np.zeros(4), Pair(np.zeros(4), np.zeros(4))),
+    ],
+    ids=["vectors", "a dict", "a tuple", "a dict of others", "a named tuple", "a dataclass"],
 )
 def test_what_an_observation_is_survives_json(values):
-    one = jax.tree.map(lambda column: column, rows.one_of(values))
-    assert rows.observation_recorded(rows.recorded_observation(one)) == one
+    one = rows.one_of(values)
+    found = rows.observation_recorded(json.loads(json.dumps(rows.recorded_observation(one))))
+    assert rows.named_columns(found) == rows.named_columns(one)
+    if hasattr(values, "height"):
+        assert found.sides.y == one.sides.y
+    elif not isinstance(values, dict | np.ndarray):
+        assert found[1] == one[1]
 
 
-def test_a_record_of_another_kind_cannot_be_made_again():
-    recorded = rows.recorded_observation(rows.one_of(Pair(np.zeros(2), np.zeros(2))))
-    assert recorded == {"x": None, "y": None}
-    with pytest.raises(LookupError):
-        rows.observation_recorded(recorded)
+def test_a_number_needs_no_record_and_some_records_cannot_be_made_again():
     assert rows.observation_recorded(rows.recorded_observation(rows.one_of(np.zeros(2)))) is None
+    with pytest.raises(LookupError):
+        rows.observation_recorded({"x": None, "y": None})
+    with pytest.raises(LookupError, match="_x"):
+        rows.observation_recorded({"_x": [[], "float64", [["attribute", "_x"]]]})

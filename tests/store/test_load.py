@@ -2,6 +2,7 @@
 
 import zipfile
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -60,3 +61,41 @@ def test_a_store_of_version_0_1_that_is_damaged_is_one_sentence(old):
     (old / "mean" / "c" / "0" / "0").write_bytes(b"nonsense")
     with pytest.raises(StoreError, match=r"the store, of mlejax 0\.1, cannot be read"):
         load(old)
+
+
+class Pair(NamedTuple):
+    x: object
+    y: object
+
+
+class Line(mlejax.Model):
+    slope: float
+
+    def log_prob(self, one):
+        return -((one.y - self.slope * one.x) ** 2) / 2
+
+
+class Steep(Line):
+    def log_prob(self, one):
+        return -((one.y - 2 * self.slope * one.x) ** 2) / 2
+
+
+class Keyed(Line):
+    def log_prob(self, one):
+        return -((one["y"] - self.slope * one["x"]) ** 2) / 2
+
+
+@pytest.mark.slow
+def test_a_store_of_named_tuples_knows_its_formula(tmp_path):
+    x, out = np.arange(8.0), tmp_path / "fits"
+    groups = mlejax.Groups(Pair(x, 3 * x + np.cos(x)), np.repeat([0, 1], 4))
+    table = mlejax.fit_many(Line(1.0), groups, out=out, progress=False)
+    found = load(out, Line(1.0))
+    np.testing.assert_array_equal(found.model.slope, table.model.slope)
+    assert mlejax.verify(out, Line(1.0), groups).different == []
+    assert load(out).model.slope[1] == table.model.slope[1]
+    renamed = type("Line", (Steep,), {})
+    with pytest.raises(ValueError, match="the one given is Line"):
+        load(out, renamed(1.0))
+    with pytest.raises(ValueError, match=r"the log_prob of Keyed does not take .* a record of x, y: TypeError"):
+        load(out, Keyed(1.0))
