@@ -30,6 +30,9 @@ SMALLEST, LARGEST = float(np.finfo(np.float64).tiny), float(np.finfo(np.float64)
 NARROWEST = 1e300
 """The shape that a start takes where a sample of one number has none that is finite; multiples of it still are."""
 
+ORDINARY = 1e100
+"""Numbers from 1 / ORDINARY to ORDINARY have squares and sums of these that float64 holds to the last digit."""
+
 NO_SPREAD = 1e-9
 """The least deviation of logarithms that a start takes: a sample of one number has none."""
 
@@ -57,7 +60,7 @@ def count(values: Values, weights: Weights = None) -> float:
 def mean(values: Values, weights: Weights = None) -> Numbers:
     """Return the weighted mean, within an ulp or two of the largest of |mean| and the mean deviation."""
     unit = _unit(values)
-    scaled = values / unit
+    scaled = _over(values, unit)
     first = _average(scaled, weights)
     return plain(unit * (first + _average(scaled - first, weights)))
 
@@ -65,7 +68,7 @@ def mean(values: Values, weights: Weights = None) -> Numbers:
 def root_mean_square(values: Values, weights: Weights = None) -> Numbers:
     """Return the root of the weighted mean of squares."""
     unit = _unit(values)
-    return plain(unit * np.sqrt(mean(np.square(values / unit), weights)))
+    return plain(unit * np.sqrt(mean(np.square(_over(values, unit)), weights)))
 
 
 def moments(values: Values, weights: Weights = None) -> Moments:
@@ -73,10 +76,10 @@ def moments(values: Values, weights: Weights = None) -> Moments:
     center = mean(values, weights)
     deviations = values - center
     unit = _unit(deviations)
-    deviations /= unit
+    deviations = _over(deviations, unit)
     # the center is rounded: beside deviations of a few ulps that is not small
     lost = _average(deviations, weights)
-    square = np.maximum(_average(deviations * deviations, weights) - lost * lost, 0.0)
+    square = np.maximum(_average(np.square(deviations, out=deviations), weights) - lost * lost, 0.0)
     with np.errstate(over="ignore"):
         return Moments(center, plain(square * unit * unit), plain(np.sqrt(square) * unit))
 
@@ -89,12 +92,24 @@ def _average(values: Values, weights: Weights) -> Any:
 
 
 def _unit(values: Values) -> Numbers:
-    """Return a power of two near the largest size, so that squares and sums of values over it do not overflow."""
+    """Return a power of two near the largest size, so that squares and sums of values over it do not overflow.
+
+    It is 1 where they do not either way: no bit of what is computed hangs on it, and fresh memory is dear.
+    """
+    highest, lowest = (of.reduce(values, axis=0, initial=0.0) for of in (np.maximum, np.minimum))
     if values.ndim == 1:
-        largest = float(np.maximum.reduce(np.abs(values), initial=0.0))
-        return math.ldexp(1.0, min(max(math.frexp(largest)[1], -1021), 1023)) if largest > 0 else 1.0
-    largest = np.max(np.abs(values), axis=0, initial=0.0)
+        largest = float(max(highest, -lowest))
+        ordinary = 1 / ORDINARY < largest < ORDINARY or largest == 0
+        return 1.0 if ordinary else math.ldexp(1.0, min(max(math.frexp(largest)[1], -1021), 1023))
+    largest = np.maximum(highest, -lowest)
+    if np.all(((largest > 1 / ORDINARY) & (largest < ORDINARY)) | (largest == 0)):
+        return 1.0
     return plain(np.where(largest > 0, np.ldexp(1.0, np.clip(np.frexp(largest)[1], -1021, 1023)), 1.0))
+
+
+def _over(values: Values, unit: Numbers) -> Values:
+    """Return values over their unit."""
+    return values if isinstance(unit, float) and unit == 1.0 else values / unit
 
 
 def plain(numbers: Any) -> Numbers:
@@ -115,6 +130,12 @@ def unless_zero(numbers: Numbers, otherwise: Numbers) -> Numbers:
 
 def quantiles(values: Values, weights: Weights, probabilities: Sequence[float] | np.ndarray) -> list[Numbers]:
     """Return the values below which these shares of a sample lie; of many samples without weights only."""
+    if weights is None and values.ndim > 1 and len(probabilities) == 1:
+        place = probabilities[0] * (len(values) - 1)
+        above = math.ceil(place)
+        parts = np.partition(values, above, axis=0)
+        below = np.max(parts[: math.floor(place) + 1], axis=0)
+        return [below + (parts[above] - below) * (place % 1)]
     if weights is None and values.ndim > 1:  # sorted column by column that takes a tenth of the time
         ordered, places = np.sort(values, axis=0), np.multiply(probabilities, len(values) - 1)
         pairs = [(ordered[math.floor(place)], ordered[math.ceil(place)], place % 1) for place in places.tolist()]

@@ -81,7 +81,8 @@ class StudentT(Model):
         """Return the median, and the scale and degrees of freedom that two quantiles of the deviations from it have."""
         x = as_values(observations)
         center = median(x, weights)
-        deviations = np.abs(x - center)
+        deviations = x - center
+        deviations = np.abs(deviations, out=deviations)
         half, most = quantiles(deviations, weights, [0.5, 0.9])
         if np.any(half == 0):  # more than half of the observations are one number
             half = unless_zero(half, mean(deviations, weights))

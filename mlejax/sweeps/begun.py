@@ -224,7 +224,7 @@ class Begun:
         for count in np.unique(looked_at).tolist():
             alike, together = np.flatnonzero(looked_at == count), max(1, IN_CACHE // count)
             for of in np.split(alike, range(together, len(alike), together)):
-                some = rows.at(positions[of], np.arange(count) * sizes[of, None] // count).T  # type: ignore[union-attr]
+                some = rows.spread(positions[of], count).T  # type: ignore[union-attr]
                 if number_line:
                     plain[of] = ~extraordinary(some[:: count // ENOUGH])
                 if side_by_side:

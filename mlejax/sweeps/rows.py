@@ -123,6 +123,13 @@ class RowMaker:
         """Return observations (b, k) of samples by their indices within each, as the formula takes them."""
         return in_types(self.members.at(positions, index), self.observation)
 
+    def spread(self, positions: np.ndarray, count: int) -> Rows:
+        """Return so many observations (b, count) of each sample, evenly spread over it."""
+        sizes = self.sizes[positions]
+        one = np.all(sizes == sizes[0])
+        index = np.arange(count) * (sizes[:1] if one else sizes)[:, None] // count
+        return self.at(positions, np.broadcast_to(index, (len(positions), count)))
+
     def _weights(self, call: Call, length: int) -> np.ndarray:
         """Return how often the observations count in each row."""
         weights = np.empty((call.room, ROWS, length))
