@@ -14,7 +14,7 @@ from .. import checks
 from ..checks import InputTypeError, InputValueError
 from ..models.rows import Rows, row_count, take
 from .observations import as_observations
-from .philox import generator
+from .philox import times_drawn
 from .sources import Draws
 
 KEPT = 1 << 21
@@ -211,8 +211,11 @@ class Resamples(Members):
         return np.full(self.count, row_count(self.data))
 
     def member(self, position: int) -> Member:
-        n, random = row_count(self.data), generator(self.seed, position)
-        return Member(self.data, np.bincount(random.integers(0, n, n), minlength=n).astype(np.float64))
+        return Member(self.data, self.times(position).astype(np.float64))
+
+    def times(self, position: int) -> np.ndarray:
+        """Return how often a resample has each observation, (n,), by its position along the axis."""
+        return times_drawn(self.seed, position, row_count(self.data))
 
     def describe(self) -> dict[str, Any]:
         return {"source": "resamples", "count": row_count(self.data), "seed": self.seed}
@@ -319,10 +322,8 @@ def members_of(source: Any) -> Members:
     Raises:
         TypeError: it is none.
     """
-    if isinstance(source, Draws):
-        return Drawn(source)
-    if isinstance(source, Members):
-        return source
+    if isinstance(source, Draws | Members):
+        return Drawn(source) if isinstance(source, Draws) else source
     raise InputTypeError(
         "fit_many needs a source of samples: mlejax.Groups(data, labels), Draws(target, count, seeds=...), "
         f"Resamples(data, count) or Windows(data, width, step); got {checks.shown(source)}"

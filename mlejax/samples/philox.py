@@ -19,3 +19,8 @@ def generator(seed: int, number: int) -> np.random.Generator:
     _KEPT.state["state"]["key"][:] = seed, number
     random.bit_generator.state = _KEPT.state
     return random
+
+
+def times_drawn(seed: int, number: int, n: int) -> np.ndarray:
+    """Return how often each of n observations is among n that are drawn with replacement, (n,)."""
+    return np.bincount(generator(seed, number).integers(0, n, n), minlength=n)

@@ -4,14 +4,14 @@ import dataclasses
 import functools
 import math
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 
 import jax
 import numpy as np
 
 from ..ascent.together import BLOCKS, ROWS, TILES, Begin, Rowful
 from ..models.rows import Observation, Rows, in_types, row_count
-from ..samples.members import Members
+from ..samples.members import Members, Resamples
 from ..samples.spans import WIDTH
 
 WEIGHTS = 1 << 19
@@ -131,17 +131,17 @@ class RowMaker:
         return self.at(positions, np.broadcast_to(index, (len(positions), count)))
 
     def _weights(self, call: Call, length: int) -> np.ndarray:
-        """Return how often the observations count in each row."""
-        weights = np.empty((call.room, ROWS, length))
+        """Return how often the observations count in each row; what was in the others stays there."""
+        assert isinstance(self.members, Resamples)
+        n, filled = row_count(self.members.data), int(call.tiles[0]) * WIDTH
+        weights = self._columns.weights((call.room, ROWS, length))
         flat, before = weights.reshape(-1, length), -1
         for row, position in enumerate(call.positions.tolist()):
             if position == before:
                 flat[row] = flat[row - 1]
                 continue
-            member, before = self.members.member(position), position
-            assert member.weights is not None
-            flat[row, : len(member.weights)] = member.weights
-            flat[row, len(member.weights) : int(call.tiles[0]) * WIDTH] = 0.0
+            flat[row, :n], before = self.members.times(position), position
+            flat[row, n:filled] = 0.0
         return weights
 
 
@@ -154,15 +154,19 @@ class _Columns(threading.local):
     """The columns into which a thread lays samples: fresh memory for each call would cost as much as the copy."""
 
     def __init__(self) -> None:
-        self.by_length: dict[int, Rows] = {}
+        self.kept: dict[Hashable, Rows] = {}
 
     def of_length(self, length: int, observation: Observation) -> Rows:
         """Return columns (ROWS, length, ...) of finite numbers; they may be those of the call before."""
-        if length not in self.by_length:
-            self.by_length[length] = jax.tree.map(
-                lambda one: np.ones((ROWS, length, *one.shape), one.dtype), observation
-            )
-        return self.by_length[length]
+        if length not in self.kept:
+            self.kept[length] = jax.tree.map(lambda one: np.ones((ROWS, length, *one.shape), one.dtype), observation)
+        return self.kept[length]
+
+    def weights(self, shape: tuple[int, ...]) -> np.ndarray:
+        """Return numbers of this shape, which may be those of the call before."""
+        if shape not in self.kept:
+            self.kept[shape] = np.zeros(shape)
+        return self.kept[shape]
 
 
 def _lay(part: slice, length: int, columns: np.ndarray, rows: np.ndarray) -> None:

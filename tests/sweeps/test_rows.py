@@ -55,7 +55,7 @@ def test_a_small_table_is_laid_into_short_columns_however_often_a_sample_is_ther
 def test_columns_of_vectors_hold_fewer_observations():
     wide = TILES // BLOCKS + 1
     members = Groups(np.zeros((BLOCKS * WIDTH + 6, wide)), [0] * 5 + [1] * (BLOCKS * WIDTH + 1))
-    rows = RowMaker(members, members.sizes, jax.ShapeDtypeStruct((wide,), np.float64))
+    rows = RowMaker(members, members.sizes, jax.ShapeDtypeStruct((wide,), np.float64), None)
     assert rows.fit(np.arange(2)).tolist() == [True, False]
 
 
