@@ -143,7 +143,7 @@ def test_moments_of_columns_that_are_apart_come_from_their_products(x64, monkeyp
     found = survey(PLANE, values, None)
     assert len(asked) == 1
     assert found.representation == mlejax.summarize(PLANE, values)[1]
-    columns = np.column_stack([values["x"], values["y"]]).astype(np.longdouble)
+    columns = np.column_stack([values["y"], values["x"]]).astype(np.longdouble)
     away = columns - columns.mean(axis=0)
     exact = (away.T @ away / MANY).astype(float)
     size = np.sqrt(np.outer(np.diag(exact), np.diag(exact)))
