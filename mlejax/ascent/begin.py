@@ -69,6 +69,8 @@ def off_the_border(model: M) -> M:
     table = Parameters.of(model)
 
     def within(leaf: Any, domain: Domain) -> np.ndarray | np.float64:
+        if isinstance(leaf, float) and leaf - domain.lower > NO_START and domain.upper - leaf > NO_START:
+            return np.float64(leaf)
         value = np.asarray(leaf, np.float64)
         apart = (value - domain.lower > NO_START) & (domain.upper - value > NO_START)
         inside = domain.contains(value) if domain.rank else apart

@@ -18,6 +18,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -202,7 +203,21 @@ def _lower(monomial: Monomial) -> Iterable[Monomial]:
 
 def structure_for_statistics(model: Model, observation: Any) -> Structure:
     """Return what decides the forms of a model, whatever the type of its parameters, for observations like ONE."""
-    return structure_of(model, observation, np.dtype(np.float64))
+    leaves, tree = jax.tree.flatten(model)
+    parts, record = jax.tree.flatten(observation)
+    plain = all(isinstance(leaf, float) or (isinstance(leaf, np.ndarray) and leaf.dtype.kind == "f") for leaf in leaves)
+    if not plain or not all(isinstance(part, jax.ShapeDtypeStruct) for part in parts):
+        return structure_of(model, observation, np.dtype(np.float64))
+    try:
+        return _structure(tree, tuple(map(np.shape, leaves)), record, tuple(parts))
+    except (TypeError, ValueError):  # a static field cannot be hashed or compared
+        return structure_of(model, observation, np.dtype(np.float64))
+
+
+@functools.lru_cache(maxsize=256)
+def _structure(tree: Any, shapes: tuple[tuple[int, ...], ...], record: Any, parts: tuple[Any, ...]) -> Structure:
+    model = jax.tree.unflatten(tree, list(map(np.zeros, shapes)))
+    return structure_of(model, jax.tree.unflatten(record, parts), np.dtype(np.float64))
 
 
 def question(structure: Structure, branches: Branches) -> Question | None:

@@ -2,6 +2,7 @@
 
 import abc
 import dataclasses
+import functools
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
 import equinox as eqx
@@ -64,6 +65,12 @@ def _shown(value: Any) -> str:
 def name_of(thing: object) -> str:
     """Return what a model, its class or a family is called: as it calls itself, or as its class is called."""
     return getattr(thing, "__name__", type(thing).__name__)
+
+
+@functools.lru_cache(maxsize=256)
+def hidden_field(family: type[Model]) -> str | None:
+    """Return a field of a family that bears the name of a part of `Model`; None where there is none."""
+    return next((field.name for field in dataclasses.fields(family) if hasattr(Model, field.name)), None)
 
 
 M = TypeVar("M", bound=Model)

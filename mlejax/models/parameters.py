@@ -17,7 +17,7 @@ from jaxtyping import Array, ArrayLike, Bool, DTypeLike, Num
 from .. import checks
 from ..checks import InputTypeError, InputValueError
 from .abilities import HasLabels
-from .base import M, Model, name_of
+from .base import M, Model, hidden_field, name_of
 from .constraints import Domain, Way, real
 
 T = TypeVar("T")
@@ -65,7 +65,7 @@ class Parameters(Generic[M]):
         except (TypeError, ValueError):  # a static field cannot be hashed or compared: what traces the formula says so
             return _table(tree, shapes)
 
-    @property
+    @functools.cached_property
     def names(self) -> tuple[str, ...]:
         """The parameters' names: `mean`, `inner.mean` of a model in a model, `weights[0]` in a container.
 
@@ -74,17 +74,17 @@ class Parameters(Generic[M]):
         plain = tuple(map(plain_name, self.paths))
         return plain if len(set(plain)) == len(plain) else tuple(keystr(path).removeprefix(".") for path in self.paths)
 
-    @property
+    @functools.cached_property
     def sizes(self) -> tuple[int, ...]:
         """How many numbers each parameter holds."""
         return tuple(map(math.prod, self.shapes))
 
-    @property
+    @functools.cached_property
     def size(self) -> int:
         """How many numbers the parameters hold."""
         return sum(self.sizes)
 
-    @property
+    @functools.cached_property
     def entries(self) -> tuple[str, ...]:
         """The names of all numbers, in the order of the vector: `mean`, `covariance[0,1]`, `coefficients[age]`."""
         rows = zip(self.names, self.shapes, self.labels, strict=True)
@@ -102,17 +102,17 @@ class Parameters(Generic[M]):
         """The domain that each number lives in, alone or with others."""
         return tuple(domain for domain, size in zip(self.domains, self.sizes, strict=True) for _ in range(size))
 
-    @property
+    @functools.cached_property
     def real_shapes(self) -> tuple[tuple[int, ...], ...]:
         """The shape of the unconstrained coordinates of each parameter."""
         return tuple(domain.real_shape(shape) for domain, shape in zip(self.domains, self.shapes, strict=True))
 
-    @property
+    @functools.cached_property
     def real_sizes(self) -> tuple[int, ...]:
         """How many unconstrained coordinates each parameter has."""
         return tuple(map(math.prod, self.real_shapes))
 
-    @property
+    @functools.cached_property
     def real_size(self) -> int:
         """How many unconstrained coordinates there are: the number that is estimated, as information criteria count."""
         return sum(self.real_sizes)
@@ -123,7 +123,7 @@ class Parameters(Generic[M]):
         rows = zip(self.domains, self.shapes, strict=True)
         return np.concatenate([domain.logarithmic(shape).ravel() for domain, shape in rows])
 
-    @property
+    @functools.cached_property
     def coordinates(self) -> tuple[str, ...]:
         """The names of the unconstrained coordinates: `mean`, `log variance`, `log(weights[0] / weights[1])`."""
         return tuple(name for part in self._arrays() for name in part.domain.coordinates(part.entries))
@@ -295,8 +295,8 @@ def with_dtype(model: M, dtype: DTypeLike, what: str = "start") -> M:
     table = Parameters.of(model)
     if not table.names:
         raise InputValueError(f"{what}: {table.family} has no parameters to estimate")
-    if hidden := [field.name for field in dataclasses.fields(model) if hasattr(Model, field.name)]:
-        raise InputValueError(f"{table.family}: a parameter cannot be named {hidden[0]!r}, which every model has")
+    if hidden := hidden_field(type(model)):
+        raise InputValueError(f"{table.family}: a parameter cannot be named {hidden!r}, which every model has")
     arrays = []
     for (name, leaf), domain in zip(table.by_name(model).items(), table.domains, strict=True):
         array = np.asarray(leaf)

@@ -12,6 +12,7 @@ from jax.core import Tracer
 
 from .. import devices
 from ..formula.jaxpr import NotApplicable, as_formula_takes
+from ..formula.sufficient import Form
 from ..models.base import Model, name_of
 from ..models.rows import Observation, Rows, named_columns, one_of, row_count, take
 from ..models.tracing import ONE_NUMBER, check_formula
@@ -188,6 +189,10 @@ def _kept(observation: Observation) -> str:
 
 def found_in(model: Model, summary: Summary) -> str:
     """Return the sentence that says how many statistics a sample, or each of many, has."""
-    count = summary.form.separated().count
-    kept = _kept(summary.form.structure.observation)
-    return f"{count} sufficient statistic{'s' if count != 1 else ''} found in {name_of(model)}.log_prob{kept}"
+    return _found(name_of(model), summary.form)
+
+
+@functools.lru_cache(maxsize=256)
+def _found(name: str, form: Form) -> str:
+    count, kept = form.separated().count, _kept(form.structure.observation)
+    return f"{count} sufficient statistic{'s' if count != 1 else ''} found in {name}.log_prob{kept}"

@@ -13,7 +13,7 @@ from jax import Array
 
 from ..checks import InputValueError
 from ..formula.expand import Expansion
-from ..formula.jaxpr import NotApplicable, as_formula_takes
+from ..formula.jaxpr import NotApplicable, Structure, as_formula_takes
 from ..formula.separate import Branches
 from ..formula.sufficient import Form, Question, SufficientForm, failure, question, structure_for_statistics
 from ..models.base import Model
@@ -103,17 +103,29 @@ def find_form(model: Model, values: Rows) -> Form:
     """
     values = as_formula_takes(model, values)
     structure = structure_for_statistics(model, one_of(values))
-    branches: Branches = ()
-    while (asked := question(structure, branches)) is not None:
-        every, some = _looked_at(asked, values)
-        branches += (True if every[0] else None if some[0] else False,)
-    form = _usable(Form(structure, branches))
-    separated = form.separated()
+    if isinstance(known := _only_form(structure), NotApplicable):
+        raise known.with_traceback(None)
+    if known is None:
+        branches: Branches = ()
+        while (asked := question(structure, branches)) is not None:
+            every, some = _looked_at(asked, values)
+            branches += (True if every[0] else None if some[0] else False,)
+        known = _usable(Form(structure, branches))
+    separated = known.separated()
     if (n := row_count(values)) < separated.least:
         raise NotApplicable(f"{separated.count} moments of {n} observations would be more than these")
     if separated.conditions and not bool(separated.holds(*_looked_at(separated, values))):
         raise NotApplicable("an observation takes a branch of the formula that has no finite value")
-    return form
+    return known
+
+
+@functools.lru_cache(maxsize=256)
+def _only_form(structure: Structure) -> Form | NotApplicable | None:
+    """Return the form of a formula without branches, or why it has none; None where samples decide."""
+    try:
+        return None if question(structure, ()) is not None else _usable(Form(structure, ()))
+    except NotApplicable as reason:
+        return reason
 
 
 def form_of_any(model: Model, observation: Observation) -> Form | None:
