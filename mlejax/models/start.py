@@ -1,5 +1,6 @@
 """A start for large samples: a family finds it in a part of the observations, which is near enough."""
 
+import functools
 from collections.abc import Sequence
 
 import jax
@@ -59,14 +60,21 @@ def starts_of(
 
 def _part(values: Rows, weights: Weights) -> Rows:
     """Return some observations, each as often as its weight says, and the two ends, which decide where a density is."""
-    random, n = np.random.default_rng(0), row_count(values)  # evenly spaced ones would miss what repeats itself
+    n = row_count(values)
     if weights is None:
-        chosen, counted = random.integers(n, size=MOST), values
+        chosen, counted = _drawn(n), values
     else:
         reached = np.cumsum(weights)
-        chosen = np.searchsorted(reached, np.sort(random.uniform(0, reached[-1], MOST)), side="right")
+        places = np.sort(np.random.default_rng(0).uniform(0, reached[-1], MOST))
+        chosen = np.searchsorted(reached, places, side="right")
         chosen, counted = np.minimum(chosen, n - 1), take(values, weights > 0)
     some = take(values, chosen)
     if not isinstance(values, np.ndarray) or values.ndim > 1:
         return some
     return np.concatenate([some, [np.min(counted), np.max(counted)]])
+
+
+@functools.lru_cache(maxsize=4)
+def _drawn(count: int) -> np.ndarray:
+    """Return the places of some of so many observations: evenly spaced ones would miss what repeats itself."""
+    return np.sort(np.random.default_rng(0).integers(count, size=MOST))
