@@ -64,6 +64,15 @@ class Filled(eqx.Module):
 
         return cls(jax.tree.map(longer, values), count)
 
+    @classmethod
+    def of_copies(cls, values: Rows) -> "Filled":
+        """Fill up n > 0 observations where they lie, if they are copies that `with_room` made; else as `of` does."""
+        length = filled_length(row_count(values))
+        longer = [_continued(column, length) for column in jax.tree.leaves(values)]
+        if any(column is None for column in longer):
+            return cls.of(values)
+        return cls(jax.tree.unflatten(jax.tree.structure(values), longer), np.asarray(row_count(values)))
+
     @property
     def counts(self) -> Any:
         """Which elements of the array are observations, (m,)."""
@@ -74,14 +83,39 @@ ALIGNED = 64
 """Bytes; an array on the host that begins at a multiple of them is taken by a program on a CPU without a copy."""
 
 
+def with_room(column: np.ndarray, dtype: np.dtype | type) -> np.ndarray:
+    """Return a copy of n > 0 rows in a type, which `Filled.of_copies` fills up without copying it again."""
+    longer = _aligned((filled_length(len(column)), *column.shape[1:]), np.dtype(dtype))
+    longer[: len(column)] = column
+    longer[len(column) :] = longer[:1]
+    return longer[: len(column)]
+
+
 def _longer(column: np.ndarray, more: int) -> np.ndarray:
     """Return an array of its own with so many copies of the first row after the others."""
-    shape = (len(column) + more, *column.shape[1:])
-    memory = np.empty(math.prod(shape) * column.itemsize + ALIGNED, np.uint8)
-    first = -memory.ctypes.data % ALIGNED
-    longer = memory[first : first + len(memory) - ALIGNED].view(column.dtype).reshape(shape)
+    longer = _aligned((len(column) + more, *column.shape[1:]), column.dtype)
     longer[: len(column)], longer[len(column) :] = column, column[:1]
     return longer
+
+
+def _aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    memory = np.empty(math.prod(shape) * dtype.itemsize + ALIGNED, np.uint8)
+    first = -memory.ctypes.data % ALIGNED
+    return memory[first : first + len(memory) - ALIGNED].view(dtype).reshape(shape)
+
+
+def _continued(column: Any, rows: int) -> np.ndarray | None:
+    """Return the array that a column is the beginning of, if that goes on with copies of the first row."""
+    memory = column.base if isinstance(column, np.ndarray) else None
+    if not (type(memory) is np.ndarray and memory.dtype == np.uint8 and memory.ndim == 1 and column.flags.c_contiguous):
+        return None
+    shape = (rows, *column.shape[1:])
+    at, begin = column.ctypes.data, column.ctypes.data - memory.ctypes.data
+    end = begin + math.prod(shape) * column.itemsize
+    if at % ALIGNED or not memory.flags.c_contiguous or not 0 <= begin < end <= len(memory):
+        return None
+    longer = memory[begin:end].view(column.dtype).reshape(shape)
+    return longer if np.all(longer[len(column) :] == column[:1]) else None
 
 
 def filled_weights(weights: Any, length: int) -> Any:

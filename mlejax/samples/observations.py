@@ -15,7 +15,7 @@ from ..models.parameters import parameter_dict
 from ..models.rows import Rows, named_columns, one_of, row_count
 from ..models.support import Supports, by_column
 from ..models.tracing import check_formula
-from .filled import Filled
+from .filled import Filled, with_room
 
 SMALLEST_SQUARED, LARGEST_SQUARED = 1e-150, 1e150
 """Where squares of float64 numbers lose their digits or overflow."""
@@ -107,7 +107,7 @@ def _converted(array: np.ndarray, what: str, part: bool) -> np.ndarray:
     small = (
         array.dtype.kind in "iub" and array.max(initial=0) <= np.iinfo(np.int64).max
     )  # an unsigned one may be larger
-    array = array.astype(np.int64 if small else np.float64)
+    array = with_room(array, np.int64 if small else np.float64)
     with np.errstate(over="ignore", invalid="ignore"):
         total = array.sum(dtype=np.float64)  # of numbers that are not finite it is not; and it is taken in one pass
     if not np.isfinite(total) and not np.all(good := ~np.isnan(array) if part else np.isfinite(array)):

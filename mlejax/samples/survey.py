@@ -61,7 +61,7 @@ def survey(model: Model, values: Rows, weights: np.ndarray | None) -> Survey:
             form = find_form(model, taken)
         except NotApplicable as reason:
             return _as_they_are(model, taken, f": {reason}")
-        filled = Filled.of(taken)
+        filled = Filled.of_copies(taken)
         found, numbers = _with_statistics(form, model, filled, _some(taken) if n > LOOKED_AT else None)
         apart, holds, finite, enough, *coordinates = np.asarray(numbers).tolist()
         if not enough:
@@ -73,7 +73,7 @@ def survey(model: Model, values: Rows, weights: np.ndarray | None) -> Survey:
 
 
 def _as_they_are(model: Model, values: Rows, reason: str) -> Survey:
-    sample, numbers = _on_observations(model, Filled.of(values), _some(values))
+    sample, numbers = _on_observations(model, Filled.of_copies(values), _some(values))
     finite, *coordinates = np.asarray(numbers).tolist()
     return Survey(sample, why_raw(model, values, reason), bool(finite), np.array(coordinates))
 

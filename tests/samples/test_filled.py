@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mlejax import Normal, summarize, train
-from mlejax.samples.filled import SHORTEST, Filled, coarse_lengths, filled_length, filled_weights
+from mlejax.samples.filled import SHORTEST, Filled, coarse_lengths, filled_length, filled_weights, with_room
 
 
 @pytest.mark.slow
@@ -69,3 +69,28 @@ def test_a_program_takes_what_is_filled_up_on_the_host_without_a_copy(x64):
     assert jax.device_put(made, jax.devices("cpu")[0]).unsafe_buffer_pointer() == made.ctypes.data
     np.testing.assert_array_equal(Filled.of({"x": np.eye(9)}).values["x"][:9], np.eye(9))
     assert not np.shares_memory(made, Filled.of(made).values)
+
+
+def test_a_copy_with_room_is_filled_up_where_it_lies():
+    given = np.random.RandomState(0).normal(size=(1000, 3))
+    copied = with_room(np.asfortranarray(given), float)
+    np.testing.assert_array_equal(copied, given)
+    assert not np.shares_memory(copied, given)
+    filled = Filled.of_copies(copied)
+    assert np.shares_memory(filled.values, copied)
+    np.testing.assert_array_equal(filled.values, Filled.of(given).values)
+
+
+def test_what_goes_on_with_other_numbers_is_copied():
+    copied = with_room(np.arange(1000), int)
+    copied[0] = 7  # its copies behind the others are now those of another number
+    filled = Filled.of_copies(copied)
+    assert not np.shares_memory(filled.values, copied)
+    np.testing.assert_array_equal(filled.values[1000:], 7)
+    part = with_room(np.arange(1000.0), float)[:900]
+    assert not np.shares_memory(Filled.of_copies(part).values, part)
+
+
+def test_a_strided_part_of_a_copy_is_copied():
+    part = with_room(np.zeros((1000, 2)), float)[:, 1]
+    assert not np.shares_memory(Filled.of_copies(part).values, part)
