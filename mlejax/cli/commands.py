@@ -23,7 +23,17 @@ from .output import Answer, UsageError, folder
 from .pictures import draw_sweep, pictures_text, standing_pictures, unfinished
 from .resampling import bootstrap, study
 from .signals import INTERRUPTS
-from .sweeps import check_sweep, chosen_runs, data_of, observations_of, record_runs, stored_histories, sweep_arguments
+from .sweeps import (
+    check_sweep,
+    chosen_runs,
+    data_of,
+    is_plain,
+    observations_of,
+    record_runs,
+    start_of,
+    stored_histories,
+    sweep_arguments,
+)
 
 # Commands -------------------------------------------------------------------------------------------------------------
 
@@ -66,10 +76,10 @@ def sweep(options: argparse.Namespace) -> Answer:
 
     check_sweep(options)
     column = column_of(options, options.progress, options.by) if options.file else None
-    arguments = sweep_arguments(options, column)
-    if column is None:  # data are evaluated, for which devices have to be there
-        SweepSpec.checked(**arguments)
+    if is_plain(options):  # all else is evaluated, for which devices have to be there
+        SweepSpec.checked(**sweep_arguments(options, None))
     first = machine.start_devices(options)
+    arguments = sweep_arguments(options, column)
     if column is not None and column.labels is None:
         check_density(arguments["model"], column)
     spec = SweepSpec.checked(**arguments)
@@ -89,7 +99,7 @@ def sweep(options: argparse.Namespace) -> Answer:
     if not first:  # of several processes the first speaks
         devices.leave()
         return Answer("", dict)
-    recorded = record_runs(runs, None if column is None else observations_of(column), options)
+    recorded = record_runs(runs, spec.start, None if column is None else observations_of(column), options)
     pictures = f"pictures: none, {options.out} may not be written to; mlejax plot {options.out} --out FOLDER draws them"
     if os.access(options.out, os.W_OK | os.X_OK):
         standing = [] if runs else standing_pictures(result, Path(options.out), options.format)
@@ -142,9 +152,11 @@ def verify(options: argparse.Namespace) -> Answer:
         file = column_of(given, options.progress, getattr(made, "by", None)) if given.file else None
     except TableError as error:
         raise UsageError(str(error) if options.file else f"{error}; --file says where the numbers are now") from None
+    mine = ":" in getattr(made, "model", "")  # of another's making, which no store can give back
+    family = family_of(made.model, made.fixed or (), {"lower": made.lower, "upper": made.upper}) if fits else None
     found = recompute(
         options.directory,
-        family_of(made.model, made.fixed or (), {"lower": made.lower, "upper": made.upper}) if fits else None,
+        start_of(made) if mine and not fits else family,
         observations=None if file is None else observations_of(file),
         runs=None if options.runs == "all" else options.runs,
         progress=options.progress,

@@ -136,6 +136,14 @@ def axis_values(text: str) -> AxisValues:
     return AxisValues(axis.replace("-", "_"), whole_numbers(values) if values.count(":") == 1 else geometric(values))
 
 
+def rate_values(text: str) -> AxisValues:
+    """Read the learning rates of one parameter: `shape=0.1,1`, or `shape=0.01:10:31` in equal ratios."""
+    name, sign, values = text.partition("=")
+    if not re.fullmatch(r"[A-Za-z_][\w.]*", name) or not sign:
+        raise argparse.ArgumentTypeError(f"expected NAME=RATES, such as shape=0.1,1; got {shown(text)}")
+    return AxisValues(name, geometric(values))
+
+
 class FixedValue(NamedTuple):
     """A parameter that is not estimated."""
 

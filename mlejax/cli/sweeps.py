@@ -9,29 +9,38 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
 from ..article import ARTICLE_TARGET
 from ..checks import InputError
+from ..models.base import Model, name_of
 from ..models.normal import Normal
+from ..models.parameters import entry_dict, parameter_names
 from ..results.histories import Histories, places_of
 from ..samples.files import Column
 from ..samples.members import Groups
 from ..samples.sources import Draws
 from ..store.files import StoreError
 from .data import left_out
-from .numbers import MOST_RUNS, AxisValues, geometric
+from .models import family_of
+from .numbers import MOST_RUNS, AxisValues, FixedValue, geometric
 from .output import UsageError, folder
 from .signals import INTERRUPTS
+from .targets import target_of
 
 DEFAULT_SEEDS = np.arange(100)
 
 
 def check_sweep(options: argparse.Namespace) -> None:
     """Refuse what does not go together, before anything is read or drawn; fill in seeds that were not given."""
-    separate = options.learning_rate_mean is not None or options.learning_rate_variance is not None
     together = [
-        (options.learning_rates is not None and separate, "--learning-rates", "--learning-rate-mean or -variance"),
+        (
+            options.learning_rates is not None and _rates(options),
+            "--learning-rates",
+            "--learning-rate-of, -mean or -variance",
+        ),
+        (options.file and options.true, "--file", "--true: a file gives the data"),
         (options.file and options.observations is not None, "--file", "--observations: a file gives the data"),
         (options.file and options.draw is not None, "--file", "--draw: a file gives the data"),
         (options.by and options.seeds is not None, "--by", "--seeds: the samples are the groups"),
@@ -55,34 +64,111 @@ def check_sweep(options: argparse.Namespace) -> None:
         )
     if options.seeds is None and not options.by:
         options.seeds = DEFAULT_SEEDS
-    axes = (options.seeds, options.learning_rates, options.learning_rate_mean, options.learning_rate_variance)
-    if (
-        runs := math.prod(np.size(values) for values in (*axes, options.observations) if values is not None)
-    ) > MOST_RUNS:
+    axes = (options.seeds, options.learning_rates, options.observations, *_rates(options).values())
+    if (runs := math.prod(np.size(values) for values in axes if values is not None)) > MOST_RUNS:
         raise UsageError(f"{runs:,} runs are asked for; at most {MOST_RUNS:,} are possible in one sweep")
     folder(options.out, make=False)
 
 
+def is_plain(options: argparse.Namespace) -> bool:
+    """Return whether a sweep trains the default model on draws, so that its arguments are known without computing."""
+    others = (options.file, options.fixed, options.lower, options.upper, options.start, options.true)
+    return options.model == "normal" and all(other is None for other in others)
+
+
 def sweep_arguments(options: argparse.Namespace, column: Column | None) -> dict[str, Any]:
-    """Return what `mlejax.sweep` is given for these options, the result directory excepted."""
+    """Return what `mlejax.sweep` is given for these options, the result directory excepted.
+
+    Devices have to be there, unless the options are plain.
+
+    Raises:
+        UsageError: the model needs more of them, or they do not fit it.
+    """
+    plain = is_plain(options)
+    start = Normal(0.0, 1.0) if plain else start_of(options, column)
     rates: Any = geometric("0.001:10:41") if options.learning_rates is None else options.learning_rates
-    if options.learning_rate_mean is not None or options.learning_rate_variance is not None:
-        default = np.float64(0.1)
-        mean, variance = options.learning_rate_mean, options.learning_rate_variance
-        rates = Normal(default if mean is None else mean, default if variance is None else variance)
-    count = 100_000 if options.observations is None else options.observations
-    drawn = Draws(ARTICLE_TARGET, count, options.draw or "jax")
+    if separate := _rates(options):
+        names = parameter_names(start)
+        if unknown := [name for name in separate if name not in names]:
+            raise UsageError(
+                f"--learning-rate-of {unknown[0]}: the parameters of {name_of(start)} are {', '.join(names)}"
+            )
+        leaves = [separate.get(name, np.float64(0.1)) for name in names]
+        rates = jax.tree.unflatten(jax.tree.structure(start), leaves)
+    if column is None:
+        observations: Any = Draws(ARTICLE_TARGET if plain else _target(options), _count(options), options.draw or "jax")
+    else:
+        observations = observations_of(column)
     return {
-        "model": Normal(0.0, 1.0),
+        "model": start,
         **({} if options.by else {"seeds": options.seeds}),
         "learning_rates": rates,
-        "observations": drawn if column is None else observations_of(column),
+        "observations": observations,
         "validation_fraction": options.validation_fraction,
         "max_epochs": options.max_epochs,
         "patience": options.patience,
         "tolerance": options.tolerance,
         "dtype": options.dtype,
     }
+
+
+def start_of(options: argparse.Namespace, column: Column | None = None) -> Model:
+    """Return the model at which training begins.
+
+    Args:
+        options: of the command.
+        column: of numbers; where `--start` is lacking, the message says where `fit` would begin on them.
+
+    Raises:
+        UsageError: it is not known, or is none.
+    """
+    family = _family(options)
+    if options.start:
+        return target_of(family, options.start, "--start")
+    if isinstance(family, Model):
+        return family
+    if family is Normal:
+        return Normal(0.0, 1.0)
+    such = ""
+    if column is not None:
+        from ..ascent.begin import found_start
+
+        first, units = found_start(family, column.values, None)
+        begin = entry_dict(first if units is None else units.to_data(first))
+        such = f", such as {','.join(f'{name}={value:.3g}' for name, value in begin.items())}, where fit begins"
+    raise UsageError(f"--model {options.model} needs --start, where training begins{such}")
+
+
+def _family(options: argparse.Namespace) -> Any:
+    return family_of(options.model, options.fixed or (), {"lower": options.lower, "upper": options.upper})
+
+
+def _target(options: argparse.Namespace) -> Model:
+    family = _family(options)
+    if options.true:
+        return target_of(family, options.true)
+    if family is Normal:
+        return ARTICLE_TARGET
+    raise UsageError(f"--model {options.model} needs --true, the parameters to draw from, or --file, your own numbers")
+
+
+def _count(options: argparse.Namespace) -> Any:
+    return 100_000 if options.observations is None else options.observations
+
+
+def _rates(options: argparse.Namespace) -> dict[str, np.ndarray]:
+    """Return the learning rates of single parameters, by name.
+
+    Raises:
+        UsageError: those of one are given more than once.
+    """
+    given = [*(options.learning_rate_of or ())]
+    given += [AxisValues("mean", options.learning_rate_mean)] * (options.learning_rate_mean is not None)
+    given += [AxisValues("variance", options.learning_rate_variance)] * (options.learning_rate_variance is not None)
+    found = {each.axis: each.values for each in given}
+    if len(found) < len(given):
+        raise UsageError("--learning-rate-of names a parameter more than once")
+    return found
 
 
 def observations_of(column: Column) -> Any:
@@ -95,10 +181,15 @@ def data_of(options: argparse.Namespace, column: Column | None) -> str:
     if column is not None:
         samples = "seeds are splits" if column.labels is None else f"the samples are the groups of {options.by}"
         return f"data: {column.file}{left_out(column)}; {samples}\n"
-    several = 100_000 if options.observations is None else options.observations
-    *others, last = (f"{each:,}" for each in np.atleast_1d(several).tolist())
+    *others, last = (f"{each:,}" for each in np.atleast_1d(_count(options)).tolist())
     count = f"{', '.join(others)} or {last}" if others else last
+    if options.true:
+        return f"data: {count} draws from {options.model} with {_said(options.true)} per seed\n"
     return f"data: the reference problem, {count} draws from N(7.2, 2.8^2) per seed (--file takes your own numbers)\n"
+
+
+def _said(values: Sequence[FixedValue]) -> str:
+    return ", ".join(f"{each.name} {each.value:g}" for each in values)
 
 
 # Histories ------------------------------------------------------------------------------------------------------------
@@ -146,11 +237,14 @@ def chosen_runs(given: Sequence[AxisValues] | None, axes: Mapping[str, np.ndarra
     return runs
 
 
-def record_runs(runs: Mapping[str, np.ndarray], observations: object, options: argparse.Namespace) -> Recorded:
+def record_runs(
+    runs: Mapping[str, np.ndarray], model: Model, observations: object, options: argparse.Namespace
+) -> Recorded:
     """Record the histories of runs of the sweep in `--out`, if there are any.
 
     Args:
         runs: as `chosen_runs` returns them.
+        model: that was swept.
         observations: the numbers of a file, or its groups, where the sweep was given one.
         options: of the command.
     """
@@ -160,7 +254,9 @@ def record_runs(runs: Mapping[str, np.ndarray], observations: object, options: a
         return Recorded()
     with INTERRUPTS.keeping(f"The sweep is safe in {options.out}; the histories have not been recorded."):
         try:
-            return Recorded(record(options.out, runs, observations=observations, progress=options.progress))
+            return Recorded(
+                record(options.out, runs, model=model, observations=observations, progress=options.progress)
+            )
         except InputError as error:
             return Recorded(complaint=f"--record: {error}")
 

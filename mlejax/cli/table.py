@@ -14,6 +14,7 @@ from .numbers import (
     number,
     parameter_values,
     path,
+    rate_values,
     share,
     sizes,
     whole,
@@ -91,17 +92,39 @@ COMMANDS = {
         (
             Option("--seeds", "0:100 or 0,5,7; default 0:100", whole_numbers, "SEEDS"),
             Option("--learning-rates", "0.001:10:41 (geometric) or 0.1,0.2; default 0.001:10:41", geometric, "RATES"),
+            Option(
+                "--learning-rate-of",
+                "learning rates of one parameter, an axis of its own, such as shape=0.01:1:5; may be repeated; of the "
+                "others 0.1",
+                rate_values,
+                "NAME=RATES",
+                repeated=True,
+            ),
             Option("--learning-rate-mean", "rates of the mean alone, an axis of its own", geometric, "RATES"),
             Option("--learning-rate-variance", "rates of the variance alone, an axis of its own", geometric, "RATES"),
             Option(
                 "--observations",
-                "draws per seed from the reference problem, default 100000; several are an axis: 100,1000,10000 or "
-                "100:10000:3",
+                "draws per seed, default 100000; several are an axis: 100,1000,10000 or 100:10000:3",
                 sizes,
                 "N",
             ),
             Option("--file", "your own numbers in place of draws; seeds then vary the split", path, "FILE"),
             *COLUMN,
+            *(KNOWN[name] for name in ("--model", "--fixed", "--lower", "--upper")),
+            Option(
+                "--start",
+                "where training begins, such as shape=1,rate=1; default of normal mean=0,variance=1, of your own model "
+                "what it is",
+                parameter_values,
+                "NAME=VALUE,...",
+            ),
+            Option(
+                "--true",
+                "the parameters of the model to draw from; default of normal the reference problem, mean=7.2,"
+                "variance=7.84",
+                parameter_values,
+                "NAME=VALUE,...",
+            ),
             Option(
                 "--by", "the column that names the group of each row: runs for each group, no seeds", metavar="NAME"
             ),

@@ -1,7 +1,8 @@
 """Models whose parameters a command line gives by name: what is drawn from, or where training starts."""
 
+import dataclasses
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -57,20 +58,30 @@ def _table(family: Any, names: Sequence[str]) -> Parameters[Any]:
     """
     if isinstance(family, Model):
         return Parameters.of(family)
-    from ..ascent.begin import found_start
-
     found: list[Parameters[Any]] = []
-    for values in _tried(family, names):
+    for make in _likes(family, names):
         try:
-            table = Parameters.of(found_start(family, values, None)[0])
+            table = Parameters.of(make())
+            shown = set(table.shown)  # which fails of a matrix that is a number
         except (InputError, ValueError, TypeError):
             continue
-        if set(names) <= set(table.entries) and set(table.shown) <= set(names):
+        if set(names) <= set(table.entries) and shown <= set(names):
             return table
         found.append(table)
     if not found:
-        raise UsageError(f"--model: nothing tells the parameters of {name_of(family)}: it starts from no numbers")
+        raise UsageError(f"--model: nothing tells the parameters of {name_of(family)}; give a model in a module")
     return max(found, key=lambda table: len(set(names) & set(table.entries)))  # whose message says most
+
+
+def _likes(family: Any, names: Sequence[str]) -> Iterator[Callable[[], Model]]:
+    """Yield what may make a model of a family: of a class with a number for every parameter, or from observations."""
+    if isinstance(family, type):
+        fields = [field.name for field in dataclasses.fields(family) if not field.metadata.get("static")]
+        yield lambda: family(**dict.fromkeys(fields, 0.5))
+    from ..ascent.begin import found_start
+
+    for values in _tried(family, names):
+        yield lambda values=values: found_start(family, values, None)[0]
 
 
 def _tried(family: Any, names: Sequence[str]) -> Iterator[np.ndarray]:

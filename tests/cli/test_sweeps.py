@@ -1,5 +1,6 @@
 """What a sweep is asked for on the command line, and the runs whose histories it records."""
 
+import importlib
 import json
 
 import numpy as np
@@ -135,3 +136,103 @@ def test_groups_that_cannot_be_swept_are_refused(demand, run, tmp_path, words, m
     status, out, err = run(*words, "--out", "atlas")
     assert (status, out, err) == (2, "", f"mlejax sweep: {message}\n")
     assert not (tmp_path / "atlas").exists()
+
+
+# Other models than the normal distribution ----------------------------------------------------------------------------
+
+GAMMA = ["sweep", "--model", "gamma", "--max-epochs", "50", "--learning-rates", "0.05,0.1"]
+MINE = """import jax.numpy as jnp
+import mlejax
+
+class Ray(mlejax.Model):
+    scale: float = mlejax.parameter(mlejax.positive)
+
+    def log_prob(self, x):
+        return jnp.log(x) - 2 * jnp.log(self.scale) - x**2 / (2 * self.scale**2)
+
+begin = Ray(2.0)
+"""
+
+
+@pytest.fixture
+def shops(tmp_path):
+    """A file of positive numbers in two groups, and these."""
+    x = np.random.RandomState(0).gamma(2.0, 1.0, 60)
+    file = tmp_path / "shops.csv"
+    file.write_text("x,shop\n" + "".join(f"{value!r},{'ab'[i % 2]}\n" for i, value in enumerate(x.tolist())))
+    return file, x
+
+
+@pytest.mark.slow
+def test_a_sweep_of_another_model_is_the_one_that_python_makes(run):
+    words = [*GAMMA, "--true", "shape=2,rate=1", "--start", "shape=1,rate=1.5", "--seeds", "0:2", "--observations", 200]
+    status, out, _ = run(*words, "--out", "atlas")
+    assert status == 0
+    assert out.startswith("data: 200 draws from gamma with shape 2, rate 1 per seed\n")
+    target, start = mlejax.Gamma(2.0, 1.0), mlejax.Gamma(1.0, 1.5)
+    expected = mlejax.sweep(
+        start, seeds=range(2), learning_rates=[0.05, 0.1], observations=mlejax.Draws(target, 200), max_epochs=50,
+        progress=False,
+    )  # fmt: skip
+    found = mlejax.load("atlas")
+    assert type(found.template) is mlejax.Gamma
+    np.testing.assert_array_equal(found.model.rate, expected.model.rate)
+    more = [word if word != "0:2" else "0:3" for word in words]
+    status, out, _ = run(*more, "--out", "atlas", "--json", "-")
+    assert [row["seed"] for row in json.loads(out)["runs"]] == [0, 0, 1, 1, 2, 2]
+    np.testing.assert_array_equal(mlejax.load("atlas").model.shape[:2], expected.model.shape)
+    status, out, _ = run("verify", "atlas")
+    assert (status, out) == (0, "6 of 6 runs, 3 of 3 seeds recomputed, 0 different\n")
+    assert run("plot", "atlas", "--format", "svg")[0] == 0
+
+
+@pytest.mark.slow
+def test_a_model_in_a_module_is_trained_on_the_groups_of_a_file(run, shops, tmp_path):
+    (tmp_path / "rayleighs.py").write_text(MINE)
+    words = ["sweep", "--file", shops[0], "--column", "x", "--by", "shop", "--max-epochs", 50]
+    words += ["--learning-rate-of", "scale=0.05,0.2", "--record", "group=a", "--out", "mine"]
+    status, out, _ = run(*words, "--model", "rayleighs:begin")
+    assert status == 0
+    assert "histories: 2 runs" in out
+    found = mlejax.load("mine")
+    assert found.axes["learning_rate.scale"].tolist() == [0.05, 0.2]
+    alone = mlejax.train(
+        importlib.import_module("rayleighs").begin, shops[1][::2], learning_rate=0.2, max_epochs=50, progress=False
+    )
+    assert found.run(0, 1).model.scale == pytest.approx(alone.model.scale, rel=1e-9)
+    assert run("verify", "mine")[:2] == (0, "4 of 4 runs, 2 of 2 groups recomputed, 0 different\n")
+    assert run("export", "mine", "--format", "csv")[0] == 0
+    head = (tmp_path / "mine.csv").read_text().splitlines()[0]
+    assert head.startswith("group,learning_rate.scale,scale,status,")
+    status, out, _ = run(*words[:-1], "mine", "--model", "rayleighs:Ray", "--start", "scale=2")  # the same sweep
+    assert status == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (GAMMA, "--model gamma needs --start, where training begins"),
+        ([*GAMMA, "--start", "shape=1,rate=1"], "--model gamma needs --true, the parameters to draw from, or --file"),
+        ([*GAMMA, "--start", "shape=1,rate=-1"], "--start: Gamma.rate must be positive; got -1"),
+        (
+            [*GAMMA[:5], "--start", "shape=1,rate=1", "--true", "shape=1,rate=1", "--learning-rate-of", "scale=1"],
+            "--learning-rate-of scale: the parameters of Gamma are shape, rate",
+        ),
+        ([*GAMMA, "--learning-rate-of", "rate=1"], "--learning-rates cannot go with --learning-rate-of"),
+        ([*GAMMA, "--file", "x.csv", "--true", "shape=1,rate=1"], "--file cannot go with --true"),
+        ([*GAMMA, "--learning-rate-of", "0.1"], "expected NAME=RATES, such as shape=0.1,1; got '0.1'"),
+        (["sweep", "--learning-rate-of", "mean=1", "--learning-rate-mean", "1"], "names a parameter more than once"),
+    ],
+)
+def test_what_another_model_lacks_is_asked_for(run, words, message):
+    status, out, err = run(*words, "--out", "atlas")
+    assert (status, out) == (2, "")
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_where_training_may_begin_is_said_of_a_file(run, shops):
+    status, _, err = run(*GAMMA, "--file", shops[0], "--column", "x")
+    begin = mlejax.Gamma.start(shops[1])
+    assert status == 2
+    assert err.endswith(f"such as shape={begin.shape:.3g},rate={begin.rate:.3g}, where fit begins\n")
