@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from ..models.parameters import Parameters
+from .beside import NEARBY
 from .outward import (
     BESIDE,
     FLAT,
@@ -68,6 +69,7 @@ class _Ways:
     at: np.ndarray  # (k,): where it is
     error: np.ndarray  # (k,): its standard error
     lengths: np.ndarray  # (k, 4)
+    coordinates: np.ndarray  # (k, p): where the samples are
     starts: np.ndarray  # (k, 4, p): along the profile's tangent
     mean: np.ndarray  # (k, 1): of the log-likelihood, where the samples are
     count: np.ndarray  # (k, 1)
@@ -87,7 +89,7 @@ class _Ways:
         lengths = SIGNS * np.tile(reaches, 2)
         tangent = covariance[:, :, index] / covariance[:, index, index, None]
         starts = ends["coordinates"][:, None] + lengths[..., None] * tangent[:, None]
-        return cls(samples, index, at, error, lengths, starts, ends["mean"][:, None], count)
+        return cls(samples, index, at, error, lengths, ends["coordinates"], starts, ends["mean"][:, None], count)
 
     @property
     def free(self) -> np.ndarray:
@@ -124,7 +126,20 @@ def _fall(ascend: Ascend, ways: _Ways, table: Parameters) -> Bool[np.ndarray, " 
     far = gain[:, 1::2] > gain[:, ::2]
     ended = found["coordinates"][..., ways.index]
     moved = np.where(far, ended[:, 1::2], ended[:, ::2]) - ways.at[:, None]
-    return none_between | (_is_top(gain) & (_is_parabolic(gain, moved / ways.error[:, None]) if real else True))
+    ridge = np.full(k, False)
+    steep = np.flatnonzero(_is_top(gain) & ~_is_parabolic(gain, moved / ways.error[:, None]) & real)
+    if len(steep):
+        ridge[steep] = _on_ridge(ascend, ways, moved, steep)
+    return none_between | (_is_top(gain) & ~ridge)
+
+
+def _on_ridge(ascend: Ascend, ways: _Ways, moved: np.ndarray, steep: Rows) -> Bool[np.ndarray, " k"]:
+    """Return whether the log-likelihood falls close by as well, as `beside.on_ridge` does, of some of the samples."""
+    apart = NEARBY * ways.error[steep, None]
+    starts = np.repeat(ways.coordinates[steep, None], 2, axis=1)
+    starts[..., ways.index] += np.copysign(apart, moved[steep])
+    there = _each(ascend, ways.samples[steep], starts, ways.free, REFIT_STEPS)["mean"]
+    return np.any((np.abs(moved[steep]) <= apart) | ~(ways.count[steep] * (ways.mean[steep] - there) <= HIGHER), axis=1)
 
 
 def _is_top(gains: Gains) -> Bool[np.ndarray, " k"]:

@@ -68,6 +68,14 @@ def test_a_real_coordinate_that_falls_more_steeply_than_it_curves_may_be_a_ridge
     assert looked_at(steep, [True, False])[0] == [False, True]
 
 
+def test_what_falls_steeply_far_away_alone_is_no_ridge():
+    hedged = lambda x, y: -((x - 1.0) ** 2) / 2 - 50 * (x - 1.0) ** 4 - y**2 / 2  # noqa: E731
+    found, asked = looked_at(hedged, [True, False])
+    assert found == [True, True]
+    nearby = min(np.max(np.abs(coordinates[:, 0] - 1.0)) for coordinates, _, _ in asked)
+    assert nearby == pytest.approx(0.01 / np.sqrt(COUNT))
+
+
 def test_no_further_than_ten_standard_errors():
     _, asked = looked_at(parabola, [True, False], at=(1.0, 0.0))
     assert 0.1 < max(np.max(np.abs(coordinates[:, 0] - 1.0)) for coordinates, _, _ in asked) <= 10 / np.sqrt(COUNT)
