@@ -6,12 +6,12 @@ import jax
 import numpy as np
 
 from ..checks import InputError, InputTypeError
-from ..models.abilities import HasStart
-from ..models.base import M, name_of
+from ..models.abilities import HasSeveralStarts, HasStart
+from ..models.base import M, Model, name_of
 from ..models.constraints import Domain
 from ..models.parameters import Parameters, with_dtype
 from ..models.rows import Rows, described, is_number, one_of
-from ..models.start import start_of
+from ..models.start import start_of, starts_of
 from ..models.support import numbers
 from ..samples.observations import check_inside
 from .design import Design, design_for
@@ -62,6 +62,17 @@ def found_start(
     units = design_for(first, wide, weights) or units_for(Parameters.of(first), first.support, wide)
     own = first if units is None else start(units.of_observations(wide))
     return with_dtype(own, np.float64), units
+
+
+def found_starts(
+    family: HasSeveralStarts, values: Rows, weights: np.ndarray | None
+) -> tuple[list[Model], Units[Any] | Design[Any] | None]:
+    """Return all starts of a family with several, in the units of the fit, and these units."""
+    first, units = found_start(family, values, weights)
+    own = values if units is None else units.of_observations(values)
+    with np.errstate(all="ignore"):
+        others = starts_of(family, own, weights)[1:]
+        return [first, *(with_dtype(off_the_border(each), np.float64) for each in others)], units
 
 
 def off_the_border(model: M) -> M:

@@ -63,9 +63,18 @@ def shared_form(model: Model, observation: Observation) -> Form | None:
         return None
 
 
+def coordinates_of(table: Parameters[Any], vectors: Float[np.ndarray, "b p"]) -> Float[np.ndarray, "b q"]:
+    """Return the unconstrained coordinates of the parameters of many models."""
+    found = []
+    for first in range(0, len(vectors), BLOCKS * ROWS):  # so many always: one compilation serves all
+        some = vectors[first : first + BLOCKS * ROWS]
+        full = np.resize(some, (BLOCKS * ROWS, some.shape[1]))
+        found.append(np.asarray(_to_real(table, full))[: len(some)])
+    return np.concatenate(found)
+
+
 @functools.partial(jax.jit, static_argnums=0)
-def coordinates_of(table: Parameters[Any], vectors: Any) -> Any:
-    """Return the unconstrained coordinates of parameters (..., p)."""
+def _to_real(table: Parameters[Any], vectors: Any) -> Any:
     return table.to_real(table.to_model(vectors))
 
 

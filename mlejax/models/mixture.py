@@ -170,11 +170,16 @@ class MixtureFamily:
         """Return components that each start in a part; in all, where a part is of observations that are alike."""
         models, sizes = [], np.bincount(parts, heavy, self.count)
         for i in range(self.count):
-            enough = len(np.unique(x[parts == i], axis=0)) > x[0].size
+            enough = _are_more(x[parts == i])
             some = parts == i if enough else np.full(len(x), True)
             models.append(self.inner.start(x[some], heavy[some]))  # type: ignore[union-attr]
         one = np.mean(heavy)  # so that no share is zero
         return Mixture(_stacked(models), (sizes + one) / np.sum(sizes + one))
+
+
+def _are_more(x: Float[np.ndarray, "n ..."]) -> bool:
+    """Return whether more observations than one has numbers are different."""
+    return bool(np.any(x[1:] != x[:1])) if x.ndim == 1 else len(np.unique(x, axis=0)) > x[0].size
 
 
 def _in_own_units(x: Float[np.ndarray, "n ..."]) -> Float[np.ndarray, "n d"]:
@@ -191,12 +196,15 @@ def _nearest(rows: Float[np.ndarray, "n d"], heavy: Values, centers: Float[np.nd
     def handed(centers: Float[np.ndarray, "k d"]) -> Int[np.ndarray, " n"]:
         return np.argmin([np.sum((rows - center) ** 2, axis=1) for center in centers], axis=0)
 
+    parts = handed(centers)
     for _ in range(ROUNDS):
-        parts = handed(centers)
         sizes = np.bincount(parts, heavy, len(centers))
         sums = np.stack([np.bincount(parts, heavy * column, len(centers)) for column in rows.T], axis=1)
         centers = np.where(sizes[:, None] > 0, sums / np.where(sizes > 0, sizes, 1)[:, None], centers)
-    return handed(centers)
+        before, parts = parts, handed(centers)
+        if np.array_equal(before, parts):
+            break
+    return parts
 
 
 def _stacked(models: Sequence[Model]) -> Any:

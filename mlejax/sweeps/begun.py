@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from ..ascent.back import Back
-from ..ascent.begin import found_start
+from ..ascent.begin import found_start, found_starts
 from ..ascent.design import Design
 from ..ascent.looks import Ascend, stay_maxima
 from ..ascent.orthonormal import Designs
@@ -22,7 +22,6 @@ from ..formula.sufficient import Form
 from ..models.abilities import (
     CanBeIrregular,
     CanLackMaximum,
-    HasCanonicalForm,
     HasIrregularMaximum,
     HasLimit,
     HasSeveralStarts,
@@ -128,10 +127,8 @@ class Begun:
             if isinstance(start, Regression):
                 climbed = start.with_design(climbed, start.features(climbed))
             whole = any(np.issubdtype(column.dtype, np.integer) for column in columns)
-            several = isinstance(family_or_model, HasSeveralStarts) and not isinstance(family_or_model, Model)
             beside = not (
-                several
-                or isinstance(start, HasIrregularMaximum | HasLimit)
+                isinstance(start, HasIrregularMaximum | HasLimit)
                 or table.real_size > MOST
                 or (whole and any(_is_large(column) for column in columns))
                 or (shares and values is not members.shared)
@@ -142,9 +139,14 @@ class Begun:
                 form = form if isinstance(summarize(start, shared)[0], Summary) else None
         model = family_or_model if isinstance(family_or_model, Model) and not shares else start
         first = np.asarray(table.to_vector(with_dtype(model, np.float64)), np.float64)
-        asks = isinstance(start, CanBeIrregular | HasCanonicalForm)
+        asks = isinstance(start, CanBeIrregular)
         back = None if units is None or not shares else units.back
         return cls(family_or_model, table, given, form, first, start, shared, back, beside, asks)
+
+    @property
+    def several(self) -> bool:
+        """Whether every sample is climbed from several starts."""
+        return isinstance(self.family_or_model, HasSeveralStarts) and not isinstance(self.family_or_model, Model)
 
     @property
     def in_columns(self) -> Regression | None:
@@ -170,6 +172,24 @@ class Begun:
         return np.all(
             [np.asarray(domain.contains(leaf)).reshape(len(vectors), -1).all(axis=1) for leaf, domain in parts], axis=0
         )
+
+    def several_starts(self, rows: RowMaker, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return where samples start, several times each, (b, q, p), and which may be climbed from there, (b,)."""
+        found: list[np.ndarray | None] = []
+        for position in positions.tolist():
+            values, weights = counted(rows.members.member(position))
+            try:
+                starts, units = found_starts(self.family_or_model, values, weights)
+            except InputError:
+                found.append(None)
+            else:
+                vectors = [np.asarray(self.table.to_vector(start)) for start in starts]
+                found.append(np.stack(vectors) if units is None else None)
+        first = next((each for each in found if each is not None), self.first[None])
+        plain = np.array([each is not None for each in found])
+        starts = np.stack([first if each is None else each for each in found])
+        inside = self._inside(starts.reshape(-1, starts.shape[-1])).reshape(starts.shape[:2])
+        return starts, plain & np.all(inside, axis=1)
 
     def starts_in_columns(
         self, like: Regression, rows: RowMaker, call: Call, laid: Rowful, designs: Designs, back: Back
@@ -239,6 +259,7 @@ class Begun:
         plain: np.ndarray,
         ascend: Ascend,
         back: Back | None,
+        known: Mapping[int, str],
     ) -> Climbed:
         """Return the fits among ends of climbs of which nothing is left to be said, and the positions of the others.
 
@@ -248,6 +269,7 @@ class Begun:
             plain: which samples may be climbed as they are.
             ascend: climbs on them again, by their numbers among these.
             back: from the units in which they are climbed; None where these are the data's.
+            known: what is to be said of each, by position.
         """
         arrived = plain & (found["status"] == int(Status.CONVERGED)) & found["sound"]
         spread = Spread.of(found["information"], found["count"])
@@ -259,15 +281,13 @@ class Begun:
             back = back.of(np.flatnonzero(good))
             end["estimate"], jacobian = back.parameters(end["estimate"]), back.matrix @ jacobian
             mean = mean - back.log_scale
-        errors, reasons = np.sqrt(np.sum(jacobian @ spread.covariance[good] * jacobian, axis=2)), {}
+        errors, reasons = np.sqrt(np.sum(jacobian @ spread.covariance[good] * jacobian, axis=2)), dict(known)
         told = np.full(len(count), True) if back is None else self._inside(end["estimate"])
         for row in range(len(count)) if self.judges_each else ():
             model = self.table.to_model(end["estimate"][row])
-            if isinstance(model, HasCanonicalForm):
-                canonical = np.asarray(self.table.to_vector(model.canonical()))
-                told[row] &= np.array_equal(canonical, end["estimate"][row])
             if isinstance(model, CanBeIrregular) and (why := model.irregularity()):
-                errors[row], reasons[int(positions[good][row])] = np.nan, why
+                position = int(positions[good][row])
+                errors[row], reasons[position] = np.nan, "; ".join([why, *filter(None, [known.get(position)])])
         columns = {
             "log_likelihood": count * mean, "distance": end["distance"], "count": count, "steps": end["steps"],
             "status": end["status"],

@@ -18,8 +18,9 @@ from ..ascent.begin import found_start, given_start
 from ..ascent.fit import fit
 from ..ascent.newton import MAX_STEPS
 from ..ascent.orthonormal import orthonormal
-from ..ascent.together import BLOCKS, ROWS, Begin, climb_rows, coordinates_of
+from ..ascent.together import Begin, climb_rows, coordinates_of
 from ..checks import ConvergenceWarning, InputError, InputValueError
+from ..models.abilities import HasCanonicalForm
 from ..models.base import Model
 from ..models.parameters import Parameters
 from ..models.regression import Regression
@@ -28,6 +29,7 @@ from ..samples.members import Members
 from ..status import Status
 from .begun import COLUMNS, Begun, Climbed, Fits, counted
 from .rows import RowMaker, merged
+from .several import canonical, highest
 
 T = TypeVar("T")
 
@@ -127,13 +129,23 @@ class Work:
             back = self.begun.back
             if like is not None:
                 starts, plain, back = self._in_columns(like, positions)
+            elif self.begun.several:
+                starts, plain = self.begun.several_starts(self._rows, positions)
             else:
                 starts, plain = self.begun.starts(self._rows, positions)
-            full = np.tile(self.begun.first, (BLOCKS * ROWS, 1))  # so many always: one compilation serves all
-            full[: len(starts)] = starts
-            begin = np.asarray(coordinates_of(table, full))[: len(starts)]
-            found = ascend(np.arange(len(positions)), begin, np.ones_like(begin), MAX_STEPS)
-            return self.begun.judged(positions, found, plain, ascend, back)
+            starts = starts.reshape(len(positions), -1, self.begun.table.size)
+            every, q = np.arange(len(positions)), starts.shape[1]
+            begin = coordinates_of(table, starts.reshape(len(positions) * q, -1))
+            found = ascend(np.repeat(every, q), begin, np.ones_like(begin), MAX_STEPS)
+            reasons: dict[int, str] = {}
+            if q > 1:
+                top = highest(found, plain, ascend, table)
+                found, plain = top.ends, top.sure
+                said = (f"{agreed} of {q} starts led to this height" for agreed in top.agreed.tolist())
+                reasons = dict(zip(positions.tolist(), said, strict=True))
+            if isinstance(self.begun.like, HasCanonicalForm):
+                found = canonical(found, every, ascend, table)
+            return self.begun.judged(positions, found, plain, ascend, back, reasons)
 
     def _in_columns(self, like: Regression, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray, Back]:
         """Return where regressions start on columns of their own, which may be climbed, and the ways back."""
