@@ -5,20 +5,33 @@ import math
 import jax
 import numpy as np
 
+from ..models.abilities import CanSeeOneValue
 from ..models.base import Model
 from ..models.rows import Rows, row_count
 from ..models.support import Support
+from ..models.wrappers import filled
 
-NARROW = 5.0
+NARROW = 2.5
 """A density times the value it is taken at, whose logarithm exceeds this, is that of a narrow distribution."""
 
 
-def is_narrow(model: Model, values: Rows, mean: float) -> bool:
-    """Return whether a density, of this mean logarithm at observations that are all the same, is narrow beside them."""
-    if not (isinstance(values, np.ndarray) and values.ndim == 1 and isinstance(model.support, Support)):
+def only_value(model: Model, values: Rows) -> float | None:
+    """Return the number that all observations equal, or that one was seen to be and no other rules out."""
+    if isinstance(model, CanSeeOneValue):
+        return model.only_value(values)
+    numbers = isinstance(values, np.ndarray) and values.ndim == 1
+    return float(values[0]) if numbers and np.all(values == values[0]) else None
+
+
+def is_narrow(model: Model, value: float) -> bool:
+    """Return whether a distribution is narrow about a number, beside its size."""
+    inner = model
+    while isinstance(inner, CanSeeOneValue):
+        inner = filled(inner.base)  # type: ignore[attr-defined]
+    if not isinstance(inner.support, Support) or inner.support.whole or value == 0:
         return False
-    size = abs(float(values[0]))
-    return not model.support.whole and size > 0 and mean + math.log(size) > NARROW
+    with jax.enable_x64(True):
+        return float(inner.log_prob(np.float64(value))) + math.log(abs(value)) > NARROW
 
 
 def most_equal(values: Rows, weights: np.ndarray | None) -> float:

@@ -31,7 +31,7 @@ from ..results.fit import FitResult
 from ..results.schema import check_names
 from ..samples.observations import as_observations
 from ..status import Status
-from .alike import all_alike, is_narrow, most_equal
+from .alike import all_alike, is_narrow, most_equal, only_value
 from .begin import found_start, given_start, off_the_border
 from .below import below_all
 from .design import Design
@@ -177,13 +177,11 @@ def _regular(
         verdict = Verdict(Status.UNBOUNDED, f"the log-likelihood grows without bound as {how}") if how else verdict
     if isinstance(model, CanLackMaximum) and (how := model.without_maximum(values)):  # type: ignore[arg-type]
         verdict = Verdict(Status.UNBOUNDED, f"the log-likelihood grows without bound as {how}")
-    alike = all_alike(values)
-    if (
-        alike
-        and verdict.status not in (Status.CONVERGED, Status.UNBOUNDED)
-        and is_narrow(model, values, height / ground.count)
-    ):
-        verdict = Verdict(Status.UNBOUNDED, "the log-likelihood grows without bound as the distribution narrows")
+    alike, only = all_alike(values), only_value(model, values)
+    if only is not None and verdict.status not in (Status.CONVERGED, Status.UNBOUNDED) and is_narrow(model, only):
+        about = "" if alike else f" about {only:g}, the only value that was seen"
+        how = f"the log-likelihood grows without bound as the distribution narrows{about}"
+        verdict = Verdict(Status.UNBOUNDED, how)
     if isinstance(model, HasLimit) and (limit := model.limit()) is not None and not alike:
         verdict = beside_limit(verdict, limit, height + ground.offset, values, weights)
     converged = verdict.status is Status.CONVERGED

@@ -187,6 +187,15 @@ class HasLimit(Protocol):
 
 
 @runtime_checkable
+class CanSeeOneValue(Protocol, metaclass=_Ability):
+    """A model of observations that may be known in part: one value may be all that was seen of them."""
+
+    def only_value(self, observations: Any) -> float | None:
+        """Return the one value that was seen, where no observation rules out that all have it; else None."""
+        ...
+
+
+@runtime_checkable
 class CanBeIrregular(Protocol, metaclass=_Ability):
     """A family whose maximum, in a part of its domain, is not normally distributed however large the sample."""
 

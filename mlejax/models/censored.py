@@ -7,7 +7,7 @@ from typing import Any, ClassVar, TypeAlias
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Num
+from jaxtyping import Array, Bool, Float, Num
 
 from ..checks import InputValueError
 from .base import M, name_of
@@ -19,6 +19,8 @@ from .wrappers import Family, Wrapper, checked_family, filled, support_of
 
 Pair: TypeAlias = tuple[Any, Any] | Mapping[str, Any]
 """Two numbers, or two columns of them: a tuple, or a dict by their names."""
+
+Some: TypeAlias = Float[np.ndarray, " _"]
 
 EVENT = Support(lower=0, upper=1, whole=True)
 
@@ -34,7 +36,7 @@ class _Ends(Support):
         return values == values
 
 
-ENDS = _Ends()
+ENDS, NONE = _Ends(), np.zeros(0)
 
 
 class RightCensored(Wrapper[M]):
@@ -78,6 +80,11 @@ class RightCensored(Wrapper[M]):
         time, event = pair_of(x, self.names)
         return jnp.where(event == 1, self.base.log_prob(time), shares(self.base, time).log_survival)
 
+    def only_value(self, observations: Any) -> float | None:
+        """Return the one time at which something happened, where no watching ended later; else None."""
+        time, event = _columns(observations, self.names)
+        return _only(time[event == 1], above=time[event == 0])
+
 
 class LeftCensored(Wrapper[M]):
     r"""A model of amounts that were measured, or lay below what can be: of a pair (amount, measured),
@@ -117,6 +124,11 @@ class LeftCensored(Wrapper[M]):
     def log_prob(self, x: Pair) -> Array:
         time, event = pair_of(x, self.names)
         return jnp.where(event == 1, self.base.log_prob(time), shares(self.base, time).log_cdf)
+
+    def only_value(self, observations: Any) -> float | None:
+        """Return the one amount that was measured, where no limit is below it; else None."""
+        time, event = _columns(observations, self.names)
+        return _only(time[event == 1], below=time[event == 0])
 
 
 class IntervalCensored(Wrapper[M]):
@@ -171,6 +183,12 @@ class IntervalCensored(Wrapper[M]):
         unknown = jnp.where(open_below & open_above, 0.0, jnp.where(two, between, one))
         return jnp.where(exact, self.base.log_prob(jnp.where(exact, upper, high)), unknown)
 
+    def only_value(self, observations: Any) -> float | None:
+        """Return the one number that is known, where all intervals hold it; else None."""
+        lower, upper = _columns(observations, self.names)
+        exact = lower == upper
+        return _only(upper[exact], lower[~exact], upper[~exact])
+
 
 @dataclasses.dataclass(frozen=True)
 class CensoredFamily:
@@ -198,7 +216,7 @@ class CensoredFamily:
         Raises:
             ValueError: an interval ends before it begins, or none of them says anything.
         """
-        first, second = (np.asarray(part, np.float64) for part in pair_of(observations, self.wrapper.names))
+        first, second = _columns(observations, self.wrapper.names)
         middle, told = first, np.full(len(first), True)
         if self.wrapper is IntervalCensored:
             if np.any(bad := first > second):
@@ -215,6 +233,18 @@ def pair_of(pair: Pair, names: tuple[str, str]) -> tuple[Any, Any]:
         return pair[names[0]], pair[names[1]]
     first, second = pair
     return first, second
+
+
+def _columns(observations: Any, names: tuple[str, str]) -> tuple[Values, Values]:
+    first, second = pair_of(observations, names)
+    return np.asarray(first, np.float64), np.asarray(second, np.float64)
+
+
+def _only(seen: Some, above: Some = NONE, below: Some = NONE) -> float | None:
+    """Return the one value that was seen, where it lies above and below all ends that are known; else None."""
+    if not len(seen) or np.any(seen != seen[0]):
+        return None
+    return float(seen[0]) if np.all(above <= seen[0]) and np.all(seen[0] <= below) else None
 
 
 def _inside(support: Support) -> Any:

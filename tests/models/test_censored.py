@@ -124,6 +124,31 @@ def test_intervals_without_an_upper_end_are_censored_on_the_right():
     assert found.standard_errors.scale == pytest.approx(expected.standard_errors.scale, rel=1e-8)
 
 
+TIMES = np.array([1.0, 2.0, 3.0, 5.0, 8.0])
+LAST, FIRST = (TIMES == 8.0).astype(int), (TIMES == 1.0).astype(int)
+AROUND = np.where(TIMES == 3.0, TIMES, TIMES - 5), np.where(TIMES == 3.0, TIMES, TIMES + 3)
+ONLY = {
+    "the last event": (mlejax.RightCensored.of(mlejax.Gamma), (TIMES, LAST), 8),
+    "the least amount": (mlejax.LeftCensored.of(mlejax.Weibull), (TIMES, FIRST), 1),
+    "inside all intervals": (mlejax.IntervalCensored.of(mlejax.Gumbel), AROUND, 3),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("family", "pair", "value"), ONLY.values(), ids=ONLY)
+def test_one_value_that_no_other_observation_rules_out_has_no_maximum(family, pair, value):
+    """The density there grows without bound as the distribution narrows about it, and the others keep their shares."""
+    with pytest.warns(mlejax.ConvergenceWarning):
+        result = mlejax.fit(family, pair)
+    assert result.status is Status.UNBOUNDED
+    assert f"the distribution narrows about {value}, the only value that was seen" in result.reason
+
+
+@pytest.mark.slow
+def test_one_value_that_another_observation_rules_out_has_a_maximum():
+    assert mlejax.fit(mlejax.RightCensored.of(mlejax.Gamma), (TIMES, (TIMES == 5.0).astype(int))).converged
+
+
 def test_intervals_that_say_nothing_are_refused():
     with pytest.raises(ValueError, match="every interval reaches from one end of the support to the other"):
         mlejax.fit(mlejax.IntervalCensored.of(mlejax.Weibull), (np.zeros(3), np.full(3, np.inf)))
