@@ -13,13 +13,13 @@ from numpy.typing import ArrayLike
 from .base import Model, Parameter
 from .constraints import Number, parameter, positive, real
 from .moments import (
-    GUMBEL_DEVIATION,
     NO_SPREAD,
     SMALLEST,
     Numbers,
     Values,
     Weights,
     as_values,
+    gumbel_shape,
     inside,
     inside_exp,
     inverse,
@@ -206,8 +206,9 @@ class Weibull(Model):
     @classmethod
     def start(cls, observations: ArrayLike, weights: Weights = None) -> "Weibull":
         """Return the shape and scale that give log x its mean and deviation: -log x has a Gumbel distribution."""
-        found = moments(np.log(as_values(observations)), weights)
-        shape = plain(GUMBEL_DEVIATION / np.maximum(found.deviation, NO_SPREAD))
+        logs = np.log(as_values(observations))
+        found = moments(logs, weights)
+        shape = gumbel_shape(found.deviation, np.max(logs, axis=0) - found.mean)
         return cls(shape=shape, scale=inside_exp(found.mean + np.euler_gamma / shape))
 
 

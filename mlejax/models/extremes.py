@@ -11,19 +11,19 @@ from numpy.typing import ArrayLike
 from .base import Model, Parameter
 from .constraints import Number, parameter, positive, real
 from .moments import (
+    FARTHEST,
     GUMBEL_DEVIATION,
-    NO_SPREAD,
     SHARES,
     Line,
     Values,
     Weights,
     as_values,
+    gumbel_shape,
     inside,
     inside_exp,
     line_through,
     median,
     moments,
-    plain,
     quantiles,
 )
 from .special import expm1_over, log1p_over
@@ -70,8 +70,9 @@ class Gumbel(Model):
     @classmethod
     def start(cls, observations: ArrayLike, weights: Weights = None) -> "Gumbel":
         """Return the location and scale that have the sample's mean and deviation."""
-        found = moments(as_values(observations), weights)
-        scale = inside(found.deviation / GUMBEL_DEVIATION)
+        x = as_values(observations)
+        found = moments(x, weights)
+        scale = inside(np.maximum(found.deviation / GUMBEL_DEVIATION, (found.mean - np.min(x, axis=0)) / FARTHEST))
         return cls(location=found.mean - np.euler_gamma * scale, scale=scale)
 
 
@@ -142,8 +143,9 @@ class Frechet(Model):
     @classmethod
     def start(cls, observations: ArrayLike, weights: Weights = None) -> "Frechet":
         """Return the shape and scale that give log x its mean and deviation."""
-        found = moments(np.log(as_values(observations)), weights)
-        shape = plain(GUMBEL_DEVIATION / np.maximum(found.deviation, NO_SPREAD))
+        logs = np.log(as_values(observations))
+        found = moments(logs, weights)
+        shape = gumbel_shape(found.deviation, found.mean - np.min(logs, axis=0))
         return cls(shape=shape, scale=inside_exp(found.mean - np.euler_gamma / shape))
 
 

@@ -39,6 +39,10 @@ NO_SPREAD = 1e-9
 GUMBEL_DEVIATION = math.pi / math.sqrt(6)
 """The standard deviation of a Gumbel distribution of scale 1."""
 
+FARTHEST = 30.0
+"""Scales by which an observation may lie on the steep side of a start of the Gumbel kind, where exp(z) is taken off the
+log-density: at the maximum all of these add up to the number of observations, and no sample has exp(30)."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Moments:
@@ -115,6 +119,17 @@ def _over(values: Values, unit: Numbers) -> Values:
 def plain(numbers: Any) -> Numbers:
     """Return a number as Python has it; several as they are."""
     return numbers if np.ndim(numbers) else float(numbers)
+
+
+def gumbel_shape(deviation: Numbers, farthest: Numbers) -> Numbers:
+    """Return one over the scale of a Gumbel distribution of logarithms, by their deviation and by the farthest of them.
+
+    Args:
+        deviation: of the logarithms.
+        farthest: how far they reach from their mean to the steep side of the distribution.
+    """
+    shape = GUMBEL_DEVIATION / np.maximum(deviation, NO_SPREAD)
+    return plain(np.minimum(shape, FARTHEST / np.maximum(farthest, NO_SPREAD)))
 
 
 def inverse(numbers: Numbers) -> Numbers:

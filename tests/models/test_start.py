@@ -3,6 +3,8 @@
 import jax
 import numpy as np
 import pytest
+import scipy.optimize
+import scipy.stats
 from references import FAMILIES, counts
 
 import mlejax
@@ -158,3 +160,34 @@ def test_samples_side_by_side_start_as_each_does_alone(name):
             alone = parameter_dict(family(name).start(column))
             np.testing.assert_allclose([at[i] for at in found.values()], list(alone.values()), rtol=1e-14)
             assert all(isinstance(value, float) for value in alone.values())
+
+
+OUTLYING = np.append(np.random.RandomState(0).weibull(2.0, 30) + 0.5, 60.0)
+COMMON = np.append(np.full(30, 1e6), 1.0)
+STEEP = {
+    "weibull": (mlejax.Weibull, OUTLYING),
+    "frechet": (mlejax.Frechet, 1 / OUTLYING),
+    "gumbel": (mlejax.Gumbel, -OUTLYING),
+    "gumbel_min": (mlejax.GumbelMin, OUTLYING),
+}
+
+
+@pytest.mark.parametrize(("family", "x"), STEEP.values(), ids=STEEP)
+def test_one_outlier_among_millions_has_a_density_at_the_start(family, x, x64):
+    """With a scale from the deviation alone, of which it is a small part, exp(z) would overflow."""
+    start = family.start(x, COMMON)
+    assert np.all(np.isfinite(jax.vmap(start.log_prob)(x)))
+
+
+@pytest.mark.slow
+def test_one_outlier_among_millions_has_a_maximum():
+    x = -OUTLYING
+    result = mlejax.fit(mlejax.Gumbel, x, weights=COMMON)
+
+    def height(scale):
+        location = -scale * np.log(np.average(np.exp(-(x + 60) / scale), weights=COMMON)) - 60  # the best, given it
+        return np.sum(COMMON * scipy.stats.gumbel_r(location, scale).logpdf(x))
+
+    best = scipy.optimize.minimize_scalar(lambda scale: -height(scale), bounds=(1.0, 20.0), options={"xatol": 1e-9})
+    assert result.converged
+    assert result.model.scale == pytest.approx(best.x, rel=1e-5)
