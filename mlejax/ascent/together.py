@@ -28,7 +28,7 @@ ROWS = 4
 """Rows of a block, which go on side by side: the vector units are full, their data stay in the cache, and none waits
 long for the others."""
 
-BLOCKS = 256
+BLOCKS = 512
 """Blocks of one call, at most."""
 
 TILES = 4096
