@@ -26,6 +26,7 @@ from .moments import (
     as_values,
     inside,
     inside_exp,
+    inverse,
     line_through,
     mean,
     median,
@@ -63,6 +64,7 @@ class Pareto(Model):
     """
 
     support = positive_numbers
+    starts_side_by_side: ClassVar[bool] = True
     shape: Parameter = parameter(positive)
     minimum: Parameter = parameter(positive)
 
@@ -78,17 +80,17 @@ class Pareto(Model):
     def start(cls, observations: ArrayLike, weights: Weights = None) -> "Pareto":
         """Return the closed form, with a finite shape."""
         found = cls.closed_form(observations, weights)
-        return cls(shape=min(float(found.shape), NARROWEST), minimum=float(found.minimum))
+        return cls(shape=plain(np.minimum(found.shape, NARROWEST)), minimum=plain(found.minimum))
 
     @staticmethod
     def closed_form(observations: ArrayLike, weights: Weights = None) -> "Pareto":
         """Return the maximum of the likelihood: the smallest observation, and one over the mean log(x / minimum)."""
         x = as_values(observations)
-        smallest = np.min(x if weights is None else x[weights > 0])
+        smallest = np.min(x if weights is None else x[weights > 0], axis=0)
         with np.errstate(over="ignore"):
             ratio = np.maximum(x / smallest, 1.0)  # one with a weight of zero may lie below
-        spread = mean(np.where(ratio < math.inf, np.log(ratio), np.log(x) - math.log(smallest)), weights)
-        return Pareto(shape=np.float64(1 / spread if spread else math.inf), minimum=np.float64(smallest))
+        spread = mean(np.where(ratio < math.inf, np.log(ratio), np.log(x) - np.log(smallest)), weights)
+        return Pareto(shape=np.float64(inverse(spread)), minimum=np.float64(smallest))
 
     def irregular(self, count: float) -> Irregular:
         """Return the error of the shape, shape / sqrt(n); the minimum has none."""

@@ -145,6 +145,7 @@ class Laplace(Model):
     Source: S. Kotz, T. J. Kozubowski and K. Podgorski, The Laplace Distribution and Generalizations (2001).
     """
 
+    starts_side_by_side: ClassVar[bool] = True
     location: Parameter = parameter(real)
     scale: Parameter = parameter(positive)
 

@@ -22,7 +22,6 @@ from ..formula.sufficient import Form
 from ..models.abilities import (
     CanBeIrregular,
     CanLackMaximum,
-    HasIrregularMaximum,
     HasLimit,
     HasSeveralStarts,
     starts_many,
@@ -128,7 +127,7 @@ class Begun:
                 climbed = start.with_design(climbed, start.features(climbed))
             whole = any(np.issubdtype(column.dtype, np.integer) for column in columns)
             beside = not (
-                isinstance(start, HasIrregularMaximum | HasLimit)
+                isinstance(start, HasLimit)
                 or table.real_size > MOST
                 or (whole and any(_is_large(column) for column in columns))
                 or (shares and values is not members.shared)
@@ -164,9 +163,9 @@ class Begun:
         if isinstance(self.like, CanLackMaximum):
             samples = (counted(rows.members.member(position)).values for position in positions.tolist())
             plain &= [not self.like.without_maximum(values) for values in samples]  # type: ignore[arg-type]
-        return starts, plain & self._inside(starts)
+        return starts, plain & self.inside(starts)
 
-    def _inside(self, vectors: np.ndarray) -> np.ndarray:
+    def inside(self, vectors: np.ndarray) -> np.ndarray:
         """Return which parameters (b, p) are inside their domains."""
         parts = zip(self.table.tree.flatten_up_to(self.table.to_model(vectors)), self.table.domains, strict=True)
         return np.all(
@@ -188,7 +187,7 @@ class Begun:
         first = next((each for each in found if each is not None), self.first[None])
         plain = np.array([each is not None for each in found])
         starts = np.stack([first if each is None else each for each in found])
-        inside = self._inside(starts.reshape(-1, starts.shape[-1])).reshape(starts.shape[:2])
+        inside = self.inside(starts.reshape(-1, starts.shape[-1])).reshape(starts.shape[:2])
         return starts, plain & np.all(inside, axis=1)
 
     def starts_in_columns(
@@ -217,7 +216,7 @@ class Begun:
             plain[of] &= ~like.fits_exactly(found, some, NEARLY)
             if not isinstance(self.family_or_model, Model):
                 starts[of] = np.concatenate([found[name].reshape(len(of), -1) for name in self.table.names], axis=1)
-        return starts, plain & self._inside(starts)
+        return starts, plain & self.inside(starts)
 
     def _starts(self, rows: RowMaker, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return where samples start, and which need no other units."""
@@ -282,7 +281,7 @@ class Begun:
             end["estimate"], jacobian = back.parameters(end["estimate"]), back.matrix @ jacobian
             mean = mean - back.log_scale
         errors, reasons = np.sqrt(np.sum(jacobian @ spread.covariance[good] * jacobian, axis=2)), dict(known)
-        told = np.full(len(count), True) if back is None else self._inside(end["estimate"])
+        told = np.full(len(count), True) if back is None else self.inside(end["estimate"])
         for row in range(len(count)) if self.judges_each else ():
             model = self.table.to_model(end["estimate"][row])
             if isinstance(model, CanBeIrregular) and (why := model.irregularity()):

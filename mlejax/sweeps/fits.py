@@ -20,7 +20,7 @@ from ..ascent.newton import MAX_STEPS
 from ..ascent.orthonormal import orthonormal
 from ..ascent.together import Begin, climb_rows, coordinates_of
 from ..checks import ConvergenceWarning, InputError, InputValueError
-from ..models.abilities import HasCanonicalForm
+from ..models.abilities import HasCanonicalForm, HasIrregularMaximum
 from ..models.base import Model
 from ..models.parameters import Parameters
 from ..models.regression import Regression
@@ -28,6 +28,7 @@ from ..models.rows import Rows, row_count
 from ..samples.members import Members
 from ..status import Status
 from .begun import COLUMNS, Begun, Climbed, Fits, counted
+from .closed import closed_forms
 from .rows import RowMaker, merged
 from .several import canonical, highest
 
@@ -112,6 +113,8 @@ class Work:
         """Climb on some samples, ordered by their sizes, and judge what they came to."""
         with devices.own_settings(), np.errstate(all="ignore"):  # a setting of each thread
             table, like = self.begun.table, self.begun.in_columns
+            if isinstance(self.begun.like, HasIrregularMaximum):
+                return closed_forms(self.begun, self.begun.like, self._rows, positions)
 
             def ascend(
                 rows: np.ndarray, coordinates: np.ndarray, free: np.ndarray, most: int
