@@ -321,7 +321,10 @@ def _beside_pole(start: Coordinates, end: End, distance: int | None) -> Coordina
 def is_inside(model: Model) -> bool:
     """Return whether every parameter is finite and inside its domain."""
     leaves = zip(jax.tree.leaves(model), Parameters.of(model).domains, strict=True)
-    return all(bool(np.all(domain.contains(leaf))) for leaf, domain in leaves)
+    return all(
+        domain.lower < leaf < domain.upper if isinstance(leaf, float) else bool(np.all(domain.contains(leaf)))
+        for leaf, domain in leaves
+    )
 
 
 def _representable(model: M) -> M:

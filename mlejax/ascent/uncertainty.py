@@ -90,18 +90,25 @@ def _inverses(information: Matrices) -> tuple[Matrices, Float[np.ndarray, "..."]
     matrix = information * both
     if not math.isfinite(np.add.reduce(matrix, axis=None)):
         matrix = np.nan_to_num(matrix)
+    if matrix.ndim == 2:
+        inverse, least = _by_eigenvalues(matrix)
+        return inverse * both, np.asarray(least)
     size = matrix.shape[-1]
     inverse, least = np.zeros_like(matrix), np.full(matrix.shape[:-2], -np.inf)
-    if size <= SMALL and matrix.ndim > 2:
+    if size <= SMALL:
         inverse, determinant = _by_elimination(matrix)
         # The eigenvalues add up to p: the product of all but the least is at most (p / (p - 1))^(p - 1).
         least = determinant * ((size - 1) / size) ** (size - 1)
     rest = ~(least > SURELY_REGULAR)
     if np.any(rest):
-        values, vectors = np.linalg.eigh(matrix[rest])
-        clipped = (vectors / np.maximum(values, SINGULAR)[..., None, :]) @ np.swapaxes(vectors, -1, -2)
-        inverse[rest], least[rest] = clipped, values[..., 0]
+        inverse[rest], least[rest] = _by_eigenvalues(matrix[rest])
     return inverse * both, least
+
+
+def _by_eigenvalues(matrix: Matrices) -> tuple[Matrices, Float[np.ndarray, "..."]]:
+    """Return the inverses of symmetric matrices as if no eigenvalue were less than `SINGULAR`, and the least ones."""
+    values, vectors = np.linalg.eigh(matrix)
+    return (vectors / np.maximum(values, SINGULAR)[..., None, :]) @ np.swapaxes(vectors, -1, -2), values[..., 0]
 
 
 def _by_elimination(matrix: Matrices) -> tuple[Matrices, Float[np.ndarray, "..."]]:

@@ -178,7 +178,7 @@ class Limit:
 
 
 @runtime_checkable
-class HasLimit(Protocol):
+class HasLimit(Protocol, metaclass=_Ability):
     """A family whose likelihood may be highest at infinity, where it is that of another family."""
 
     def limit(self) -> Limit | None:

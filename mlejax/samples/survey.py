@@ -16,7 +16,7 @@ from ..formula.jaxpr import NotApplicable, as_formula_takes
 from ..formula.sufficient import Form, SufficientForm
 from ..models.base import Model
 from ..models.parameters import Parameters
-from ..models.rows import Rows, in_types, row_count
+from ..models.rows import Rows, in_types, row_count, take
 from .agreement import LOOKED_AT, POINTS, check_points, examine, factored_means, how_far_apart, written_means
 from .filled import Filled
 from .moments import moments_of_products
@@ -97,10 +97,10 @@ def _numbers(model: Model, *found: Array) -> Float[Array, " numbers"]:
 
 def _some(values: Rows) -> Rows:
     """Return `LOOKED_AT` observations, evenly spread; of numbers the extremes as well."""
-    places = _places(row_count(values))
+    some = take(values, _places(row_count(values)))
     if isinstance(values, np.ndarray) and values.ndim == 1:
-        places = np.append(places, [np.argmin(values), np.argmax(values)])
-    return jax.tree.map(lambda column: column[places], values)
+        return np.concatenate([some, [values.min(), values.max()]])
+    return some
 
 
 @functools.lru_cache(maxsize=8)
