@@ -14,6 +14,7 @@ from jax.core import Tracer
 from ..checks import InputError, InputTypeError, InputValueError, shown
 from .base import Model
 from .digest import digest_of, version_of
+from .reads import Place, reads_of
 from .rows import Observation, described, is_number
 
 ONE_NUMBER = jax.ShapeDtypeStruct((), np.dtype(np.float64))
@@ -42,8 +43,10 @@ def check_formula(model: Model, observation: Observation = ONE_NUMBER) -> None:
     check_fields(model)
     if version_of(type(model)) is not None and is_number(observation):
         return
-    if _is_own(model) and _key(model, observation) in _TRACED:
+    key = _key(model, observation)
+    if key in _TRACED and (_is_own(model) or _reads_the_same(key)):
         return
+    reads = reads_of(model) if _is_plain(observation) else None
     name = f"{type(model).__name__}.log_prob"
     with explained(model, observation):
         traced, value = _traced(model, observation)
@@ -61,6 +64,7 @@ def check_formula(model: Model, observation: Observation = ONE_NUMBER) -> None:
             "as .astype or jnp.float32"
         )
     _refuse_changed(model, observation, digest_of(traced))
+    _READ[key] = reads
 
 
 def check_unchanged(model: Model, observation: Observation = ONE_NUMBER) -> None:
@@ -144,6 +148,22 @@ def check_fields(module: eqx.Module) -> None:
 
 _TRACED: dict[Hashable, str] = {}
 """The digest of each formula that was traced in this process, by the structure of its model and its observations."""
+
+
+_READ: dict[Hashable, tuple[Place, ...] | None] = {}
+"""What each of these formulas read when it was last traced; None where that is not known."""
+
+
+def _is_plain(observation: Any) -> bool:
+    """Return whether an observation is a number, an array, or a dict, list or tuple of such: they read nothing."""
+    if type(observation) in (dict, list, tuple):
+        return all(map(_is_plain, observation.values() if isinstance(observation, dict) else observation))
+    return isinstance(observation, jax.ShapeDtypeStruct)
+
+
+def _reads_the_same(key: Hashable) -> bool:
+    places = _READ.get(key)
+    return places is not None and all(place.unchanged for place in places)
 
 
 def _is_own(model: Model) -> bool:
