@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from .models.inflated import ZeroInflated
     from .models.mixture import Mixture
     from .models.normal import Normal
+    from .models.quantile import quantile
     from .models.regression import LinearRegression, LogisticRegression, PoissonRegression
     from .models.shifted import Shifted
     from .models.support import Support
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
     from .models.wrappers import Fixed
     from .results.bootstrap import Bootstrap
     from .results.comparison import Comparison
+    from .results.estimate import Estimate
     from .results.fit import FitResult
     from .results.histories import Histories
     from .results.report import CheckReport
@@ -132,6 +134,7 @@ _HOME = {
     "models.count_regression": ["NegativeBinomialRegression"],
     "models.discrete": ["Binomial", "Geometric", "NegativeBinomial", "Poisson"],
     "models.extremes": ["Frechet", "GeneralizedExtremeValue", "Gumbel", "GumbelMin"],
+    "models.quantile": ["quantile"],
     "models.regression": ["LinearRegression", "LogisticRegression", "PoissonRegression"],
     "models.heavy_tails": ["Burr12", "GeneralizedPareto", "LogLogistic", "Lomax", "Pareto"],
     "models.mixture": ["Mixture"],
@@ -154,6 +157,7 @@ _HOME = {
     "models.wrappers": ["Fixed"],
     "results.comparison": ["Comparison"],
     "results.bootstrap": ["Bootstrap"],
+    "results.estimate": ["Estimate"],
     "results.fit": ["FitResult"],
     "results.histories": ["Histories"],
     "results.report": ["CheckReport"],
@@ -194,6 +198,7 @@ __all__ = [
     "ConvergenceWarning",
     "Domain",
     "Draws",
+    "Estimate",
     "Exponential",
     "FitResult",
     "FitTable",
@@ -272,6 +277,7 @@ __all__ = [
     "ordered",
     "parameter",
     "positive",
+    "quantile",
     "real",
     "record",
     "robust_standard_errors",

@@ -36,7 +36,7 @@ RECORDS = {
     "Bootstrap", "Study", "FitResult", "FitTable", "Groups", "Resamples", "Windows",
     "TrainResult", "History", "Observations", "RunResult", "Status", "StepInfo", "Summary", "SweepResult",
     "TrainState", "Draws", "SweepSpec", "estimate_cost", "Histories", "load", "load_histories", "verify",
-    "Verification", "Comparison", "compare", "CheckReport", "check",
+    "Verification", "Comparison", "compare", "CheckReport", "check", "Estimate", "quantile",
 }  # fmt: skip
 DERIVED = {
     "covariance", "distance", "expected_information", "log_likelihood", "mean_log_likelihood", "observed_information",

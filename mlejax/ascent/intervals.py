@@ -5,18 +5,25 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
+from jaxtyping import ArrayLike
 
 from .. import likelihood
-from ..checks import InputValueError
+from ..checks import InputTypeError, InputValueError
 from ..models.constraints import Domain
 from ..models.parameters import Parameters, entry_dict
+from ..results.estimate import Estimate
 from ..results.fit import FitResult, Interval
 from ..samples.raw import Observations
 from .design import Design
 from .ground import Ground
 from .newton import MAX_STEPS
 from .units import Units
+
+APART = 1e-4
+"""Standard errors over which a function is taken for a straight line, where its derivatives are too large or small."""
 
 WIDEST = 60.0
 """So many Wald half-widths from the estimate an end is looked for; what has none there has none."""
@@ -45,6 +52,39 @@ def _own(result: FitResult[Any]) -> tuple[Any, Observations]:
     ground, units = result.ground, result.ground.units
     values = result.observations if units is None else units.of_observations(result.observations)
     return ground.own_model(result.end.coordinates), Observations(values, weights=result.weights)
+
+
+def estimate_of(result: FitResult[Any], function: Callable[[Any], ArrayLike], own: np.ndarray) -> Estimate:
+    """Return the estimate of a function of the model, and its standard error; see `FitResult.estimate_of`.
+
+    Args:
+        result: of a fit.
+        function: of the model.
+        own: the covariance of the parameters in the units of the sample that was climbed on, (p, p).
+    """
+    table = Parameters.of(result.model)
+
+    def of(vector: Any) -> Any:
+        return jnp.asarray(function(table.to_model(vector)))
+
+    with jax.enable_x64(True):
+        at = jnp.asarray(table.to_vector(result.model))
+        kept = jax.eval_shape(of, at).dtype
+        if not jnp.issubdtype(kept, jnp.floating):
+            raise InputTypeError(f"estimate_of: the function must return real numbers; it returned {kept}")
+        value, errors = np.asarray(of(at)), result.ground.errors_in_data(own)
+        if isinstance(units := result.ground.units, Units) and units.scale != 1:  # derivatives might not be numbers
+            moves = APART * np.diag(errors)
+            along = np.stack([(of(at + move) - of(at - move)) / (2 * APART) for move in moves], axis=-1)
+        else:
+            along = np.asarray(jax.jacfwd(of)(at)) * errors
+    covariance = own if not isinstance(result.ground.units, Design) else result.ground.covariance_in_data(own)
+    sizes = np.sqrt(np.diagonal(covariance))
+    largest = np.max(np.abs(along), axis=-1, keepdims=True)  # float64 may not hold their squares as they are
+    with np.errstate(invalid="ignore", divide="ignore"):
+        along = np.where(largest > 0, along / largest, along)
+        products = np.einsum("...i,ij,...j->...", along, covariance / np.outer(sizes, sizes), along)
+    return Estimate(value[()], (largest[..., 0] * np.sqrt(products))[()])
 
 
 def profile_intervals(result: FitResult[Any], level: float) -> dict[str, Interval]:

@@ -3,12 +3,12 @@
 import dataclasses
 import html
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic
 
 import jax
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import ArrayLike, Float
 
 from ..checks import InputValueError, shown
 from ..models.base import M, name_of
@@ -17,6 +17,7 @@ from ..models.rows import Rows
 from ..models.wrappers import fixed_parameters
 from ..status import Status
 from .bootstrap import Bootstrap
+from .estimate import Estimate
 
 Interval = tuple[float, float]
 
@@ -74,17 +75,50 @@ class FitResult(Generic[M]):
 
         Reference: H. White, Maximum likelihood estimation of misspecified models, Econometrica 50 (1982) 1-25.
         """
+        found = self._own_covariance(kind)
+        return self.ground.covariance_in_data(found) if self.converged else found
+
+    def _own_covariance(self, kind: str) -> Float[np.ndarray, "p p"]:
+        """Return `covariance(kind)` in the units of `ground`."""
         if kind not in ("observed", "sandwich"):
             raise InputValueError(f"kind must be observed or sandwich; got {shown(kind)}")
         if not self.converged:
             return np.full_like(self.own_covariance, np.nan)
-        found = self.own_covariance
-        if kind == "sandwich":
-            self._require_smooth("a sandwich covariance")
-            from ..ascent.intervals import score_products
+        if kind == "observed":
+            return self.own_covariance
+        self._require_smooth("a sandwich covariance")
+        from ..ascent.intervals import score_products
 
-            found = found @ score_products(self) @ found
-        return self.ground.covariance_in_data(found)
+        return self.own_covariance @ score_products(self) @ self.own_covariance
+
+    def estimate_of(self, function: Callable[[M], ArrayLike], kind: str = "observed") -> Estimate:
+        """Return the estimate of anything that follows from the parameters, by the delta method.
+
+        The variance of f(estimate) is g' C g, with the slopes g of f by the parameters and their covariance C.
+
+        Args:
+            function: of the model: a real number, or an array of them, computed with `jax.numpy`.
+            kind: of the covariance, `observed` or `sandwich`; see `covariance`.
+
+        Returns:
+            An `Estimate`: `value`, in the units of what the function returns, `standard_error` in the same, and
+            `confidence_interval(level)`. NaN errors unless converged.
+
+        Raises:
+            TypeError: the function returns something else.
+            ValueError: there is no such kind.
+
+        Reference: G. Casella and R. Berger, Statistical Inference (2002), section 5.5.4.
+
+        Example:
+            >>> import mlejax
+            >>> result = mlejax.fit(mlejax.Exponential, [0.5, 1.5, 4.0], progress=False)
+            >>> print(result.estimate_of(lambda model: 1 / model.rate))  # the mean, 2, and 2 / sqrt(3)
+            2.000000 +- 1.154701
+        """
+        from ..ascent.intervals import estimate_of
+
+        return estimate_of(self, function, self._own_covariance(kind))
 
     @property
     def standard_errors(self) -> M:
