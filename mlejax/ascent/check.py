@@ -81,7 +81,7 @@ def check(model: Model | Family, observations: object = None) -> CheckReport:
     except InputError as refusal:
         advice = "Nothing else was looked at: mend this first."
         return CheckReport(name_of(start), (Checked("formula", FINDING, str(refusal), advice),), {})
-    with jax.enable_x64(True), np.errstate(all="ignore"):
+    with jax.enable_x64(True), jax.debug_nans(False), np.errstate(all="ignore"):
         seen = Examined.of(start, own)
         checks = tuple(_checks(seen))
         return CheckReport(name_of(start), checks, _facts(start, own))

@@ -12,16 +12,12 @@ from jaxtyping import Array, Key, Num
 from numpy.typing import ArrayLike
 
 from ..checks import InputValueError
+from . import FAMILIES
 from .abilities import Limit
 from .base import M, Model, name_of
 from .constraints import Number, parameter, real
-from .continuous import Gamma, InverseGamma, InverseGaussian, LogNormal, Weibull
-from .extremes import Frechet, Gumbel, GumbelMin
-from .heavy_tails import LogLogistic
 from .moments import SHARES, Weights, as_values, mean, quantiles
-from .normal import Normal
 from .support import Support, numbers
-from .symmetric import Logistic
 from .wrappers import Family, Wrapper, checked_family, fixed_parameters, support_of
 
 BELOW = (0.02, 0.1, 0.3, 1.0)
@@ -33,16 +29,16 @@ Farther out the likelihood has a ridge, along which steps are short: the way alo
 NEAR_THE_END = 1e-200
 """Where the power by which a density begins is read off, above the end of its support."""
 
-FAR_BELOW: Mapping[type[Model], Any] = {
-    Gamma: Normal,
-    InverseGamma: Normal,
-    InverseGaussian: Normal,
-    LogNormal: Normal,
-    Weibull: GumbelMin,
-    Frechet: Gumbel,
-    LogLogistic: Logistic,
+FAR_BELOW: Mapping[str, str] = {
+    "gamma": "normal",
+    "inverse_gamma": "normal",
+    "inverse_gaussian": "normal",
+    "lognormal": "normal",
+    "weibull": "gumbel_min",
+    "frechet": "gumbel",
+    "loglogistic": "logistic",
 }
-"""What a family, moved, becomes as its location falls and its shape follows."""
+"""What a listed family, moved, becomes as its location falls and its shape follows."""
 
 
 class Shifted(Wrapper[M]):
@@ -105,8 +101,10 @@ class Shifted(Wrapper[M]):
 
     def limit(self) -> Limit | None:
         """Return what the model inside becomes as the location falls; None where a parameter is fixed."""
-        family = None if fixed_parameters(self) else FAR_BELOW.get(type(self.base))
-        return None if family is None else Limit(family, "location falls")
+        if fixed_parameters(self):
+            return None
+        found = next((far for near, far in FAR_BELOW.items() if type(self.base) is FAMILIES[near]), None)
+        return None if found is None else Limit(FAMILIES[found], "location falls")  # type: ignore[arg-type]
 
     def irregularity(self) -> str:
         """Return that the location is learned faster than standard errors tell, where the density begins steeply."""

@@ -137,6 +137,6 @@ def _kernel_means(
         totals = list(lax.platform_dependent(scalars, held, columns, weights, cpu=tiled, default=at_once))
     else:
         totals = sums(lambda tile: terms(scalars, held, *tile), (columns, weights), span)
-    count = totals.pop() if weights is not None else n if span is None else span.size
+    count = totals.pop() if weights is not None else n if span is None else jnp.asarray(span.size, totals[0].dtype)
     value, *rest = kernel.means(scalars, held, [total / count for total in totals])
     return value, rest[:k], dict(zip([(i, j) for i in range(k) for j in range(i + 1)], rest[k:], strict=True))

@@ -234,7 +234,9 @@ class Engine:
         def on(carry: tuple[Lanes, Finished]) -> Any:
             chunks, finished = carry
             more = finished.taken < queue.length
-            return (finished.rounds < limits.rounds) & (more | (jnp.sum(chunks.run_ids >= 0) > limits.few))
+            return (finished.rounds < limits.rounds) & (
+                more | (jnp.sum(chunks.run_ids >= 0, dtype=jnp.int32) > limits.few)
+            )
 
         def visit(index: Any, carry: tuple[Lanes, Finished]) -> tuple[Lanes, Finished]:
             chunks, finished = carry
@@ -265,7 +267,7 @@ class Engine:
             last = jnp.where(running, run.stopping.max_epochs, 0)
             going = eqx.tree_at(lambda run: run.stopping.max_epochs, run, last)
             state = ADVANCES[self.way](onward, going, before, turns, self.unroll)
-            stops = running & (state.epoch - before.epoch < turns * self.unroll)
+            stops = running & (state.epoch - before.epoch < jnp.asarray(turns * self.unroll, self.dtype))
         else:
             state = ADVANCES[self.way](functools.partial(self._step, shared), run, before, turns, self.unroll)
             stops = state.status != Status.RUNNING
@@ -274,7 +276,7 @@ class Engine:
         chunk, finished = jax.lax.cond(
             jnp.any(stops), lambda: self._take_out(chunk, stops, finished, shared), lambda: (chunk, finished)
         )
-        return chunk, dataclasses.replace(finished, visits=finished.visits + busy)
+        return chunk, dataclasses.replace(finished, visits=finished.visits + busy.astype(jnp.int32))
 
     def _step(self, shared: SharedSamples, run: Run[Any], state: TrainState[Any]) -> TrainState[Any]:
         return advance_lane(Lane(run, state), shared, self.optimizer).state
@@ -287,7 +289,9 @@ class Engine:
             state = jax.vmap(select)(stops, last, state)
         over = stops & (state.status != Status.RUNNING)
         rows = jax.vmap(lambda state: Layout.pack(Ended.of(state), self.dtype))(state)
-        place = jnp.where(over, finished.count + jnp.cumsum(over) - 1, len(finished.ids))  # out of bounds: dropped
+        place = jnp.where(
+            over, finished.count + jnp.cumsum(over, dtype=jnp.int32) - 1, len(finished.ids)
+        )  # out of bounds: dropped
         finished = dataclasses.replace(
             finished,
             rows=finished.rows.at[place].set(rows, mode="drop"),
@@ -299,7 +303,7 @@ class Engine:
     def _fill(self, chunk: Lanes, queue: Queue, taken: Any) -> tuple[Lanes, Any]:
         """Let free lanes take the next runs of the queue, in order."""
         free = chunk.run_ids < 0
-        place = taken + jnp.cumsum(free) - 1
+        place = taken + jnp.cumsum(free, dtype=taken.dtype) - 1
         filled = free & (place < queue.length)
         place = jnp.clip(place, 0, len(queue.ids) - 1)
         fresh = jax.vmap(lambda row: begin_lane(self.run_layout.unpack(row), self.optimizer))(queue.rows[place])
