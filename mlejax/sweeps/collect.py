@@ -15,7 +15,7 @@ from ..results.schema import COMPUTED_BY
 from ..status import Status
 from ..store.files import StoreError
 from ..store.layout import Description, Layout
-from ..store.lock import is_held
+from ..store.lock import FOLLOW_SECONDS, is_held
 from ..store.store import NOTHING, Store, open_store
 
 SECONDS_BETWEEN_SAVES = 4.0
@@ -38,7 +38,9 @@ class Collector:
     description: Description
     store: Store | None
     known: Mapping[str, np.ndarray]  # of every run before it is made, by the names of variables
-    looked: float  # when the writer last looked, in seconds
+    opened: float  # when it was made, in seconds
+    looked: float  # when it last looked for the first process, likewise
+    met: bool  # whether the first process was there
     guard: threading.RLock  # type: ignore[valid-type]
     closing: threading.Event
     status: Any  # of all runs: an array, or the store's
@@ -65,7 +67,8 @@ class Collector:
         self.layout, self.description, self.store, self.known = layout, description, store, known
         self.open: dict[int, dict[str, np.ndarray]] = {}  # batches that are not complete
         self.unsaved: set[int] = set()
-        self.looked = time.monotonic()
+        self.opened = self.looked = time.monotonic()
+        self.met = store is not None and self.process > 0 and is_held(store.path)
         self.failure: BaseException | None = None
         self.guard, self.closing = threading.RLock(), threading.Event()
         if store is None:
@@ -179,7 +182,11 @@ class Collector:
         """End a process that follows when the first has died, so that all can be started again."""
         assert self.store is not None
         self.looked = time.monotonic()
-        if not is_held(self.store.path) and np.any(self.store.statuses() == Status.RUNNING):
+        if is_held(self.store.path):
+            self.met = True
+        elif (self.met or self.looked - self.opened > FOLLOW_SECONDS) and np.any(
+            self.store.statuses() == Status.RUNNING
+        ):  # one that has not been met may be on its way
             raise StoreError(
                 f"{self.store.path}: the first process of the {self.description.kind} has ended before its time. What "
                 "this one has finished is on disk; start all processes again with the same commands."

@@ -12,7 +12,7 @@ import mlejax
 from mlejax.ascent.outcome import Outcome
 from mlejax.results.schema import variables
 from mlejax.status import Status
-from mlejax.store import layout
+from mlejax.store import layout, lock
 from mlejax.store.files import StoreError
 from mlejax.store.layout import Description, Layout
 from mlejax.store.load import load
@@ -144,6 +144,24 @@ def test_the_death_of_the_first_process_is_noticed_while_no_run_ends(tmp_path, m
         first.store.hold.close()
         with pytest.raises(StoreError, match="the first process of the sweep has ended before its time"):
             first.look()
+
+
+def test_a_first_process_that_has_not_come_yet_is_not_dead(tmp_path, monkeypatch):
+    """Where there is a store already, a process that follows may be there before the first."""
+    monkeypatch.setattr(collect, "SECONDS_BETWEEN_SAVES", 0.0)
+    with collector(tmp_path) as follower:
+        follower.process = 1
+        follower.store.hold.close()
+        follower.look()
+        again = lock.Lock(tmp_path)
+        follower.look()  # now it has come
+        again.close()
+        with pytest.raises(StoreError, match="has ended before its time"):
+            follower.look()
+        follower.met = False
+        monkeypatch.setattr(collect, "FOLLOW_SECONDS", 0.0)
+        with pytest.raises(StoreError, match="has ended before its time"):
+            follower.look()
 
 
 def test_several_processes_share_the_batches(tmp_path, monkeypatch):
