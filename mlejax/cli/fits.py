@@ -73,6 +73,8 @@ def fit(options: argparse.Namespace) -> Answer:
 
     if options.by is None and (options.repair or options.allow_mixed):
         raise UsageError(f"--{'repair' if options.repair else 'allow-mixed'} is of --by: one fit is not stored")
+    if machine.check_cluster(options) and (options.by is None or options.out is None):
+        raise UsageError("several processes share the fits of groups: give --by, and --out, which all of them reach")
     options.stores, options.out = options.out is not None, options.out or "mlejax-fit"
     if options.response is not None:
         from .regressions import fit_regression

@@ -22,10 +22,27 @@ def use_compilation_cache() -> None:
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 
 
+def check_cluster(options: argparse.Namespace) -> bool:
+    """Return whether there are to be several processes; refuse options that do not say which this is.
+
+    Raises:
+        UsageError: saying what is lacking, or out of range.
+    """
+    cluster = (options.coordinator, options.num_processes, options.process_id)
+    if any(part is not None for part in cluster) and None in cluster:
+        raise UsageError("--coordinator, --num-processes and --process-id must be given together")
+    if options.process_id is not None and not 0 <= options.process_id < options.num_processes:
+        raise UsageError(
+            f"--process-id must be from 0 to {options.num_processes - 1}, one below --num-processes; "
+            f"got {options.process_id}"
+        )
+    return options.distributed or options.coordinator is not None
+
+
 def start_devices(options: argparse.Namespace) -> bool:
     """Start JAX's devices, join the other processes where there are any; whether this is the first of them."""
     use_compilation_cache()
-    devices.start(options.devices)
+    devices.start(getattr(options, "devices", None))
     cluster = (options.coordinator, options.num_processes, options.process_id)
     if options.distributed or any(part is not None for part in cluster):
         try:

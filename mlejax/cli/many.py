@@ -30,8 +30,7 @@ def fit_by(options: argparse.Namespace) -> Answer:
     (column,) = columns_of(options, [options.column], options.progress, label=options.by)
     assert column.labels is not None
     out = folder(options.out)
-    machine.use_compilation_cache()
-    devices.start()
+    first = machine.start_devices(options)
     kept = f"Fits that had ended are safe in {out}; the same command goes on from there." if options.stores else ""
     try:
         with INTERRUPTS.keeping(kept):
@@ -42,12 +41,15 @@ def fit_by(options: argparse.Namespace) -> Answer:
                 repair=options.repair,
                 allow_mixed=options.allow_mixed,
                 attributes={"arguments": options.arguments},
-                progress=options.progress,
+                progress=first and options.progress,
             )
     except StoreError:
         raise
     except InputError as error:
         raise UsageError(f"{column.file}: {error}") from None
+    if not first:  # of several processes the first speaks
+        devices.leave()
+        return Answer("", dict)
     found.to_csv(Path(out, "fits.csv"))
     lines = [
         read_from(column),
@@ -56,6 +58,7 @@ def fit_by(options: argparse.Namespace) -> Answer:
         f"table: {Path(out, 'fits.csv')}",
         pictures_text(draw_table(found, out, options)),
     ]
+    machine.wait_for_followers(options)
     several = int((~found.converged).sum())
     complaint = f"{several:,} of {len(found):,} groups have no maximum" if several else ""
     return Answer("\n".join(lines), found.to_record, int(several > 0), complaint)

@@ -22,6 +22,7 @@ from ..samples.files import Column
 from ..samples.members import Groups
 from ..samples.sources import Draws
 from ..store.files import StoreError
+from . import machine
 from .data import left_out
 from .models import family_of
 from .numbers import MOST_RUNS, AxisValues, FixedValue, geometric
@@ -54,14 +55,7 @@ def check_sweep(options: argparse.Namespace) -> None:
     for name in ("column", "delimiter", "missing", "by"):
         if getattr(options, name) is not None and not options.file:
             raise UsageError(f"--{name} is of a --file, and none is given")
-    cluster = (options.coordinator, options.num_processes, options.process_id)
-    if any(part is not None for part in cluster) and None in cluster:
-        raise UsageError("--coordinator, --num-processes and --process-id must be given together")
-    if options.process_id is not None and not 0 <= options.process_id < options.num_processes:
-        raise UsageError(
-            f"--process-id must be from 0 to {options.num_processes - 1}, one below --num-processes; "
-            f"got {options.process_id}"
-        )
+    machine.check_cluster(options)
     if options.seeds is None and not options.by:
         options.seeds = DEFAULT_SEEDS
     axes = (options.seeds, options.learning_rates, options.observations, *_rates(options).values())

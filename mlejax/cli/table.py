@@ -67,6 +67,16 @@ KEEPS = (
         flag=True,
     ),
 )
+CLUSTER = (
+    Option(
+        "--distributed",
+        "share the runs with the other processes of the cluster that JAX finds: SLURM, Open MPI, Kubernetes, TPU",
+        flag=True,
+    ),
+    Option("--coordinator", "the first process, where JAX finds no cluster", address, "HOST:PORT"),
+    Option("--num-processes", "with --coordinator", at_least_one, "N"),
+    Option("--process-id", "with --coordinator: this process, from 0", whole, "I"),
+)
 KNOWN = {option.name: option for option in FIT}
 LEVEL = Option("--level", "of the intervals; default 0.95", share, "LEVEL", 0.95)
 TRAIN = (
@@ -136,15 +146,7 @@ COMMANDS = {
             ),
             HELD_OUT,
             Option("--devices", "number of CPU devices JAX should expose; default one per core", _devices, "N"),
-            Option(
-                "--distributed",
-                "share the sweep with the other processes of the cluster that JAX finds: SLURM, Open MPI, Kubernetes, "
-                "TPU",
-                flag=True,
-            ),
-            Option("--coordinator", "the first process, where JAX finds no cluster", address, "HOST:PORT"),
-            Option("--num-processes", "with --coordinator", at_least_one, "N"),
-            Option("--process-id", "with --coordinator: this process, from 0", whole, "I"),
+            *CLUSTER,
             Option(
                 "--record",
                 "keep the histories of the runs with these values, such as learning_rate=0.1,1 or seed=0:3 or "
@@ -174,6 +176,7 @@ COMMANDS = {
         (
             *FIT,
             *KEEPS,
+            *(dataclasses.replace(option, help=f"with --by and --out: {option.help}") for option in CLUSTER),
             dataclasses.replace(
                 output("mlejax-fit")[0],
                 help="directory for the figures, and with --by for the fits, where the same command goes on; default "

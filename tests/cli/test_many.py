@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 
@@ -121,6 +122,11 @@ sys.exit(cli.main())
 """
 
 
+PORTIONS = """for count, position in enumerate(positions, 1):
+        if count % 20: continue"""
+"""One group in twenty: the others are left."""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_stopped_at_any_moment_it_keeps_what_had_ended(demand, tmp_path, how):
@@ -143,3 +149,57 @@ def test_stopped_at_any_moment_it_keeps_what_had_ended(demand, tmp_path, how):
     assert main([*arguments, "--json", "fits.json"]) == 0
     assert main([*arguments[:-1], "other", "--json", "other.json"]) == 0
     assert (tmp_path / "fits.json").read_text() == (tmp_path / "other.json").read_text()
+
+
+@pytest.mark.slow
+def test_two_processes_share_the_fits_and_one_is_killed_and_started_again(tmp_path):
+    file, slowly = tmp_path / "shops.csv", SLOWLY.replace("for count, position in enumerate(positions, 1):", PORTIONS)
+    x = np.random.RandomState(0).gamma(2.0, 1.0, 300 * 6)  # 300 groups: a batch for each process
+    file.write_text("shop,x\n" + "".join(f"s{i % 300},{value!r}\n" for i, value in enumerate(x.tolist())))
+    arguments = ["fit", str(file), "--column", "x", "--by", "shop", "--model", "gamma", "--out"]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    started, unset = [], ("XLA_FLAGS", "JAX_NUM_CPU_DEVICES")
+    environment = {k: v for k, v in os.environ.items() if k not in unset} | {"PYTHONPATH": str(ROOT)}
+
+    def member(index, *command):
+        cluster = ["--coordinator", address, "--num-processes", "2", "--process-id", str(index)]
+        words = [sys.executable, *command, *arguments, str(tmp_path / "shared"), *cluster]
+        with open(tmp_path / f"{len(started)}.err", "w") as err:
+            process = subprocess.Popen(
+                words, env=environment, cwd=tmp_path, stdout=subprocess.PIPE, stderr=err, text=True
+            )
+        started.append(process)
+        return process
+
+    try:
+        first, victim = member(0, "-m", "mlejax"), member(1, "-c", slowly)
+        assert victim.stdout.readline() == "fitted\n"
+        victim.kill()
+        victim.communicate()
+        again = member(1, "-m", "mlejax")
+        outs = [process.communicate(timeout=120)[0] for process in (first, again)]
+        told = [(tmp_path / name).read_text()[-2000:] for name in ("0.err", "2.err")]
+        assert (first.returncode, again.returncode) == (0, 0), told
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
+    assert "300 of 300 converged" in outs[0]
+    assert outs[1] == ""  # of several processes the first speaks
+    assert main([*arguments, str(tmp_path / "alone")]) == 0
+    assert (tmp_path / "shared" / "fits.csv").read_text() == (tmp_path / "alone" / "fits.csv").read_text()
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--coordinator", "a:1"], "--coordinator, --num-processes and --process-id must be given together"),
+        (["--distributed"], "several processes share the fits of groups: give --by, and --out"),
+        (["--distributed", "--by", "store"], "several processes share the fits of groups: give --by, and --out"),
+    ],
+)
+def test_processes_share_fits_in_a_directory_alone(demand, capsys, more, message):
+    assert main(["fit", str(demand), "--column", "units", *more]) == 2
+    assert message in capsys.readouterr().err
