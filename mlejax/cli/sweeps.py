@@ -39,7 +39,7 @@ def check_sweep(options: argparse.Namespace) -> None:
         (
             options.learning_rates is not None and _rates(options),
             "--learning-rates",
-            "--learning-rate-of, -mean or -variance",
+            "--learning-rate-mean, -variance or -of",
         ),
         (options.file and options.true, "--file", "--true: a file gives the data"),
         (options.file and options.observations is not None, "--file", "--observations: a file gives the data"),

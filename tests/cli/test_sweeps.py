@@ -218,7 +218,10 @@ def test_a_model_in_a_module_is_trained_on_the_groups_of_a_file(run, shops, tmp_
             [*GAMMA[:5], "--start", "shape=1,rate=1", "--true", "shape=1,rate=1", "--learning-rate-of", "scale=1"],
             "--learning-rate-of scale: the parameters of Gamma are shape, rate",
         ),
-        ([*GAMMA, "--learning-rate-of", "rate=1"], "--learning-rates cannot go with --learning-rate-of"),
+        (
+            [*GAMMA, "--learning-rate-of", "rate=1"],
+            "--learning-rates cannot go with --learning-rate-mean, -variance or -of",
+        ),
         ([*GAMMA, "--file", "x.csv", "--true", "shape=1,rate=1"], "--file cannot go with --true"),
         ([*GAMMA, "--learning-rate-of", "0.1"], "expected NAME=RATES, such as shape=0.1,1; got '0.1'"),
         (["sweep", "--learning-rate-of", "mean=1", "--learning-rate-mean", "1"], "names a parameter more than once"),
