@@ -46,9 +46,9 @@ LOOKED_AT, LOOKED_AT_FEW = 512, 32
 statistics, where a step costs less than a better start."""
 
 ENOUGH = 16
-"""Observations of a sample, of these, that tell whether other units may serve it better."""
+"""Observations of a sample, evenly spread, that tell whether other units may serve it better."""
 
-IN_CACHE = 1 << 15
+IN_CACHE = 1 << 16
 """Observations that are looked at together: what is computed of them stays in a core's cache."""
 
 NEARLY = 1e3
@@ -236,19 +236,17 @@ class Begun:
                 plain[row] = units is None
                 starts[row] = np.asarray(self.table.to_vector(start))
             return starts, plain
+        if isinstance(self.like.support, Support) and not self.like.support.whole:
+            plain = ~extraordinary(rows.spread(positions, ENOUGH).T)  # type: ignore[union-attr]
+        if given:
+            return starts, plain
         # How many are looked at hangs on the size alone: a start has the same bits whatever else is in the table.
-        sizes = rows.sizes[positions]
-        looked_at = _looked_at(sizes, LOOKED_AT if self.form is None else LOOKED_AT_FEW)
-        number_line = isinstance(self.like.support, Support) and not self.like.support.whole
+        looked_at = _looked_at(rows.sizes[positions], LOOKED_AT if self.form is None else LOOKED_AT_FEW)
         for count in np.unique(looked_at).tolist():
             alike, together = np.flatnonzero(looked_at == count), max(1, IN_CACHE // count)
             for of in np.split(alike, range(together, len(alike), together)):
-                some = rows.spread(positions[of], count).T  # type: ignore[union-attr]
-                if number_line:
-                    plain[of] = ~extraordinary(some[:: count // ENOUGH])
-                if side_by_side:
-                    leaves = jax.tree.leaves(self.family_or_model.start(some))
-                    starts[of] = np.stack([np.broadcast_to(leaf, len(of)) for leaf in leaves], axis=1)
+                found = self.family_or_model.start(rows.spread(positions[of], count).T)  # type: ignore[union-attr]
+                starts[of] = np.stack([np.broadcast_to(leaf, len(of)) for leaf in jax.tree.leaves(found)], axis=1)
         return starts, plain
 
     def judged(

@@ -112,12 +112,15 @@ class RowMaker:
 
     def _filled(self, positions: np.ndarray, length: int) -> Rows:
         """Return samples side by side, filled up to a length with copies; or not, where all are of one size."""
+        even = self._evenly(positions)
+        if even is not None:
+            return even
+        return self.at(positions, np.minimum(np.arange(length), self.sizes[positions, None] - 1))
+
+    def _evenly(self, positions: np.ndarray) -> Rows | None:
+        """Return samples of one size, (b, size, ...), that lie evenly apart, without a copy; None of others."""
         sizes, stretches = self.sizes[positions], self.members.stretches
-        if stretches is not None and np.all(sizes == sizes[0]):
-            even = stretches.evenly(positions, int(sizes[0]))
-            if even is not None:
-                return even
-        return self.at(positions, np.minimum(np.arange(length), sizes[:, None] - 1))
+        return None if stretches is None or np.any(sizes != sizes[0]) else stretches.evenly(positions, int(sizes[0]))
 
     def at(self, positions: np.ndarray, index: np.ndarray) -> Rows:
         """Return observations (b, k) of samples by their indices within each, as the formula takes them."""
@@ -125,10 +128,10 @@ class RowMaker:
 
     def spread(self, positions: np.ndarray, count: int) -> Rows:
         """Return so many observations (b, count) of each sample, evenly spread over it."""
-        sizes = self.sizes[positions]
-        one = np.all(sizes == sizes[0])
-        index = np.arange(count) * (sizes[:1] if one else sizes)[:, None] // count
-        return self.at(positions, np.broadcast_to(index, (len(positions), count)))
+        sizes, even = self.sizes[positions], self._evenly(positions)
+        if isinstance(even, np.ndarray) and even.flags.c_contiguous:  # of others a whole copy would be made
+            return in_types(even.take(np.arange(count) * sizes[0] // count, axis=1), self.observation)
+        return self.at(positions, np.arange(count) * sizes[:, None] // count)
 
     def _weights(self, call: Call, length: int) -> np.ndarray:
         """Return how often the observations count in each row; what was in the others stays there."""

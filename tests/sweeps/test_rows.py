@@ -115,3 +115,15 @@ def test_observations_by_their_indices_are_those_of_each_sample(members):
     positions, index = np.array([2, 0, 0]), np.array([[0, 5], [1, 1], [3, 2]])
     for position, chosen, found in zip(positions.tolist(), index, members.at(positions, index), strict=True):
         np.testing.assert_array_equal(members.member(position).values[chosen], found)
+
+
+@pytest.mark.parametrize("sizes", [[40] * 4, [40, 7, 100, 30]])
+def test_observations_that_are_spread_are_those_at_even_distances(sizes):
+    rows, x = rows_for(sizes)
+    ends = np.cumsum([0, *sizes])
+    for positions in ([0, 1, 2, 3], [3, 1, 2], [2]):
+        found = rows.spread(np.array(positions), 16)
+        assert found.flags.c_contiguous  # the order of sums, and with it their last bits, hangs on it
+        for row, position in zip(found, positions, strict=True):
+            own = x[ends[position] : ends[position + 1]]
+            np.testing.assert_array_equal(row, own[np.arange(16) * len(own) // 16])
