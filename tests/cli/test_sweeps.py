@@ -220,7 +220,7 @@ def test_a_model_in_a_module_is_trained_on_the_groups_of_a_file(run, shops, tmp_
         ),
         (
             [*GAMMA, "--learning-rate-of", "rate=1"],
-            "--learning-rates cannot go with --learning-rate-mean, -variance or -of",
+            "--learning-rates cannot go with --learning-rate-mean, ",
         ),
         ([*GAMMA, "--file", "x.csv", "--true", "shape=1,rate=1"], "--file cannot go with --true"),
         ([*GAMMA, "--learning-rate-of", "0.1"], "expected NAME=RATES, such as shape=0.1,1; got '0.1'"),
