@@ -257,7 +257,9 @@ class FitTable(Generic[M]):
 
 
 def plain(label: np.generic) -> str | int | float | bool:
-    """Return a label as JSON has it: a date as it is written."""
+    """Return a label as JSON has it: a date as it is written, bytes as text."""
+    if label.dtype.kind == "S":
+        return label.item().decode(errors="backslashreplace")
     return str(label) if label.dtype.kind in "MU" else label.item()
 
 

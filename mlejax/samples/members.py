@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from .. import checks
 from ..checks import InputTypeError, InputValueError
 from ..models.rows import Rows, row_count, take
+from .labels import as_labels
 from .observations import as_observations
 from .philox import times_drawn
 from .sources import Draws
@@ -112,7 +113,7 @@ class Groups(Members):
 
     Args:
         data: n observations, as `fit` takes them.
-        labels: (n,) what group each belongs to: text or numbers, in any order.
+        labels: (n,) what group each belongs to: text, numbers or dates, in any order.
 
     Raises:
         TypeError, ValueError: they are not as described; the message names the value and its index.
@@ -129,7 +130,7 @@ class Groups(Members):
     bears: np.ndarray  # (n,) the label of each observation
 
     def __init__(self, data: Any, labels: ArrayLike):
-        self.data, self.bears = as_observations(data, "data", any_number=True), _labels(labels)
+        self.data, self.bears = as_observations(data, "data", any_number=True), as_labels(labels)
         if len(self.bears) != row_count(self.data):
             raise InputValueError(
                 f"labels must be one for each of {row_count(self.data)} observations; got {len(self.bears)}"
@@ -328,23 +329,3 @@ def members_of(source: Any) -> Members:
         "fit_many needs a source of samples: mlejax.Groups(data, labels), Draws(target, count, seeds=...), "
         f"Resamples(data, count) or Windows(data, width, step); got {checks.shown(source)}"
     )
-
-
-def _labels(labels: ArrayLike) -> np.ndarray:
-    """Check labels: text or numbers, none missing."""
-    array = np.asarray(labels)
-    if array.ndim != 1:
-        raise InputValueError(f"labels must be one-dimensional; got shape {array.shape}")
-    if array.dtype.kind == "O":
-        for i, label in enumerate(array.tolist()):
-            if not isinstance(label, str | int | float | np.generic) or label != label:
-                raise InputTypeError(f"labels must be text or numbers; got {label!r} at index {i}")
-        if len(kinds := {isinstance(label, str) for label in array.tolist()}) > 1:
-            raise InputTypeError("labels must be all text or all numbers; got both")
-        return array.astype(str) if True in kinds else array.astype(np.float64)
-    if array.dtype.kind == "f" and not np.all(known := np.isfinite(array)):
-        index = int(np.argmin(known))
-        raise InputValueError(f"labels must be text or finite numbers; got {array[index]} at index {index}")
-    if array.dtype.kind not in "iufUSbM":
-        raise InputTypeError(f"labels must be text or numbers; got an array of {array.dtype}")
-    return array

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import mlejax
+from mlejax.results.table import plain
 from mlejax.status import Status
 
 
@@ -94,3 +95,8 @@ def test_many_rows_are_shown_evenly_spread(table):
     )  # fmt: skip
     assert "(12 of 100, evenly spread)\n100 of 100 converged" in str(wide)
     assert repr(wide) == "FitTable(Normal, 100 by seed, 100 converged)"
+
+
+def test_labels_are_written_as_json_has_them():
+    labels = [np.bytes_(b"a\xff"), np.str_("b"), np.int64(3), np.datetime64("2020-01-01")]
+    assert [plain(label) for label in labels] == ["a\\xff", "b", 3, "2020-01-01"]
