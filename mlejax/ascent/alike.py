@@ -23,15 +23,21 @@ def only_value(model: Model, values: Rows) -> float | None:
     return float(values[0]) if numbers and np.all(values == values[0]) else None
 
 
-def is_narrow(model: Model, value: float) -> bool:
-    """Return whether a distribution is narrow about a number, beside its size."""
+def is_narrow(model: Model, value: float, mean: float) -> bool:
+    """Return whether a distribution is narrow about a number, beside its size.
+
+    Args:
+        model: of the distribution, or of observations of it that are known in part.
+        value: the number.
+        mean: the mean log-likelihood; where the parameters are huge, it and the log-density at the number are rounded.
+    """
     inner = model
     while isinstance(inner, CanSeeOneValue):
         inner = filled(inner.base)  # type: ignore[attr-defined]
     if not isinstance(inner.support, Support) or inner.support.whole or value == 0:
         return False
     with jax.enable_x64(True):
-        return float(inner.log_prob(np.float64(value))) + math.log(abs(value)) > NARROW
+        return float(np.fmax(inner.log_prob(np.float64(value)), mean)) + math.log(abs(value)) > NARROW
 
 
 def most_equal(values: Rows, weights: np.ndarray | None) -> float:

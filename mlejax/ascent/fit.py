@@ -177,8 +177,8 @@ def _regular(
         verdict = Verdict(Status.UNBOUNDED, f"the log-likelihood grows without bound as {how}") if how else verdict
     if isinstance(model, CanLackMaximum) and (how := model.without_maximum(values)):  # type: ignore[arg-type]
         verdict = Verdict(Status.UNBOUNDED, f"the log-likelihood grows without bound as {how}")
-    alike, only = all_alike(values), only_value(model, values)
-    if only is not None and verdict.status not in (Status.CONVERGED, Status.UNBOUNDED) and is_narrow(model, only):
+    alike, only, mean = all_alike(values), only_value(model, values), highest.end.mean_log_likelihood
+    if only is not None and verdict.status not in (Status.CONVERGED, Status.UNBOUNDED) and is_narrow(model, only, mean):
         about = "" if alike else f" about {only:g}, the only value that was seen"
         how = f"the log-likelihood grows without bound as the distribution narrows{about}"
         verdict = Verdict(Status.UNBOUNDED, how)
