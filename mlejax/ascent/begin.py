@@ -37,8 +37,10 @@ def found_start(
     """Return where a family starts, in the units of the fit, and these units."""
     name = name_of(family)
     if not isinstance(family, HasStart):
+        place = f", or mlejax.{name}.of(...) in its place" if hasattr(family, "of") else ""
         raise InputTypeError(
-            f"{name} has no start(observations, weights) of its own: give a model to start at, such as {name}(...)"
+            f"{name} has no start(observations, weights) of its own: give a model to start at, such as "
+            f"{name}(...){place}"
         )
     support = getattr(family, "support", None)
     check_inside(name, numbers if isinstance(support, property | None) else support, values)
@@ -53,7 +55,8 @@ def found_start(
     except TypeError as error:
         if isinstance(error, InputError) or is_number(one := one_of(wide)):
             raise
-        raise InputTypeError(f"{name} finds no start in these observations, each {described(one)}: {error}") from error
+        remedy = "give a column of it alone, or several as an array" if isinstance(wide, dict) else error
+        raise InputTypeError(f"{name} finds no start in these observations, each {described(one)}: {remedy}") from error
     if isinstance(wide, np.ndarray) and not is_inside(first):
         # float64 holds no such parameters, but perhaps those of other units
         first = start(wide / 2.0 ** np.frexp(np.max(np.abs(wide)))[1])

@@ -3,7 +3,7 @@
 import dataclasses
 import inspect
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Generic
 
 import jax
@@ -24,6 +24,7 @@ from ..models.abilities import (
 )
 from ..models.base import M, Model, name_of
 from ..models.parameters import Parameters, with_dtype
+from ..models.regression import Regression, RegressionFamily
 from ..models.rows import Rows, row_count, take
 from ..models.start import starts_of
 from ..progress import saying
@@ -102,7 +103,7 @@ def fit(
             f"{checks.shown(family_or_model)}"
         )
     name = name_of(family_or_model)
-    values, heavy = _checked_sample(observations, weights)
+    values, heavy = _checked_sample(observations, weights, _columns(family_or_model, observations))
     long = progress and row_count(values) >= LARGE
     with saying(f"fitting {row_count(values):,} observations", long):
         if isinstance(family_or_model, Model):
@@ -232,9 +233,23 @@ def _refuse(training: dict[str, object]) -> None:
         raise InputTypeError(f"fit() got an unexpected keyword argument {name!r}")
 
 
-def _checked_sample(observations: object, weights: ArrayLike | None) -> tuple[Rows, np.ndarray | None]:
-    """Return the observations that count, and their weights."""
-    values = as_observations(observations, any_number=True)
+def _columns(family_or_model: object, observations: Any) -> Sequence[str]:
+    """Return the columns that a regression names; none of another model, or of features that have no names."""
+    if not isinstance(family_or_model, Regression | RegressionFamily) or not family_or_model.columns:
+        return ()
+    of_table = getattr(observations, "column_names", getattr(observations, "columns", ()))
+    known = list(observations if isinstance(observations, Mapping) else of_table)
+    if "features" in known:
+        return ()
+    more = [family_or_model.offset] if family_or_model.offset in known else []
+    return [family_or_model.response, *family_or_model.columns, *more]
+
+
+def _checked_sample(
+    observations: object, weights: ArrayLike | None, columns: Sequence[str]
+) -> tuple[Rows, np.ndarray | None]:
+    """Return the observations that count, of their columns those that are used, and their weights."""
+    values = as_observations(observations, any_number=True, only=columns)
     if weights is None:
         return values, None
     heavy = checks.non_negative("weights", weights)

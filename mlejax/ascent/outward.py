@@ -232,7 +232,8 @@ def judge(
         way = table.way(view.index, view.sign)
         status = Status.AT_INFINITY if way.wall is None else Status.AT_BOUNDARY
         where = "infinity" if way.wall is None else way.wall if isinstance(way.wall, str) else f"{way.wall:g}"
-        supreme = f"its supremum, {supremum:.4f} at {where}, is no {'regular ' * isinstance(way.wall, str)}maximum"
+        highest = f"{round(supremum, 4) + 0.0:.4f}"  # no -0.0000
+        supreme = f"its supremum, {highest} at {where}, is no {'regular ' * isinstance(way.wall, str)}maximum"
         return Verdict(status, f"the log-likelihood keeps rising as {way_to(view)}; {supreme}")
     if not end.arrived and edge:
         return Verdict(

@@ -228,11 +228,17 @@ class CensoredFamily:
 
 
 def pair_of(pair: Pair, names: tuple[str, str]) -> tuple[Any, Any]:
-    """Return the two numbers of an observation, or the two columns of a sample."""
-    if isinstance(pair, Mapping):
+    """Return the two numbers of an observation, or the two columns of a sample.
+
+    Raises:
+        ValueError: there are others.
+    """
+    if isinstance(pair, Mapping) and all(name in pair for name in names):
         return pair[names[0]], pair[names[1]]
-    first, second = pair
-    return first, second
+    if isinstance(pair, tuple) and len(pair) == 2:
+        return pair
+    given = f"it has {', '.join(map(str, pair))}" if isinstance(pair, Mapping) else "it has other parts"
+    raise InputValueError(f"a record of {' and '.join(names)} is needed; {given}")
 
 
 def _columns(observations: Any, names: tuple[str, str]) -> tuple[Values, Values]:

@@ -86,6 +86,9 @@ def by_column(support: Supports, values: Rows) -> list[Support]:
         support = {name: support.get(name, numbers) for name in values}
     elif isinstance(support, dict) and isinstance(values, tuple) and len(support) == len(values):
         return list(support.values())  # a record without names has its parts in the same order
+    elif isinstance(support, dict) and not isinstance(values, tuple):
+        names = ", ".join(support)
+        raise InputTypeError(f"an observation is a record of {names}: give a dict of columns, or a tuple of arrays")
     supports, record = jax.tree.flatten(support)
     try:
         parts = record.flatten_up_to(values)

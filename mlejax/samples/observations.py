@@ -1,6 +1,6 @@
 """Checks of observations: finite numbers, inside the support, with a finite log-density at the start."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -21,18 +21,24 @@ SMALLEST_SQUARED, LARGEST_SQUARED = 1e-150, 1e150
 """Where squares of float64 numbers lose their digits or overflow."""
 
 
-def as_observations(values: Any, what: str = "observations", *, any_number: bool = False) -> Rows:
+def as_observations(
+    values: Any, what: str = "observations", *, any_number: bool = False, only: Collection[str] = ()
+) -> Rows:
     """Check and convert data: at least two observations of finite numbers that are not all equal.
 
     An array (n,) is of n numbers, one (n, d) of n vectors. A mapping, a table of pandas or PyArrow, a named tuple, a
     tuple of arrays, a structured array, or any other pytree of columns is of n records. Integers stay integers; truth
     values of a record become 0 and 1; everything else becomes float64. With `any_number` one observation is enough,
-    and all may be equal. A number of a record may be infinite here: the support of a model says whether it is one.
+    and all may be equal. A number of a record may be infinite here: the support of a model says whether it is one. Of
+    a record that has all of the columns `only`, no others are looked at.
 
     Raises:
         TypeError, ValueError: naming the first offending value and its place.
     """
-    record = jax.tree.map(_opened, _opened(values), is_leaf=_is_column)
+    opened = _opened(values)
+    if only and isinstance(opened, dict) and opened.keys() >= set(only):
+        opened = {name: opened[name] for name in only}
+    record = jax.tree.map(_opened, opened, is_leaf=_is_column)
     names = named_columns(record, _is_column)
     if not names:
         raise InputValueError(f"{what} must have a column at least; got {shown(values)}")
@@ -95,7 +101,9 @@ def _column(values: Any, what: str, part: bool) -> np.ndarray:
         ) from None
     if array.dtype.kind not in ("iufb" if part else "iuf"):
         text = array.dtype.kind in "UOST" and part
-        remedy = ": write a category as columns of 0 and 1, as pandas.get_dummies does" if text else ""
+        remedy = f": give {what}.astype(int)" if array.dtype.kind == "b" else ""
+        if text:
+            remedy = ": write a category as columns of 0 and 1, as pandas.get_dummies does, or leave the column out"
         raise InputTypeError(f"{what} must be real numbers; got an array of {array.dtype}{remedy}")
     if array.ndim == 0 or 0 in array.shape[1:]:
         raise InputValueError(f"{what} must have an axis of observations; got shape {array.shape}")
@@ -113,7 +121,8 @@ def _converted(array: np.ndarray, what: str, part: bool) -> np.ndarray:
     if not np.isfinite(total) and not np.all(good := ~np.isnan(array) if part else np.isfinite(array)):
         index = np.unravel_index(int(np.argmin(good)), array.shape)
         place = ", ".join(map(str, map(int, index)))
-        raise InputValueError(f"{what} must be finite; got {array[index]} at index {place}")
+        remedy = ": leave it out, or fill it in" if np.isnan(array[index]) else ""
+        raise InputValueError(f"{what} must be finite; got {array[index]} at index {place}{remedy}")
     return array
 
 

@@ -33,3 +33,8 @@ def test_a_start_lies_inside_the_domain():
 def test_what_finds_no_start_says_what_to_give():
     with pytest.raises(TypeError, match=r"has no start.* give a model to start at"):
         found_start(mlejax.Model, WAITS, None)
+
+
+def test_a_family_with_arguments_says_so():
+    with pytest.raises(TypeError, match=r"or mlejax.Mixture.of\(...\) in its place"):
+        mlejax.fit(mlejax.Mixture, [1.0, 2.0])

@@ -124,6 +124,22 @@ def test_intervals_without_an_upper_end_are_censored_on_the_right():
     assert found.standard_errors.scale == pytest.approx(expected.standard_errors.scale, rel=1e-8)
 
 
+@pytest.mark.parametrize(
+    ("pair", "said"),
+    [
+        ({"t": DAYS, "event": DIED}, "a record of time and event is needed; it has event, t"),
+        (
+            (list(DAYS), list(DIED)),
+            "an observation is a record of time, event: give a dict of columns, or a tuple of arrays",
+        ),
+    ],
+    ids=["other names", "lists"],
+)
+def test_other_records_are_refused_with_what_is_needed(pair, said):
+    with pytest.raises((ValueError, TypeError), match=said):
+        mlejax.fit(mlejax.RightCensored.of(mlejax.Weibull), pair)
+
+
 TIMES = np.array([1.0, 2.0, 3.0, 5.0, 8.0])
 LAST, FIRST = (TIMES == 8.0).astype(int), (TIMES == 1.0).astype(int)
 AROUND = np.where(TIMES == 3.0, TIMES, TIMES - 5), np.where(TIMES == 3.0, TIMES, TIMES + 3)

@@ -111,3 +111,13 @@ def test_columns_may_be_lists():
     model = LinearRegression(np.zeros(2), 1.0, ("x",), True, "y", "")
     found = mlejax.log_likelihood(model, {"x": [1.0, 2.0, 4.0], "y": [1.0, 2.0, 3.0]})
     assert found == pytest.approx(stats.norm.logpdf([1.0, 2.0, 3.0]).sum(), rel=1e-14)
+
+
+def test_a_table_may_have_columns_that_are_not_used():
+    table = {"age": [30.0, 40.0, 50.0, 60.0], "pulse": [71.0, 72.0, 75.0, 78.0]}
+    family = mlejax.LinearRegression.of(["age"], response="pulse")
+    found = mlejax.fit(family, table | {"town": ["a", "b", "c", "d"], "seen": [1.0, np.nan, 2.0, 3.0]})
+    np.testing.assert_array_equal(found.model.coefficients, mlejax.fit(family, table).model.coefficients)
+    assert list(found.observations) == ["age", "pulse"]
+    with pytest.raises(InputError, match="needs a column 'weight'; the sample has age, pulse"):
+        mlejax.fit(mlejax.LinearRegression.of(["weight"], response="pulse"), table)

@@ -107,6 +107,13 @@ def test_a_masked_value_is_not_data():
     np.testing.assert_array_equal(as_observations(np.ma.masked_array([1.0, 2.0])), [1.0, 2.0])
 
 
+def test_columns_that_are_not_asked_for_may_be_anything():
+    table = pd.DataFrame({"town": ["a", "b"], "age": [30, 40]})
+    assert list(as_observations(table, only=["age"])) == ["age"]
+    with pytest.raises(TypeError, match=r"town must be real numbers; .* or leave the column out"):
+        as_observations(table, only=["income"])
+
+
 def test_a_number_of_a_record_may_be_infinite_where_the_support_says_so():
     found = as_observations({"upper": [1.0, np.inf]})
     np.testing.assert_array_equal(found["upper"], [1.0, np.inf])
@@ -120,8 +127,9 @@ def test_integers_beyond_those_with_a_sign_become_floats():
 
 
 BAD = {
+    "nan to be left out": ([1.0, np.nan], ValueError, "got nan at index 1: leave it out, or fill it in$"),
     "words": (["a", "b"], TypeError, "observations must be real numbers; got an array of <U1"),
-    "truth values": ([True, False], TypeError, "observations must be real numbers; got an array of bool"),
+    "truth values": ([True, False], TypeError, r"got an array of bool: give observations.astype\(int\)$"),
     "complex": ([1j, 2.0], TypeError, "observations must be real numbers; got an array of complex128"),
     "objects": ([1.0, None], TypeError, "observations must be real numbers; got an array of object"),
     "equal rows": (np.zeros((3, 2)), ValueError, "observations must not be constant; all 3 are alike"),
