@@ -18,7 +18,7 @@ from ..models.abilities import (
     CanBeUnbounded,
     CanLackMaximum,
     HasIrregularMaximum,
-    HasLimit,
+    HasLimits,
     HasSeveralStarts,
     HasStart,
 )
@@ -34,10 +34,10 @@ from ..samples.observations import as_observations
 from ..status import Status
 from .alike import all_alike, is_narrow, most_equal, only_value
 from .begin import found_start, given_start, off_the_border
-from .below import below_all
+from .below import below_all, distance_below
 from .design import Design
 from .ground import Ground, climb_and_look, is_inside
-from .limit import beside_limit
+from .limit import beside_limits
 from .outward import End, Verdict, judge
 from .train import train
 
@@ -183,8 +183,9 @@ def _regular(
         about = "" if alike else f" about {only:g}, the only value that was seen"
         how = f"the log-likelihood grows without bound as the distribution narrows{about}"
         verdict = Verdict(Status.UNBOUNDED, how)
-    if isinstance(model, HasLimit) and (limit := model.limit()) is not None and not alike:
-        verdict = beside_limit(verdict, limit, height + ground.offset, values, weights)
+    moved = distance_below(ground.table) is not None
+    if isinstance(model, HasLimits) and not alike and (moved or verdict.status is not Status.CONVERGED):
+        verdict = beside_limits(verdict, model.limits(), height + ground.offset, values, weights)
     converged = verdict.status is Status.CONVERGED
     irregular = model.irregularity() if converged and isinstance(model, CanBeIrregular) else ""
     why = irregular if converged else (f"{alike}: " if alike else "") + verdict.reason

@@ -178,11 +178,11 @@ class Limit:
 
 
 @runtime_checkable
-class HasLimit(Protocol, metaclass=_Ability):
+class HasLimits(Protocol, metaclass=_Ability):
     """A family whose likelihood may be highest at infinity, where it is that of another family."""
 
-    def limit(self) -> Limit | None:
-        """Return what the family becomes at infinity; None where that is not known."""
+    def limits(self) -> Sequence[Limit]:
+        """Return what the family becomes at infinity, as far as that is known."""
         ...
 
 

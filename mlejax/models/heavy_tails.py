@@ -12,7 +12,8 @@ from jax.nn import softplus
 from jaxtyping import Array, Key, Num
 from numpy.typing import ArrayLike
 
-from .abilities import Irregular
+from . import FAMILIES
+from .abilities import Irregular, Limit
 from .base import Model, Parameter
 from .constraints import Number, parameter, positive, real
 from .extremes import IRREGULAR_BELOW, irregularity
@@ -259,6 +260,13 @@ class Burr12(Model):
         """Return independent draws of this shape, with a typed JAX key."""
         z = jnp.log(jnp.expm1(jax.random.exponential(key, shape, jnp.result_type(float)) / self.shape1))
         return jnp.exp(z / self.shape2) / self.rate
+
+    def limits(self) -> tuple[Limit, ...]:
+        """Return what the family becomes as shape1 grows, or as it vanishes."""
+        return (
+            Limit(FAMILIES["weibull"], "shape1 grows"),  # type: ignore[arg-type]
+            Limit(Pareto, "shape1 approaches 0 and shape2 grows"),
+        )
 
     @classmethod
     def start(cls, observations: ArrayLike, weights: Weights = None) -> "Burr12":

@@ -99,12 +99,12 @@ class Shifted(Wrapper[M]):
         """Return that the location approaches the smallest observation where the density begins at infinity."""
         return "location approaches the smallest observation" if self._power < -1e-9 else ""
 
-    def limit(self) -> Limit | None:
-        """Return what the model inside becomes as the location falls; None where a parameter is fixed."""
+    def limits(self) -> tuple[Limit, ...]:
+        """Return what the model inside becomes as the location falls; nothing where a parameter is fixed."""
         if fixed_parameters(self):
-            return None
-        found = next((far for near, far in FAR_BELOW.items() if type(self.base) is FAMILIES[near]), None)
-        return None if found is None else Limit(FAMILIES[found], "location falls")  # type: ignore[arg-type]
+            return ()
+        found = (far for near, far in FAR_BELOW.items() if type(self.base) is FAMILIES[near])
+        return tuple(Limit(FAMILIES[far], "location falls") for far in found)  # type: ignore[arg-type]
 
     def irregularity(self) -> str:
         """Return that the location is learned faster than standard errors tell, where the density begins steeply."""

@@ -22,7 +22,6 @@ from ..formula.sufficient import Form
 from ..models.abilities import (
     CanBeIrregular,
     CanLackMaximum,
-    HasLimit,
     HasSeveralStarts,
     starts_many,
 )
@@ -30,6 +29,7 @@ from ..models.base import Model
 from ..models.parameters import Parameters, with_dtype
 from ..models.regression import Regression
 from ..models.rows import Observation, Rows, is_number, one_of, take
+from ..models.shifted import Shifted
 from ..models.support import Support
 from ..results.schema import ERROR
 from ..samples.members import Member, Members
@@ -127,7 +127,7 @@ class Begun:
                 climbed = start.with_design(climbed, start.features(climbed))
             whole = any(np.issubdtype(column.dtype, np.integer) for column in columns)
             beside = not (
-                isinstance(start, HasLimit)
+                isinstance(start, Shifted)
                 or table.real_size > MOST
                 or (whole and any(_is_large(column) for column in columns))
                 or (shares and values is not members.shared)

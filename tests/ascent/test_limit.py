@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 import mlejax
-from mlejax.ascent.limit import beside_limit, height_of
+from mlejax.ascent.limit import beside_limits, height_of
 from mlejax.ascent.outward import Verdict
 from mlejax.models.abilities import Limit
 from mlejax.status import Status
@@ -33,10 +33,38 @@ def test_the_height_of_a_family_is_that_of_its_maximum():
     ],
 )
 def test_the_higher_of_both_decides(status, above, expected):
-    verdict = beside_limit(Verdict(status, "before"), LIMIT, HEIGHT + above, X, None)
+    verdict = beside_limits(Verdict(status, "before"), [LIMIT], HEIGHT + above, X, None)
     assert verdict.status is expected
     if status is expected:
         assert verdict.reason == "before"
     else:
         assert f"as location falls; its supremum, {HEIGHT:.4f} at infinity, where the distribution is" in verdict.reason
         assert verdict.reason.startswith("it has a maximum") == (status is Status.CONVERGED)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "x",
+    [
+        [5.301802339174546, 566670.7685719926, 2.8746120763538383, 1.6983101034118544, 255010.0167223386],
+        [22884.98148979737, 57.36753846664602, 4.9250425574771315, 0.21450330565300146, 35.22155797915253],
+    ],
+    ids=["by two sizes", "down to one"],
+)
+def test_a_burr_distribution_whose_body_vanishes_is_a_pareto_distribution(x):
+    with pytest.warns(mlejax.ConvergenceWarning):
+        result = mlejax.fit(mlejax.Burr12, x)
+    shape = len(x) / np.sum(np.log(np.divide(x, min(x))))
+    supremum = np.sum(stats.pareto.logpdf(x, shape, scale=min(x)))
+    assert result.status is Status.AT_INFINITY
+    assert result.reason == (
+        "the log-likelihood keeps rising as shape1 approaches 0 and shape2 grows; its supremum, "
+        f"{supremum:.4f} at infinity, where the distribution is Pareto, is no maximum"
+    )
+    assert np.isnan(result.standard_errors.shape1)
+
+
+@pytest.mark.slow
+def test_an_ordinary_burr_sample_has_its_maximum():
+    x = stats.burr12.rvs(2.0, 1.5, size=300, random_state=0)
+    assert mlejax.fit(mlejax.Burr12, x).converged
