@@ -60,6 +60,10 @@ def stay_maxima(
     return good
 
 
+LOST = 10.0
+"""A standard error of a logarithm from which on nothing is known of it, and rounding decides where a climb ends."""
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Ways:
     """Ways outward along one coordinate of some samples: near and far upward, then near and far downward."""
@@ -130,7 +134,8 @@ def _fall(ascend: Ascend, ways: _Ways, table: Parameters) -> Bool[np.ndarray, " 
     steep = np.flatnonzero(_is_top(gain) & ~_is_parabolic(gain, moved / ways.error[:, None]) & real)
     if len(steep):
         ridge[steep] = _on_ridge(ascend, ways, moved, steep)
-    return none_between | (_is_top(gain) & ~ridge)
+    lost = (ways.error > LOST) & bounded[ways.index]
+    return none_between | (_is_top(gain) & ~ridge & ~lost)
 
 
 def _on_ridge(ascend: Ascend, ways: _Ways, moved: np.ndarray, steep: Rows) -> Bool[np.ndarray, " k"]:

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Num
 
 from ..checks import InputValueError
+from .abilities import starts_many
 from .base import M, name_of
 from .distribution import log_between, shares
 from .incomplete import Shares
@@ -210,6 +211,11 @@ class CensoredFamily:
         own = support_of(self.inner)
         return None if own is None else {"time": own, "event": EVENT}
 
+    @property
+    def starts_side_by_side(self) -> bool:
+        """Whether the family inside starts many samples side by side, and every observation has a time."""
+        return self.wrapper is not IntervalCensored and starts_many(self.inner)
+
     def start(self, observations: Any, weights: Weights = None) -> Any:
         """Return the start of the family inside, as if every number were known.
 
@@ -217,12 +223,12 @@ class CensoredFamily:
             ValueError: an interval ends before it begins, or none of them says anything.
         """
         first, second = _columns(observations, self.wrapper.names)
-        middle, told = first, np.full(len(first), True)
-        if self.wrapper is IntervalCensored:
-            if np.any(bad := first > second):
-                i = int(np.argmax(bad))
-                raise InputValueError(f"lower must not be above upper; got {first[i]:g} and {second[i]:g} at index {i}")
-            middle, told = _middles(first, second, support_of(self.inner) or numbers)
+        if self.wrapper is not IntervalCensored:
+            return self.wrapper(self.inner.start(first, weights))  # type: ignore[union-attr]
+        if np.any(bad := first > second):
+            i = int(np.argmax(bad))
+            raise InputValueError(f"lower must not be above upper; got {first[i]:g} and {second[i]:g} at index {i}")
+        middle, told = _middles(first, second, support_of(self.inner) or numbers)
         heavy = None if weights is None else weights[told]
         return self.wrapper(self.inner.start(middle[told], heavy))  # type: ignore[union-attr]
 

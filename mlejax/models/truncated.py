@@ -13,6 +13,7 @@ from jaxtyping import Array, Key, Num
 from numpy.typing import ArrayLike
 
 from ..checks import InputTypeError, InputValueError, shown
+from .abilities import starts_many
 from .base import M, Model, name_of
 from .constraints import Number
 from .distribution import log1m_exp, log_between, shares
@@ -139,6 +140,11 @@ class TruncatedFamily:
         """What of the support of the family inside lies between the limits."""
         own = support_of(self.inner)
         return None if own is None else _between(own, self.lower, self.upper)
+
+    @property
+    def starts_side_by_side(self) -> bool:
+        """Whether the family inside starts many samples side by side."""
+        return starts_many(self.inner)
 
     def start(self, observations: ArrayLike, weights: Weights = None) -> Truncated[Any]:
         """Return the start of the family inside, as if nothing had been left out."""

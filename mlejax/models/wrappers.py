@@ -11,7 +11,7 @@ from jaxtyping import Array, Key, Num
 from numpy.typing import ArrayLike
 
 from ..checks import InputTypeError, InputValueError, shown
-from .abilities import CanBeIrregular, CanBeUnbounded, CanSample, HasStart
+from .abilities import CanBeIrregular, CanBeUnbounded, CanSample, HasStart, starts_many
 from .base import M, Model, name_of
 from .moments import Weights
 from .parameters import Parameters, plain_name
@@ -153,9 +153,17 @@ class FixedFamily:
         found = getattr(self.inner, "support", None)
         return None if isinstance(found, property) else found
 
+    @property
+    def starts_side_by_side(self) -> bool:
+        """Whether the family inside starts many samples side by side."""
+        return isinstance(self.inner, type) and starts_many(self.inner)
+
     def start(self, observations: Rows | ArrayLike, weights: Weights = None) -> Fixed[Any]:
         """Return the start that the family inside finds, with the fixed numbers in their places."""
-        return Fixed(_with(self.inner.start(observations, weights), dict(self.values)))  # type: ignore[union-attr]
+        found: Any = self.inner.start(observations, weights)  # type: ignore[union-attr]
+        if self.starts_side_by_side and np.ndim(observations) == 2:  # type: ignore[arg-type]
+            return Fixed(dataclasses.replace(found, **dict(self.values)))  # the values were checked for the first
+        return Fixed(_with(found, dict(self.values)))
 
 
 def support_of(family: Family) -> Support | None:

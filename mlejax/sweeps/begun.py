@@ -221,7 +221,7 @@ class Begun:
     def _starts(self, rows: RowMaker, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return where samples start, and which need no other units."""
         number = is_number(self.observation)
-        side_by_side = number and starts_many(self.family_or_model)
+        side_by_side = starts_many(self.family_or_model)
         given = isinstance(self.family_or_model, Model)
         starts, plain = np.tile(self.first, (len(positions), 1)), np.full(len(positions), True)
         if rows.members.shared is not None or (given and not number):
@@ -236,7 +236,7 @@ class Begun:
                 plain[row] = units is None
                 starts[row] = np.asarray(self.table.to_vector(start))
             return starts, plain
-        if isinstance(self.like.support, Support) and not self.like.support.whole:
+        if number and isinstance(self.like.support, Support) and not self.like.support.whole:
             plain = ~extraordinary(rows.spread(positions, ENOUGH).T)  # type: ignore[union-attr]
         if given:
             return starts, plain
@@ -245,7 +245,8 @@ class Begun:
         for count in np.unique(looked_at).tolist():
             alike, together = np.flatnonzero(looked_at == count), max(1, IN_CACHE // count)
             for of in np.split(alike, range(together, len(alike), together)):
-                found = self.family_or_model.start(rows.spread(positions[of], count).T)  # type: ignore[union-attr]
+                some = jax.tree.map(lambda column: column.swapaxes(0, 1), rows.spread(positions[of], count))
+                found = self.family_or_model.start(some)
                 starts[of] = np.stack([np.broadcast_to(leaf, len(of)) for leaf in jax.tree.leaves(found)], axis=1)
         return starts, plain
 

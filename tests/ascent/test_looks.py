@@ -13,7 +13,7 @@ TABLE = Parameters.of(Normal(0.0, 1.0))
 COUNT = 10.0
 
 
-def looked_at(height, doubted, at=(1.0, 0.0), distance=np.inf):
+def looked_at(height, doubted, at=(1.0, 0.0), distance=np.inf, information=1.0):
     """Look at a sample whose mean log-likelihood is a function of its two coordinates, whatever is climbed to.
 
     Everywhere the top of the parabola is so many standard errors away.
@@ -26,7 +26,8 @@ def looked_at(height, doubted, at=(1.0, 0.0), distance=np.inf):
                 "distance": np.full(len(coordinates), distance)}  # fmt: skip
 
     ends = {
-        "coordinates": np.array([at, at]), "information": np.stack([np.eye(2)] * 2), "unit": np.ones((2, 2)),
+        "coordinates": np.array([at, at]), "unit": np.ones((2, 2)),
+        "information": np.stack([np.diag([1.0, information])] * 2),
         "mean": np.full(2, height(*at)), "count": np.full(2, COUNT),
     }  # fmt: skip
     return stay_maxima(ascend, ends, np.array([doubted, [False, False]]), TABLE).tolist(), asked
@@ -66,6 +67,13 @@ def test_a_bounded_coordinate(height):
 def test_a_real_coordinate_that_falls_more_steeply_than_it_curves_may_be_a_ridge():
     steep = lambda x, y: -1e3 * (x - 1.0) ** 2 - y**2 / 2  # noqa: E731
     assert looked_at(steep, [True, False])[0] == [False, True]
+
+
+@pytest.mark.parametrize(("information", "stays"), [(1e-2, True), (1e-11, False)])
+def test_a_logarithm_of_which_nothing_is_known_is_left_to_fit(information, stays):
+    # beside a plateau whose curvature is rounding, a profile that is not climbed to its top seems to fall
+    height = lambda x, y: -((x - 1.0) ** 2) / 2 - 1e-2 * y**2  # noqa: E731
+    assert looked_at(height, [False, True], information=information)[0] == [stays, True]
 
 
 def test_what_falls_steeply_far_away_alone_is_no_ridge():

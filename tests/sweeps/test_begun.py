@@ -1,9 +1,11 @@
 """Which samples are climbed side by side, and where they start."""
 
+import jax
 import numpy as np
 import pytest
 
 import mlejax
+from mlejax.models.abilities import starts_many
 from mlejax.samples.members import Groups, Resamples
 from mlejax.samples.raw import Observations
 from mlejax.sweeps import begun
@@ -61,6 +63,28 @@ def test_a_start_outside_the_domain_is_left_to_fit():
     near = X[:20] / np.max(X[:20])
     starts, plain = starts_of(Off, near, 3 * near)
     assert (starts[:, 0].tolist(), plain.tolist()) == ([1.0, -1.0], [True, False])
+
+
+CENSORED = {"time": X, "event": (np.arange(60) % 3 > 0) * 1.0}
+
+
+@pytest.mark.parametrize(
+    ("family", "data"),
+    [
+        (mlejax.Fixed.of(mlejax.Weibull, scale=7.0), X),
+        (mlejax.Truncated.of(mlejax.Normal, lower=0.0), X),
+        (mlejax.RightCensored.of(mlejax.Weibull), CENSORED),
+        (mlejax.RightCensored.of(mlejax.GeneralizedPareto), CENSORED),  # one at a time
+    ],
+    ids=["fixed", "truncated", "censored", "one at a time"],
+)
+def test_models_of_a_model_start_as_the_family_inside_does(family, data, x64):
+    work = Work(family, Groups(data, np.repeat([0, 1], [28, 32])))  # in which many observations are looked at
+    starts, plain = work.begun.starts(work._rows, np.array([0, 1]))
+    alone = family.start({name: part[28:] for name, part in data.items()} if isinstance(data, dict) else data[28:])
+    np.testing.assert_allclose(starts[1], np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(alone)]))
+    assert plain.all()
+    assert starts_many(family) == ("GeneralizedPareto" not in family.__name__)
 
 
 def test_a_start_that_was_written_for_one_sample_starts_one_sample_at_a_time(x64):

@@ -119,3 +119,15 @@ def test_vectors_and_records_side_by_side():
     table = mlejax.fit_many(mlejax.MultivariateNormal, mlejax.Groups(vectors, labels), progress=False)
     for label in (0, 1):
         check_fit(table, label, alone(mlejax.MultivariateNormal, vectors[labels == label]))
+
+
+@pytest.mark.slow
+def test_lifetimes_of_which_none_has_ended_have_no_maximum_beside_others_either():
+    random = np.random.RandomState(0)
+    hours, labels = random.gamma(2.0, 3.0, 160), np.repeat([0, 1, 2], [100, 30, 30])
+    sample = {"time": np.minimum(hours, 9.0), "event": (hours < 9.0) * (labels != 1)}
+    family = mlejax.RightCensored.of(mlejax.Weibull)
+    table = mlejax.fit_many(family, mlejax.Groups(sample, labels), progress=False)
+    assert table[1]["status"] == "AT_INFINITY"
+    for label in (0, 1, 2):
+        check_fit(table, label, alone(family, {name: part[labels == label] for name, part in sample.items()}))
