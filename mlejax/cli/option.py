@@ -2,7 +2,7 @@
 
 import argparse
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from .numbers import number, path, whole
@@ -45,6 +45,13 @@ class Command:
     text: str
     example: str
     options: tuple[Option, ...]
+    more: Mapping[str, str] = dataclasses.field(default_factory=dict)  # further examples, by what they are of
+
+    @property
+    def examples(self) -> str:
+        """All of them, as the end of a page of help."""
+        others = (f"{of}:\n  {line}" for of, line in self.more.items())
+        return "\n\n".join([f"example: {self.example}", *others])
 
 
 def output(folder: str, what: str = "directory for the figures") -> tuple[Option, ...]:

@@ -2,6 +2,7 @@
 
 import argparse
 import re
+import textwrap
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -83,8 +84,9 @@ def make_parser() -> argparse.ArgumentParser:
         one = commands.add_parser(
             name,
             help=command.text,
-            description=f"{command.text[0].upper()}{command.text[1:]}.",
-            epilog=f"example: {command.example}",
+            description=textwrap.fill(f"{command.text[0].upper()}{command.text[1:]}.", 100),
+            epilog=command.examples,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         for option in command.options:
             option.add_to(one)

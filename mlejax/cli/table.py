@@ -185,6 +185,11 @@ COMMANDS = {
             ),
             *output("mlejax-fit")[1:],
         ),
+        {
+            "times, some not ended (died is 0)": "mlejax fit lives.csv --column months --event died --model weibull",
+            "numbers between two columns": "mlejax fit visits.csv --column from --upper-column to --model weibull",
+            "a regression": "mlejax fit heights.csv --response cm --columns age,weight --model linear",
+        },
     ),
     "bootstrap": Command(
         "fit resamples of a column of numbers: errors, bias and intervals of the estimate; exit status 1 if "

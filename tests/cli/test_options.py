@@ -1,5 +1,7 @@
 """The commands and their options."""
 
+import shlex
+
 import pytest
 
 from mlejax.cli import commands, options
@@ -9,9 +11,17 @@ from mlejax.cli import commands, options
 def test_help_has_an_example_that_parses(run, command):
     status, out, err = run(command, "--help")
     assert (status, err) == (0, "")
-    example = " ".join(out.split("example: ")[1].split()).split()
-    assert example[:2] == ["mlejax", command]
-    assert options.parse(example[1:]).name == command
+    first, *others = out.split("example: ")[1].split("\n\n")
+    for example in (first, *(other.splitlines()[-1] for other in others)):
+        words = shlex.split(example)
+        assert words[:2] == ["mlejax", command]
+        assert options.parse(words[1:]).name == command
+
+
+def test_help_of_a_fit_shows_what_needs_several_columns(run):
+    _, out, _ = run("fit", "--help")
+    examples = out.split("example: ")[1]
+    assert all(f" {option} " in examples for option in ("--event", "--upper-column", "--response", "--columns"))
 
 
 def test_help_lists_the_commands(run):
