@@ -34,6 +34,9 @@ from .several import canonical, highest
 
 T = TypeVar("T")
 
+REMEMBERED, MOST_REMEMBERED = 1 << 12, 1 << 12
+"""Bytes of the largest sample of which a fit alone is kept for others that are the same; and how many are kept."""
+
 
 class Work:
     """The fitting of many samples."""
@@ -41,6 +44,11 @@ class Work:
     def __init__(self, family_or_model: Any, members: Members):
         self.family_or_model, self.members = family_or_model, members
         self.sizes = members.sizes
+
+    @functools.cached_property
+    def _known(self) -> dict[Any, Fits]:
+        """The fits of small samples that were fitted alone, by their observations."""
+        return {}
 
     @functools.cached_property
     def begun(self) -> "Begun":
@@ -160,8 +168,21 @@ class Work:
         return *self.begun.starts_in_columns(like, self._rows, call, laid, designs, back), back
 
     def _alone(self, position: int) -> Fits:
-        """Fit a sample by itself."""
+        """Fit a sample by itself; one that is small and bit for bit another has its fit, such as a constant group."""
         values, weights = counted(self.members.member(position))
+        columns = jax.tree.leaves((values, weights))
+        if sum(column.nbytes for column in columns) > REMEMBERED:
+            return self._fitted(position, values, weights)
+        key = tuple((column.shape, column.tobytes()) for column in columns)
+        if (known := self._known.get(key)) is None:
+            known = self._fitted(position, values, weights)
+            if len(self._known) < MOST_REMEMBERED:
+                self._known[key] = known
+        reasons = dict.fromkeys([position], *known.reasons.values()) if known.reasons else {}
+        return dataclasses.replace(known, positions=np.array([position]), reasons=reasons)
+
+    def _fitted(self, position: int, values: Rows, weights: np.ndarray | None) -> Fits:
+        """Return what `fit` finds in a sample."""
         where, size = np.array([position]), self.begun.table.size
         try:
             with warnings.catch_warnings():

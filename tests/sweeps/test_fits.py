@@ -6,6 +6,7 @@ import pytest
 import mlejax
 from mlejax.samples.members import Groups
 from mlejax.status import Status
+from mlejax.sweeps import fits as module
 from mlejax.sweeps.fits import Work
 
 
@@ -38,3 +39,16 @@ def test_every_sample_comes_out_once_whatever_is_asked_for():
         for position, estimate in zip(fits.positions.tolist(), fits.estimate, strict=True):
             (same,) = (each.estimate[each.positions == position] for each in every if position in each.positions)
             np.testing.assert_array_equal(estimate, same[0])
+
+
+@pytest.mark.slow
+def test_samples_that_are_the_same_are_fitted_alone_once(monkeypatch):
+    fitted = []
+    monkeypatch.setattr(module, "fit", lambda *given, **named: fitted.append(given) or mlejax.fit(*given, **named))
+    data = np.concatenate([np.full(10, 2.0), np.full(10, 2.0), np.full(11, 2.0), np.full(10, 3.0)])
+    work = Work(mlejax.Gamma, Groups(data, np.repeat(np.arange(4), [10, 10, 11, 10])))
+    each = [work._alone(position) for position in range(4)]
+    assert len(fitted) == 3
+    assert [(one.positions.tolist(), *one.reasons) for one in each] == [([i], i) for i in range(4)]
+    assert each[1].reasons[1] == each[0].reasons[0] != each[2].reasons[2]
+    np.testing.assert_array_equal(each[1].estimate, each[0].estimate)
