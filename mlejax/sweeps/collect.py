@@ -15,7 +15,7 @@ from ..results.schema import COMPUTED_BY
 from ..status import Status
 from ..store.files import StoreError
 from ..store.layout import Description, Layout
-from ..store.lock import FOLLOW_SECONDS, is_held
+from ..store.lock import is_held
 from ..store.store import NOTHING, Store, open_store
 
 SECONDS_BETWEEN_SAVES = 4.0
@@ -23,6 +23,9 @@ SECONDS_BETWEEN_SAVES = 4.0
 
 SECONDS_BETWEEN_LOOKS = 0.5
 """How often the first process looks whether the others have finished."""
+
+SECONDS_FOR_THE_FIRST = 30.0
+"""How long the first process may take to come, where there is a store that others have opened already."""
 
 
 class Collector:
@@ -184,7 +187,7 @@ class Collector:
         self.looked = time.monotonic()
         if is_held(self.store.path):
             self.met = True
-        elif (self.met or self.looked - self.opened > FOLLOW_SECONDS) and np.any(
+        elif (self.met or self.looked - self.opened > SECONDS_FOR_THE_FIRST) and np.any(
             self.store.statuses() == Status.RUNNING
         ):  # one that has not been met may be on its way
             raise StoreError(
@@ -240,6 +243,12 @@ class Collector:
                 time.sleep(SECONDS_BETWEEN_LOOKS)
         else:
             if self.process > 0:
+                self._look_for_the_first()
+                while not self.met and time.monotonic() - self.opened <= SECONDS_FOR_THE_FIRST:
+                    if not np.any(self.store.statuses() == Status.RUNNING):
+                        break
+                    time.sleep(SECONDS_BETWEEN_LOOKS)
+                    self._look_for_the_first()
                 self._look_for_the_first()
             status = self.store.statuses()
         return self.store.arrays(status=status)

@@ -159,7 +159,7 @@ def test_a_first_process_that_has_not_come_yet_is_not_dead(tmp_path, monkeypatch
         with pytest.raises(StoreError, match="has ended before its time"):
             follower.look()
         follower.met = False
-        monkeypatch.setattr(collect, "FOLLOW_SECONDS", 0.0)
+        monkeypatch.setattr(collect, "SECONDS_FOR_THE_FIRST", 0.0)
         with pytest.raises(StoreError, match="has ended before its time"):
             follower.look()
 
