@@ -19,7 +19,7 @@ RATES = [0.1, 1e4]
 """The second throws every run out of the domain."""
 
 
-def _trained(start, optimizer=None):
+def _trained(start, optimizer):
     found = mlejax.sweep(
         start, seeds=[0, 1], learning_rates=RATES, observations=WAITS, max_epochs=20, optimizer=optimizer,
         progress=False,
@@ -32,17 +32,8 @@ def _resampled():
     return np.stack(list(found.estimates.values()))
 
 
-def _fitted():
-    source = mlejax.Groups(np.append(WAITS, [1.0] * 5), np.append(np.arange(200) % 3, [3] * 5))
-    found = mlejax.fit_many(mlejax.Gamma, source, progress=False)
-    return np.stack([*found.parameters.values(), found.status])
-
-
 MANY = {
-    "statistics": lambda: _trained(mlejax.Gamma(1.0, 1.0)),
-    "raw": lambda: _trained(mlejax.Weibull(1.0, 1.0)),
     "Adam": lambda: _trained(mlejax.Gamma(1.0, 1.0), optax.scale_by_adam()),
-    "groups": _fitted,
     "resamples": _resampled,
 }
 
