@@ -11,6 +11,9 @@ from ..checks import InputTypeError, InputValueError
 EXACT = 1 << 53
 """Up to which whole numbers are all floating-point numbers too."""
 
+FIRST_HALF, LAST_HALF = 0xD800, 0xDFFF
+"""Code points that stand for half a character: NumPy's text is UTF-32, which needs none of them."""
+
 
 def as_labels(labels: ArrayLike) -> np.ndarray:
     """Return labels as an array (n,), no two of which have become one.
@@ -37,9 +40,20 @@ def as_labels(labels: ArrayLike) -> np.ndarray:
         raise InputValueError(f"labels must be text or finite numbers; got {array[index]} at index {index}")
     if array.dtype.kind == "M" and np.any(missing := np.isnat(array)):
         raise InputValueError(f"labels must be text, numbers or dates; got NaT at index {int(np.argmax(missing))}")
+    if array.dtype.kind == "U" and np.any(half := _half_pairs(array)):
+        index = int(np.argmax(half))
+        raise InputValueError(
+            f"labels must be text that a file takes; got half a surrogate pair in {str(array[index])!r} at index {index}"
+        )
     if array.dtype.kind not in "iufUSbM":
         raise InputTypeError(f"labels must be text or numbers; got an array of {array.dtype}")
     return array
+
+
+def _half_pairs(labels: np.ndarray) -> np.ndarray:
+    """Return which texts (n,) no file takes, for they hold a code point that stands for half a character."""
+    points = np.ascontiguousarray(labels).view(np.uint32).reshape(len(labels), -1)
+    return np.any((points >= FIRST_HALF) & (points <= LAST_HALF), axis=1)
 
 
 def _of_objects(labels: Sequence[Any]) -> np.ndarray:

@@ -43,6 +43,8 @@ def test_dates_are_kept():
         (np.array(["a", 1], object), "labels must be all text or all numbers; got both"),
         (["a", 1], "labels must be all text or all numbers; got both"),
         (["a", "a\0"], r"labels must not end in a null character; got 'a\\x00' at index 1"),
+        (["a", "b\ud800"], r"half a surrogate pair in 'b\\ud800' at index 1"),
+        (np.array(["\udfff", "b"]), r"half a surrogate pair in '\\udfff' at index 0"),
         ([decimal.Decimal(1), 2], r"labels must be text or numbers; got Decimal\('1'\) at index 0"),
         (np.array([2**60, 0.5], object), "or numbers that float64 holds; got 1152921504606846976"),
         (np.array([2**70, 1], object), "whole numbers of 64 bits, .*; got 1180591620717411303424"),
