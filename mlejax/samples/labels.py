@@ -43,7 +43,7 @@ def as_labels(labels: ArrayLike) -> np.ndarray:
     if array.dtype.kind == "U" and np.any(half := _half_pairs(array)):
         index = int(np.argmax(half))
         raise InputValueError(
-            f"labels must be text that a file takes; got half a surrogate pair in {str(array[index])!r} at index {index}"
+            f"labels must be text that files take; got half a surrogate pair in {str(array[index])!r} at index {index}"
         )
     if array.dtype.kind not in "iufUSbM":
         raise InputTypeError(f"labels must be text or numbers; got an array of {array.dtype}")
