@@ -56,7 +56,8 @@ def quantile(model: Model, probability: ArrayLike | Sequence[float]) -> Float[Ar
         devices.start(warn=False)
     # Under `jit` even a constant is traced: that tells where this call stands when its arguments do not.
     if traced or isinstance(jnp.zeros(()), Tracer):
-        return _of_each(model, jnp.asarray(probability, float))
+        given = probability if hasattr(probability, "dtype") else 0.0  # plain numbers take the type of the model
+        return _of_each(model, jnp.asarray(probability, jnp.result_type(given, *jax.tree.leaves(model), 0.0)))
     wanted = np.asarray(probability, np.float64)
     if not np.all((wanted > 0) & (wanted < 1)):
         raise InputValueError(f"quantile: probability must be between 0 and 1; got {shown(probability)}")
