@@ -44,6 +44,9 @@ REFIT_STEPS = 10
 FLAT, OPEN = -1e-5, -1.92
 """Nats: a profile that falls by less, rounding apart, is flat; or leaves the interval of 95 % open on that side."""
 
+UNDETERMINED = REACHES[-1] / math.sqrt(-2 * FLAT)
+"""The standard error of the logarithm of a parameter from which on the parabola itself is flat as far as is looked."""
+
 HIGHER = 0.01
 """Nats by which a point must be higher than the maximum to be climbed from."""
 
@@ -247,6 +250,9 @@ def judge(
         return Verdict(Status.MAX_STEPS if end.status is Status.MAX_STEPS else Status.PRECISION, _unfinished(end))
     if not views:
         return Verdict(Status.CONVERGED, "")
+    errors = np.sqrt(np.diagonal(Spread.of(end.information, count).uncertainty))
+    if undetermined := np.flatnonzero(table.logarithmic & (errors > UNDETERMINED)).tolist():
+        return Verdict(Status.NOT_IDENTIFIED, f"near the estimate {_unidentified(end, undetermined, table)}")
     names = [name.removeprefix("log ") for name in table.coordinates]
 
     def limited(view: View) -> str:

@@ -205,6 +205,17 @@ def test_no_event_at_all_has_no_maximum():
 
 
 @pytest.mark.slow
+def test_no_event_at_all_has_no_maximum_wherever_the_climb_ends():
+    """Everywhere far enough away the likelihood is 1, to rounding: a plateau, on which every point looks arrived."""
+    family = mlejax.RightCensored.of(mlejax.Weibull)
+    for seed in range(12):
+        times = 3 * np.random.RandomState(seed).weibull(1.5, 5)
+        with pytest.warns(mlejax.ConvergenceWarning):
+            result = mlejax.fit(family, (times, np.zeros(5, bool)), progress=False)
+        assert np.all(np.isnan(jax.tree.leaves(result.standard_errors)))
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("time", "event", "said"),
     [
