@@ -250,7 +250,7 @@ def judge(
         return Verdict(Status.MAX_STEPS if end.status is Status.MAX_STEPS else Status.PRECISION, _unfinished(end))
     if not views:
         return Verdict(Status.CONVERGED, "")
-    errors = np.sqrt(np.diagonal(Spread.of(end.information, count).uncertainty))
+    errors = np.sqrt(np.diagonal(Spread.of(end.information, max(count, 1.0)).uncertainty))  # tiny weights tell nothing
     if undetermined := np.flatnonzero(table.logarithmic & (errors > UNDETERMINED)).tolist():
         return Verdict(Status.NOT_IDENTIFIED, f"near the estimate {_unidentified(end, undetermined, table)}")
     names = [name.removeprefix("log ") for name in table.coordinates]
