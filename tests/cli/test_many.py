@@ -106,7 +106,8 @@ def test_fits_in_a_directory_are_gone_on_with_verified_and_exported(demand, tmp_
 
 # A process whose fits come one by one, so that it can be stopped between them.
 SLOWLY = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background is born deaf to it
 from mlejax.cli import main as cli
 from mlejax.sweeps import collect, fits
 collect.SECONDS_BETWEEN_SAVES = 0.01
