@@ -172,3 +172,25 @@ class NormalMixture(Model):
             component(self.weight, self.first_mean, self.first_variance),
             component(1 - self.weight, self.second_mean, self.second_variance),
         )
+
+
+class Turning(Model):
+    """A formula whose slope is another one above a location of 6.5, which its own start does not show."""
+
+    location: float
+    scale: float = parameter(positive)
+
+    def log_prob(self, x):
+        return _declared(self.location, x) - jnp.log(self.scale) - x**2 / self.scale
+
+
+@jax.custom_jvp
+def _declared(location, x):
+    return -((x - location) ** 2)
+
+
+@_declared.defjvp
+def _(primals, tangents):
+    (location, x), (moved, drawn) = primals, tangents
+    slope = 2 * (x - location)
+    return _declared(location, x), jnp.where(location > 6.5, 0.0, slope) * moved - slope * drawn

@@ -50,31 +50,9 @@ def test_terms_that_cancel_one_by_one_are_no_disagreement(x64):
     assert isinstance(sample, mlejax.Summary), reason
 
 
-class Bent(mlejax.Model):
-    """A formula that is another one above a location of 6.5, which its own start does not show."""
-
-    location: float
-    scale: float = mlejax.parameter(mlejax.positive)
-
-    def log_prob(self, x):
-        return declared(self.location, x) - jax.numpy.log(self.scale) - x**2 / self.scale
-
-
-@jax.custom_jvp
-def declared(location, x):
-    return -((x - location) ** 2)
-
-
-@declared.defjvp
-def _(primals, tangents):
-    (location, x), (moved, drawn) = primals, tangents
-    slope = 2 * (x - location)
-    return declared(location, x), jax.numpy.where(location > 6.5, 0.0, slope) * moved - slope * drawn
-
-
 def test_a_gradient_that_is_another_one_away_from_the_start_is_seen(x64):
     x = np.random.RandomState(1).normal(7.2, 2.8, 4 * LOOKED_AT)
-    sample, reason = mlejax.summarize(Bent(6.0, 1.0), x)
+    sample, reason = mlejax.summarize(zoo.Turning(6.0, 1.0), x)
     assert isinstance(sample, mlejax.Observations), reason
 
 

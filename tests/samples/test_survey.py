@@ -60,31 +60,9 @@ def test_statistics_that_are_not_those_of_the_data_are_seen(x64, monkeypatch):
     assert "differs from the data" in found.representation
 
 
-class Bent(mlejax.Model):
-    """A formula whose slope is another one above a location of 6.5, which its own start does not show."""
-
-    location: float
-    scale: float = mlejax.parameter(mlejax.positive)
-
-    def log_prob(self, x):
-        return declared(self.location, x) - jax.numpy.log(self.scale) - x**2 / self.scale
-
-
-@jax.custom_jvp
-def declared(location, x):
-    return -((x - location) ** 2)
-
-
-@declared.defjvp
-def _(primals, tangents):
-    (location, x), (moved, drawn) = primals, tangents
-    slope = 2 * (x - location)
-    return declared(location, x), jax.numpy.where(location > 6.5, 0.0, slope) * moved - slope * drawn
-
-
 @pytest.mark.slow
 def test_a_gradient_that_is_another_one_away_from_the_start_is_seen(x64):
-    found = survey(with_dtype(Bent(6.0, 1.0), np.float64), drawn(), None)
+    found = survey(with_dtype(zoo.Turning(6.0, 1.0), np.float64), drawn(), None)
     assert isinstance(found.sample, mlejax.Observations)
 
 
