@@ -56,7 +56,7 @@ class StepInfo(eqx.Module, Generic[M]):
 
     model: M  # the parameters that were measured
     train_log_likelihood: Any
-    validation_log_likelihood: Any  # NaN without a validation sample
+    validation_log_likelihood: Any  # None without a validation sample
     gradient: M  # of the mean train log-likelihood; of numbers that are bound to each other, along what binds them
 
 
@@ -272,7 +272,7 @@ def _train_step(
         sense=select(running, sense, state.sense),
     )
     inside = table.inside(state.model)  # of every run but one that did not begin there
-    validation_log_likelihood = jnp.where(inside & (held_out is not None), measured, jnp.nan)
+    validation_log_likelihood = None if held_out is None else jnp.where(inside, measured, jnp.nan)
     train_log_likelihood = jnp.where(inside, train_log_likelihood, jnp.nan)
     return following, StepInfo(state.model, train_log_likelihood, validation_log_likelihood, gradient)
 

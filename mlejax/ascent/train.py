@@ -183,7 +183,8 @@ def _recorded(
     """Advance one run up to `until`, or to its end, writing a row of the history every `record_every` epochs."""
 
     def keep(rows: Any, before: TrainState[M], following: TrainState[M], info: StepInfo[M]) -> Any:
-        measured = info.train_log_likelihood, info.validation_log_likelihood, info.model
+        held_out = jnp.nan if info.validation_log_likelihood is None else info.validation_log_likelihood
+        measured = info.train_log_likelihood, held_out, info.model
         return rows.at[before.epoch // record_every].set(Layout.pack((following.epoch, *measured), rows.dtype))
 
     return ascend(state, rows, run, until, keep=keep, optimizer=optimizer, every=record_every)

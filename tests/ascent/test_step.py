@@ -185,8 +185,16 @@ def test_without_validation_the_train_log_likelihood_decides(parts, x64):
     expected = oracles.ascend_normal(parts["raw"][0], parts["raw"][0], 0.5, max_epochs=40)
     assert_run(state, train, None, expected)
     assert float(state.best_log_likelihood) == float(info.train_log_likelihood[39])
-    assert np.all(np.isnan(info.validation_log_likelihood))
+    assert info.validation_log_likelihood is None
     assert np.isnan(float(conclude(state, train, None).validation_log_likelihood))
+
+
+def test_a_step_without_validation_measures_nothing_that_is_no_number(parts, x64):
+    with jax.debug_nans(True):
+        _, info = train_step(init_state(Normal(*START)), parts["summary"][0], None, 0.1)
+        with pytest.raises(FloatingPointError):  # the control
+            jnp.log(-info.model.variance)
+    assert np.isfinite(info.train_log_likelihood)
 
 
 @pytest.mark.slow
