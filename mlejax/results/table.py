@@ -1,6 +1,7 @@
 """The fits of many samples: a table with a row for each, in which what is no maximum says so."""
 
 import dataclasses
+import difflib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -24,6 +25,9 @@ UNSAID = {Status.RUNNING: "not fitted yet"}
 
 SHOWN = 12
 """Rows of a table that `print` shows."""
+
+MOST_COMPARED = 10_000
+"""Labels up to which those are looked for that are spelled like another."""
 
 
 class Reasons(Mapping[int, str]):
@@ -127,11 +131,30 @@ class FitTable(Generic[M]):
         """
         found = np.flatnonzero(self.labels == label)
         if not len(found):
-            raise InputKeyError(f"there is no {self.axis} {shown(label)} among {len(self)}")
+            raise InputKeyError(f"there is no {self.axis} {shown(label)} among {len(self):,}{self._near(label)}")
         return self.row(int(found[0]))
 
-    def row(self, position: int) -> dict[str, Any]:
-        """Return the row of a sample by its position, in plain values; None where a number would mislead."""
+    def _near(self, label: object) -> str:
+        """Return the labels that are spelled like one that is none, as the end of a message; nothing of very many."""
+        known = list(map(str, self.labels.tolist())) if len(self) <= MOST_COMPARED else []
+        near = difflib.get_close_matches(str(label), known)
+        return f"; near it are {', '.join(near)}" if near else ""
+
+    def row(self, position: object) -> dict[str, Any]:
+        """Return the row of a sample by its position, in plain values; None where a number would mislead.
+
+        Args:
+            position: from 0; from -1 backwards.
+
+        Raises:
+            KeyError: it is none. By its label a row is `table[label]`.
+        """
+        if not isinstance(position, int | np.integer) or not -len(self) <= position < len(self):
+            raise InputKeyError(
+                f"row takes a position, from 0 to {len(self) - 1:,}; got {shown(position)}. By its {self.axis} a row "
+                f"is table[{self.axis}]"
+            )
+        position = int(position) % len(self)
         errors = {f"standard_error.{name}": at[position] for name, at in self.errors.items()}
         numbers = {
             **{name: at[position] for name, at in self.parameters.items()},

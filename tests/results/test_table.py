@@ -32,8 +32,25 @@ def test_a_row_has_no_number_that_would_mislead(table):
         "status": "AT_INFINITY", "reason": "it keeps rising",
     }  # fmt: skip
     assert table["c"]["count"] == 2.5
-    with pytest.raises(KeyError, match="there is no group 'z' among 3"):
+    with pytest.raises(KeyError, match=r"there is no group 'z' among 3$"):
         table["z"]
+
+
+def test_a_row_by_what_is_no_position_names_it_and_the_way_to_labels(table):
+    assert table.row(-2) == table.row(np.int64(1)) == table["b"]
+    assert table.row(-2)["reason"] == "it keeps rising"
+    for wrong in ("b", 3, -4, 1.0):
+        with pytest.raises(mlejax.InputError, match=f"from 0 to 2; got {wrong!r}. By its group a row is table.group."):
+            table.row(wrong)
+
+
+def test_a_label_that_is_misspelled_is_told_what_is_near(table):
+    cities = dataclasses.replace(table, labels=np.array(["berlin", "bern", "rome"]))
+    with pytest.raises(KeyError, match=r"there is no group 'berlim' among 3; near it are berlin, bern$"):
+        cities["berlim"]
+    years = dataclasses.replace(table, labels=np.array([2019, 2020, 1066]))
+    with pytest.raises(KeyError, match=r"no group 2021 among 3; near it are 2020, 2019$"):
+        years[2021]
 
 
 def test_it_says_how_many_converged_and_why_others_did_not(table):
