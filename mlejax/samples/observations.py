@@ -1,6 +1,8 @@
 """Checks of observations: finite numbers, inside the support, with a finite log-density at the start."""
 
+import numbers
 from collections.abc import Callable, Collection, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import jax
@@ -100,14 +102,26 @@ def _column(values: Any, what: str, part: bool) -> np.ndarray:
             "of a record go into a dict"
         ) from None
     if array.dtype.kind not in ("iufb" if part else "iuf"):
-        text = array.dtype.kind in "UOST" and part
-        remedy = f": give {what}.astype(int)" if array.dtype.kind == "b" else ""
-        if text:
-            remedy = ": write a category as columns of 0 and 1, as pandas.get_dummies does, or leave the column out"
-        raise InputTypeError(f"{what} must be real numbers; got an array of {array.dtype}{remedy}")
+        raise InputTypeError(f"{what} must be real numbers; got an array of {array.dtype}{_remedy(array, what, part)}")
     if array.ndim == 0 or 0 in array.shape[1:]:
         raise InputValueError(f"{what} must have an axis of observations; got shape {array.shape}")
     return array
+
+
+def _remedy(array: np.ndarray, what: str, part: bool) -> str:
+    """Say what to do about an array that is not of real numbers, as the end of a message."""
+    name = what.rpartition(": ")[2]
+    if array.dtype.kind == "b":
+        return f": give {name}.astype(int)"
+    if part and (array.dtype.kind in "UST" or any(isinstance(each, str) for each in array.flat)):
+        return ": write a category as columns of 0 and 1, as pandas.get_dummies does, or leave the column out"
+    if array.dtype.kind != "O":
+        return ""
+    for index, each in np.ndenumerate(array):
+        if not isinstance(each, numbers.Real | Decimal):
+            place = ", ".join(map(str, index))
+            return f", of which {shown(each)} at index {place} is no number: leave it out, or fill it in"
+    return f" that are numbers: give np.asarray({name}, float)"
 
 
 def _converted(array: np.ndarray, what: str, part: bool) -> np.ndarray:

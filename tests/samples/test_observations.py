@@ -1,5 +1,7 @@
 """What counts as observations, and what is refused."""
 
+from decimal import Decimal
+from fractions import Fraction
 from typing import ClassVar, NamedTuple
 
 import equinox as eqx
@@ -131,7 +133,21 @@ BAD = {
     "words": (["a", "b"], TypeError, "observations must be real numbers; got an array of <U1"),
     "truth values": ([True, False], TypeError, r"got an array of bool: give observations.astype\(int\)$"),
     "complex": ([1j, 2.0], TypeError, "observations must be real numbers; got an array of complex128"),
-    "objects": ([1.0, None], TypeError, "observations must be real numbers; got an array of object"),
+    "objects": (
+        [1.0, None],
+        TypeError,
+        "got an array of object, of which None at index 1 is no number: leave it out, or fill it in$",
+    ),
+    "decimals": (
+        [Decimal("1.5"), Decimal(2)],
+        TypeError,
+        r"got an array of object that are numbers: give np.asarray\(observations, float\)$",
+    ),
+    "decimals of a record": (
+        {"age": [Decimal("1.5"), Fraction(1, 2)]},
+        TypeError,
+        r"observations: age must be .* object that are numbers: give np.asarray\(age, float\)$",
+    ),
     "equal rows": (np.zeros((3, 2)), ValueError, "observations must not be constant; all 3 are alike"),
     "rows of nothing": (
         np.zeros((3, 0)),
