@@ -7,6 +7,7 @@ from typing import Any, ClassVar, TypeAlias, TypeVar
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
@@ -52,6 +53,20 @@ class Model(eqx.Module):
     def __repr__(self) -> str:
         values = (f"{field.name}={_shown(getattr(self, field.name))}" for field in dataclasses.fields(self))
         return f"{type(self).__name__}({', '.join(values)})"
+
+
+def listed(value: Any) -> Any:
+    """Return a list or a tuple of numbers, or of such lists of one length, as an array; anything else as it is."""
+    if type(value) not in (list, tuple):
+        return value
+    leaves = jax.tree.leaves(value)
+    if any(isinstance(leaf, jax.Array) for leaf in leaves):
+        return jnp.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError:  # rows of different lengths
+        return value
+    return array if array.size and array.dtype.kind in "iuf" else value
 
 
 def _shown(value: Any) -> str:

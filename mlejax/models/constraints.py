@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from ..checks import InputValueError
+from .base import listed
 
 Number: TypeAlias = jax.Array | np.ndarray | np.number | float | int
 """A number, or an array of them; also where it is traced."""
@@ -331,7 +332,7 @@ covariance_matrix: Covariance = Covariance()
 def parameter(domain: Domain = real, **keywords: Any) -> Any:
     """Declare a model's field as a parameter that lives in `domain`.
 
-    A field without a declaration is a parameter on the whole real line.
+    A field without a declaration is a parameter on the whole real line. A list of numbers becomes an array.
 
     Args:
         domain: `real`, `positive`, `unit_interval` or `Domain(lower, upper)`, of every number of an array; or, of an
@@ -347,4 +348,4 @@ def parameter(domain: Domain = real, **keywords: Any) -> Any:
         ...     def log_prob(self, x):
         ...         return jnp.log(self.rate) - self.rate * x
     """
-    return eqx.field(metadata={"domain": domain}, **keywords)
+    return eqx.field(**{"converter": listed, "metadata": {"domain": domain}, **keywords})
