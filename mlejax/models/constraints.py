@@ -104,10 +104,9 @@ class Domain:
         return jnp.log(value - self.lower) - jnp.log(self.upper - value)
 
     def tangent(self, direction: Number) -> Number:
-        """Return the part of a direction that keeps what binds the numbers of an array to each other.
+        """Return the nearest direction that keeps what binds the numbers of an array to each other.
 
-        It is the nearest direction that does. Of a gradient by numbers that are taken for free, it is the gradient of
-        the function on the domain alone, and zero where that is stationary.
+        Of a gradient by numbers taken for free it is that of the function on the domain, 0 where it is stationary.
         """
         return direction
 
