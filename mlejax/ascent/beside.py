@@ -7,7 +7,6 @@ import numpy as np
 
 from ..models.parameters import Parameters
 from .outward import HIGHER, REFIT_STEPS, Ascend, End, View
-from .uncertainty import Spread
 
 EDGE = 1e-3
 """How far beside the end of a climb, in logarithms or in units, an edge of the support is looked for."""
@@ -40,7 +39,7 @@ def on_ridge(ascend: Ascend, end: End, views: Sequence[View], table: Parameters,
         table: of the parameters.
         count: of the observations.
     """
-    errors = np.sqrt(np.diagonal(Spread.of(end.information, count).uncertainty)) if views else np.zeros(0)
+    errors = end.spread(count).errors if views else np.zeros(0)
     for view in views:
         j, alone = view.index, np.arange(len(errors)) == view.index
         moved = float((view.highest.coordinates - end.coordinates)[j])

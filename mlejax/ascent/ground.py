@@ -2,18 +2,14 @@
 
 import dataclasses
 import functools
-import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Generic
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, Float
 
 from ..checks import InputValueError
-from ..devices import compiler_options
 from ..likelihood import Vector
 from ..models.abilities import HasCanonicalForm
 from ..models.base import M, Model, name_of
@@ -26,15 +22,13 @@ from ..status import Status
 from .below import distance_below
 from .beside import at_edge, on_ridge
 from .design import Design
-from .newton import MAX_STEPS, Climb, climbed, newton_step
+from .ends import ends_of
+from .newton import MAX_STEPS
 from .outward import HIGHER, Coordinates, End, View, look_outward
 from .profile import climb_profile
 from .ridge import follow
-from .uncertainty import is_flat
+from .uncertainty import SINGULAR, is_flat
 from .units import Units
-
-TOGETHER = 8
-"""Climbs that one call of the compiled program makes at most."""
 
 MOST_ON_A_RIDGE = 10
 """Coordinates up to which the profile of one is followed where a climb runs out of steps."""
@@ -106,18 +100,11 @@ class Ground(Generic[M]):
         """Climb from coordinates, with those that are free marked 1, at most so many steps."""
         return self.ascend_each([start], free, most)[0]
 
-    def ascend_each(self, starts: Sequence[Coordinates], free: Coordinates, most: int) -> list[End]:
-        """Climb from each of several coordinates, one after the other, as `ascend` does from one."""
-        ended: list[End] = []
-        for first in range(0, len(starts), TOGETHER):
-            some = starts[first : first + TOGETHER]
-            rows = np.zeros((TOGETHER, len(starts[0])))
-            rows[: len(some)] = some
-            with jax.enable_x64(True):
-                numbers = np.int64(most), np.int64(len(some))
-                found = np.asarray(_program()(self.table, self.sample, rows, free, *numbers))
-            ended += [_end(self.table, row) for row in found[: len(some)]]
-        return ended
+    def ascend_each(
+        self, starts: Sequence[Coordinates], free: Coordinates, most: int, *, beside: bool = False
+    ) -> list[End]:
+        """Climb from each of several coordinates, one after the other, as `ascend` does from one; see `Ascend`."""
+        return ends_of(self.table, self.sample, starts, free, most, beside)
 
     def words(self, view: View, end: End) -> str:
         """Return in words which parameters grow, or fall, on the way from an end to a view."""
@@ -135,11 +122,15 @@ class Ground(Generic[M]):
 
     def covariance(self, end: End) -> np.ndarray:
         """Return the inverse of the information about the parameters, in the sample's units; NaN if there is none."""
-        squared = np.outer(end.scale, end.scale)
-        try:
-            inverse = np.linalg.inv(end.information * squared) * squared / self.count
-        except np.linalg.LinAlgError:
-            return np.full((self.table.size, self.table.size), np.nan)
+        spread = end.spread(self.count)
+        if not spread.least > SINGULAR:
+            squared = np.outer(end.scale, end.scale)
+            try:
+                inverse = np.linalg.inv(end.information * squared) * squared / self.count
+            except np.linalg.LinAlgError:
+                return np.full((self.table.size, self.table.size), np.nan)
+        else:
+            inverse = spread.uncertainty
         return end.jacobian @ inverse @ end.jacobian.T
 
 
@@ -151,88 +142,6 @@ def _to_real(table: Parameters[M], model: M) -> Vector:
 @functools.partial(jax.jit, static_argnums=0)
 def _from_real(table: Parameters[M], coordinates: Vector) -> M:
     return table.from_real(coordinates)
-
-
-def end_of(climb: Climb[Any]) -> Mapping[str, Any]:
-    """Climb to the end, from which all about a fit follows. For use under `jit` and `vmap`."""
-    state = climbed(climb)
-
-    def parameters(coordinates: Any) -> Any:
-        return climb.table.to_vector(climb.table.from_real(coordinates))
-
-    return {
-        "coordinates": state.coordinates,
-        "mean": state.here.log_likelihood,
-        "information": state.here.information,
-        "jacobian": jax.jacfwd(parameters)(state.coordinates),
-        "unit": state.unit,
-        "distance": newton_step(state)[1],
-        "steps": state.steps,
-        "status": state.status,
-    }
-
-
-@functools.cache
-def _program() -> Callable[..., Array]:
-    """Return the compiled `_ended`, with the compiler's options for long loops on this device."""
-    return jax.jit(_ended, static_argnums=0, compiler_options=compiler_options(jax.local_devices()[0]))
-
-
-def _ended(
-    table: Parameters[Any],
-    sample: Sample,
-    starts: Float[Array, "k p"],
-    free: Vector,
-    most: ArrayLike,
-    number: ArrayLike,
-) -> Float[Array, "k numbers"]:
-    """Climb from the first few of several starts, as one climb does, to the ends, from which all about a fit follows.
-
-    One after the other: the program for one start serves several, and a call is dear beside a climb on few numbers. An
-    end is a row of numbers, laid out as `_places` says: one array is handed over in a tenth of the time of nine.
-    """
-
-    def one(start: Vector) -> Array:
-        found = dict(end_of(Climb(sample, start, free, jnp.asarray(most), table)))
-        found["parameters"] = table.to_vector(table.from_real(found["coordinates"]))
-        return jnp.concatenate([jnp.ravel(found[name]).astype(float) for name in _places(table)])
-
-    def write(index: Any, ends: Array) -> Array:
-        return ends.at[index].set(one(starts[index]))
-
-    none = jnp.zeros((TOGETHER, jax.eval_shape(one, starts[0]).size))
-    return jax.lax.fori_loop(0, number, write, none)
-
-
-@functools.lru_cache(maxsize=256)
-def _places(table: Parameters[Any]) -> Mapping[str, tuple[slice, tuple[int, ...]]]:
-    """Return where in a row each part of an end lies, and its shape."""
-    p, numbers = table.real_size, table.size
-    shapes = {
-        "coordinates": (p,), "mean": (), "information": (p, p), "jacobian": (numbers, p), "unit": (p,),
-        "distance": (), "steps": (), "status": (), "parameters": (numbers,),
-    }  # fmt: skip
-    ends = itertools.accumulate(map(math.prod, shapes.values()))
-    return {
-        name: (slice(end - math.prod(shape), end), shape)
-        for (name, shape), end in zip(shapes.items(), ends, strict=True)
-    }
-
-
-def _end(table: Parameters[Any], row: Float[np.ndarray, " numbers"]) -> End:
-    """Return where a climb ended."""
-    found = {name: row[place].reshape(shape) for name, (place, shape) in _places(table).items()}
-    return End(
-        coordinates=found["coordinates"],
-        mean_log_likelihood=float(found["mean"]),
-        information=found["information"],
-        jacobian=found["jacobian"],
-        unit=found["unit"],
-        distance=float(found["distance"]),
-        steps=int(found["steps"]),
-        status=Status(int(found["status"])),
-        parameters=found["parameters"],
-    )
 
 
 NEAR_TOP = 1e-3

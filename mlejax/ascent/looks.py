@@ -28,7 +28,7 @@ Gains = Float[np.ndarray, "k 4"]
 
 Ascend = Callable[[Rows, Coordinates, Coordinates, int], Mapping[str, np.ndarray]]
 """Climbs on samples, by their numbers, from coordinates, each with those that are free marked 1, at most so many steps;
-returns what `ground.end_of` does, a row for each."""
+returns what `ends.end_of` does, a row for each."""
 
 SIGNS = np.array([1.0, 1.0, -1.0, -1.0])
 

@@ -5,9 +5,10 @@ no maximum. So the profile is followed outward along every coordinate of which t
 """
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -66,8 +67,17 @@ class End:
     steps: int
     status: Status
     parameters: Float[np.ndarray, " numbers"]  # all of them, in leaf order
+    beside: tuple[float, ...] = ()  # the mean log-likelihood `BESIDE` it, up and down, where that was asked for
 
-    @property
+    @functools.cached_property
+    def _spread_of_one(self) -> Spread:
+        return Spread.of(self.information, 1.0)
+
+    def spread(self, count: float) -> Spread:
+        """Return what the information leaves open about so many observations."""
+        return dataclasses.replace(self._spread_of_one, count=np.asarray(count))
+
+    @functools.cached_property
     def scale(self) -> Coordinates:
         """The standard error of each coordinate that one observation leaves here; 1 where it leaves none."""
         return scale_of(self.information)
@@ -113,8 +123,15 @@ class Verdict:
     notes: tuple[str, ...] = ()
 
 
-Ascend = Callable[[Sequence[Coordinates], Coordinates, int], list[End]]
-"""Climbs from coordinates, each with those that are free marked 1, and of at most so many steps."""
+@runtime_checkable
+class Ascend(Protocol):
+    """A function that climbs from coordinates, with those that are free marked 1, at most so many steps from each."""
+
+    def __call__(
+        self, starts: Sequence[Coordinates], free: Coordinates, most: int, *, beside: bool = False
+    ) -> list[End]:
+        """Return the ends; with `beside`, each knows how high it is a little beside it."""
+        ...
 
 
 def look_outward(
@@ -135,12 +152,11 @@ def look_outward(
         Two views, up and down, of every coordinate that was looked at; none of a maximum that the data determine well.
     """
     bounded = table.logarithmic
-    spread = Spread.of(end.information, count)
+    spread = end.spread(count)
     looked_at = spread.doubtful(end.coordinates, np.asarray(end.arrived), bounded)
-    if not np.any(looked_at):
+    if not looked_at.any():
         return []
-    covariance = spread.uncertainty
-    errors = np.sqrt(np.diagonal(covariance))
+    covariance, errors = spread.uncertainty, spread.errors
     if len(errors) > MANY:
         # Where a likelihood flattens, it has lost the curvature that it had at the start.
         flatter = errors * math.sqrt(count) / end.unit
@@ -155,11 +171,11 @@ def look_outward(
 
         def pair(reaches: Sequence[float], j: int = j, along: Any = tangent, free: Any = free) -> list[View]:
             ways = [sign * reach for sign in (1, -1) for reach in reaches]
-            ends = ascend([end.coordinates + way * along for way in ways], free, REFIT_STEPS)
+            ends = ascend([end.coordinates + way * along for way in ways], free, REFIT_STEPS, beside=True)
             gains = [
                 # A parameter that is no longer told from the end of its domain has the value that it has there.
                 gain if is_told(table, j, end.coordinates[j] + way) else 0.0
-                for way, gain in zip(ways, gains_of(ascend, ends, end, count, bounded), strict=True)
+                for way, gain in zip(ways, gains_of(ends, end, count), strict=True)
             ]
             if lowest is not None:
                 beyond = [np.any(there.coordinates < lowest) for there in ends]
@@ -180,14 +196,18 @@ def look_outward(
     return views
 
 
-def gains_of(ascend: Ascend, ends: Sequence[End], end: End, count: float, bounded: np.ndarray) -> list[float]:
-    """Return how much higher other points are, in nats, as far as the rounding of the formula lets that be told."""
-    shift, held = BESIDE * bounded, np.zeros(len(bounded))
-    beside = ascend([there.coordinates + sign * shift for there in ends for sign in (1, -1)], held, 0)
+def gains_of(ends: Sequence[End], end: End, count: float) -> list[float]:
+    """Return how much higher other points are, in nats, as far as the rounding of the formula lets that be told.
+
+    Args:
+        ends: the points, which know how high it is beside them.
+        end: what they are higher than.
+        count: of the observations.
+    """
     found = []
-    for there, pair in zip(ends, zip(beside[::2], beside[1::2], strict=True), strict=True):
+    for there in ends:
         gain = count * (there.mean_log_likelihood - end.mean_log_likelihood)
-        rounding = count * max(abs(each.mean_log_likelihood - there.mean_log_likelihood) for each in pair)
+        rounding = count * max(abs(height - there.mean_log_likelihood) for height in there.beside)
         if not math.isfinite(gain):
             gain = -math.inf
         elif math.isfinite(rounding):
@@ -250,7 +270,7 @@ def judge(
         return Verdict(Status.MAX_STEPS if end.status is Status.MAX_STEPS else Status.PRECISION, _unfinished(end))
     if not views:
         return Verdict(Status.CONVERGED, "")
-    errors = np.sqrt(np.diagonal(Spread.of(end.information, max(count, 1.0)).uncertainty))  # tiny weights tell nothing
+    errors = end.spread(max(count, 1.0)).errors  # tiny weights tell nothing
     if undetermined := np.flatnonzero(table.logarithmic & (errors > UNDETERMINED)).tolist():
         return Verdict(Status.NOT_IDENTIFIED, f"near the estimate {_unidentified(end, undetermined, table)}")
     names = [name.removeprefix("log ") for name in table.coordinates]

@@ -68,7 +68,7 @@ class _Profile:
         """
         alone = np.arange(len(coordinates)) == self.held
         (refitted,) = self.ascend([coordinates], np.where(alone, 0.0, 1.0), MAX_STEPS)
-        (there,) = self.ascend([refitted.coordinates], np.ones(len(coordinates)), 0)
+        (there,) = self.ascend([refitted.coordinates], np.ones(len(coordinates)), 0, beside=True)
         return dataclasses.replace(there, steps=refitted.steps, status=refitted.status)
 
     def beside(self, end: End, move: float) -> End:
@@ -82,7 +82,7 @@ class _Profile:
         best, move, failed = start, MOVE, 0
         for _ in range(MOST_MOVES):
             there = self.beside(best, move)
-            (gain,) = gains_of(self.ascend, [there], best, self.count, self.table.logarithmic)
+            (gain,) = gains_of([there], best, self.count)
             best, higher = dataclasses.replace(there if gain > -FLAT else best, steps=there.steps), gain > -FLAT
             lost = there.status not in (Status.CONVERGED, Status.PRECISION)
             if higher:

@@ -19,7 +19,7 @@ from ..models.rows import Observation, Rows
 from ..samples.sections import Section, agree, all_contained, derived_of, summary_of
 from ..samples.spans import Span
 from ..samples.summary import form_of_any
-from .ground import end_of
+from .ends import end_of
 from .newton import Climb
 from .packing import Layout
 from .uncertainty import scale_of
@@ -87,7 +87,7 @@ def climb_rows(table: Parameters[Any], form: Form | None, rows: Rowful) -> dict[
         rows: the samples.
 
     Returns:
-        By name, for each row, (blocks * ROWS, ...): what `ground.end_of` does; `estimate`, the parameters; `count`; and
+        By name, for each row, (blocks * ROWS, ...): what `ends.end_of` does; `estimate`, the parameters; `count`; and
         `sound`: whether the support holds all observations, and the factored form agrees with them; of samples that
         share their observations, these are to be held against the form before.
     """

@@ -57,9 +57,13 @@ class Spread:
             arrived: (...) whether each is the top of a parabola.
             bounded: (p,) which coordinates are the logarithm of a distance.
         """
-        errors = np.sqrt(np.diagonal(self.inverse, axis1=-2, axis2=-1) / self.count[..., None])
-        uncertain = errors > np.where(bounded, UNCERTAIN, np.abs(coordinates))
+        uncertain = self.errors > np.where(bounded, UNCERTAIN, np.abs(coordinates))
         return uncertain | (~arrived | (self.least < SINGULAR))[..., None]
+
+    @property
+    def errors(self) -> Vectors:
+        """The standard error of each coordinate."""
+        return np.sqrt(self.inverse.diagonal(axis1=-2, axis2=-1) / self.count[..., None])
 
     @property
     def covariance(self) -> Matrices:

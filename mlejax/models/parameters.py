@@ -117,7 +117,7 @@ class Parameters(Generic[M]):
         """How many unconstrained coordinates there are: the number that is estimated, as information criteria count."""
         return sum(self.real_sizes)
 
-    @property
+    @functools.cached_property
     def logarithmic(self) -> Bool[np.ndarray, " real_size"]:
         """Which coordinates are logarithms, of which 1 is a long way."""
         rows = zip(self.domains, self.shapes, strict=True)
@@ -226,7 +226,7 @@ def _joined(leaves: Sequence[Any], shapes: Sequence[tuple[int, ...]]) -> Array:
 
 def _parts(vector: Array | np.ndarray, shapes: Sequence[tuple[int, ...]]) -> list[Array | np.ndarray]:
     """Return the arrays of a vector, or of many: the inverse of `_joined`."""
-    ends = np.cumsum([0, *map(math.prod, shapes)])
+    ends = list(itertools.accumulate(map(math.prod, shapes), initial=0))
     parts = zip(ends[:-1], ends[1:], shapes, strict=True)
     return [vector[..., a:b].reshape((*vector.shape[:-1], *shape)) for a, b, shape in parts]
 

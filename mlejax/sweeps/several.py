@@ -16,7 +16,7 @@ from ..models.parameters import Parameters
 from ..status import Status
 
 Ends = Mapping[str, np.ndarray]
-"""What `ground.end_of` returns of climbs, a row for each."""
+"""What `ends.end_of` returns of climbs, a row for each."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

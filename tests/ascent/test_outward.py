@@ -7,7 +7,7 @@ import zoo
 from scipy.stats import cauchy
 
 from mlejax import Cauchy, ConvergenceWarning, NegativeBinomial, Normal, fit
-from mlejax.ascent.outward import REFIT_STEPS, End, judge, look_outward
+from mlejax.ascent.outward import BESIDE, REFIT_STEPS, End, judge, look_outward
 from mlejax.models.parameters import Parameters
 from mlejax.status import Status
 
@@ -15,7 +15,7 @@ TABLE = Parameters.of(NegativeBinomial(1.0, 1.0))
 COUNT = 100.0
 
 
-def end_at(coordinates, height, information=None, status=Status.CONVERGED):
+def end_at(coordinates, height, information=None, status=Status.CONVERGED, beside=()):
     size = len(coordinates)
     information = np.eye(size) if information is None else information
     return End(
@@ -28,6 +28,7 @@ def end_at(coordinates, height, information=None, status=Status.CONVERGED):
         5,
         status,
         np.array(coordinates),
+        tuple(each / COUNT for each in beside),
     )
 
 
@@ -35,9 +36,11 @@ def looked(height_at, at, table=TABLE, **end):
     """Look at a log-likelihood, a function of the coordinates, from a point; nothing but the start of a climb moves."""
     asked = []
 
-    def ascend(starts, free, most):
+    def ascend(starts, free, most, *, beside=False):
         asked.append((tuple(free), most))
-        return [end_at(start, height_at(start)) for start in starts]
+        shift = BESIDE * table.logarithmic if beside else np.zeros(len(free))
+        heights = ((height_at(start + shift), height_at(start - shift)) for start in starts)
+        return [end_at(start, height_at(start), beside=two) for start, two in zip(starts, heights, strict=True)]
 
     here = end_at(at, height_at(np.array(at)), **end)
     views = look_outward(ascend, here, table, COUNT)
@@ -126,9 +129,10 @@ def test_a_climb_that_ended_short_says_how_far():
 def test_a_real_coordinate_is_followed_no_further_than_ten_standard_errors(table):
     asked = []
 
-    def ascend(starts, free, most):
+    def ascend(starts, free, most, *, beside=False):
         asked.extend(start[0] for start in starts)
-        return [end_at(start, -COUNT * np.sum(start**2) / 2) for start in starts]
+        heights = (-COUNT * np.sum(start**2) / 2 for start in starts)
+        return [end_at(start, height, beside=(height, height)) for start, height in zip(starts, heights, strict=True)]
 
     look_outward(ascend, end_at([0.0, 0.0], 0.0), table, COUNT)
     assert 0.05 < np.max(np.abs(asked)) <= 10 / math.sqrt(COUNT) + 1e-6

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mlejax import Gamma
-from mlejax.ascent.outward import End
+from mlejax.ascent.outward import BESIDE, End
 from mlejax.ascent.profile import climb_profile
 from mlejax.models.parameters import Parameters
 from mlejax.status import Status
@@ -18,7 +18,10 @@ COUNT = 30.0
 def curved(height, slope, curvature):
     """Climb a ridge y = t^2 / 50 of which the profile in t is given, across it a parabola; to its top from nearby."""
 
-    def ascend(points, free, most):
+    def mean(t, y):
+        return height(t) - 50 * (y - t * t / 50) ** 2
+
+    def ascend(points, free, most, beside=False):
         found = []
         for t, y in points:
             status = Status.MAX_STEPS
@@ -33,9 +36,13 @@ def curved(height, slope, curvature):
                 status = Status.CONVERGED if abs(slope(t)) < 1e-9 and curvature(t) < 0 else status
             lean = t / 25
             information = np.array([[max(-curvature(t), 1e-6) + 100 * lean**2, -100 * lean], [-100 * lean, 100.0]])
-            mean = height(t) - 50 * (y - t * t / 50) ** 2
             at = np.array([t, y])
-            found.append(End(at, mean, information, np.eye(2), np.ones(2), abs(slope(t)), 1, status, at))
+            heights = [mean(t + move, y + move) for move in (0, BESIDE, -BESIDE)]
+            found.append(
+                End(
+                    at, heights[0], information, np.eye(2), np.ones(2), abs(slope(t)), 1, status, at, tuple(heights[1:])
+                )
+            )
         return found
 
     return ascend

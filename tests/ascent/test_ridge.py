@@ -17,7 +17,7 @@ COUNT, ALONG, ACROSS = 40.0, 1e-3, 10.0
 def banana(top):
     """Climb -ALONG (t - top)^2 / 2 - ACROSS (y - t^2)^2 / 2: with t held, to the ridge at once; else stay."""
 
-    def ascend(points, free, most):
+    def ascend(points, free, most, beside=False):
         found = []
         for t, y in points:
             y = t * t if free[0] == 0 and most else y
