@@ -146,7 +146,7 @@ def distribution(
     # Curves only where there are data: outside its support a formula may give anything.
     grid, whole = np.linspace(low, high, 500), bool(np.all(values == np.round(values)))
     grid = np.unique(np.round(grid)) if whole else grid
-    few = whole and len(grid) <= 100
+    few = whole and len(grid) <= 100 and max(abs(low), abs(high)) < 2**52  # beyond, float64 holds no halves
     edges = np.append(grid, grid[-1] + 1) - 0.5 if few else _bin_edges(values, low, high)
     weights = np.ones(len(values)) if isinstance(result, TrainResult) or result.weights is None else result.weights
     shares = np.histogram(values, edges, weights=weights)[0] / (np.sum(weights) * np.diff(edges))
@@ -292,7 +292,7 @@ def _keep_the_end_in_view(ax: Axes, epoch: np.ndarray, curves: np.ndarray) -> No
 def _bin_edges(values: np.ndarray, low: float, high: float) -> np.ndarray:
     inner = values[(values >= low) & (values <= high)]
     bins = np.clip((high - low) * np.cbrt(len(inner)) / (2 * (np.ptp(np.quantile(inner, [0.25, 0.75])) or 1.0)), 15, 80)
-    return np.linspace(low, high, int(bins) + 1)
+    return np.unique(np.linspace(low, high, int(bins) + 1))  # which float64 may not hold apart
 
 
 def _levels(low: float, high: float) -> list[float]:

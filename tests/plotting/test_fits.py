@@ -98,6 +98,17 @@ def test_distribution_of_integers_is_bars():
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("numbers", [2.0**53 + 2 * np.arange(30), 1e18 + 128 * np.arange(5)], ids=["2^53", "1e18"])
+def test_distribution_of_integers_too_large_for_halves(numbers):
+    # Numbers of this size, such as identifiers, are held so coarsely that no bar of width 1 is about each.
+    ax = plotting.distribution(mlejax.fit(mlejax.Normal, numbers, progress=False), numbers)
+    (stairs,) = [patch for patch in ax.patches if hasattr(patch, "get_data")]
+    heights, edges, _ = stairs.get_data()
+    assert np.all(np.diff(edges) > 0)
+    assert np.sum(heights * np.diff(edges)) == pytest.approx(1)
+
+
+@pytest.mark.slow
 def test_a_start_far_from_the_data_is_said_and_not_drawn():
     heights = np.random.RandomState(1).normal(171, 9, 200)
     run = mlejax.train(mlejax.Normal(0.0, 1.0), heights, validation_fraction=0, max_epochs=3, progress=False)
