@@ -10,8 +10,9 @@ DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 """What may stand between the cells of a line, and its name."""
 
 _NOT_FINITE = frozenset(("nan", "inf", "+inf", "-inf", "infinity", "+infinity", "-infinity"))
-_MISSING = _NOT_FINITE | {"", "na", "n/a", "null", "none", "-", "?", "."}
+_MISSING = _NOT_FINITE | {"", "na", "n/a", "#n/a", "null", "none", "-", "?", "."}
 _SPREADSHEET_ERROR = re.compile(r"#(N/A|[A-Z0-9/]+[!?])")
+_WITH_UNIT = re.compile(rf"[^\w\s+.-]?\s?{NUMBER.pattern}\s?[^\d\s.,]{{0,4}}", re.ASCII)
 _MOST_NAMES, _MOST_LETTERS = 12, 40
 
 
@@ -47,15 +48,16 @@ def number(text: str, separator: str = ",") -> float:
 
 
 def is_missing(text: str) -> bool:
-    """Return whether this says that there is no value: nothing, NA, null, nan, or a dash, but no infinity."""
+    """Return whether this says that there is no value: nothing, NA, #N/A, null, nan, or a dash, but no infinity."""
     text = text.strip().lower()
     return text in _MISSING and "inf" not in text
 
 
-def mismatch(count: int, expected: int, separator: str, named: bool) -> str:
-    """Return how a row differs from the first one."""
+def mismatch(cells: list[str], expected: int, separator: str, named: bool) -> str:
+    """Return how a row differs from the first one, which has so many cells."""
+    count = len(cells)
     found = f"{count} cell{'s' * (count != 1)} where the {'header' if named else 'first line'} has {expected}"
-    if separator == "," and count == 2 * expected:
+    if separator == "," and count == 2 * expected and all(map(is_number, cells)):
         return f"{found}; is this a decimal comma? write a point"
     return f"{found} (cells are cut at the {DELIMITERS[separator]}; --delimiter names another)"
 
@@ -88,15 +90,26 @@ def shortened(text: str) -> str:
 
 
 def _why_not(text: str, separator: str) -> str:
+    """Return why a text that is no number is none, and what to do about it."""
     if not text:
         return "no value; fill it in, or leave the row out"
-    if text.lower() in _MISSING - _NOT_FINITE:
-        return f"{shown(text)} is not a number; fill it in, or leave the row out"
-    if text.lower() in _NOT_FINITE:
-        return f"{shown(text)} is not a finite number" + ("; fill it in, or leave the row out" * is_missing(text))
-    if re.fullmatch(r"[+-]?\d+,\d+", text, re.ASCII):
-        remedy = "write a decimal point in place of the comma, or nothing where it marks thousands"
-        return f"{shown(text)} is not a number; {remedy}"
+    finite = "finite " * (text.lower() in _NOT_FINITE)
+    remedy = "fill it in, or leave the row out" if is_missing(text) else "" if finite else _remedy(text, separator)
+    return f"{shown(text)} is not a {finite}number" + (f"; {remedy}" if remedy else "")
+
+
+def _remedy(text: str, separator: str) -> str:
+    """Return what to do about a cell that says something, but not as a number; nothing where nobody knows."""
+    if re.fullmatch(r"[+-]?\d[\d.]*,[\d.,]*", text, re.ASCII):
+        return "write a decimal point in place of the comma, or nothing where it marks thousands"
     if other := next((other for other in ";\t|" if other in text and other != separator), None):
-        return f"{shown(text)} is not a number; are cells cut at the {DELIMITERS[other]}? --delimiter says so"
-    return f"{shown(text)} is not a number" + ("; write digits 0 to 9 alone" if almost_number(text) else "")
+        return f"are cells cut at the {DELIMITERS[other]}? --delimiter says so"
+    if len(parts := text.split()) > 1 and all(map(is_number, parts)):
+        return "where a space parts two cells, write a comma; where it marks thousands, nothing"
+    if is_number(text.replace("\u2212", "-")):
+        return "write the minus sign as a hyphen, -"
+    if _SPREADSHEET_ERROR.fullmatch(text):
+        return "it is an error of a spreadsheet: mend its formula, or leave the row out"
+    if almost_number(text):
+        return "write digits 0 to 9 alone"
+    return "write the number alone, without a unit" if _WITH_UNIT.fullmatch(text) else ""

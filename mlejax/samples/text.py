@@ -209,7 +209,7 @@ class _Table:
     def add_row(self, line: int, cells: list[str], separator: str, drop: bool) -> None:
         """Read a row, and check that it has as many cells as the first."""
         if len(cells) != self.width:
-            raise TableError(f"{self.file}, line {line}: {mismatch(len(cells), self.width, separator, self.named)}")
+            raise TableError(f"{self.file}, line {line}: {mismatch(cells, self.width, separator, self.named)}")
         needed = self.chosen if self.label is None else (*self.chosen, self.label)
         if drop and any(is_missing(cells[index]) for index in needed):
             self.dropped += 1
@@ -269,6 +269,8 @@ def _begin(
     names, begin, first = _beginning(file, iter(rows), column)
     if not first:
         raise TableError(f"{file}: the file is empty")
+    if first[0].lower().startswith("sep="):
+        raise TableError(f"{file}, line {begin}: {shown(first[0])} tells a spreadsheet where to cut cells; remove it")
     data = names is not None or all(map(is_number, first))  # whether the first row is, and no header
     named = names is not None or not data
     names = [cell.strip() for cell in names or first] if named else [str(i + 1) for i in range(len(first))]

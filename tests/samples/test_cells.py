@@ -53,8 +53,34 @@ def test_long_texts_are_shortened():
     assert cells.listed(["a"] * 13).endswith("... and 1 more")
 
 
-@pytest.mark.parametrize("text", ["", " ", "NA", "n/a", "null", "-", "."])
+@pytest.mark.parametrize("text", ["", " ", "NA", "n/a", "#N/A", "null", "-", "."])
 def test_what_to_do_about_a_missing_value(text):
     with pytest.raises(ValueError, match="fill it in, or leave the row out") as caught:
         cells.number(text)
     assert "digits" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "remedy"),
+    [
+        ("1,234.5", "nothing where it marks thousands"),
+        ("1.234,5", "nothing where it marks thousands"),
+        ("1 2.5", "where a space parts two cells, write a comma"),
+        ("1\u00a0234", "where it marks thousands, nothing"),
+        ("\u22121.5", "write the minus sign as a hyphen"),
+        ("#DIV/0!", "an error of a spreadsheet"),
+        ("5.5%", "write the number alone"),
+        ("$5", "write the number alone"),
+        ("5.5 cm", "write the number alone"),
+    ],
+)
+def test_what_to_do_about_a_number_in_another_dress(text, remedy):
+    assert not cells.is_missing(text)
+    with pytest.raises(ValueError, match=f"is not a number; .*{remedy}"):
+        cells.number(text)
+
+
+@pytest.mark.parametrize("text", ["2024-01-01", "Total", "a2", "0x10", "12:30"])
+def test_nothing_is_advised_where_no_number_is_meant(text):
+    with pytest.raises(ValueError, match=r"is not a number$"):
+        cells.number(text)

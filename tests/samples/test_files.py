@@ -104,6 +104,8 @@ BAD = {
         "2 cells in a line, and no header. Where that is a decimal comma, write points; .* a number from 1 to 2",
     ),
     "columns cut at semicolons": (b"1;2\n3;4\n", None, r"2 columns \(1, 2\); say which with --column"),
+    "a title": (b"Report\n\nname,cm\na,1.5\n", None, r"line 3: 2 cells where the header has 1 \(cells are cut"),
+    "a line for a spreadsheet": (b"sep=;\na;b\n1;2\n", "b", "line 1: 'sep=' tells a spreadsheet where to cut cells"),
     "an error of a spreadsheet": (b"#N/A\n1.5\n2.5\n", None, "line 1: '#N/A' is neither"),
     "an error that shouts": (b"#DIV/0!\n1.5\n2.5\n", None, "line 1: '#DIV/0!' is neither"),
     "a number in a comment": (b"#1.5\n2.5\n3.5\n", None, "1.5 may be a number or the name of a column"),
