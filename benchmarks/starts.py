@@ -2,7 +2,11 @@
 
 import argparse
 import collections
+import concurrent.futures
 import dataclasses
+import math
+import multiprocessing
+import re
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
@@ -19,7 +23,7 @@ from mlejax.models.constraints import positive, unit_interval
 from mlejax.models.parameters import Parameters
 from mlejax.status import Status
 
-from . import common
+from . import common, highest
 
 COUNTS = "5,20,100,10000,1000000"
 MOST = 4_000_000
@@ -27,6 +31,15 @@ MOST = 4_000_000
 
 FEW = 20
 """Observations up to which a sample without a maximum is kept whole."""
+
+LOOKED_AT = 1_000
+"""Observations up to which the maxima of a sample are looked for with fifty digits."""
+
+CONTROLS = 8
+"""Converged samples of a family and size whose maxima are looked for as well."""
+
+SAME, NAMED = 1e-8, 1e-3
+"""How near to the highest maximum a fit has to be, relative; how near to the supremum the one that it names, nats."""
 
 UNITS = (1e-9, 1.0, 1e9)
 UNITLESS = ("beta", "von_mises", "poisson", "geometric", "negative_binomial", "binomial")
@@ -92,51 +105,123 @@ def heights(models: Sequence[mlejax.Model], drawn: np.ndarray) -> np.ndarray:
         return np.asarray(jax.jit(lambda both: jax.lax.map(lambda pair: total(*pair), both))((many, drawn)))
 
 
+@dataclasses.dataclass(frozen=True)
+class Fit:
+    """What a fit said of a sample; heights as of the sample in its first unit."""
+
+    status: Status
+    log_likelihood: float
+    reason: str
+    shift: float  # what the unit has taken off the log-likelihood
+
+    @property
+    def supremum(self) -> float | None:
+        """The height that the log-likelihood approaches, where the reason names one."""
+        named = re.search(r"supremum, (-?[\d.]+) at", self.reason)
+        return None if named is None else float(named.group(1)) + self.shift
+
+    def agrees(self, known: highest.Highest) -> bool:
+        """Return whether a fit converged to the highest maximum; or said so where none stands above the supremum."""
+        top = known.maxima[0] if known.maxima else math.nan
+        if self.status is Status.CONVERGED:
+            near = abs(self.log_likelihood - top) <= SAME * (1 + abs(top))
+            return near and (known.excess > 0 or math.isinf(known.supremum))
+        if math.isinf(known.supremum):
+            return self.status is Status.UNBOUNDED and not known.maxima
+        named = self.supremum is None or abs(self.supremum - known.supremum) <= NAMED
+        return named and not known.excess > 0
+
+
+def fits_of(name: str, rows: np.ndarray, unit: float) -> tuple[list[Fit], np.ndarray]:
+    """Return what fits say of samples (m, count) in a unit, and after how many steps."""
+    family: Any = mlejax.Binomial.of(TRIALS) if name == "binomial" else FAMILIES[name]
+    groups = mlejax.Groups((unit * rows).ravel(), np.repeat(np.arange(len(rows)), rows.shape[1]))
+    table = mlejax.fit_many(family, groups, progress=False)
+    shift = rows.shape[1] * math.log(unit)
+    heights = (table.log_likelihood + shift).tolist()
+    ended = zip(table.status.tolist(), heights, strict=True)
+    said = [Fit(Status(status), height, table.reasons.get(i, ""), shift) for i, (status, height) in enumerate(ended)]
+    return said, table.steps
+
+
 def fates(name: str, shapes: int, each: int, count: int) -> dict[str, Any]:
     """Return how fits of one family at one size of sample ended, in every unit."""
     models = drawn_models(name, shapes)
-    family: Any = mlejax.Binomial.of(TRIALS) if name == "binomial" else FAMILIES[name]
     drawn = samples(models, each, count)
     # Rounding may have drawn an end of the support, or one number n times.
     good = np.array([[bool(np.all(model.support.contains(x)) and np.any(x != x[0])) for x in some]
                      for model, some in zip(models, drawn, strict=True)])  # fmt: skip
     truth, rows = heights(models, drawn)[good], drawn[good]
     ends: collections.Counter[str] = collections.Counter()
-    steps, below, examples = 0, 0, []
+    steps, below, fits = 0, 0, []
     for unit in ((1.0,) if name in UNITLESS else UNITS) if len(rows) else ():
-        groups = mlejax.Groups((unit * rows).ravel(), np.repeat(np.arange(len(rows)), count))
-        table = mlejax.fit_many(family, groups, progress=False)
-        ends.update(Status(status).name for status in table.status.tolist())
-        steps = max(steps, int(np.max(table.steps)))
-        if unit == 1.0:
-            below = int(np.sum(table.log_likelihood < truth - 1e-6))
-            examples = [
-                {"sample": rows[i].tolist() if count <= FEW else int(i), "reason": str(table.reasons[int(i)])}
-                for i in np.flatnonzero(~table.converged)
-            ]
+        said, tried = fits_of(name, rows, unit)
+        fits.append(said)
+        ends.update(fit.status.name for fit in said)
+        steps = max(steps, int(np.max(tried)))
+        below += sum(fit.log_likelihood < least - 1e-6 for fit, least in zip(said, truth, strict=True))
+    declined = [
+        i for i, of in enumerate(zip(*fits, strict=True)) if any(fit.status is not Status.CONVERGED for fit in of)
+    ]
+    controls = np.setdiff1d(np.arange(len(rows)), declined)
+    controls = controls[:: max(1, len(controls) // CONTROLS)][:CONTROLS].tolist()
+    known = maxima(name, rows, [*declined, *controls])
+    judged = [(fit, fit.agrees(known[i]), rows[i], known[i]) for i in known for fit in (said[i] for said in fits)]
+    right = collections.Counter(fit.status is Status.CONVERGED for fit, agrees, *_ in judged if agrees)
     return {
         "family": name,
         "count": count,
         "fits": sum(ends.values()),
         "ends": dict(ends),
         "steps": steps,
-        "below": below,
+        "below": int(below),
         "left_out": int(np.sum(~good)),
-        "examples": examples,
+        "confirmed": right[False],
+        "controls": right[True],
+        "contradicted": len(judged) - right.total(),
+        "contradictions": [
+            {
+                "sample": row.tolist(),
+                "status": fit.status.name,
+                "reason": fit.reason,
+                "log_likelihood": fit.log_likelihood,
+                **{key: str(value) for key, value in dataclasses.asdict(of).items()},
+            }
+            for fit, agrees, row, of in judged
+            if not agrees
+        ],
+        "examples": [
+            {"sample": rows[i].tolist() if count <= FEW else i, "reason": fits[0][i].reason} for i in declined
+        ],
     }
+
+
+def maxima(name: str, rows: np.ndarray, of: Sequence[int]) -> dict[int, highest.Highest]:
+    """Return what is known, with fifty digits, of the maxima of some of the samples (m, count)."""
+    if name not in highest.PROFILES or rows.shape[1] > LOOKED_AT or not of:
+        return {}
+    spawn = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(devices.cores(), mp_context=spawn) as pool:
+        looked = pool.map(highest.highest, [name] * len(of), [rows[i].tolist() for i in of])
+        return dict(zip(of, looked, strict=True))
 
 
 def cells(record: Mapping[str, Any]) -> dict[str, str]:
     """Return a row of the table."""
     others = {status: times for status, times in record["ends"].items() if status != "CONVERGED"}
+    looked_at = record["confirmed"] + record["controls"] + record["contradicted"]
     return {
         "family": record["family"],
         "observations": f"{record['count']:,}",
         "fits": f"{record['fits']:,}",
         "converged": f"{record['ends'].get('CONVERGED', 0):,}",
-        "most steps": str(record["steps"]),
+        "declined": f"{sum(others.values()):,}",
+        "confirmed": f"{record['confirmed']:,}" if looked_at else "-",
+        "controls": f"{record['controls']:,}" if looked_at else "-",
+        "contradicted": f"{record['contradicted']:,}" if looked_at else "-",
         "below the truth": str(record["below"]),
-        "declined": ", ".join(f"{times} {status}" for status, times in sorted(others.items())) or "-",
+        "most steps": str(record["steps"]),
+        "why declined": ", ".join(f"{times} {status}" for status, times in sorted(others.items())) or "-",
     }
 
 
@@ -147,8 +232,12 @@ def report(record: Mapping[str, Any]) -> str:
         common.table([cells(row) for row in record["results"]]),
         "",
         f"{arguments['samples']} samples from each of {arguments['shapes']} random shapes (of very many observations",
-        "fewer), in units of 1e-9, 1 and 1e9 where a family has units. below the truth: fits whose log-likelihood is",
-        "below that of the model that drew the data.",
+        f"fewer: {MOST:,} observations of a family in all), in units of 1e-9, 1 and 1e9 where a family has units.",
+        "confirmed: declined fits whose sample has, in mpmath with fifty digits, no regular maximum above the supremum",
+        "that is named, or none at all where the likelihood grows without bound. controls: of some converged fits,",
+        f"those whose log-likelihood is that of the highest maximum there, within {SAME:g} of it. contradicted: others",
+        f"of both. Families and samples (of more than {LOOKED_AT:,} observations) that show - were not looked at so.",
+        "below the truth: fits whose log-likelihood is below that of the model that drew the data.",
         common.describe(record["environment"]),
     ]
     return "\n".join(lines)

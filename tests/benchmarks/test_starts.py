@@ -1,11 +1,15 @@
 """The benchmark of starts: what it draws, and that it tells a fit that failed from one that did not."""
 
+import math
+
 import numpy as np
 import pytest
 
 from benchmarks import starts
+from benchmarks.highest import Highest
 from mlejax.models import FAMILIES
 from mlejax.models.parameters import Parameters, parameter_dict
+from mlejax.status import Status
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -35,5 +39,35 @@ def test_fates_are_counted(monkeypatch):
     declined = starts.fates("negative_binomial", shapes=1, each=2, count=20)
     assert declined["fits"] == 2
     assert "CONVERGED" not in declined["ends"]
-    assert starts.cells(declined)["declined"].startswith("2 ")
+    assert starts.cells(declined)["why declined"].startswith("2 ")
     assert declined["examples"][0]["reason"]
+    assert (declined["confirmed"], declined["contradicted"]) == (2, 0)
+
+
+INSIDE, OUTSIDE = Highest((-10.0, -11.0), -10.5, 0.5), Highest((-11.0,), -10.5, -0.5)
+NOWHERE, ENDLESS, BESIDE = Highest((), -10.5, -math.inf), Highest((), math.inf, -math.inf), Highest(
+    (-10.0,), math.inf, -math.inf
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("status", "height", "reason", "right", "wrong"),
+    [
+        (Status.CONVERGED, -10.0, "", [INSIDE, BESIDE], [OUTSIDE, NOWHERE, ENDLESS]),
+        (Status.CONVERGED, -11.0, "", [], [INSIDE, OUTSIDE, BESIDE]),
+        (Status.CONVERGED, -10.00001, "", [], [INSIDE, BESIDE]),
+        (Status.AT_INFINITY, -10.7, "its supremum, -10.5000 at infinity", [OUTSIDE, NOWHERE], [INSIDE, ENDLESS]),
+        (Status.AT_INFINITY, -10.7, "its supremum, -10.6000 at infinity", [], [OUTSIDE, NOWHERE, INSIDE]),
+        (Status.UNBOUNDED, 90.0, "", [ENDLESS], [BESIDE, INSIDE]),
+        (Status.PRECISION, -10.7, "", [NOWHERE], [INSIDE, BESIDE]),
+    ],
+)
+def test_a_fit_is_judged_by_what_is_known(status, height, reason, right, wrong):
+    fit = starts.Fit(status, height, reason, shift=0.0)
+    assert [fit.agrees(known) for known in (*right, *wrong)] == [True] * len(right) + [False] * len(wrong)
+
+
+def test_a_unit_moves_the_supremum_that_is_named():
+    # 5 observations in thousandths: each density is a thousand times as large
+    fit = starts.Fit(Status.AT_BOUNDARY, -10.7, "its supremum, 24.0388 at 0, is no maximum", 5 * math.log(1e-3))
+    assert fit.supremum == pytest.approx(-10.5, abs=1e-3)
