@@ -27,7 +27,8 @@ def given_start(model: M, values: Rows, weights: np.ndarray | None = None) -> tu
     start = with_dtype(model, np.float64)
     table = Parameters.of(start)
     check_inside(table.family, start.support, values)
-    units = design_for(start, values, weights) or units_for(table, start.support, values)
+    wide = _in_float64(values)
+    units = design_for(start, wide, weights) or units_for(table, start.support, wide)
     return (start, None) if units is None else (units.from_data(start), units)
 
 
@@ -49,7 +50,7 @@ def found_start(
         with np.errstate(all="ignore"):
             return off_the_border(start_of(family, x, weights))  # type: ignore[return-value]
 
-    wide = jax.tree.map(lambda column: np.asarray(column, np.float64), values)
+    wide = _in_float64(values)
     try:
         first = start(wide)
     except TypeError as error:
@@ -65,6 +66,10 @@ def found_start(
     units = design_for(first, wide, weights) or units_for(Parameters.of(first), first.support, wide)
     own = first if units is None else start(units.of_observations(wide))
     return with_dtype(own, np.float64), units
+
+
+def _in_float64(values: Rows) -> Rows:
+    return jax.tree.map(lambda column: np.asarray(column, np.float64), values)
 
 
 def found_starts(

@@ -23,8 +23,8 @@ ORDINARY = 2.0**40
 MEAN_BESIDE_SPREAD = 1e3
 """A center so many times the spread is taken off."""
 
-LOOKED_AT = 256
-"""Observations, evenly spread, on which the formula is held against itself in other units."""
+LOOKED_AT, AT_ONCE = 256, 64
+"""Observations, evenly spread, on which the formula is held against itself in other units; samples of one call."""
 
 FEWEST, SUGGEST, IN_CACHE = 32, 1 << 10, 1 << 16
 """The fewest numbers that counting shows to be ordinary; how many suggest bounds; how many are taken at once."""
@@ -32,12 +32,14 @@ FEWEST, SUGGEST, IN_CACHE = 32, 1 << 10, 1 << 16
 EXACT = 1e-9
 """How closely a law of units must hold, relative to its terms."""
 
-Numbers = Float[np.ndarray, " p"]
+Numbers = Float[np.ndarray, "... p"]
+Samples = Float[np.ndarray, "n m"]
+Each = float | Float[np.ndarray, " m"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Units(Generic[M]):
-    """A shift and a scale of observations, and what they do to the parameters of a family.
+    """A shift and a scale of observations, and what they do to the parameters of a family; of one sample or of many.
 
     The family of x is that of (x - shift) / scale with every parameter multiplied by scale^power, and `logs` times
     log(scale) and `moves` times the shift added.
@@ -47,18 +49,18 @@ class Units(Generic[M]):
     powers: Numbers
     logs: Numbers
     moves: Numbers
-    shift: float = 0.0
-    scale: float = 1.0
+    shift: Each = 0.0
+    scale: Each = 1.0
 
     def of_observations(self, values: np.ndarray) -> np.ndarray:
-        """Return observations (n,) in these units."""
+        """Return observations (n,) in these units; of m samples side by side (n, m)."""
         return (values - self.shift) / self.scale
 
     @property
     def factors(self) -> Numbers:
         """What multiplies each parameter, and its standard error, on the way back to the data's own units."""
         with np.errstate(over="ignore", under="ignore"):
-            return np.float64(self.scale) ** self.powers
+            return np.asarray(self.scale, np.float64)[..., None] ** self.powers
 
     def covariance(self, own: Float[np.ndarray, "p p"]) -> Float[np.ndarray, "p p"]:
         """Return the covariance of the parameters in the data's units, from that in these."""
@@ -70,23 +72,34 @@ class Units(Generic[M]):
         return np.sqrt(np.diagonal(own)) * self.factors  # whose squares float64 may not hold
 
     @property
+    def _moved(self) -> Numbers:
+        """What is added to each parameter on the way back to the data's own units."""
+        shift, scale = (np.asarray(each, np.float64)[..., None] for each in (self.shift, self.scale))
+        return self.logs * np.log(scale) + self.moves * shift
+
+    @property
     def back(self) -> Back:
         """The way from parameters in these units to the data's own."""
-        moved = self.logs * math.log(self.scale) + self.moves * self.shift
-        return Back(np.diag(self.factors), moved, math.log(self.scale))
+        return Back(self.factors[..., None] * np.eye(self.table.size), self._moved, np.log(self.scale))
+
+    def of(self, chosen: int | slice | np.ndarray) -> "Units[M]":
+        """Return those of one, or of some, of many samples, by their indices."""
+        return dataclasses.replace(self, shift=np.asarray(self.shift)[chosen], scale=np.asarray(self.scale)[chosen])
+
+    @property
+    def changed(self) -> Any:
+        """Whether these are others than the data's."""
+        return (np.asarray(self.shift) != 0) | (np.asarray(self.scale) != 1)
 
     def to_data(self, model: M) -> M:
         """Return the parameters in the data's own units; infinite or zero where float64 does not hold them."""
-        vector = _vector(model)
         with np.errstate(over="ignore", under="ignore"):
-            moved = vector * self.factors + self.logs * math.log(self.scale) + self.moves * self.shift
+            moved = _vector(model) * self.factors + self._moved
         return jax.tree.map(lambda leaf: leaf[()], self.table.to_model(moved))
 
     def from_data(self, model: M) -> M:
         """Return the parameters in these units: the inverse of `to_data`."""
-        vector = _vector(model)
-        moved = (vector - self.logs * math.log(self.scale) - self.moves * self.shift) / self.factors
-        return jax.tree.map(lambda leaf: leaf[()], self.table.to_model(moved))
+        return jax.tree.map(lambda leaf: leaf[()], self.table.to_model((_vector(model) - self._moved) / self.factors))
 
 
 def units_for(table: Parameters[M], support: Supports, values: Rows) -> Units[M] | None:
@@ -108,22 +121,35 @@ def units_for(table: Parameters[M], support: Supports, values: Rows) -> Units[M]
         return None
     if _surely_ordinary(values):
         return None
-    found = _Sizes.of(values)
-    if not found.extraordinary:
-        return None
-    powers, logs, moves = _laws(table, support)
-    shift, strange = float(found.center) if found.far and moves is not None else 0.0, bool(found.strange)
-    scale = (
-        2.0 ** min(round(math.log2(found.spread if shift else found.size)), 1023)
-        if powers is not None and (strange or shift)
-        else 1.0
-    )
+    one = values[:, None]
+    units = that_hold(suggested(table, support, one), some_of(one)).of(0)
+    return units if units.changed else None
+
+
+def suggested(table: Parameters[M], support: Support, samples: Samples) -> Units[M]:
+    """Return units in which many samples would be ordinary numbers; those of the data where they are already.
+
+    Args:
+        table: of the family.
+        support: of the family, of numbers that are not whole.
+        samples: side by side, (n, m).
+    """
+    found = _Sizes.of(samples)
+    powers, logs, moves = _laws(table, support) if np.any(found.extraordinary) else (None, None, None)
+    shifted = found.extraordinary & found.far & (moves is not None)
+    scaled = found.extraordinary & (found.strange | shifted) & (powers is not None)
+    typical = np.where(scaled, np.where(shifted, found.spread, found.size), 1.0)
+    scale = 2.0 ** np.minimum(np.round(np.log2(typical)), 1023)
     none = np.zeros(table.size)
-    units = Units(
-        table, none if powers is None else powers, none if logs is None else logs, none if moves is None else moves,
-        shift, scale,
-    )  # fmt: skip
-    return units if (shift, scale) != (0.0, 1.0) and _holds(units, values) else None
+    powers, logs, moves = (none if law is None else law for law in (powers, logs, moves))
+    return Units(table, powers, logs, moves, np.where(shifted, found.center, 0.0), scale)
+
+
+def some_of(samples: Samples) -> Float[np.ndarray, "k m"]:
+    """Return the observations (k, m) of samples (n, m) on which units are tried: some of each, and the ends."""
+    n = len(samples)
+    index = np.minimum(np.arange(LOOKED_AT) * -(-n // LOOKED_AT), n - 1)
+    return np.concatenate([samples[index], [samples.min(axis=0), samples.max(axis=0)]])
 
 
 def _vector(model: Any) -> Numbers:
@@ -237,30 +263,45 @@ def _solved(matrix: np.ndarray, wanted: np.ndarray, halves: int) -> Numbers | No
     return found if np.all(np.abs(matrix @ found - wanted) <= EXACT * size) else None
 
 
-def _holds(units: Units[Any], values: np.ndarray) -> bool:
-    """Return whether the formula gives these very observations the same density in both units, at a few points.
+def that_hold(units: Units[M], some: Float[np.ndarray, "k m"]) -> Units[M]:
+    """Return units where the formula gives observations the same density in them, at a few points; else the data's.
 
     Parameters that move with a shift are taken there themselves, so that nothing is rounded.
+
+    Args:
+        units: of m samples.
+        some: observations (k, m) of each, see `some_of`.
     """
-    spread = values[:: -(-len(values) // LOOKED_AT)]
-    some = np.concatenate([spread, [values.min(), values.max()]])
-    for point in _points(units.table, 3):
-        own = units.table.to_model(np.where(units.moves != 0, 0.0, point))
-        raw = units.to_data(own)
-        if not bool(units.table.inside(raw)):
-            continue
+    points = np.where(units.moves != 0, 0.0, _points(units.table, 3))
+    good = np.full(some.shape[1], False)
+    changed = np.flatnonzero(units.changed)
+    together = AT_ONCE if len(changed) > 1 else 1
+    for first in range(0, len(changed), together):
+        of = changed[first : first + together]
+        full = np.resize(of, together)
+        each, x = units.of(full), some[:, full]
+        with np.errstate(over="ignore", under="ignore"):
+            raw = points[:, None] * each.factors + each._moved
         with jax.enable_x64(True):
-            here, there = (
-                np.asarray(_log_probs(model, jnp.asarray(x)))
-                for model, x in ((own, units.of_observations(some)), (raw, some))
-            )
-        both = np.isfinite(here) & np.isfinite(there)
-        expected = here[both] - math.log(units.scale)
-        if not np.all(np.abs(there[both] - expected) <= EXACT * (1 + np.abs(expected))):
-            return False
-    return True
+            found = _in_both(units.table, points, raw, each.of_observations(x).T, x.T)
+            here, there, inside = map(np.asarray, found)
+        both = np.isfinite(here) & np.isfinite(there) & inside[..., None]
+        expected = np.where(both, here, 0.0) - np.log(each.scale)[:, None]
+        apart = np.abs(np.where(both, there, expected) - expected)
+        good[of] = np.all(apart <= EXACT * (1 + np.abs(expected)), axis=(0, 2))[: len(of)]
+    return dataclasses.replace(units, shift=np.where(good, units.shift, 0.0), scale=np.where(good, units.scale, 1.0))
 
 
-@jax.jit
-def _log_probs(model: Any, values: Any) -> Any:
-    return jax.vmap(model.log_prob)(values)
+@functools.partial(jax.jit, static_argnums=0)
+def _in_both(table: Parameters[Any], points: Any, raw: Any, own: Any, values: Any) -> Any:
+    """Return the log-densities of samples (m, k) at points (q, p), in units of theirs and in the data's, (q, m, k).
+
+    And which of the points (q, m, p) in the data's units are inside the domain.
+    """
+
+    def heights(vector: Any, x: Any) -> Any:
+        return jax.vmap(table.to_model(vector).log_prob)(x)
+
+    here = jax.vmap(jax.vmap(heights, (None, 0)), (0, None))(points, own)
+    there = jax.vmap(jax.vmap(heights), (0, None))(raw, values)
+    return here, there, jax.vmap(jax.vmap(lambda vector: table.inside(table.to_model(vector))))(raw)

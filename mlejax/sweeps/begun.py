@@ -14,7 +14,7 @@ from ..ascent.looks import Ascend, stay_maxima
 from ..ascent.orthonormal import Designs
 from ..ascent.together import ROWS, Rowful, shared_form
 from ..ascent.uncertainty import Spread
-from ..ascent.units import Units, extraordinary
+from ..ascent.units import Units
 from ..checks import InputError
 from ..devices import own_settings
 from ..formula.jaxpr import as_formula_takes
@@ -30,13 +30,13 @@ from ..models.parameters import Parameters, with_dtype
 from ..models.regression import Regression
 from ..models.rows import Observation, Rows, is_number, one_of, take
 from ..models.shifted import Shifted
-from ..models.support import Support
 from ..results.schema import ERROR
 from ..samples.members import Member, Members
 from ..samples.representation import summarize
 from ..samples.summary import Summary
 from ..status import Status
 from .rows import Call, RowMaker
+from .strange import IN_CACHE, units_beside, units_of_each
 
 MOST = 100
 """Parameters up to which samples are climbed side by side: of more, a step costs more than a call."""
@@ -44,12 +44,6 @@ MOST = 100
 LOOKED_AT, LOOKED_AT_FEW = 512, 32
 """Observations of a sample, evenly spread, in which its start is looked for; and of one that is climbed on by its
 statistics, where a step costs less than a better start."""
-
-ENOUGH = 16
-"""Observations of a sample, evenly spread, that tell whether other units may serve it better."""
-
-IN_CACHE = 1 << 16
-"""Observations that are looked at together: what is computed of them stays in a core's cache."""
 
 NEARLY = 1e3
 """Times the rounding of an exact fit: where columns fit responses so nearly, `fit` looks at the sample itself."""
@@ -86,6 +80,15 @@ class Climbed:
 
     fits: Fits
     left: np.ndarray  # positions
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Starts:
+    """Where samples start."""
+
+    at: np.ndarray  # (b, p), or (b, q, p) of several starts each; in the units of each
+    plain: np.ndarray  # (b,): which may be climbed from there
+    units: Units | None = None  # that each has of its own; None where they are the data's
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -145,25 +148,31 @@ class Begun:
     @property
     def several(self) -> bool:
         """Whether every sample is climbed from several starts."""
-        return isinstance(self.family_or_model, HasSeveralStarts) and not isinstance(self.family_or_model, Model)
+        return isinstance(self.family_or_model, HasSeveralStarts) and not self.given
 
     @property
     def in_columns(self) -> Regression | None:
         """A regression, where every sample is climbed on columns that are made orthonormal for it alone."""
         return self.like if isinstance(self.like, Regression) and self.shared is None else None
 
-    def starts(self, rows: RowMaker, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return where samples start, (b, p), and which may be climbed from there, (b,).
+    def starts(self, rows: RowMaker, positions: np.ndarray) -> Starts:
+        """Return where samples start.
 
         Args:
             rows: the samples.
             positions: of some, (b,).
         """
-        starts, plain = self._starts(rows, positions)
+        if rows.members.shared is not None or (self.given and not is_number(self.observation)):
+            starts = Starts(np.tile(self.first, (len(positions), 1)), np.full(len(positions), True))
+        elif self.given or starts_many(self.family_or_model):
+            starts = self._starts_beside(rows, positions)
+        else:
+            starts = self._starts_one_by_one(rows, positions)
+        plain = starts.plain & self.inside(starts.at)
         if isinstance(self.like, CanLackMaximum):
             samples = (counted(rows.members.member(position)).values for position in positions.tolist())
             plain &= [not self.like.without_maximum(values) for values in samples]  # type: ignore[arg-type]
-        return starts, plain & self.inside(starts)
+        return dataclasses.replace(starts, plain=plain)
 
     def inside(self, vectors: np.ndarray) -> np.ndarray:
         """Return which parameters (b, p) are inside their domains."""
@@ -172,28 +181,30 @@ class Begun:
             [np.asarray(domain.contains(leaf)).reshape(len(vectors), -1).all(axis=1) for leaf, domain in parts], axis=0
         )
 
-    def several_starts(self, rows: RowMaker, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return where samples start, several times each, (b, q, p), and which may be climbed from there, (b,)."""
+    def several_starts(self, rows: RowMaker, positions: np.ndarray) -> Starts:
+        """Return where samples start, several times each."""
         found: list[np.ndarray | None] = []
+        own: list[Any] = []
         for position in positions.tolist():
             values, weights = counted(rows.members.member(position))
             try:
                 starts, units = found_starts(self.family_or_model, values, weights)
             except InputError:
-                found.append(None)
-            else:
-                vectors = [np.asarray(self.table.to_vector(start)) for start in starts]
-                found.append(np.stack(vectors) if units is None else None)
+                starts, units = [], None
+            found.append(np.stack([np.asarray(self.table.to_vector(start)) for start in starts]) if starts else None)
+            own.append(units)
         first = next((each for each in found if each is not None), self.first[None])
-        plain = np.array([each is not None for each in found])
-        starts = np.stack([first if each is None else each for each in found])
-        inside = self.inside(starts.reshape(-1, starts.shape[-1])).reshape(starts.shape[:2])
-        return starts, plain & np.all(inside, axis=1)
+        at = np.stack([first if each is None else each for each in found])
+        inside = self.inside(at.reshape(-1, at.shape[-1])).reshape(at.shape[:2])
+        plain = np.array([each is not None for each in found]) & np.all(inside, axis=1)
+        if rows.shared is None:
+            return Starts(at, plain, units_of_each(own))
+        return Starts(at, plain & [each is None for each in own])
 
     def starts_in_columns(
         self, like: Regression, rows: RowMaker, call: Call, laid: Rowful, designs: Designs, back: Back
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return where regressions start, on columns of their own, (b, p), and which may be climbed from there, (b,).
+    ) -> Starts:
+        """Return where regressions start, on columns of their own.
 
         Args:
             like: one of them.
@@ -204,7 +215,7 @@ class Begun:
             back: from the parameters of these columns.
         """
         plain, starts = designs.apart[: len(call.positions)].copy(), np.tile(self.first, (len(call.positions), 1))
-        if isinstance(self.family_or_model, Model):
+        if self.given:
             starts = back.own(starts)
         sizes = rows.sizes[call.positions]
         looked_at = _looked_at(sizes, LOOKED_AT)
@@ -214,41 +225,41 @@ class Begun:
             some = jax.tree.map(lambda column, of=of, index=index: column[of[:, None] % ROWS, index], designs.values)
             found = like.starts_beside(some)
             plain[of] &= ~like.fits_exactly(found, some, NEARLY)
-            if not isinstance(self.family_or_model, Model):
+            if not self.given:
                 starts[of] = np.concatenate([found[name].reshape(len(of), -1) for name in self.table.names], axis=1)
-        return starts, plain & self.inside(starts)
+        return Starts(starts, plain & self.inside(starts))
 
-    def _starts(self, rows: RowMaker, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return where samples start, and which need no other units."""
-        number = is_number(self.observation)
-        side_by_side = starts_many(self.family_or_model)
-        given = isinstance(self.family_or_model, Model)
+    @property
+    def given(self) -> bool:
+        """Whether a model is given to start at."""
+        return isinstance(self.family_or_model, Model)
+
+    def _starts_one_by_one(self, rows: RowMaker, positions: np.ndarray) -> Starts:
         starts, plain = np.tile(self.first, (len(positions), 1)), np.full(len(positions), True)
-        if rows.members.shared is not None or (given and not number):
-            return starts, plain  # where the observations themselves do
-        if not (given or side_by_side):
-            for row, position in enumerate(positions.tolist()):
-                try:
-                    start, units = found_start(self.family_or_model, rows.members.member(position).values, None)
-                except InputError:
-                    plain[row] = False
-                    continue
-                plain[row] = units is None
+        own: list[Any] = [None] * len(positions)
+        for row, position in enumerate(positions.tolist()):
+            try:
+                start, own[row] = found_start(self.family_or_model, rows.members.member(position).values, None)
+            except InputError:
+                plain[row] = False
+            else:
                 starts[row] = np.asarray(self.table.to_vector(start))
-            return starts, plain
-        if number and isinstance(self.like.support, Support) and not self.like.support.whole:
-            plain = ~extraordinary(rows.spread(positions, ENOUGH).T)  # type: ignore[union-attr]
-        if given:
-            return starts, plain
+        return Starts(starts, plain & [not isinstance(each, Design) for each in own], units_of_each(own))
+
+    def _starts_beside(self, rows: RowMaker, positions: np.ndarray) -> Starts:
+        starts, plain = np.tile(self.first, (len(positions), 1)), np.full(len(positions), True)
+        units = units_beside(self.table, self.like.support, rows, positions)
+        if self.given:
+            return Starts(starts if units is None else units.back.own(starts), plain, units)
         # How many are looked at hangs on the size alone: a start has the same bits whatever else is in the table.
         looked_at = _looked_at(rows.sizes[positions], LOOKED_AT if self.form is None else LOOKED_AT_FEW)
         for count in np.unique(looked_at).tolist():
             alike, together = np.flatnonzero(looked_at == count), max(1, IN_CACHE // count)
             for of in np.split(alike, range(together, len(alike), together)):
                 some = jax.tree.map(lambda column: column.swapaxes(0, 1), rows.spread(positions[of], count))
-                found = self.family_or_model.start(some)
+                found = self.family_or_model.start(some if units is None else units.of(of).of_observations(some))
                 starts[of] = np.stack([np.broadcast_to(leaf, len(of)) for leaf in jax.tree.leaves(found)], axis=1)
-        return starts, plain
+        return Starts(starts, plain, units)
 
     def judged(
         self,
@@ -274,12 +285,12 @@ class Begun:
         doubted = spread.doubtful(found["coordinates"], arrived, self.table.logarithmic)
         good = arrived & stay_maxima(ascend, found, doubted & arrived[:, None], self.table)
         end = {name: each[good] for name, each in found.items()}
-        jacobian, count, mean = end["jacobian"], end["count"], end["mean"]
+        jacobian, count, mean, reasons = end["jacobian"], end["count"], end["mean"], dict(known)
+        errors = np.sqrt(np.sum(jacobian @ spread.covariance[good] * jacobian, axis=2))
         if back is not None:
             back = back.of(np.flatnonzero(good))
-            end["estimate"], jacobian = back.parameters(end["estimate"]), back.matrix @ jacobian
-            mean = mean - back.log_scale
-        errors, reasons = np.sqrt(np.sum(jacobian @ spread.covariance[good] * jacobian, axis=2)), dict(known)
+            end["estimate"], mean = back.parameters(end["estimate"]), mean - back.log_scale
+            errors = back.errors(jacobian, spread.covariance[good])
         told = np.full(len(count), True) if back is None else self.inside(end["estimate"])
         for row in range(len(count)) if self.judges_each else ():
             model = self.table.to_model(end["estimate"][row])

@@ -8,14 +8,14 @@ import numpy as np
 
 from ..ascent.heights import heights_of
 from ..ascent.together import Begin
-from ..ascent.units import extraordinary, units_for
+from ..ascent.units import Units, units_for
 from ..models.abilities import HasIrregularMaximum, starts_many
 from ..models.rows import is_number, row_count
-from ..models.support import Support
 from ..samples.members import Member
 from ..status import Status
-from .begun import ENOUGH, IN_CACHE, Begun, Climbed, Fits, counted
+from .begun import Begun, Climbed, Fits, counted
 from .rows import RowMaker
+from .strange import IN_CACHE, units_beside
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -26,6 +26,7 @@ class _Known:
     errors: np.ndarray  # (b, p)
     counts: np.ndarray  # (b,)
     reasons: list[str]
+    units: Units | None = None  # that each sample has of its own; None where all have the data's
 
 
 def closed_forms(begun: Begun, like: HasIrregularMaximum, rows: RowMaker, positions: np.ndarray) -> Climbed:
@@ -40,19 +41,22 @@ def closed_forms(begun: Begun, like: HasIrregularMaximum, rows: RowMaker, positi
     many = begun.shared is None and is_number(begun.observation) and starts_many(type(like), "closed_form")
     known = _together(begun, like, rows, positions) if many else _one_by_one(begun, like, rows, positions)
     estimates, errors, counts, reasons = known.estimates, known.errors, known.counts, known.reasons
+    units, back = known.units, begun.back if known.units is None else known.units.back
     inside = begun.inside(estimates)
     means, contained = [], []
     for call in rows.calls(positions):
         of = slice(len(means), len(means) + len(call.positions))
         at = np.where(inside[of, None], estimates[of], begun.first)
-        found = heights_of(begun.table, rows.rows(call, Begin(at, np.ones_like(at), np.zeros(len(at), int))))
+        begin = Begin(at, np.ones_like(at), np.zeros(len(at), int))
+        found = heights_of(begun.table, rows.rows(call, begin, None if units is None else units.of(of)))
         for all_, each in zip((means, contained), found, strict=True):
             all_.extend(each[: len(at)].tolist())
-    height = counts * np.array(means) - counts * (0.0 if begun.back is None else begun.back.log_scale)
+    height = counts * np.array(means) - counts * (0.0 if back is None else back.log_scale)
     good = inside & np.array(contained, bool) & np.isfinite(height)
-    if begun.back is not None:
-        estimates = begun.back.parameters(estimates)
-        errors = np.abs(np.diagonal(begun.back.matrix)) * errors
+    if back is not None:
+        estimates = back.parameters(estimates)
+        errors = np.abs(np.diagonal(back.matrix, axis1=-2, axis2=-1)) * errors
+        good &= begun.inside(estimates)
     none = np.zeros(len(positions))
     columns = {
         "log_likelihood": height, "distance": none, "count": counts, "steps": none.astype(int),
@@ -69,20 +73,18 @@ def _together(begun: Begun, like: HasIrregularMaximum, rows: RowMaker, positions
     """Return the closed forms of samples of numbers, those of one size side by side."""
     sizes = rows.sizes[positions]
     estimates, errors = np.full((2, len(positions), begun.table.size), np.nan)
-    reasons = [""] * len(positions)
+    reasons, units = [""] * len(positions), units_beside(begun.table, begun.like.support, rows, positions)
     for size in np.unique(sizes).tolist():
         alike, together = np.flatnonzero(sizes == size), max(1, IN_CACHE // size)
         for of in np.split(alike, range(together, len(alike), together)):
             x = rows.at(positions[of], np.broadcast_to(np.arange(size), (len(of), size))).T  # type: ignore[union-attr]
-            best: Any = like.closed_form(x)
+            best: Any = like.closed_form(x if units is None else units.of(of).of_observations(x))
             found = best.irregular(float(size))
             for numbers, model in ((estimates, best), (errors, found.standard_errors)):
                 numbers[of] = np.stack([np.broadcast_to(leaf, len(of)) for leaf in jax.tree.leaves(model)], axis=1)
-            if isinstance(begun.like.support, Support) and not begun.like.support.whole:
-                estimates[of[extraordinary(x[:: max(1, size // ENOUGH)])]] = np.nan
             for row in of.tolist():
                 reasons[row] = found.reason
-    return _Known(estimates, errors, sizes.astype(float), reasons)
+    return _Known(estimates, errors, sizes.astype(float), reasons, units)
 
 
 def _one_by_one(begun: Begun, like: HasIrregularMaximum, rows: RowMaker, positions: np.ndarray) -> _Known:

@@ -27,7 +27,7 @@ from ..models.regression import Regression
 from ..models.rows import Rows, row_count
 from ..samples.members import Members
 from ..status import Status
-from .begun import COLUMNS, Begun, Climbed, Fits, counted
+from .begun import COLUMNS, Begun, Climbed, Fits, Starts, counted
 from .closed import closed_forms
 from .rows import RowMaker, merged
 from .several import canonical, highest
@@ -124,29 +124,25 @@ class Work:
             if isinstance(self.begun.like, HasIrregularMaximum):
                 return closed_forms(self.begun, self.begun.like, self._rows, positions)
 
+            begun, back = self._begin(positions)
+            units, q = begun.units, begun.at.size // (len(positions) * table.size)
+
             def ascend(
                 rows: np.ndarray, coordinates: np.ndarray, free: np.ndarray, most: int
             ) -> Mapping[str, np.ndarray]:
                 begin, found, done = Begin(coordinates, free, np.full(len(rows), most)), [], 0
                 for call in self._rows.calls(positions[rows]):
                     of = slice(done, done := done + len(call.positions))
-                    laid = self._rows.rows(call, jax.tree.map(lambda each, of=of: each[of], begin))
+                    own = None if units is None else units.of(rows[of])
+                    laid = self._rows.rows(call, jax.tree.map(lambda each, of=of: each[of], begin), own)
                     if like is not None:
                         laid = dataclasses.replace(laid, values=orthonormal(like, laid).values)
                     ends = climb_rows(table, self.begun.form, laid)
                     found.append({name: each[: len(call.positions)] for name, each in ends.items()})
                 return merged(found)
 
-            back = self.begun.back
-            if like is not None:
-                starts, plain, back = self._in_columns(like, positions)
-            elif self.begun.several:
-                starts, plain = self.begun.several_starts(self._rows, positions)
-            else:
-                starts, plain = self.begun.starts(self._rows, positions)
-            starts = starts.reshape(len(positions), -1, self.begun.table.size)
-            every, q = np.arange(len(positions)), starts.shape[1]
-            begin = coordinates_of(table, starts.reshape(len(positions) * q, -1))
+            every, plain = np.arange(len(positions)), begun.plain
+            begin = coordinates_of(table, begun.at.reshape(len(positions) * q, -1))
             found = ascend(np.repeat(every, q), begin, np.ones_like(begin), MAX_STEPS)
             reasons: dict[int, str] = {}
             if q > 1:
@@ -158,14 +154,22 @@ class Work:
                 found = canonical(found, every, ascend, table)
             return self.begun.judged(positions, found, plain, ascend, back, reasons)
 
-    def _in_columns(self, like: Regression, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray, Back]:
-        """Return where regressions start on columns of their own, which may be climbed, and the ways back."""
+    def _begin(self, positions: np.ndarray) -> tuple[Starts, Back | None]:
+        """Return where samples start, and the ways back from the units in which they do."""
+        if (like := self.begun.in_columns) is not None:
+            return self._in_columns(like, positions)
+        find = self.begun.several_starts if self.begun.several else self.begun.starts
+        starts = find(self._rows, positions)
+        return starts, self.begun.back if starts.units is None else starts.units.back
+
+    def _in_columns(self, like: Regression, positions: np.ndarray) -> tuple[Starts, Back]:
+        """Return where regressions start on columns of their own, and the ways back."""
         (call,) = self._rows.calls(positions)
         nowhere = np.zeros((len(positions), self.begun.table.real_size))
         laid = self._rows.rows(call, Begin(nowhere, nowhere, np.zeros(len(positions), int)))
         designs = orthonormal(like, laid)
         back = designs.back(self.begun.table.size).of(np.arange(len(positions)))
-        return *self.begun.starts_in_columns(like, self._rows, call, laid, designs, back), back
+        return self.begun.starts_in_columns(like, self._rows, call, laid, designs, back), back
 
     def _alone(self, position: int) -> Fits:
         """Fit a sample by itself; one that is small and bit for bit another has its fit, such as a constant group."""

@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from ..ascent.together import BLOCKS, ROWS, TILES, Begin, Rowful
+from ..ascent.units import Units
 from ..models.rows import Observation, Rows, in_types, row_count
 from ..samples.members import Members, Resamples
 from ..samples.spans import WIDTH
@@ -72,12 +73,13 @@ class RowMaker:
         """Tiles of a call: few for a small table, which one of the two programs that there are then serves."""
         return self._most if np.sum(-(-self.sizes // WIDTH)) > BLOCKS else BLOCKS
 
-    def rows(self, call: Call, begin: Begin) -> Rowful:
+    def rows(self, call: Call, begin: Begin, units: Units | None = None) -> Rowful:
         """Return the rows of a call.
 
         Args:
             call: its samples.
             begin: where each begins.
+            units: that each has of its own, of samples of numbers; None leaves them in the data's.
         """
         blocks, room, positions = len(call.tiles), call.room, call.positions
 
@@ -104,6 +106,15 @@ class RowMaker:
             part = slice(int(firsts[of[0]]), int(firsts[of[-1]]) + count * WIDTH)
             lay = functools.partial(_lay, part, count * WIDTH)
             jax.tree.map(lay, values, self._filled(within, count * WIDTH))
+        if units is not None and np.any(units.changed):
+            often = tiles * WIDTH
+
+            def along(each: np.ndarray, rest: float) -> np.ndarray:
+                return np.repeat(filled(each, rest).T, often, axis=1)
+
+            laid = values[:, : int(often.sum())]  # type: ignore[index]
+            laid -= along(np.asarray(units.shift), 0.0)
+            laid /= along(np.asarray(units.scale), 1.0)
         return Rowful(values, None, firsts, tiles, sizes, begin, np.int64(blocks))
 
     @functools.cached_property

@@ -25,3 +25,13 @@ def test_one_way_serves_many_samples_and_is_that_of_the_units():
     there = units.to_data(model)
     np.testing.assert_allclose(back.parameters(np.array([[0.5, 2.0]]))[0], [there.mean, there.variance], rtol=1e-15)
     assert back.log_scale == np.log(units.scale)
+
+
+def test_errors_are_there_where_float64_does_not_hold_their_squares():
+    covariance = np.array([[[4.0, 1.0], [1.0, 9.0]], [[4.0, 1.0], [1.0, 9.0]]])
+    unit = np.array([1e-200, 1.0])
+    back = Back(unit[:, None, None] * np.eye(2), np.zeros((2, 2)), np.log(unit))
+    jacobian = np.broadcast_to(np.array([[1.0, 1.0], [0.0, 2.0]]), (2, 2, 2))
+    np.testing.assert_allclose(back.errors(jacobian, covariance), unit[:, None] * [[15**0.5, 6.0]], rtol=1e-15)
+    one = back.of(np.array([1]))
+    assert (one.log_scale.tolist(), one.parameters(np.array([[1.0, 2.0]])).tolist()) == ([0.0], [[1.0, 2.0]])

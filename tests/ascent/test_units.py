@@ -5,7 +5,7 @@ import zoo
 
 import mlejax
 from mlejax import LogNormal, Normal, Poisson
-from mlejax.ascent.units import FEWEST, _laws, _surely_ordinary, extraordinary, units_for
+from mlejax.ascent.units import FEWEST, _laws, _surely_ordinary, extraordinary, some_of, suggested, that_hold, units_for
 from mlejax.models.parameters import Parameters
 
 NEAR_A_MILLION_MILLION = 1e15 + np.array([0.0, 1.0, 2.0])
@@ -84,6 +84,21 @@ def test_ordinary_observations_whole_ones_and_constants_stay_as_they_are():
 def test_numbers_whose_variance_float64_does_not_hold_are_refused_without_a_warning(values):
     with pytest.raises(ValueError, match=r"Normal.variance of these observations would be inf"):
         mlejax.fit(Normal, values, progress=False)
+
+
+def test_units_of_many_samples_are_those_of_each(x64):
+    threshold = zoo.family(
+        lambda m, x: -x / m.scale * (1 + (x > 1e30)) - jnp.log(m.scale), scale=mlejax.positive
+    )(1.0)  # fmt: skip
+    near = np.array([1.0, 2.0, 5.0])
+    for model, samples in ((Normal(0.0, 1.0), [near, 1e15 + near, 1e-20 * near]), (threshold, [near, 1e-20 * near])):
+        side_by_side, table = np.stack([*samples, 1e40 * near], axis=1), Parameters.of(model)
+        found = that_hold(suggested(table, model.support, side_by_side), some_of(side_by_side))
+        alone = [units(model, column) for column in side_by_side.T]
+        assert found.shift.tolist() == [0.0 if each is None else each.shift for each in alone]
+        assert found.scale.tolist() == [1.0 if each is None else each.scale for each in alone]
+    assert alone[-1] is None  # where the formula is another
+    assert alone[1] is not None
 
 
 MANY = 1 << 14

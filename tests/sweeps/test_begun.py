@@ -32,24 +32,27 @@ def test_what_is_climbed_side_by_side(family, source, beside):
 
 
 def starts_of(family, *samples):
-    """Return where samples start, and which may be climbed from there."""
+    """Return where samples start."""
     data, labels = np.concatenate(samples), np.repeat(np.arange(len(samples)), [len(each) for each in samples])
     work = Work(family, Groups(data, labels))
     return work.begun.starts(work._rows, np.arange(len(samples)))
 
 
 def test_starts_are_those_that_the_family_finds_and_say_which_need_units():
-    starts, plain = starts_of(mlejax.Gamma, X[:20], X[20:], 1e-15 * X[20:])
-    assert plain.tolist() == [True, True, False]
-    for at, own in zip(starts[:2], (X[:20], X[20:]), strict=True):
-        alone = mlejax.Gamma.start(own)
+    starts = starts_of(mlejax.Gamma, X[:20], X[20:], 1e-15 * X[20:])
+    assert starts.units.changed.tolist() == [False, False, True]
+    assert starts.plain.all()
+    own = starts.units.of(2).of_observations(1e-15 * X[20:])
+    for at, sample in zip(starts.at, (X[:20], X[20:], own), strict=True):
+        alone = mlejax.Gamma.start(sample)
         np.testing.assert_allclose(at, [alone.shape, alone.rate], rtol=0.3)  # of observations evenly spread
 
 
 def test_a_start_has_the_same_bits_whatever_is_beside_it():
-    one, _ = starts_of(mlejax.StudentT, X[:20], X[20:])
-    other, _ = starts_of(mlejax.StudentT, np.arange(300.0), X[:20], np.arange(7.0), X[20:])
-    np.testing.assert_array_equal(one, other[[1, 3]])
+    one = starts_of(mlejax.StudentT, X[:20], X[20:], 1e6 + X[:20])
+    other = starts_of(mlejax.StudentT, np.arange(300.0), X[:20], np.arange(7.0), X[20:], 1e6 + X[:20])
+    np.testing.assert_array_equal(one.at, other.at[[1, 3, 4]])
+    np.testing.assert_array_equal(one.units.shift, other.units.shift[[1, 3, 4]])
 
 
 def test_a_start_outside_the_domain_is_left_to_fit():
@@ -61,8 +64,8 @@ def test_a_start_outside_the_domain_is_left_to_fit():
         starts_side_by_side = True
 
     near = X[:20] / np.max(X[:20])
-    starts, plain = starts_of(Off, near, 3 * near)
-    assert (starts[:, 0].tolist(), plain.tolist()) == ([1.0, -1.0], [True, False])
+    starts = starts_of(Off, near, 3 * near)
+    assert (starts.at[:, 0].tolist(), starts.plain.tolist()) == ([1.0, -1.0], [True, False])
 
 
 CENSORED = {"time": X, "event": (np.arange(60) % 3 > 0) * 1.0}
@@ -80,10 +83,10 @@ CENSORED = {"time": X, "event": (np.arange(60) % 3 > 0) * 1.0}
 )
 def test_models_of_a_model_start_as_the_family_inside_does(family, data, x64):
     work = Work(family, Groups(data, np.repeat([0, 1], [28, 32])))  # in which many observations are looked at
-    starts, plain = work.begun.starts(work._rows, np.array([0, 1]))
+    starts = work.begun.starts(work._rows, np.array([0, 1]))
     alone = family.start({name: part[28:] for name, part in data.items()} if isinstance(data, dict) else data[28:])
-    np.testing.assert_allclose(starts[1], np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(alone)]))
-    assert plain.all()
+    np.testing.assert_allclose(starts.at[1], np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(alone)]))
+    assert starts.plain.all()
     assert starts_many(family) == ("GeneralizedPareto" not in family.__name__)
 
 
@@ -97,15 +100,16 @@ def test_a_start_that_was_written_for_one_sample_starts_one_sample_at_a_time(x64
         pass
 
     for family in (Mixed, Inherits):
-        starts, _ = starts_of(family, X[:20], 5 * X[:20])
-        np.testing.assert_allclose(starts[:, 0], [1 / np.mean(X[:20]), 1 / np.mean(5 * X[:20])], rtol=1e-12)
+        starts = starts_of(family, X[:20], 5 * X[:20])
+        np.testing.assert_allclose(starts.at[:, 0], [1 / np.mean(X[:20]), 1 / np.mean(5 * X[:20])], rtol=1e-12)
 
 
 def test_a_family_that_starts_one_sample_at_a_time_starts_each(x64):
-    starts, plain = starts_of(mlejax.GeneralizedPareto, X[:20], X[20:], 1e-15 * X[20:])
-    assert plain.tolist() == [True, True, False]
+    starts = starts_of(mlejax.GeneralizedPareto, X[:20], X[20:], 1e-15 * X[20:])
+    assert starts.plain.all()
+    assert starts.units.changed.tolist() == [False, False, True]
     alone = mlejax.GeneralizedPareto.start(X[20:])
-    assert starts[1].tolist() == [alone.scale, alone.shape]
+    assert starts.at[1].tolist() == [alone.scale, alone.shape]
 
 
 def test_a_form_that_shared_observations_do_not_bear_out_is_not_used(monkeypatch):
