@@ -154,32 +154,37 @@ def instructions() -> str:
     return " ".join([platform.machine(), *(name for name in FLOATING_POINT if name in present)])
 
 
-def join(coordinator: str | None = None, processes: int | None = None, process: int | None = None) -> None:
-    """Make this process one of several that share a sweep, by JAX's own distributed runtime.
+_GIVEN: list[tuple[int, int]] = []
+"""Which process this is, and of how many, where the user has said it."""
 
-    Under SLURM, Open MPI, Kubernetes and on Cloud TPU JAX finds the others itself; elsewhere give all three arguments.
-    A process that dies can be started again and goes on. Before anything is computed.
+
+def join(coordinator: str | None = None, processes: int | None = None, process: int | None = None) -> None:
+    """Make this process one of several that share a sweep.
+
+    Processes meet in the result directory and nowhere else: where it is said which of how many this is, none has to
+    wait for another. Under SLURM, Open MPI, Kubernetes and on Cloud TPU JAX finds out by itself, before anything is
+    computed.
 
     Args:
-        coordinator: `HOST:PORT` of the first process.
+        coordinator: `HOST:PORT` of the first process; not needed where the others are given.
         processes: how many there are.
         process: which of them this is, from 0.
 
     Raises:
         ValueError: no cluster was found, and none given; or only a part of it.
     """
-    given = [argument is not None for argument in (coordinator, processes, process)]
-    if any(given) and not all(given):
-        raise InputValueError(
-            "a cluster is given by coordinator, number of processes and process together, or found by JAX"
-        )
+    if processes is not None and process is not None:
+        _GIVEN[:] = [(process, processes)]
+        return
+    if not coordinator == processes == process:
+        raise InputValueError("a cluster is given by the number of processes and process together, or found by JAX")
     jax.config.update("jax_enable_recoverability", True)
     try:
-        jax.distributed.initialize(coordinator, processes, process)
+        jax.distributed.initialize()
     except ValueError as error:
         raise InputValueError(
-            "no cluster was found (SLURM, Open MPI, Kubernetes, Cloud TPU): give --coordinator HOST:PORT, "
-            f"--num-processes and --process-id. JAX says: {error}"
+            "no cluster was found (SLURM, Open MPI, Kubernetes, Cloud TPU): give --num-processes and --process-id. "
+            f"JAX says: {error}"
         ) from None
     jax.devices()  # which settles how many processes there are, and which this is
     if not first():
@@ -187,14 +192,30 @@ def join(coordinator: str | None = None, processes: int | None = None, process: 
         leave()
 
 
+def process_index() -> int:
+    """Return which of several processes this is, from 0."""
+    return _GIVEN[0][0] if _GIVEN else jax.process_index()
+
+
+def process_count() -> int:
+    """Return how many processes share the work."""
+    return _GIVEN[0][1] if _GIVEN else jax.process_count()
+
+
 def first() -> bool:
     """Return whether this is the only process, or the first of several."""
-    return jax.process_index() == 0
+    return process_index() == 0
+
+
+def connected() -> bool:
+    """Return whether JAX connects the processes, so that the first has to stay until the others have ended."""
+    return not _GIVEN and jax.process_count() > 1
 
 
 def leave() -> None:
     """Part from the other processes."""
-    jax.distributed.shutdown()
+    if not _GIVEN:
+        jax.distributed.shutdown()
 
 
 def _cpu_devices() -> int:

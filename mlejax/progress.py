@@ -59,8 +59,9 @@ class Progress:
     """One line on standard error, which says what is being done now and how much of that is done."""
 
     runs: int  # all
-    finished: int  # those that were there before
-    began: float  # when training began
+    made: int  # those that were to be made
+    trained: float  # for how long runs were under way before the present training began
+    began: float  # when it began
     waited: float  # how long it has waited for the compiler
     since: float  # when the compiler began
 
@@ -68,8 +69,8 @@ class Progress:
         self.enabled = enabled
         self.bar: Any = tqdm(disable=True)  # nothing is shown before the arguments are known to be good
         self.opened = time.perf_counter()
-        self.runs, self.finished = 0, 0
-        self.began = self.waited = self.since = 0.0
+        self.runs, self.made = 0, 0
+        self.trained = self.began = self.waited = self.since = 0.0
 
     def __enter__(self) -> "Progress":
         return self
@@ -115,7 +116,8 @@ class Progress:
             runs: all of them.
             finished: those there before.
         """
-        self.runs, self.finished = runs, finished
+        self.runs, self.trained = runs, self.training_seconds
+        self.made += runs - finished
         self.began, self.waited = time.perf_counter(), 0.0
         self._show("training", COUNTED, total=runs, initial=finished, unit=" runs")
 
@@ -148,7 +150,7 @@ class Progress:
     @property
     def training_seconds(self) -> float:
         """How long runs have been under way, compilation excluded."""
-        return time.perf_counter() - self.began - self.waited if self.began else 0.0
+        return self.trained + (time.perf_counter() - self.began - self.waited if self.began else 0.0)
 
     def spent(self, run_epochs: int, devices: str) -> Spent:
         """Return what it took, and print it where progress is shown.
@@ -158,8 +160,7 @@ class Progress:
             devices: in words.
         """
         seconds = time.perf_counter() - self.opened
-        new = self.runs - self.finished
-        spent = Spent(new, self.runs, run_epochs, seconds, self.training_seconds, devices)
+        spent = Spent(self.made, self.runs, run_epochs, seconds, self.training_seconds, devices)
         self.bar.close()
         if self.enabled:
             print(spent, file=sys.stderr)
@@ -181,6 +182,17 @@ def bar(words: str, samples: int, enabled: bool, finished: int = 0) -> "tqdm[Any
         finished: those there before.
     """
     return tqdm(total=samples, initial=finished, desc=words, unit=" samples", delay=1, leave=False, disable=not enabled)
+
+
+def say(words: str) -> None:
+    """Print a line on standard error, where there is one, above a bar that may be shown there.
+
+    Args:
+        words: what a person has to know before the work is done, such as what it waits for.
+    """
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError):
+            tqdm.write(f"mlejax: {words}", file=sys.stderr)
 
 
 @contextlib.contextmanager

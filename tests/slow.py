@@ -11,7 +11,7 @@ import time
 import numpy as np
 
 from mlejax.cli import main as cli
-from mlejax.sweeps import measure, schedule
+from mlejax.sweeps import measure, others, schedule
 
 PAUSE = float(os.environ.get("PAUSE", "0.05"))
 TURNS, ROUNDS = 64, 8  # of two epochs on statistics: 1024 epochs of every lane, a fifth of a run
@@ -30,4 +30,5 @@ if __name__ == "__main__":
     cli._is_watched = lambda: True  # by the test, which waits for the bar to count
     measure.SECONDS_BETWEEN_CONCLUSIONS = 0.0
     schedule.Pace = Pace
+    others.SECONDS_FOR_OTHERS = float(os.environ.get("AWAY", others.SECONDS_FOR_OTHERS))
     sys.exit(cli.main())

@@ -28,15 +28,15 @@ def check_cluster(options: argparse.Namespace) -> bool:
     Raises:
         UsageError: saying what is lacking, or out of range.
     """
-    cluster = (options.coordinator, options.num_processes, options.process_id)
-    if any(part is not None for part in cluster) and None in cluster:
-        raise UsageError("--coordinator, --num-processes and --process-id must be given together")
+    cluster = (options.num_processes, options.process_id)
+    if any(part is not None for part in (options.coordinator, *cluster)) and None in cluster:
+        raise UsageError("--num-processes and --process-id must be given together")
     if options.process_id is not None and not 0 <= options.process_id < options.num_processes:
         raise UsageError(
             f"--process-id must be from 0 to {options.num_processes - 1}, one below --num-processes; "
             f"got {options.process_id}"
         )
-    return options.distributed or options.coordinator is not None
+    return options.distributed or options.process_id is not None
 
 
 def start_devices(options: argparse.Namespace) -> bool:
@@ -48,15 +48,15 @@ def start_devices(options: argparse.Namespace) -> bool:
         try:
             devices.join(*cluster)
         except RuntimeError as error:
-            where = options.coordinator or "the cluster that JAX finds"
-            raise UsageError(f"cannot join {where}: {str(error).splitlines()[0]}") from None
+            raise UsageError(f"cannot join the cluster that JAX finds: {str(error).splitlines()[0]}") from None
         if INTERRUPTS.watching:  # JAX has taken SIGTERM
             INTERRUPTS.watch()
     return devices.first()
 
 
 def wait_for_followers(options: argparse.Namespace) -> None:
-    """Wait, as the first of several processes, until the others have ended."""
+    """Wait, as the first of several processes that JAX connects, until the others have ended."""
     from ..store.lock import wait_for_followers
 
-    wait_for_followers(Path(options.out))
+    if devices.connected():
+        wait_for_followers(Path(options.out))

@@ -73,9 +73,9 @@ CLUSTER = (
         "share the runs with the other processes of the cluster that JAX finds: SLURM, Open MPI, Kubernetes, TPU",
         flag=True,
     ),
-    Option("--coordinator", "the first process, where JAX finds no cluster", address, "HOST:PORT"),
-    Option("--num-processes", "with --coordinator", at_least_one, "N"),
-    Option("--process-id", "with --coordinator: this process, from 0", whole, "I"),
+    Option("--num-processes", "how many processes share the runs, where JAX finds no cluster", at_least_one, "N"),
+    Option("--process-id", "with --num-processes: which of them this is, from 0", whole, "I"),
+    Option("--coordinator", "the address of the first process; not needed", address, "HOST:PORT"),
 )
 KNOWN = {option.name: option for option in FIT}
 LEVEL = Option("--level", "of the intervals; default 0.95", share, "LEVEL", 0.95)

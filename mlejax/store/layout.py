@@ -12,7 +12,7 @@ import json
 import math
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -305,9 +305,9 @@ def digest_of(values: np.ndarray) -> str:
     return hashlib.sha256(type_of(values).encode() + _plain_bytes(values)).hexdigest()
 
 
-def marks(path: Path) -> set[str]:
-    """Return the sweeps that arrays in a directory say they are of; more than one where it is in disorder."""
-    return set(map(str, _of_arrays(path, MARK).values()))
+def marks(path: Path, *names: str) -> set[str]:
+    """Return the sweeps that arrays in a directory, all or these, say they are of; several where it is in disorder."""
+    return set(map(str, _of_arrays(path, MARK, names).values()))
 
 
 def ways(path: Path) -> list[dict[str, Any]] | None:
@@ -315,9 +315,9 @@ def ways(path: Path) -> list[dict[str, Any]] | None:
     return _of_arrays(path, WAYS).get(COMPUTED_BY.name)
 
 
-def _of_arrays(path: Path, name: str) -> dict[str, Any]:
+def _of_arrays(path: Path, name: str, arrays: Iterable[str] = ()) -> dict[str, Any]:
     found = {}
-    for folder in path.iterdir() if path.is_dir() else ():
+    for folder in map(path.joinpath, arrays) if arrays else path.iterdir() if path.is_dir() else ():
         with contextlib.suppress(ValueError, KeyError, TypeError):
             found[folder.name] = json.loads(read_whole(folder / ROOT) or b"{}")["attributes"][name]
     return found

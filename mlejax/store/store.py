@@ -10,6 +10,7 @@ import errno
 import json
 import time
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -17,12 +18,13 @@ from typing import Any
 import numpy as np
 
 from .. import checks
+from ..progress import say
 from ..results.schema import COMPUTED_BY
 from ..status import Status
 from . import lock
 from .batches import StoredArrays, forget, read_batch, read_variable, refuse_damage, scan, write_batch
 from .files import StoreError, remove_parts, write_whole
-from .layout import ROOT, DamageError, Description, Layout, described
+from .layout import ROOT, DamageError, Description, Layout, described, identity, marks
 from .reading import check_extension, check_settings, read_layout, read_root
 from .rebuild import MAKING, discard, install, place_in, rebuild, refuse_to_overwrite, replace
 
@@ -45,9 +47,23 @@ class Store:
         """Return a batch as it is on disk."""
         return read_batch(self.path, self.layout, number)
 
+    @cached_property
+    def mark(self) -> str:
+        """What the arrays of this store say that they are of."""
+        return identity(self.layout, self.description)
+
     def write_batch(self, number: int, arrays: Mapping[str, np.ndarray]) -> None:
-        """Write a batch; its status last."""
+        """Write a batch; its status last.
+
+        Raises:
+            StoreError: it cannot be written, or another store has taken the place of this one.
+        """
         with readable_errors(self.path):
+            if marks(self.path, "status") != {self.mark}:
+                raise StoreError(
+                    f"{self.path} is not what it was when this process opened it: it has been extended, removed or "
+                    "replaced. What has ended since is not written; give the same command again."
+                )
             write_batch(self.path, self.layout, number, arrays)
 
     def statuses(self) -> np.ndarray:
@@ -113,17 +129,17 @@ def open_store(
     if path.exists() and not path.is_dir():
         raise StoreError(f"{path} is a file; results need a directory")
     with readable_errors(path):
+        if process:
+            return _follow(path, wanted, description, process)
         fresh = not path.exists()
         path.mkdir(parents=True, exist_ok=True)
         try:
-            hold = lock.Lock(path, process)
+            hold = lock.Lock(path)
         except OSError as error:
-            if process or error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+            if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
                 raise
             return _first(path, wanted, description, repair, allow_mixed, None, known)  # all may have ended already
         try:
-            if process:
-                return _follow(path, wanted, description, process, hold)
             return _first(path, wanted, description, repair, allow_mixed, hold, known)
         except BaseException:
             hold.close(forget=True)
@@ -181,7 +197,8 @@ def _extended(store: Store, wanted: Layout, description: Description, allow_mixe
         return store  # nothing will be added
     if store.hold is None:
         raise PermissionError(errno.EACCES, "Permission denied")
-    remove_parts(store.path, [*old.axes, *(variable.name for variable in old.variables)])
+    with contextlib.suppress(StoreError), lock.none_following(store.path):  # of whose parts one may be being written
+        remove_parts(store.path, [*old.axes, *(variable.name for variable in old.variables)])
     if way not in ways and not allow_mixed:
         _refuse_to_mix(store.path, ways[-1], way)
     if way in ways and same:
@@ -191,7 +208,8 @@ def _extended(store: Store, wanted: Layout, description: Description, allow_mixe
     result = {name: value for name, value in store.description.result.items() if name != "finished"}
     settings = {**store.description.settings, **{name: description.settings[name] for name in description.loose}}
     description = dataclasses.replace(store.description, settings=settings, computed_by=ways, result=result)
-    status = replace(store.path, layout, description, old)
+    with lock.none_following(store.path):
+        status = replace(store.path, layout, description, old)
     return dataclasses.replace(store, layout=layout, description=description, status=status, way=ways.index(way))
 
 
@@ -225,29 +243,46 @@ def _refuse_to_mix(path: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -
     )
 
 
-def _follow(path: Path, wanted: Layout, description: Description, process: int, hold: lock.Lock) -> Store:
+def _follow(path: Path, wanted: Layout, description: Description, process: int) -> Store:
     """Open a directory that the first process makes, or extends, as soon as it is there."""
-    way = description.computed_by[0]
-    for _ in range(int(lock.FOLLOW_SECONDS / lock.POLL_SECONDS)):
-        with contextlib.suppress(StoreError):
-            if (root := read_root(path)) is None:
-                raise StoreError(f"{path} is empty")
-            layout, there = read_layout(path, root)
-            same = list(layout.axes) == list(wanted.axes) and all(
-                np.array_equal(values, wanted.axes[name]) for name, values in layout.axes.items()
-            )
-            alike = all(
-                there.settings.get(name) == description.settings.get(name)
-                for name in {*there.settings, *description.settings} - description.loose
-            )
-            if same and alike and way in there.computed_by:
-                number = there.computed_by.index(way)
+    began, told = time.monotonic(), False
+    while (waited := time.monotonic() - began) < lock.FOLLOW_SECONDS:
+        if _prepared(path, wanted, description) is not None:
+            hold = lock.Lock(path, process)  # from here on the first does not make another store of it
+            if (found := _prepared(path, wanted, description)) is not None:
+                layout, there = found
+                number = there.computed_by.index(description.computed_by[0])
                 return Store(path, layout, there, scan(path, layout).status, number, process, hold)
+            hold.close(forget=True)
+        if waited > lock.SECONDS_TO_A_WORD and not told:
+            say(
+                f"process {process} waits for the first process to prepare {path}; "
+                f"it gives up after {lock.FOLLOW_SECONDS:.0f} s"
+            )
+            told = True
         time.sleep(lock.POLL_SECONDS)
     raise StoreError(
         f"{path}: process {process} waited {lock.FOLLOW_SECONDS:.0f} s for the first process to prepare the "
         "directory. Is it running, with the same settings, on the same kind of machine, with the same directory?"
     )
+
+
+def _prepared(path: Path, wanted: Layout, description: Description) -> tuple[Layout, Description] | None:
+    """Return what a store says of itself, where it is the one to which runs computed in this way are to be added."""
+    with contextlib.suppress(StoreError):
+        if (root := read_root(path)) is None:
+            return None
+        layout, there = read_layout(path, root)
+        same = list(layout.axes) == list(wanted.axes) and all(
+            np.array_equal(values, wanted.axes[name]) for name, values in layout.axes.items()
+        )
+        alike = all(
+            there.settings.get(name) == description.settings.get(name)
+            for name in {*there.settings, *description.settings} - description.loose
+        )
+        if same and alike and description.computed_by[0] in there.computed_by:
+            return layout, there
+    return None
 
 
 @contextlib.contextmanager

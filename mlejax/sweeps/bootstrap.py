@@ -71,7 +71,7 @@ class _Begun:
         with fitted.collector({}, None) as kept:
             for fits in work.told(work.members.labels, self.climbs):
                 kept.put(fits.positions, fits.by_name(begun.table))
-            return fitted.table(kept, "", lambda _: None)
+            return fitted.table(kept, "")
 
 
 def _resamples(result: FitResult[Any], count: int, seed: int) -> tuple[Any, Resamples]:

@@ -2,14 +2,14 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .. import devices
 from ..checks import InputValueError
 from ..results.schema import COMPUTED_BY
 from ..status import Status
@@ -17,6 +17,7 @@ from ..store.files import StoreError
 from ..store.layout import Description, Layout
 from ..store.lock import is_held
 from ..store.store import NOTHING, Store, open_store
+from .others import Others
 
 SECONDS_BETWEEN_SAVES = 4.0
 """How often batches that are not complete yet are written too, whatever the devices do meanwhile."""
@@ -48,6 +49,7 @@ class Collector:
     closing: threading.Event
     status: Any  # of all runs: an array, or the store's
     arrays: dict[str, np.ndarray]  # of all runs, without a store
+    others: Others  # with a store
     left: np.ndarray  # runs of each batch that have not ended
     writer: threading.Thread
 
@@ -66,7 +68,7 @@ class Collector:
             store: where the results go, if anywhere.
             known: what is known of every run before it is made, by the names of variables, of the shape of the axes.
         """
-        self.process, self.processes = jax.process_index(), jax.process_count()
+        self.process, self.processes = devices.process_index(), devices.process_count()
         self.layout, self.description, self.store, self.known = layout, description, store, known
         self.open: dict[int, dict[str, np.ndarray]] = {}  # batches that are not complete
         self.unsaved: set[int] = set()
@@ -79,9 +81,8 @@ class Collector:
             self.arrays = {v.name: v.blank(layout.shape) for v in layout.variables} | {"status": self.status}
             return
         self.status, self.layout = store.status, store.layout
-        waiting = self.waiting()
-        places = map(self.layout.place, range(self.layout.batches))
-        self.left = np.array([np.count_nonzero(waiting[place]) for place in places])
+        self.others = Others(store.path, self.processes)
+        self.left = self._count(self.waiting())
         self.writer = threading.Thread(target=self._write_now_and_then, name="mlejax-writer", daemon=True)
         self.writer.start()
 
@@ -111,13 +112,13 @@ class Collector:
             StoreError: the directory cannot be used.
             ValueError: there are several processes and no directory.
         """
-        if jax.process_count() > 1 and out is None:
+        if devices.process_count() > 1 and out is None:
             raise InputValueError(
                 f"a {description.kind} over several processes needs out=, a directory that all of them reach"
             )
         if out is None:
             return cls(layout, description, None, known)
-        process = jax.process_index()
+        process = devices.process_index()
         store = open_store(
             out, layout, description, repair=repair, allow_mixed=allow_mixed, process=process, known=known
         )  # fmt: skip
@@ -129,10 +130,45 @@ class Collector:
         With several processes, those whose batch number is this process's modulo their count.
         """
         waiting = self.status == Status.RUNNING
-        for number in range(self.layout.batches) if self.processes > 1 else ():
-            if number % self.processes != self.process:
-                waiting[self.layout.place(number)] = False
-        return waiting
+        return waiting if self.processes == 1 else waiting & self._part(self.process)
+
+    def _part(self, process: int) -> np.ndarray:
+        """Return which runs one of several processes makes."""
+        numbers = np.arange(self.layout.batches).reshape(self.layout.grid) % self.processes == process
+        for axis, (size, n) in enumerate(zip(self.layout.batch, self.layout.shape, strict=True)):
+            numbers = np.repeat(numbers, size, axis)[(slice(None),) * axis + (slice(n),)]
+        return numbers
+
+    def shares(self, waiting_for: Callable[[int], None]) -> Iterator[np.ndarray]:
+        """Yield which runs this process is to make, of the shape of the axes: its own part; then, where this is the
+        first, the parts of processes that are gone, until all runs have ended.
+
+        Args:
+            waiting_for: told how many runs of other processes have not ended.
+
+        Raises:
+            StoreError: a batch cannot be written.
+        """
+        yield self.waiting()
+        if self.store is None or self.process > 0 or self.processes == 1:
+            return
+        with self.guard:
+            self._save(list(self.unsaved))
+        while np.any(left := self.store.statuses() == Status.RUNNING):
+            parts = {process: left & self._part(process) for process in range(1, self.processes)}
+            for process, runs in parts.items():
+                if np.any(runs) and self.others.take_over(process, int(np.count_nonzero(runs))):
+                    self.left = self._count(left)
+                    yield runs
+                    break
+            else:
+                waiting_for(int(np.count_nonzero(left)))
+                time.sleep(SECONDS_BETWEEN_LOOKS)
+
+    def _count(self, waiting: np.ndarray) -> np.ndarray:
+        """Return how many of these runs are in each batch."""
+        places = map(self.layout.place, range(self.layout.batches))
+        return np.array([np.count_nonzero(waiting[place]) for place in places])
 
     def stored(self) -> Mapping[str, Any] | None:
         """Return what describes the result if all of it is on disk already; otherwise None."""
@@ -223,12 +259,10 @@ class Collector:
                     self._save(list(self.unsaved))
             finally:
                 self.store.close()
+                self.others.close()
 
-    def settle(self, waiting_for: Callable[[int], None]) -> Mapping[str, np.ndarray]:
-        """Return the results of all runs by name: of several processes the first waits for those of the others.
-
-        Args:
-            waiting_for: told how many runs of other processes have not ended.
+    def settle(self) -> Mapping[str, np.ndarray]:
+        """Return the results of all runs by name, those of other processes as far as they have ended.
 
         Raises:
             StoreError: a batch cannot be written, or the first process has died.
@@ -237,21 +271,15 @@ class Collector:
             return self.arrays
         with self.guard:
             self._save(list(self.unsaved))
-        if self.processes > 1 and self.process == 0:
-            while left := int(np.sum((status := self.store.statuses()) == Status.RUNNING)):
-                waiting_for(left)
+        if self.process > 0:
+            self._look_for_the_first()
+            while not self.met and time.monotonic() - self.opened <= SECONDS_FOR_THE_FIRST:
+                if not np.any(self.store.statuses() == Status.RUNNING):
+                    break
                 time.sleep(SECONDS_BETWEEN_LOOKS)
-        else:
-            if self.process > 0:
                 self._look_for_the_first()
-                while not self.met and time.monotonic() - self.opened <= SECONDS_FOR_THE_FIRST:
-                    if not np.any(self.store.statuses() == Status.RUNNING):
-                        break
-                    time.sleep(SECONDS_BETWEEN_LOOKS)
-                    self._look_for_the_first()
-                self._look_for_the_first()
-            status = self.store.statuses()
-        return self.store.arrays(status=status)
+            self._look_for_the_first()
+        return self.store.arrays(status=self.store.statuses())
 
     @property
     def before(self) -> Mapping[str, Any]:

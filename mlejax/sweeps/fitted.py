@@ -1,7 +1,7 @@
 """The fits of many samples, kept in a store or in memory as they come, and put together to a table."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Generic
 
@@ -77,15 +77,14 @@ class Fitted(Generic[M]):
         known = {DIGEST.name: digests_of(self.members)}
         return Collector.of(layout, description, out=out, repair=repair, allow_mixed=allow_mixed, known=known)
 
-    def table(self, kept: Collector, device: str, waiting_for: Callable[[int], None]) -> FitTable[M]:
+    def table(self, kept: Collector, device: str) -> FitTable[M]:
         """Return the table of fits that have been made, described on disk as well; of several processes, by the first.
 
         Args:
             kept: by which they are kept.
             device: the devices, in words.
-            waiting_for: told how many fits of other processes have not ended.
         """
-        columns = kept.settle(waiting_for)
+        columns = kept.settle()
         result = kept.describe({"device": device}, columns["status"])
         made = kept.described
         provenance = None if kept.store is None else Provenance.of(made.settings, made.computed_by, result)

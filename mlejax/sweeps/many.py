@@ -66,13 +66,13 @@ def fit_many(
     work, count = Work(family_or_model, members), len(members.labels)
     fitted: Fitted[Any] = Fitted(family_or_model, members, work.begun.like, work.begun.observation)
     here = devices.computed_by()
-    with fitted.collector(here, out, repair=repair, allow_mixed=allow_mixed, attributes=own) as kept:
-        waiting = np.flatnonzero(kept.waiting())
-        with (
-            bar("fitting", count, progress, count - len(waiting)) as shown,
-            contextlib.closing(work.outcomes(waiting)) as outcomes,
-        ):
-            for fits in outcomes:
-                kept.put(fits.positions, fits.by_name(work.begun.table))
-                shown.update(len(fits.positions))
-            return fitted.table(kept, here["device"], lambda _: shown.set_description("waiting for other processes"))
+    with (
+        fitted.collector(here, out, repair=repair, allow_mixed=allow_mixed, attributes=own) as kept,
+        bar("fitting", count, progress, count - int(np.count_nonzero(kept.waiting()))) as shown,
+    ):
+        for waiting in kept.shares(lambda _: shown.set_description("waiting for other processes")):
+            with contextlib.closing(work.outcomes(np.flatnonzero(waiting))) as outcomes:
+                for fits in outcomes:
+                    kept.put(fits.positions, fits.by_name(work.begun.table))
+                    shown.update(len(fits.positions))
+        return fitted.table(kept, here["device"])

@@ -48,7 +48,6 @@ class Outcomes(Generic[M]):
         device: str,
         executed: int,
         samples: Callable[[int], tuple[Sample, Sample | None]],
-        waiting_for: Callable[[int], None],
     ) -> SweepResult[M]:
         """Return the result, described on disk as well; of several processes, by the first.
 
@@ -57,9 +56,8 @@ class Outcomes(Generic[M]):
             device: the devices, in words.
             executed: run-epochs that this call has executed.
             samples: the train and validation samples of a run, by its number.
-            waiting_for: told how many runs of other processes have not ended.
         """
-        arrays = self.kept.settle(waiting_for)
+        arrays = self.kept.settle()
         useful, near = self.totals()
         information = self._information(near, samples)
         result = {

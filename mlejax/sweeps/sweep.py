@@ -116,15 +116,14 @@ def sweep(
         if (finished := outcomes.stored()) is not None:
             told.train(spec.run_count, spec.run_count)
             return dataclasses.replace(finished, spent=told.spent(0, local.describe(mesh)))
-        waiting = kept.waiting()
-        samples = samples_for(spec, waiting, mesh, told)
-        told.train(spec.run_count, spec.run_count - int(np.count_nonzero(waiting)))
-        with contextlib.closing(Work(spec, mesh, tally, told, kept.look).outcomes(samples, waiting)) as ended:
-            for part, outcome in ended:
-                outcomes.put(part, outcome)
-        where = local.describe(mesh)
-        result = outcomes.finish(
-            samples.representation, where, tally.executed, lambda run: samples.pair(spec.sample_of(run)),
-            told.waiting_for,
-        )  # fmt: skip
+        samples = None
+        for waiting in kept.shares(told.waiting_for):
+            samples = samples_for(spec, waiting, mesh, told)
+            told.train(spec.run_count, spec.run_count - int(np.count_nonzero(waiting)))
+            with contextlib.closing(Work(spec, mesh, tally, told, kept.look).outcomes(samples, waiting)) as ended:
+                for part, outcome in ended:
+                    outcomes.put(part, outcome)
+        assert samples is not None  # one share is its own, however few runs are in it
+        where, pair = local.describe(mesh), samples.pair
+        result = outcomes.finish(samples.representation, where, tally.executed, lambda run: pair(spec.sample_of(run)))
         return dataclasses.replace(result, spent=told.spent(tally.useful, where))

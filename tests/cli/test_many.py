@@ -196,7 +196,7 @@ def test_two_processes_share_the_fits_and_one_is_killed_and_started_again(tmp_pa
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["--coordinator", "a:1"], "--coordinator, --num-processes and --process-id must be given together"),
+        (["--coordinator", "a:1"], "--num-processes and --process-id must be given together"),
         (["--distributed"], "several processes share the fits of groups: give --by, and --out"),
         (["--distributed", "--by", "store"], "several processes share the fits of groups: give --by, and --out"),
     ],

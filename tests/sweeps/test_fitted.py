@@ -47,7 +47,7 @@ def compute(found, path, most=10**6, **arguments):
         waiting = np.flatnonzero(kept.waiting())[:most]
         for position in waiting:
             kept.put(np.array([position]), columns(found, np.array([position])))
-        return found.table(kept, "2 x cpu", lambda _: None), found.members.labels[waiting].tolist()
+        return found.table(kept, "2 x cpu"), found.members.labels[waiting].tolist()
 
 
 def same(one, other):
@@ -198,7 +198,7 @@ def test_several_processes_share_the_samples(tmp_path, monkeypatch):
             kept.process = process
             shares.append(np.flatnonzero(kept.waiting()))
             kept.put(shares[-1], columns(found, shares[-1]))
-        table = found.table(kept, "cpu", lambda _: None)
+        table = found.table(kept, "cpu")
     assert sorted(np.concatenate(shares).tolist()) == list(range(12))
     assert min(map(len, shares)) > 3
     monkeypatch.undo()
