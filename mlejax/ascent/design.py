@@ -73,22 +73,34 @@ class Design(Generic[M]):
         return " and ".join(f"{entries[i]} {'grows' if moved[i] > 0 else 'falls'}" for i in chosen)
 
 
-def design_for(start: Any, values: Any, weights: np.ndarray | None) -> Design[Any] | None:
-    """Return the orthonormal columns of a regression; None of other models, and where columns are collinear."""
+def design_for(start: Any, values: Any, weights: np.ndarray | None, alone: int | None = None) -> Design[Any] | None:
+    """Return the orthonormal columns of a regression; None of other models, and where columns are collinear.
+
+    Args:
+        start: one of these models.
+        values: the sample.
+        weights: (n,), of its rows; None: alike.
+        alone: the place of a coefficient that one on the orthonormal columns has to be by itself, in another unit: of
+            a slope the last, of the intercept the first, where columns are not shifted.
+    """
     if not isinstance(start, Regression):
         return None
     columns, first = start.features(values), int(start.intercept)
+    order = np.arange(columns.shape[1])
+    if alone is not None and alone >= first:  # the last row of a triangular root has the last column alone
+        order = np.append(np.delete(order, alone - first), alone - first)
     n, size = columns.shape
     if n < size + first:
         return None
     root = np.eye(size + first)
     if size:
         shares = None if weights is None else weights / np.mean(weights)
-        shift = np.average(columns, axis=0, weights=shares) if first else np.zeros(size)
-        found = _orthonormal(columns, shift, shares)
+        shifted = first and alone != 0
+        shift = np.average(columns, axis=0, weights=shares) if shifted else np.zeros(size)
+        found = _orthonormal(columns[:, order], shift[order], shares)
         if found is None:
             return None
-        columns, root[first:, first:] = found
+        columns, root[first:, first + order] = found
         root[0, first:] += shift if first else 0.0
     return Design(Parameters.of(start), start.with_design(values, columns), root, start.perfect(values))
 

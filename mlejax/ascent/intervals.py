@@ -17,7 +17,7 @@ from ..models.parameters import Parameters, entry_dict
 from ..results.estimate import Estimate
 from ..results.fit import FitResult, Interval
 from ..samples.raw import Observations
-from .design import Design
+from .design import Design, design_for
 from .ground import Ground
 from .newton import MAX_STEPS
 from .units import Units
@@ -99,12 +99,8 @@ def profile_intervals(result: FitResult[Any], level: float) -> dict[str, Interva
     """
     from scipy.special import ndtri
 
-    result = in_own_columns(result)
     ground, end = result.ground, result.end
     drop = float(ndtri((1 + level) / 2)) ** 2 / 2
-    squared = np.outer(end.scale, end.scale)
-    covariance = np.linalg.inv(end.information * squared) * squared / ground.count
-    size = len(covariance)
     places = _held_alone(ground.table)
     if not places:
         raise InputValueError(
@@ -114,33 +110,76 @@ def profile_intervals(result: FitResult[Any], level: float) -> dict[str, Interva
     found = dict.fromkeys(ground.table.entries, (math.nan, math.nan))
     for j, entry in places.items():
         name, domain = ground.table.entries[entry], ground.table.entry_domains[entry]
-        free = np.where(np.arange(size) == j, 0.0, 1.0)
-        tangent = covariance[:, j] / covariance[j, j]
+        if (held := _held(result, j)) is None:
+            continue
         ends = []
         for sign in (-1, 1):
 
-            def depth(away: float, sign: int = sign, tangent: Any = tangent, free: Any = free) -> float:
-                there = ground.ascend(end.coordinates + sign * away * tangent, free, MAX_STEPS)
+            def depth(away: float, sign: int = sign, held: _Held = held) -> float:
+                there = held.ground.ascend(held.top + sign * away * held.tangent, held.free, MAX_STEPS)
                 fallen = ground.count * (end.mean_log_likelihood - there.mean_log_likelihood) - drop
                 return fallen if math.isfinite(fallen) else math.inf
 
-            half = math.sqrt(2 * drop * covariance[j, j])
+            half = math.sqrt(2 * drop) * held.error
             away = _root(depth, half)
             if math.isinf(away):
                 ends.append(_in_data(ground, entry, _wall(domain, sign)))
             else:
-                ends.append(_value(result, entry, end.coordinates + sign * away * (np.arange(size) == j)))
+                ends.append(held.value(entry, sign * away))
         found[name] = (min(ends), max(ends))
     return found
 
 
-def in_own_columns(result: FitResult[Any]) -> FitResult[Any]:
-    """Return a fit of a regression on the columns that were given, where it was made on orthonormal ones."""
-    if not isinstance(result.ground.units, Design):
-        return result
-    ground = Ground.of(result.model, result.observations, result.weights, None)
-    end = ground.ascend(ground.start, np.ones(ground.table.size), MAX_STEPS)
-    return dataclasses.replace(result, ground=ground, end=end)
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Held:
+    """A coordinate that is held while the others move, and the maximum from which it is moved."""
+
+    ground: Ground[Any]
+    index: int  # of the coordinate
+    top: np.ndarray  # the coordinates of the maximum
+    covariance: np.ndarray  # of these
+
+    @property
+    def free(self) -> np.ndarray:
+        """1 for each coordinate but this one."""
+        return np.where(np.arange(len(self.top)) == self.index, 0.0, 1.0)
+
+    @property
+    def error(self) -> float:
+        """The standard error of the coordinate."""
+        return math.sqrt(self.covariance[self.index, self.index])
+
+    @property
+    def tangent(self) -> np.ndarray:
+        """How the others move with it, near the maximum."""
+        return self.covariance[:, self.index] / self.covariance[self.index, self.index]
+
+    def value(self, entry: int, move: float) -> float:
+        """Return a number of the parameters, in the data's units, where the coordinate has moved so far."""
+        model = self.ground.model(self.top + move * (1 - self.free))
+        return float(list(entry_dict(model).values())[entry])
+
+
+def _held(result: FitResult[Any], index: int) -> _Held | None:
+    """Return a coordinate to hold; None where float64 does not tell the columns of a regression apart for it.
+
+    A coefficient of a regression is one on orthonormal columns that are made for it: on the columns as they were given,
+    their units and how alike they are would decide how well the others follow.
+    """
+    ground, end = result.ground, result.end
+    squared = np.outer(end.scale, end.scale)
+    covariance = np.linalg.inv(end.information * squared) * squared / ground.count
+    if not isinstance(ground.units, Design) or index >= (size := len(ground.units.root)):
+        return _Held(ground, index, end.coordinates, covariance)
+    units = design_for(result.model, result.observations, result.weights, alone=index)
+    if units is None:
+        return None
+    turn = np.eye(len(covariance))  # coefficients come first
+    turn[:size, :size] = np.linalg.solve(ground.units.root.T, units.root.T).T
+    top = turn @ end.coordinates
+    own = Ground.of(units.from_data(result.model), result.observations, result.weights, units)
+    slope = index >= int(result.model.intercept)
+    return _Held(own, size - 1 if slope else 0, top, turn @ covariance @ turn.T)
 
 
 def _root(depth: Callable[[float], float], half: float) -> float:
@@ -158,10 +197,6 @@ def _root(depth: Callable[[float], float], half: float) -> float:
             low, high = (middle, high) if depth(middle) < 0 else (low, middle)
         return high
     return float(brentq(depth, low, high, xtol=1e-10 * half))  # type: ignore[arg-type]
-
-
-def _value(result: FitResult[Any], index: int, coordinates: np.ndarray) -> float:
-    return float(list(entry_dict(result.ground.model(coordinates)).values())[index])
 
 
 def _in_data(ground: Ground[Any], entry: int, wall: float) -> float:

@@ -63,3 +63,33 @@ def test_a_profile_without_an_end_is_open():
     assert result.notes == ("these data do not limit degrees_of_freedom from above",)
     assert 1 < low < result.model.degrees_of_freedom
     assert high == math.inf
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "undo",
+    [
+        pytest.param([[1, -1e8, 0], [0, 1, 0], [0, 0, 1]], id="a column far from zero"),
+        pytest.param([[1, 0, 0], [0, 1, -1e8], [0, 0, 1e8]], id="two columns that are nearly the same"),
+    ],
+)
+@pytest.mark.parametrize("weighted", [False, True], ids=["alike", "weighted"])
+def test_profiles_of_coefficients_do_not_depend_on_how_alike_columns_are(undo, weighted):
+    random, n = np.random.RandomState(5), 24
+    x = random.randint(-1000, 1000, (n, 2)) * 2.0**-9  # so that columns are exact as they are given
+    y = 0.4 + x @ [0.5, 0.1] + random.normal(size=n)
+    weights = np.where(np.arange(n) % 3 == 0, 2.0, 1.0) if weighted else np.ones(n)
+    design = np.column_stack([np.ones(n), x])
+    given = design @ np.linalg.inv(undo)  # on which the coefficients are undo @ those on x
+    # Of least squares the profile of a coefficient b is -N / 2 log(RSS + (b - estimate)^2 / inverse[j, j]).
+    products = design.T @ (weights[:, None] * design)
+    estimate = np.linalg.solve(products, design.T @ (weights * y))
+    residuals, total = weights @ (y - design @ estimate) ** 2, weights.sum()
+    errors = np.sqrt(np.diag(undo @ np.linalg.inv(products) @ np.transpose(undo)))
+    half = np.sqrt(residuals * np.expm1(2 * float(mpmath.erfinv(0.95)) ** 2 / total)) * errors
+    sample = {"response": y, "features": given[:, 1:]}
+    result = fit(mlejax.LinearRegression, sample, weights=weights if weighted else None, progress=False)
+    intervals = list(result.confidence_intervals(method="profile").values())[:3]
+    for (low, high), center, away in zip(intervals, undo @ estimate, half, strict=True):
+        assert (low - center) / away == pytest.approx(-1, abs=1e-6)
+        assert (high - center) / away == pytest.approx(1, abs=1e-6)
