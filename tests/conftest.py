@@ -1,6 +1,7 @@
 """JAX gets four CPU devices before it starts; nothing here imports mlejax, whose annotations pytest has yet to hook."""
 
 import os
+import pathlib
 
 os.environ.setdefault("MPLBACKEND", "agg")
 
@@ -44,6 +45,22 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.name in SLOW_DOCTESTS:
             item.add_marker("slow")
+
+
+def _mappings():
+    """The memory mappings of this process; 0 where the system does not list them."""
+    listed = pathlib.Path("/proc/self/maps")
+    return len(listed.read_bytes().splitlines()) if listed.exists() else 0
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _room_for_programs():
+    """Drop what earlier modules compiled, in time: a program takes 30 to 90 mappings, and at 65,530 Linux refuses one
+    more, which XLA answers with a segmentation fault.
+    """
+    yield
+    if _mappings() > 16_000:
+        jax.clear_caches()
 
 
 hypothesis.settings.register_profile("mlejax", deadline=None, derandomize=True, max_examples=25, database=None)
