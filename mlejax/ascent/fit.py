@@ -96,6 +96,20 @@ def fit(
         2.1409 +- 0.0893 CONVERGED
     """
     _refuse(training)
+    result = fitted(family_or_model, observations, weights, starts, progress)
+    if not result.converged:
+        warnings.warn(f"{name_of(family_or_model)}: {result.reason}", ConvergenceWarning, stacklevel=2)
+    return result
+
+
+def fitted(
+    family_or_model: type[M] | HasStart | M,
+    observations: object,
+    weights: ArrayLike | None = None,
+    starts: int | Sequence[M] | None = None,
+    progress: bool = False,
+) -> FitResult[M]:
+    """Return what `fit` finds, without a warning: what warns, and what keeps from it, is shared by all threads."""
     devices.start()
     if not isinstance(family_or_model, Model) and not _is_family(family_or_model):
         raise InputTypeError(
@@ -117,7 +131,7 @@ def fit(
         if found is None:
             begun = [ground.start, *_others(starts, ground, family_or_model, values, heavy)]
             found = _regular(begun, ground, values, heavy, progress and not long)
-    result = FitResult(
+    return FitResult(
         **vars(found),
         start=first if units is None else units.to_data(first),
         count=ground.count if weights is not None else row_count(values),
@@ -126,9 +140,6 @@ def fit(
         representation=ground.representation,
         ground=ground,
     )
-    if not result.converged:
-        warnings.warn(f"{name}: {result.reason}", ConvergenceWarning, stacklevel=2)
-    return result
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

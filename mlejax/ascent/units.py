@@ -94,12 +94,14 @@ class Units(Generic[M]):
     def to_data(self, model: M) -> M:
         """Return the parameters in the data's own units; infinite or zero where float64 does not hold them."""
         with np.errstate(over="ignore", under="ignore"):
-            moved = _vector(model) * self.factors + self._moved
+            moved = numbers_of(model) * self.factors + self._moved
         return jax.tree.map(lambda leaf: leaf[()], self.table.to_model(moved))
 
     def from_data(self, model: M) -> M:
         """Return the parameters in these units: the inverse of `to_data`."""
-        return jax.tree.map(lambda leaf: leaf[()], self.table.to_model((_vector(model) - self._moved) / self.factors))
+        return jax.tree.map(
+            lambda leaf: leaf[()], self.table.to_model((numbers_of(model) - self._moved) / self.factors)
+        )
 
 
 def units_for(table: Parameters[M], support: Supports, values: Rows) -> Units[M] | None:
@@ -152,8 +154,8 @@ def some_of(samples: Samples) -> Float[np.ndarray, "k m"]:
     return np.concatenate([samples[index], [samples.min(axis=0), samples.max(axis=0)]])
 
 
-def _vector(model: Any) -> Numbers:
-    """Return all numbers of a model in leaf order, in NumPy float64."""
+def numbers_of(model: Any) -> Numbers:
+    """Return all numbers of a model in leaf order, in NumPy float64, without a call of JAX."""
     return np.concatenate([np.ravel(np.asarray(leaf, np.float64)) for leaf in jax.tree.leaves(model)])
 
 

@@ -57,19 +57,20 @@ class _Begun:
     result: FitResult[Any]
     work: Work
     climbs: "list[Future[Climbed]]"
+    threads: Executor
 
     @classmethod
     def of(cls, result: FitResult[Any], count: int, seed: int, threads: Executor) -> "_Begun":
         """Begin."""
         work = Work(*_resamples(result, count, seed))
-        return cls(result, work, list(work.climbs(np.arange(count), threads)))
+        return cls(result, work, list(work.climbs(np.arange(count), threads)), threads)
 
     def table(self) -> FitTable[Any]:
         """Return the fits of the resamples, when all have ended."""
         work, begun = self.work, self.work.begun
         fitted: Fitted[Any] = Fitted(work.family_or_model, work.members, begun.like, begun.observation)
         with fitted.collector({}, None) as kept:
-            for fits in work.told(work.members.labels, self.climbs):
+            for fits in work.told(work.members.labels, self.climbs, self.threads):
                 kept.put(fits.positions, fits.by_name(begun.table))
             return fitted.table(kept, "")
 

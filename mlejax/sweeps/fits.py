@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import functools
-import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -15,14 +14,14 @@ import numpy as np
 from .. import devices
 from ..ascent.back import Back
 from ..ascent.begin import found_start, given_start
-from ..ascent.fit import fit
+from ..ascent.fit import fitted
 from ..ascent.newton import MAX_STEPS
 from ..ascent.orthonormal import orthonormal
 from ..ascent.together import Begin, climb_rows, coordinates_of
-from ..checks import ConvergenceWarning, InputError, InputValueError
+from ..ascent.units import numbers_of
+from ..checks import InputError, InputValueError
 from ..models.abilities import HasCanonicalForm, HasIrregularMaximum
 from ..models.base import Model
-from ..models.parameters import Parameters
 from ..models.regression import Regression
 from ..models.rows import Rows, row_count
 from ..samples.members import Members
@@ -46,7 +45,7 @@ class Work:
         self.sizes = members.sizes
 
     @functools.cached_property
-    def _known(self) -> dict[Any, Fits]:
+    def _known(self) -> "dict[Any, Future[Fits]]":
         """The fits of small samples that were fitted alone, by their observations."""
         return {}
 
@@ -84,27 +83,29 @@ class Work:
         To be closed when left early: what is under way then comes to its end.
         """
         with devices.own_settings(), pool() as threads:
-            yield from self.told(positions, in_turn(self.climbs(positions, threads), Future.done))
+            yield from self.told(positions, in_turn(self.climbs(positions, threads), Future.done), threads)
 
     def climbs(self, positions: np.ndarray, threads: Executor) -> Iterator["Future[Climbed]"]:
         """Have the samples at some positions climbed side by side, a call of the program at a time, where they can."""
         for call in self._rows.calls(self._apart(positions)[0]):
             yield threads.submit(self._climbed, call.positions)
 
-    def told(self, positions: np.ndarray, climbs: Iterable["Future[Climbed]"]) -> Iterator[Fits]:
+    def told(self, positions: np.ndarray, climbs: Iterable["Future[Climbed]"], threads: Executor) -> Iterator[Fits]:
         """Yield the fits of the samples at some positions, some at a time.
 
         Args:
             positions: of the samples.
             climbs: what `climbs` yields for them; `fit` takes those that are left.
+            threads: for those.
         """
         left = [self._apart(positions)[1]]
         for climb in climbs:
             climbed = climb.result()
             left.append(climbed.left)
             yield climbed.fits
-        for position in np.sort(np.concatenate(left)).tolist():
-            yield self._alone(position)
+        alone = (self._alone(position, threads) for position in np.sort(np.concatenate(left)).tolist())
+        for fit in in_turn(alone):
+            yield fit.fits()
 
     @functools.cached_property
     def _rows(self) -> RowMaker:
@@ -171,36 +172,49 @@ class Work:
         back = designs.back(self.begun.table.size).of(np.arange(len(positions)))
         return self.begun.starts_in_columns(like, self._rows, call, laid, designs, back), back
 
-    def _alone(self, position: int) -> Fits:
-        """Fit a sample by itself; one that is small and bit for bit another has its fit, such as a constant group."""
+    def _alone(self, position: int, threads: Executor) -> "_Alone":
+        """Have a sample fitted by itself; one that is small and bit for bit another has its fit, as constant groups."""
         values, weights = counted(self.members.member(position))
         columns = jax.tree.leaves((values, weights))
-        if sum(column.nbytes for column in columns) > REMEMBERED:
-            return self._fitted(position, values, weights)
-        key = tuple((column.shape, column.tobytes()) for column in columns)
+        small = sum(column.nbytes for column in columns) <= REMEMBERED
+        key = tuple((column.shape, column.tobytes()) for column in columns) if small else None
         if (known := self._known.get(key)) is None:
-            known = self._fitted(position, values, weights)
-            if len(self._known) < MOST_REMEMBERED:
+            known = threads.submit(self._fitted, values, weights)
+            if small and len(self._known) < MOST_REMEMBERED:
                 self._known[key] = known
-        reasons = dict.fromkeys([position], *known.reasons.values()) if known.reasons else {}
-        return dataclasses.replace(known, positions=np.array([position]), reasons=reasons)
+        return _Alone(position, known)
 
-    def _fitted(self, position: int, values: Rows, weights: np.ndarray | None) -> Fits:
-        """Return what `fit` finds in a sample."""
-        where, size = np.array([position]), self.begun.table.size
+    def _fitted(self, values: Rows, weights: np.ndarray | None) -> Fits:
+        """Return what `fit` finds in a sample, as that at position 0."""
+        with devices.own_settings():  # a setting of each thread
+            return self._of_fit(values, weights)
+
+    def _of_fit(self, values: Rows, weights: np.ndarray | None) -> Fits:
+        where, size = np.array([0]), self.begun.table.size
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", ConvergenceWarning)
-                result = fit(self.family_or_model, values, weights=weights, progress=False)
+            result = fitted(self.family_or_model, values, weights)
         except InputError as error:
             count = float(row_count(values) if weights is None else weights.sum())
             none = np.full((1, size), np.nan)
             known = (np.nan, np.nan, count, 0, int(Status.OUTSIDE_SUPPORT))
-            return Fits(where, none, none, _columns(known), {position: str(error)})
-        table = Parameters.of(result.model)
-        estimate, errors = (np.asarray(table.to_vector(each))[None] for each in (result.model, result.standard_errors))
+            return Fits(where, none, none, _columns(known), {0: str(error)})
+        estimate, errors = (numbers_of(each)[None] for each in (result.model, result.standard_errors))
         known = (result.log_likelihood, result.distance, float(result.count), result.steps, int(result.status))
-        return Fits(where, estimate, errors, _columns(known), {position: result.reason} if result.reason else {})
+        return Fits(where, estimate, errors, _columns(known), {0: result.reason} if result.reason else {})
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Alone:
+    """A sample that is fitted by itself."""
+
+    position: int
+    fit: "Future[Fits]"  # as that at position 0; others may have the same
+
+    def fits(self) -> Fits:
+        """Return the fit, when it has ended."""
+        found = self.fit.result()
+        reasons = dict.fromkeys([self.position], *found.reasons.values()) if found.reasons else {}
+        return dataclasses.replace(found, positions=np.array([self.position]), reasons=reasons)
 
 
 @contextlib.contextmanager

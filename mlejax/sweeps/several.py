@@ -3,7 +3,6 @@
 import dataclasses
 from collections.abc import Mapping
 
-import jax
 import numpy as np
 from jaxtyping import Bool, Int
 
@@ -11,7 +10,7 @@ from ..ascent.fit import AGREE
 from ..ascent.looks import Ascend, stay_maxima
 from ..ascent.together import coordinates_of
 from ..ascent.uncertainty import Spread
-from ..models.base import Model
+from ..ascent.units import numbers_of
 from ..models.parameters import Parameters
 from ..status import Status
 
@@ -70,7 +69,7 @@ def canonical(ends: Ends, of: Int[np.ndarray, " k"], ascend: Ascend, table: Para
         ascend: climbs on samples again, by their numbers.
         table: of the parameters.
     """
-    shown = np.stack([_vector(table.to_model(each).canonical()) for each in ends["estimate"]])
+    shown = np.stack([numbers_of(table.to_model(each).canonical()) for each in ends["estimate"]])
     other = np.flatnonzero(np.any(shown != ends["estimate"], axis=1) & np.all(np.isfinite(shown), axis=1))
     if not len(other):
         return ends
@@ -80,8 +79,3 @@ def canonical(ends: Ends, of: Int[np.ndarray, " k"], ascend: Ascend, table: Para
     for name in ("coordinates", "estimate", "mean", "information", "jacobian", "distance"):
         moved[name][other] = there[name]
     return moved
-
-
-def _vector(model: Model) -> np.ndarray:
-    """Return all numbers of a model, in leaf order; on the host, which is what many small models ask for."""
-    return np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(model)])
