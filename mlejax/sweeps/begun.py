@@ -14,7 +14,7 @@ from ..ascent.looks import Ascend, stay_maxima
 from ..ascent.orthonormal import Designs
 from ..ascent.together import ROWS, Rowful, shared_form
 from ..ascent.uncertainty import Spread
-from ..ascent.units import Units
+from ..ascent.units import Units, numbers_of
 from ..checks import InputError
 from ..devices import own_settings
 from ..formula.jaxpr import as_formula_takes
@@ -41,9 +41,9 @@ from .strange import IN_CACHE, units_beside, units_of_each
 MOST = 100
 """Parameters up to which samples are climbed side by side: of more, a step costs more than a call."""
 
-LOOKED_AT, LOOKED_AT_FEW = 512, 32
-"""Observations of a sample, evenly spread, in which its start is looked for; and of one that is climbed on by its
-statistics, where a step costs less than a better start."""
+LOOKED_AT, LOOKED_AT_SOME, LOOKED_AT_FEW = 512, 128, 32
+"""Observations of a sample, evenly spread, in which its start is looked for; of a model of at most two parameters, of
+which a step costs less than a better start; and of one that is climbed on by its statistics, where it costs least."""
 
 NEARLY = 1e3
 """Times the rounding of an exact fit: where columns fit responses so nearly, `fit` looks at the sample itself."""
@@ -191,7 +191,7 @@ class Begun:
                 starts, units = found_starts(self.family_or_model, values, weights)
             except InputError:
                 starts, units = [], None
-            found.append(np.stack([np.asarray(self.table.to_vector(start)) for start in starts]) if starts else None)
+            found.append(np.stack([numbers_of(start) for start in starts]) if starts else None)
             own.append(units)
         first = next((each for each in found if each is not None), self.first[None])
         at = np.stack([first if each is None else each for each in found])
@@ -243,7 +243,7 @@ class Begun:
             except InputError:
                 plain[row] = False
             else:
-                starts[row] = np.asarray(self.table.to_vector(start))
+                starts[row] = numbers_of(start)
         return Starts(starts, plain & [not isinstance(each, Design) for each in own], units_of_each(own))
 
     def _starts_beside(self, rows: RowMaker, positions: np.ndarray) -> Starts:
@@ -252,7 +252,8 @@ class Begun:
         if self.given:
             return Starts(starts if units is None else units.back.own(starts), plain, units)
         # How many are looked at hangs on the size alone: a start has the same bits whatever else is in the table.
-        looked_at = _looked_at(rows.sizes[positions], LOOKED_AT if self.form is None else LOOKED_AT_FEW)
+        most = LOOKED_AT_FEW if self.form is not None else LOOKED_AT_SOME if self.table.size <= 2 else LOOKED_AT
+        looked_at = _looked_at(rows.sizes[positions], most)
         for count in np.unique(looked_at).tolist():
             alike, together = np.flatnonzero(looked_at == count), max(1, IN_CACHE // count)
             for of in np.split(alike, range(together, len(alike), together)):
