@@ -180,6 +180,7 @@ def _regular(
         highest.edge,
         ground.words if isinstance(ground.units, Design) else None,
         highest.ridge and not isinstance(ground.units, Design),
+        highest.invariant,
     )
     if isinstance(ground.units, Design) and ground.units.perfect:
         verdict = Verdict(Status.UNBOUNDED, ground.units.perfect)

@@ -23,6 +23,7 @@ from .below import distance_below
 from .beside import at_edge, on_ridge
 from .design import Design
 from .ends import ends_of
+from .invariant import is_invariant
 from .newton import MAX_STEPS
 from .outward import HIGHER, Coordinates, End, View, look_outward
 from .profile import climb_profile
@@ -156,6 +157,7 @@ class Climbed:
     views: list[View]
     edge: bool  # whether an observation has no density a little beside it
     ridge: bool  # whether its curvature is rounding
+    invariant: bool  # whether the log-likelihood is the same all along a curve through it
 
 
 def climb_and_look(ground: Ground[Any], start: np.ndarray) -> Climbed:
@@ -195,7 +197,8 @@ def climb_and_look(ground: Ground[Any], start: np.ndarray) -> Climbed:
     # On a ridge rounding decides whether a climb arrives.
     may_be = end.distance < NEAR_TOP or (end.status is Status.PRECISION and is_flat(end.information))
     ridge = may_be and on_ridge(ground.ascend_each, end, views, ground.table, count)
-    return Climbed(end, views, edge, ridge)
+    doubted = held is None and (bool(views) or not end.arrived) and not isinstance(ground.units, Design)
+    return Climbed(end, views, edge, ridge, doubted and is_invariant(ground.ascend_each, end, ground.table, count))
 
 
 def _canonical(ground: Ground[Any], end: End) -> End:

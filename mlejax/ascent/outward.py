@@ -225,6 +225,7 @@ def judge(
     edge: bool = False,
     words: Callable[[View, End], str] | None = None,
     ridge: bool = False,
+    invariant: bool = False,
 ) -> Verdict:
     """Return what a fit found, by where it ended and by what was seen from there.
 
@@ -237,6 +238,7 @@ def judge(
         edge: whether the climb ended beside parameters for which an observation has no density.
         words: says which parameters grow or fall on the way to a view, where coordinates are not parameters.
         ridge: whether the climb ended on a ridge; see `on_ridge`.
+        invariant: whether the log-likelihood is the same along a curve through there; see `is_invariant`.
     """
 
     def way_to(view: View) -> str:
@@ -250,6 +252,8 @@ def judge(
         return Verdict(Status.UNBOUNDED, f"the log-likelihood grows without bound as {way_to(view)}")
     if both:
         return Verdict(Status.NOT_IDENTIFIED, _unidentified(end, sorted(both), table))
+    if invariant:
+        return Verdict(Status.NOT_IDENTIFIED, _unidentified(end, range(len(end.coordinates)), table))
     if flat:
         view = max(flat, key=lambda view: view.gains)
         way = table.way(view.index, view.sign)
@@ -323,5 +327,6 @@ def _unidentified(end: End, both: Sequence[int], table: Parameters) -> str:
     changes = direction[together] / direction[together[0]]
     pairs = zip(together, changes, strict=True)
     steps = ", ".join(f"{coordinates[i]} by {change:.3g}" for i, change in pairs)
-    which = " and ".join(names[i] for i in together)
+    *others, last = (names[i] for i in together)
+    which = f"{', '.join(others)} and {last}"
     return f"these data do not tell {which} apart: the log-likelihood stays the same when {steps} change together"
