@@ -16,6 +16,7 @@ from .abilities import HasDistribution
 from .base import Model, name_of
 from .constraints import Number
 from .continuous import Beta, Exponential, Gamma, InverseGamma, InverseGaussian, LogNormal, Rayleigh, Weibull
+from .discrete import Binomial, Geometric, NegativeBinomial, Poisson
 from .extremes import Frechet, GeneralizedExtremeValue, Gumbel, GumbelMin
 from .heavy_tails import Burr12, GeneralizedPareto, LogLogistic, Lomax, Pareto
 from .incomplete import Shares, incomplete_beta, incomplete_gamma, inverse_gaussian, log1m_exp, student
@@ -26,11 +27,11 @@ from .wrappers import Fixed, filled
 
 
 def shares(model: Model, x: Number) -> Shares:
-    """Return log P(X <= x) and log P(X > x) of a continuous model, each accurate where it is small.
+    """Return log P(X <= x) and log P(X > x) of a model of single numbers, each accurate where it is small.
 
     Args:
         model: one of the families for which `has_distribution`, or one with `log_cdf` and `log_survival`.
-        x: a number inside the support.
+        x: a number inside the support; of a model of whole numbers, one of these.
 
     Returns:
         Both, in nats.
@@ -105,6 +106,13 @@ def _cauchy(z: Array) -> Shares:
     return Shares(jnp.log(jnp.arctan2(1.0, -z) / jnp.pi), jnp.log(jnp.arctan2(1.0, z) / jnp.pi))
 
 
+def _binomial(m: Binomial, k: Number) -> Shares:
+    some = jnp.asarray(k) < m.trials  # else all
+    logit = jnp.log(m.probability) - jnp.log1p(-m.probability)
+    found = incomplete_beta(jnp.where(some, m.trials - k, 1.0), jnp.where(some, k, 0.0) + 1.0, -logit)
+    return Shares(jnp.where(some, found.log_cdf, 0.0), jnp.where(some, found.log_survival, -jnp.inf))
+
+
 def _generalized_pareto(m: GeneralizedPareto, x: Number) -> Shares:
     z = x / m.scale
     within = m.shape * z > -1
@@ -151,4 +159,8 @@ _KNOWN: dict[type[Model], Callable[..., Shares]] = {
     StudentT: lambda m, x: student((x - m.location) / m.scale, m.degrees_of_freedom),
     Cauchy: lambda m, x: _cauchy(_standard(m, x)),
     Logistic: lambda m, x: _logistic(_standard(m, x)),
+    Poisson: lambda m, k: incomplete_gamma(jnp.asarray(k) + 1.0, m.rate).reversed,
+    Geometric: lambda m, k: _by_hazard(-(jnp.asarray(k) + 1.0) * jnp.log1p(-m.probability)),
+    NegativeBinomial: lambda m, k: incomplete_beta(m.size, jnp.asarray(k) + 1.0, jnp.log(m.size) - jnp.log(m.mean)),
+    Binomial: _binomial,
 }

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from ..checks import InputValueError
 from .base import M, name_of
 from .constraints import Number, parameter, unit_interval
+from .distribution import shares
 from .moments import Weights, as_values, inside
 from .support import Support
 from .wrappers import Family, Wrapper, checked_family, support_of
@@ -58,6 +59,19 @@ class ZeroInflated(Wrapper[M]):
     def log_prob(self, x: Number) -> Array:
         p, counted = self.zero_probability, self.base.log_prob(x)
         return jnp.where(x == 0, jnp.logaddexp(jnp.log(p), jnp.log1p(-p) + counted), jnp.log1p(-p) + counted)
+
+    def log_cdf(self, x: Number) -> Array:
+        """Return log P(X <= x).
+
+        Raises:
+            TypeError: the distribution function of the model inside is not known.
+        """
+        p = self.zero_probability
+        return jnp.logaddexp(jnp.log(p), jnp.log1p(-p) + shares(self.base, x).log_cdf)
+
+    def log_survival(self, x: Number) -> Array:
+        """Return log P(X > x), likewise."""
+        return jnp.log1p(-self.zero_probability) + shares(self.base, x).log_survival
 
     def sample(self, key: Key[Array, ""], shape: tuple[int, ...]) -> Num[Array, "..."]:
         """Return independent draws of this shape, with a typed JAX key."""

@@ -15,6 +15,7 @@ from ..checks import InputTypeError, InputValueError, shown
 from .abilities import CanSample
 from .base import M, Model, Parameter, name_of
 from .constraints import Number, parameter, simplex
+from .distribution import shares
 from .moments import Values, Weights
 from .support import Supports
 from .wrappers import Family, Wrapper, checked_family, support_of
@@ -90,6 +91,20 @@ class Mixture(Wrapper[M]):
         # One by one: a formula of single numbers is what passes over many observations are fast with.
         terms = [jnp.log(self.weights[i]) + self.component(i).log_prob(x) for i in range(self.count)]
         return functools.reduce(jnp.logaddexp, terms)
+
+    def log_cdf(self, x: Number) -> Array:
+        """Return log P(X <= x).
+
+        Raises:
+            TypeError: the distribution function of the components is not known.
+        """
+        found = (jnp.log(self.weights[i]) + shares(self.component(i), x).log_cdf for i in range(self.count))
+        return functools.reduce(jnp.logaddexp, found)
+
+    def log_survival(self, x: Number) -> Array:
+        """Return log P(X > x), likewise."""
+        found = (jnp.log(self.weights[i]) + shares(self.component(i), x).log_survival for i in range(self.count))
+        return functools.reduce(jnp.logaddexp, found)
 
     def sample(self, key: Key[Array, ""], shape: tuple[int, ...]) -> Num[Array, "..."]:
         """Return independent draws of this shape, with a typed JAX key.

@@ -1,4 +1,4 @@
-"""Quantiles of families whose distribution function is known, with their derivatives by the parameters."""
+"""Quantiles of models whose distribution function is known, with their derivatives by the parameters."""
 
 import math
 from collections.abc import Sequence
@@ -22,6 +22,9 @@ HALVINGS = 64
 FARTHEST = 700.0
 """Of the logarithm of a number, or of what its hyperbolic sine is taken of: float64 holds little beyond."""
 
+SLACK = 4096
+"""Rounding errors within which a probability of whole numbers reaches another: P(X <= 0) of a fair coin is a half."""
+
 POLISHED = 2
 """Newton steps at the end: the last one carries the derivatives."""
 
@@ -29,11 +32,13 @@ POLISHED = 2
 def quantile(model: Model, probability: ArrayLike | Sequence[float]) -> Float[Array | np.ndarray | np.float64, "..."]:
     """Return the numbers below which a model's observations lie with given probabilities.
 
-    Inside a JAX transformation the derivatives by the parameters and the probability are those of the equation
-    P(X <= x) = p, so that `FitResult.estimate_of` has the standard error of a quantile.
+    Of a model of whole numbers it is the smallest k for which P(X <= k) reaches the probability, whose derivatives are
+    zero. Of another one the derivatives by the parameters and the probability, inside a JAX transformation, are those
+    of the equation P(X <= x) = p, so that `FitResult.estimate_of` has the standard error of a quantile.
 
     Args:
-        model: of a continuous family whose distribution function is known, such as `Gamma`.
+        model: of a family of single numbers whose distribution function is known, such as `Gamma` or `Poisson`, or a
+            `Truncated`, `Shifted`, `Fixed` or `ZeroInflated` one or a `Mixture` of such.
         probability: between 0 and 1, any shape.
 
     Returns:
@@ -47,6 +52,8 @@ def quantile(model: Model, probability: ArrayLike | Sequence[float]) -> Float[Ar
         >>> import mlejax
         >>> print(mlejax.quantile(mlejax.Exponential(2.0), [0.5, 0.99]))
         [0.34657359 2.30258509]
+        >>> print(mlejax.quantile(mlejax.Poisson(2.5), 0.95))
+        5.0
         >>> result = mlejax.fit(mlejax.Exponential, [0.5, 1.5, 4.0], progress=False)
         >>> print(result.estimate_of(lambda model: mlejax.quantile(model, 0.99)))
         9.210340 +- 5.317592
@@ -77,6 +84,7 @@ _compiled = jax.jit(_of_each)
 
 def _of_one(model: Model, probability: Array) -> Array:
     """Return a quantile: between bounds that are halved, and then by Newton steps."""
+    whole = model.support.whole
     lower, upper = float(model.support.lower), float(model.support.upper)
 
     def excess(model: Model, probability: Array, x: Array) -> Array:
@@ -88,6 +96,9 @@ def _of_one(model: Model, probability: Array) -> Array:
         )
 
     def number(t: Array) -> Array:
+        return jnp.floor(inside(t)) if whole else inside(t)
+
+    def inside(t: Array) -> Array:
         if math.isfinite(lower) and math.isfinite(upper):
             return lower + (upper - lower) * jax.nn.sigmoid(t)
         if math.isfinite(lower):
@@ -96,8 +107,10 @@ def _of_one(model: Model, probability: Array) -> Array:
 
     still = jax.lax.stop_gradient((model, probability))
 
+    rounding = SLACK * float(jnp.finfo(probability.dtype).eps) if whole else 0.0
+
     def below(t: Array) -> Array:
-        return excess(*still, number(t)) < 0
+        return excess(*still, number(t)) < -rounding
 
     zero = jnp.zeros((), probability.dtype)
     sign = jnp.where(below(zero), 1.0, -1.0).astype(probability.dtype)
@@ -117,10 +130,15 @@ def _of_one(model: Model, probability: Array) -> Array:
 
     ends = jnp.minimum(sign * near, sign * far), jnp.maximum(sign * near, sign * far)
     low, high = jax.lax.fori_loop(0, HALVINGS, halve, ends)
-    x = number((low + high) / 2)
+    if whole:
+        return number(high)
+    t = (low + high) / 2
+    near = math.sqrt(float(jnp.finfo(t.dtype).eps)) * jnp.maximum(jnp.abs(t), 1)
+    x, length = number(t), number(t + near) - number(t - near)
     for _ in range(POLISHED):
         x = jax.lax.stop_gradient(x)
         slope = jax.grad(excess, argnums=2)(*still, x)
         step = excess(model, probability, x) / slope
-        x = x - jnp.where(jnp.isfinite(step), step, 0)
+        # Between the components of a mixture there may be nearly nothing: there rounding is steeper than the curve.
+        x = x - jnp.where(jnp.abs(step) <= length, step, 0)
     return x

@@ -16,9 +16,11 @@ from . import FAMILIES
 from .abilities import Limit
 from .base import M, Model, name_of
 from .constraints import Number, parameter, real
+from .distribution import shares
+from .incomplete import Shares
 from .moments import SHARES, Weights, as_values, mean, quantiles
 from .support import Support, numbers
-from .wrappers import Family, Wrapper, checked_family, fixed_parameters, support_of
+from .wrappers import Family, Wrapper, checked_family, filled, fixed_parameters, support_of
 
 BELOW = (0.02, 0.1, 0.3, 1.0)
 """How far below the smallest observation a start looks, in distances of the mean from it.
@@ -88,8 +90,29 @@ class Shifted(Wrapper[M]):
         support = self.base.support
         y = jnp.asarray(x - self.location)
         within = support.contains(y)
-        inside = support.lower + (1.0 if math.isinf(support.upper) else (support.upper - support.lower) / 2)
-        return jnp.where(within, self.base.log_prob(jnp.where(within, y, inside)), -jnp.inf)
+        return jnp.where(within, self.base.log_prob(jnp.where(within, y, _inside(support))), -jnp.inf)
+
+    def log_cdf(self, x: Number) -> Array:
+        """Return log P(X <= x).
+
+        Raises:
+            TypeError: the distribution function of the model inside is not known.
+        """
+        return self._shares(x).log_cdf
+
+    def log_survival(self, x: Number) -> Array:
+        """Return log P(X > x), likewise."""
+        return self._shares(x).log_survival
+
+    def _shares(self, x: Number) -> Shares:
+        support = filled(self.base).support
+        y = jnp.asarray(x - self.location)
+        below, above = y <= support.lower, y >= support.upper
+        found = shares(self.base, jnp.where(below | above, _inside(support), y))
+        return Shares(
+            jnp.where(below, -jnp.inf, jnp.where(above, 0.0, found.log_cdf)),
+            jnp.where(below, 0.0, jnp.where(above, -jnp.inf, found.log_survival)),
+        )
 
     def sample(self, key: Key[Array, ""], shape: tuple[int, ...]) -> Num[Array, "..."]:
         """Return independent draws of this shape, with a typed JAX key."""
@@ -150,6 +173,11 @@ class ShiftedFamily:
         with jax.enable_x64(True):
             heights = [float(_height(jax.tree.map(np.float64, each), spread)) for each in found]
         return found[int(np.argmax(np.nan_to_num(heights, nan=-np.inf)))]
+
+
+def _inside(support: Support) -> float:
+    """Return a number inside a support that has a lower end."""
+    return support.lower + (1.0 if math.isinf(support.upper) else (support.upper - support.lower) / 2)
 
 
 @jax.jit

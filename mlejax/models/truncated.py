@@ -96,6 +96,25 @@ class Truncated(Wrapper[M]):
             return shares(base, limits.lower).log_survival if below else shares(base, limits.upper).log_cdf
         return jnp.zeros(())
 
+    def log_cdf(self, x: Number) -> Array:
+        """Return log P(X <= x).
+
+        Raises:
+            TypeError: the distribution function of the model inside is not known.
+        """
+        whole, limits, here = filled(self.base).support, self.support, shares(self.base, x)
+        if not limits.lower > whole.lower:
+            return here.log_cdf - self.log_kept
+        below = shares(self.base, limits.lower - 1.0 if whole.whole else limits.lower)
+        return log_between(below, here) - self.log_kept
+
+    def log_survival(self, x: Number) -> Array:
+        """Return log P(X > x), likewise."""
+        limits, here = self.support, shares(self.base, x)
+        if not limits.upper < filled(self.base).support.upper:
+            return here.log_survival - self.log_kept
+        return log_between(here, shares(self.base, limits.upper)) - self.log_kept
+
     def sample(self, key: Key[Array, ""], shape: tuple[int, ...]) -> Num[Array, "..."]:
         """Return independent draws of this shape, with a typed JAX key.
 

@@ -4,6 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.optimize
+import scipy.stats
 from references import FAMILIES
 
 import mlejax
@@ -25,6 +27,80 @@ def test_quantiles_against_scipy(name):
     assert found.dtype == np.float64
     # SciPy's own of a log-logistic distribution has lost six digits near 1.
     np.testing.assert_allclose(found, reference.ppf(PROBABILITIES), rtol=1e-10 if name == "LogLogistic" else 1e-13)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["Poisson", "Geometric", "NegativeBinomial", "Binomial"])
+def test_quantiles_of_counts_where_probabilities_are_just_reached_or_missed(name):
+    model, reference, points = FAMILIES[name]
+    shares = reference.cdf(points[:11])
+    np.testing.assert_array_equal(mlejax.quantile(model, shares), points[:11])
+    np.testing.assert_array_equal(mlejax.quantile(model, shares + 1e-9), points[:11] + 1)
+    np.testing.assert_array_equal(mlejax.quantile(model, shares - 1e-9), points[:11])
+
+
+def test_a_quantile_of_counts_does_not_move_with_the_parameters():
+    assert jax.grad(lambda p: mlejax.quantile(mlejax.Geometric(p), 0.9))(0.3) == 0
+    assert mlejax.quantile(mlejax.Geometric(0.5), [0.5, 0.75, 0.76]).tolist() == [0, 1, 2]
+
+
+WRAPPED = {
+    "truncated": (
+        mlejax.Truncated(mlejax.Normal(0.5, 4.0), -1.0, 3.0),
+        scipy.stats.truncnorm(-0.75, 1.25, loc=0.5, scale=2.0).ppf,
+    ),
+    "truncated below": (
+        mlejax.Truncated(mlejax.Exponential(2.0), 1.0),
+        lambda p: 1 + scipy.stats.expon(scale=0.5).ppf(p),
+    ),
+    "truncated above": (
+        mlejax.Truncated(mlejax.Exponential(2.0), upper=0.75),
+        lambda p: scipy.stats.truncexpon(1.5, scale=0.5).ppf(p),
+    ),
+    "truncated counts": (
+        mlejax.Truncated(mlejax.Poisson(2.5), 2.0, 9.0),
+        lambda p: scipy.stats.poisson(2.5).ppf(_between(scipy.stats.poisson(2.5).cdf, 1, 9)(p)),
+    ),
+    "shifted": (mlejax.Shifted(mlejax.Weibull(1.5, 2.0), -7.0), scipy.stats.weibull_min(1.5, -7.0, 2.0).ppf),
+    "fixed": (mlejax.Fixed.of(mlejax.Gamma(2.5, 0.7), shape=2.5), scipy.stats.gamma(2.5, scale=1 / 0.7).ppf),
+    "shifted and fixed, and truncated": (
+        mlejax.Truncated(mlejax.Fixed.of(mlejax.Shifted(mlejax.Exponential(2.0), 1.0), location=1.0), 1.5),
+        lambda p: 1.5 + scipy.stats.expon(scale=0.5).ppf(p),
+    ),
+    "zeros and counts": (
+        mlejax.ZeroInflated(mlejax.Geometric(0.3), 0.25),
+        lambda p: scipy.stats.geom(0.3, -1).ppf(np.clip((p - 0.25) / 0.75, 1e-300, 1)),
+    ),
+    "mixture": (
+        mlejax.Mixture.of([mlejax.Exponential(1.0), mlejax.Exponential(3.0)], [0.4, 0.6]),
+        lambda p: np.array([scipy.optimize.brentq(_excess_of_two, 0, 99, (each,), xtol=1e-15) for each in p]),
+    ),
+}
+
+
+def _excess_of_two(x, p):
+    return 0.4 * np.exp(-x) + 0.6 * np.exp(-3 * x) - (1 - p)
+
+
+def _between(cdf, first, last):
+    """The probability below a point of which a share of what lies between two others does."""
+    return lambda p: cdf(first) + p * (cdf(last) - cdf(first))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", WRAPPED)
+def test_quantiles_of_models_of_models(name):
+    model, expected = WRAPPED[name]
+    probabilities = np.array([1e-4, 0.1, 0.4321, 0.5, 0.9, 0.999])
+    np.testing.assert_allclose(mlejax.quantile(model, probabilities), expected(probabilities), rtol=1e-11)
+
+
+@pytest.mark.slow
+def test_a_quantile_between_components_that_are_far_apart_is_between_them():
+    apart = mlejax.Mixture.of([mlejax.Normal(-50.0, 1.0), mlejax.Normal(50.0, 1.0)], [0.5, 0.5])
+    low, middle, high = mlejax.quantile(apart, [0.25, 0.5, 0.75])
+    assert -45 < middle < 45
+    np.testing.assert_allclose([low, high], [-50.0, 50.0], rtol=1e-12)
 
 
 def test_derivatives_are_those_of_the_equation(x64):
@@ -58,7 +134,7 @@ def test_what_has_no_quantile_is_refused():
         mlejax.quantile(mlejax.Exponential(1.0), [0.5, 1.0])
     with pytest.raises(ValueError, match=r"probability must be between 0 and 1; got nan"):
         mlejax.quantile(mlejax.Exponential(1.0), np.nan)
-    with pytest.raises(TypeError, match="Poisson has no distribution function here"):
-        mlejax.quantile(mlejax.Poisson(1.0), 0.5)
+    with pytest.raises(TypeError, match="VonMises has no distribution function here"):
+        mlejax.quantile(mlejax.VonMises(0.0, 1.0), 0.5)
     with pytest.raises(ValueError, match=r"rate must be positive; got -1\.0"):
         mlejax.quantile(mlejax.Exponential(-1.0), 0.5)

@@ -16,7 +16,9 @@ from mlejax.models.distribution import has_distribution
 from mlejax.models.named import family_named
 
 LIMITS = {"above": (1.0, np.inf), "below": (-np.inf, 2.5), "between": (0.5, 3.0)}
-CONTINUOUS = [name for name, (model, *_) in FAMILIES.items() if has_distribution(type(model))]
+CONTINUOUS = [
+    name for name, (model, *_) in FAMILIES.items() if has_distribution(type(model)) and not model.support.whole
+]
 COUNTS = ["Poisson", "Geometric", "NegativeBinomial", "Binomial"]
 log_probs = jax.jit(lambda model, x: jax.vmap(model.log_prob)(x))
 
