@@ -6,10 +6,11 @@ from typing import Any, Generic
 import numpy as np
 from jaxtyping import Float
 
-from ..models.base import M
+from ..models.base import M, Model
 from ..models.parameters import Parameters
 from ..models.regression import Regression
 from ..models.rows import Rows
+from ..models.wrappers import Fixed, Given
 from .back import Back
 
 COLLINEAR = 1e-15
@@ -49,11 +50,11 @@ class Design(Generic[M]):
 
     def to_data(self, model: M) -> M:
         """Return the model on the columns that were given."""
-        return _with_coefficients(model, np.linalg.solve(self.root, np.asarray(model.coefficients)))  # type: ignore[attr-defined]
+        return _with_coefficients(model, np.linalg.solve(self.root, _coefficients(model)))
 
     def from_data(self, model: M) -> M:
         """Return the model on orthonormal columns: the inverse of `to_data`."""
-        return _with_coefficients(model, self.root @ np.asarray(model.coefficients))  # type: ignore[attr-defined]
+        return _with_coefficients(model, self.root @ _coefficients(model))
 
     def covariance(self, own: Float[np.ndarray, "k k"]) -> Float[np.ndarray, "k k"]:
         """Return the covariance of the parameters in the data's units, from that in these."""
@@ -77,15 +78,16 @@ def design_for(start: Any, values: Any, weights: np.ndarray | None, alone: int |
     """Return the orthonormal columns of a regression; None of other models, and where columns are collinear.
 
     Args:
-        start: one of these models.
+        start: one of these models, perhaps with other parameters than its coefficients fixed.
         values: the sample.
         weights: (n,), of its rows; None: alike.
         alone: the place of a coefficient that one on the orthonormal columns has to be by itself, in another unit: of
             a slope the last, of the intercept the first, where columns are not shifted.
     """
-    if not isinstance(start, Regression):
+    regression = regression_in(start)
+    if regression is None:
         return None
-    columns, first = start.features(values), int(start.intercept)
+    columns, first = regression.features(values), int(regression.intercept)
     order = np.arange(columns.shape[1])
     if alone is not None and alone >= first:  # the last row of a triangular root has the last column alone
         order = np.append(np.delete(order, alone - first), alone - first)
@@ -102,7 +104,14 @@ def design_for(start: Any, values: Any, weights: np.ndarray | None, alone: int |
             return None
         columns, root[first:, first + order] = found
         root[0, first:] += shift if first else 0.0
-    return Design(Parameters.of(start), start.with_design(values, columns), root, start.perfect(values))
+    perfect = regression.perfect(values) if regression is start else ""
+    return Design(Parameters.of(start), regression.with_design(values, columns), root, perfect)
+
+
+def regression_in(model: Model) -> Regression | None:
+    """Return the regression that a model is, or has inside with other parameters fixed; None where it is none."""
+    inner = model.base if isinstance(model, Fixed) else model
+    return inner if isinstance(inner, Regression) and not isinstance(inner.coefficients, Given) else None
 
 
 def _orthonormal(
@@ -145,5 +154,11 @@ def _orthonormal(
     return basis * signs[None] * np.sqrt(n) / roots, factor * signs[:, None] / np.sqrt(n)
 
 
+def _coefficients(model: Any) -> np.ndarray:
+    return np.asarray((model.base if isinstance(model, Fixed) else model).coefficients)
+
+
 def _with_coefficients(model: Any, coefficients: np.ndarray) -> Any:
+    if isinstance(model, Fixed):
+        return dataclasses.replace(model, base=_with_coefficients(model.base, coefficients))
     return dataclasses.replace(model, coefficients=coefficients)

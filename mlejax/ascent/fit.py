@@ -27,6 +27,7 @@ from ..models.parameters import Parameters, with_dtype
 from ..models.regression import Regression, RegressionFamily
 from ..models.rows import Rows, row_count, take
 from ..models.start import starts_of
+from ..models.wrappers import Fixed, FixedFamily
 from ..progress import saying
 from ..results.fit import FitResult
 from ..results.schema import check_names
@@ -248,6 +249,9 @@ def _refuse(training: dict[str, object]) -> None:
 
 def _columns(family_or_model: object, observations: Any) -> Sequence[str]:
     """Return the columns that a regression names; none of another model, or of features that have no names."""
+    if isinstance(family_or_model, Fixed | FixedFamily):
+        inner = family_or_model.base if isinstance(family_or_model, Fixed) else family_or_model.inner
+        return _columns(inner, observations)
     if not isinstance(family_or_model, Regression | RegressionFamily) or not family_or_model.columns:
         return ()
     of_table = getattr(observations, "column_names", getattr(observations, "columns", ()))

@@ -17,7 +17,7 @@ from ..models.parameters import Parameters, entry_dict
 from ..results.estimate import Estimate
 from ..results.fit import FitResult, Interval
 from ..samples.raw import Observations
-from .design import Design, design_for
+from .design import Design, design_for, regression_in
 from .ground import Ground
 from .newton import MAX_STEPS
 from .units import Units
@@ -178,7 +178,8 @@ def _held(result: FitResult[Any], index: int) -> _Held | None:
     turn[:size, :size] = np.linalg.solve(ground.units.root.T, units.root.T).T
     top = turn @ end.coordinates
     own = Ground.of(units.from_data(result.model), result.observations, result.weights, units)
-    slope = index >= int(result.model.intercept)
+    regression = regression_in(result.model)
+    slope = regression is None or index >= int(regression.intercept)
     return _Held(own, size - 1 if slope else 0, top, turn @ covariance @ turn.T)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import mlejax
-from mlejax import LinearRegression, LogisticRegression, PoissonRegression, fit
+from mlejax import Fixed, LinearRegression, LogisticRegression, NegativeBinomialRegression, PoissonRegression, fit
 from mlejax.ascent.design import design_for
 from mlejax.models.rows import take
 from mlejax.status import Status
@@ -118,6 +118,29 @@ def test_separated_responses_have_no_maximum():
     assert "its supremum, 0.0000 at infinity, is no maximum" in result.reason
     tied = {"features": np.array([[0.0], [1.0], [1.0], [2.0]]), "response": [0, 0, 1, 1]}
     assert quietly(LogisticRegression, tied).status is Status.AT_INFINITY
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "model", [None, NegativeBinomialRegression([0.0, 0.0], 1.0, ("a",), response="y")], ids=["family", "model"]
+)
+def test_columns_far_from_zero_with_another_parameter_fixed(model):
+    # By steps of 2^-9, a column and the same one about 1e8 are exact, and differ in the intercept alone.
+    column, counts = np.round(X[:, 0] * 512) / 512, np.random.RandomState(1).negative_binomial(1, 0.25, 30)
+    family = Fixed.of(NegativeBinomialRegression.of(["a"], response="y") if model is None else model, size=2.0)
+    near, far = (
+        fit(family, {"a": column + shift, "y": counts, "town": ["Rome"] * 30}, progress=False) for shift in (0, 1e8)
+    )
+    error = near.standard_errors.base.coefficients[1]
+    assert far.converged
+    assert far.model.base.coefficients[1] == pytest.approx(near.model.base.coefficients[1], abs=1e-6 * error)
+    assert far.standard_errors.base.coefficients[1] == pytest.approx(error, rel=1e-6)
+    assert far.standard_errors.base.coefficients[0] == pytest.approx(1e8 * error, rel=1e-6)
+    assert far.log_likelihood == pytest.approx(near.log_likelihood, rel=1e-8)
+    # A perfect fit bounds the likelihood all the same where the variance is known.
+    known = fit(Fixed.of(LinearRegression, variance=4.0), {"features": X[:, :1], "response": X[:, 0]}, progress=False)
+    assert known.converged
+    assert known.standard_errors.base.coefficients[1] == pytest.approx(2 / np.sqrt(30 * np.var(X[:, 0])), rel=1e-8)
 
 
 @pytest.mark.slow
