@@ -71,6 +71,13 @@ class Variable:
         return {"long_name": self.meaning} | unit | labels | (STATUS_FLAGS if self.name == "status" else {})
 
 
+def is_always_found(variable: Variable) -> bool:
+    """Return whether each run that has found an estimate has this variable: where it is NaN, it was not written."""
+    others = {*QUANTITIES, *FITTED, DIGEST.name, COMPUTED_BY.name} - {"train_log_likelihood", "log_likelihood", "count"}
+    number = variable.dtype == "float64"
+    return number and variable.name not in others and not variable.name.startswith(ERROR)
+
+
 def columns(name: str, dims: Sequence[Dimension]) -> dict[tuple[int, ...], str]:
     """Return what the elements of an array are called in a table: `w[0]`, or `coefficients[age]` with labels.
 
@@ -128,6 +135,9 @@ FITTED = {
 
 DIGEST = Variable("digest", "uint64", None, "digest of the observations", fill=0)
 """Kept of every fit in a store, and of every run on groups, so that other observations are told from these."""
+
+FOUND = (Status.PATIENCE, Status.TOLERANCE, Status.MAX_EPOCHS, Status.PRECISION, Status.CONVERGED)
+"""Fates of runs that have found an estimate."""
 
 OF_ALL = frozenset({"data", "count", "sizes", "sha256"})
 """Settings that tell of the observations of all samples together: where each has a digest they may become others."""

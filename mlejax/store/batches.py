@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..results.schema import Variable
+from ..results.schema import FOUND, Variable, is_always_found
 from ..status import Status
 from .files import StoreError, read_whole, write_whole
 from .layout import DamageError, Layout
@@ -87,8 +87,8 @@ def scan(path: Path, layout: Layout, complete: bool = False) -> Scan:
                     damaged[number] = name
                 continue
             for name in kept:
-                if name != "status" and read_chunk(path, layout, kept[name], number) is None:
-                    raise ValueError("missing")
+                if name != "status" and _is_lacking(kept[name], read_chunk(path, layout, kept[name], number), found):
+                    raise ValueError("missing, or of an earlier time than the status")
         except ValueError:
             damaged[number] = name
         else:
@@ -98,6 +98,19 @@ def scan(path: Path, layout: Layout, complete: bool = False) -> Scan:
             if number not in damaged and np.any(status[layout.place(number)] == Status.RUNNING):
                 damaged[number] = "status"
     return Scan(status, damaged)
+
+
+def _is_lacking(variable: Variable, values: np.ndarray | None, status: np.ndarray) -> bool:
+    """Return whether a batch has not got what its status says it has.
+
+    Chunks of several times are together where a directory was copied while a batch was written for a second time.
+    """
+    if values is None:
+        return True
+    if not is_always_found(variable):
+        return False
+    blank = np.isnan(values).reshape(*status.shape, -1).all(-1)
+    return bool(np.any(blank & np.isin(status, FOUND)))
 
 
 def refuse_damage(path: Path, layout: Layout, damaged: Mapping[int, str]) -> None:

@@ -1,5 +1,6 @@
 """What takes the place of a store as a whole: a longer one; and metadata that is written again from the command."""
 
+import contextlib
 import dataclasses
 import os
 import shutil
@@ -56,13 +57,18 @@ def replace(path: Path, layout: Layout, description: Description, old: Layout | 
     _refuse_strangers(path, old)
     making = path / MAKING
     making.mkdir()
-    write_whole(making, MARKER, b"")
-    files = documents(layout, description)
-    root = files.pop(ROOT)
-    for name, content in files.items():
-        write_whole(making, name, content)
-    status = _copy(path, making, old, layout)
-    write_whole(making, ROOT, root)
+    try:
+        write_whole(making, MARKER, b"")
+        files = documents(layout, description)
+        root = files.pop(ROOT)
+        for name, content in files.items():
+            write_whole(making, name, content)
+        status = _copy(path, making, old, layout)
+        write_whole(making, ROOT, root)
+    except OSError:
+        with contextlib.suppress(OSError):
+            discard(making)  # room on a disk that is full
+        raise
     os.rename(making, path / READY)
     flush_folder(path)
     install(path)

@@ -9,7 +9,7 @@ from mlejax import devices
 from mlejax.status import Status
 from mlejax.store import batches
 from mlejax.store.files import StoreError
-from mlejax.store.load import load
+from mlejax.store.load import load, stored
 from mlejax.sweeps import measure
 
 pytestmark = pytest.mark.usefixtures("small_batches")
@@ -38,6 +38,22 @@ def test_a_damaged_batch_is_found_and_repaired(saved, fresh, computed, name, spo
     assert_same_bits(sweep(seeds=SEEDS, learning_rates=RATES, out=saved, repair=True), fresh)
     assert computed == [[1, 6, 11, 16]]
     assert_same_bits(load(saved), fresh)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["variance", "train_log_likelihood"])
+def test_a_copy_that_was_taken_while_a_batch_was_written_is_damaged(saved, fresh, computed, name):
+    """Its chunks are whole, but of several times: the third of its four runs has ended, and has no number."""
+    layout = stored(saved).layout
+    (variable,) = (each for each in layout.variables if each.name == name)
+    batch = batches.read_batch(saved, layout, 1)
+    batch[name][2] = np.nan
+    (saved / layout.chunk(variable, 1)).write_bytes(layout.encode(variable, batch[name]))
+    for use in (load, lambda path: sweep(seeds=SEEDS, learning_rates=RATES, out=path)):
+        with pytest.raises(StoreError, match=rf"1 damaged batch, {name}\[0:4, 1:2\] first; .* \(--repair\)"):
+            use(saved)
+    assert_same_bits(sweep(seeds=SEEDS, learning_rates=RATES, out=saved, repair=True), fresh)
+    assert computed == [[1, 6, 11, 16]]
 
 
 @pytest.mark.slow
