@@ -267,7 +267,7 @@ def robust_standard_errors(model: M, observations: Sample | Rows | ArrayLike | S
     # Two programs: of one for both, over vectors, XLA of JAX 0.10 ends the process.
     bread, products = covariance(model, observations), score_products(model, observations)
     errors = (bread @ products @ bread).diagonal() ** 0.5
-    return jax.tree.map(lambda leaf: leaf[()], Parameters.of(model).to_model(errors))
+    return Parameters.of(model).to_model(errors)
 
 
 @in_float64_outside

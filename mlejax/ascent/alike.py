@@ -20,9 +20,12 @@ def only_value(model: Model, values: Rows) -> float | None:
     if isinstance(model, CanSeeOneValue):
         return model.only_value(values)
     numbers = isinstance(values, np.ndarray) and values.ndim == 1
-    # Nearly always the first two are enough.
-    alike = numbers and all(np.all(part == values[0]) for part in (values[:2], values))
-    return float(values[0]) if alike else None
+    return float(values[0]) if numbers and _all_equal(values) else None
+
+
+def _all_equal(column: np.ndarray) -> bool:
+    """Return whether all rows are the same; nearly always the first and the last tell."""
+    return bool((column[0] == column[-1]).all() and (column == column[0]).all())
 
 
 def is_narrow(model: Model, value: float, mean: float) -> bool:
@@ -52,8 +55,7 @@ def most_equal(values: Rows, weights: np.ndarray | None) -> float:
 
 def all_alike(values: Rows) -> str:
     """Say that observations are all the same; nothing of others."""
-    # Nearly always the first two are enough.
-    if not all(np.all(part == column[0]) for column in jax.tree.leaves(values) for part in (column[:2], column)):
+    if not all(map(_all_equal, jax.tree.leaves(values))):
         return ""
     if (n := row_count(values)) == 1:
         return "there is one observation"

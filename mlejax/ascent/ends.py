@@ -22,6 +22,9 @@ from .outward import BESIDE, Coordinates, End
 TOGETHER = 8
 """Climbs that one call of the compiled program makes at most."""
 
+SINGLE = ("mean", "distance", "steps", "status", "up", "down")
+"""The single numbers of an end; the last two are what it knows of how high it is a little beside it."""
+
 
 def ends_of(
     table: Parameters[Any], sample: Sample, starts: Sequence[Coordinates], free: Coordinates, most: int, beside: bool
@@ -99,7 +102,7 @@ def _ended(
     def one(start: Vector, free: Vector, most: Array) -> Array:
         found = dict(end_of(Climb(sample, start, free, most, table)))
         found["parameters"] = table.to_vector(table.from_real(found["coordinates"]))
-        found["beside"] = jnp.zeros(2)
+        found["up"] = found["down"] = jnp.zeros(())
         return jnp.concatenate([jnp.ravel(found[name]).astype(float) for name in _places(table)])
 
     def write(index: Any, ends: Array) -> Array:
@@ -107,8 +110,8 @@ def _ended(
         end, first = ends[row], time == 0
         there = end[: len(shift)] + jnp.where(time == 1, shift, -shift)
         found = one(jnp.where(first, starts[row], there), jnp.where(first, free, 0), jnp.where(first, most, 0))
-        height = found[_places(table)["mean"][0]][0]
-        place = jnp.maximum(len(found) - 3 + time, 0)
+        height = found[_places(table)["mean"][0].start]
+        place = jnp.where(time == 1, _places(table)["up"][0].start, _places(table)["down"][0].start)
         return ends.at[row].set(jnp.where(first, found, end.at[place].set(height)))
 
     none = jnp.zeros((TOGETHER, jax.eval_shape(one, starts[0], free, most).size))
@@ -117,11 +120,11 @@ def _ended(
 
 @functools.lru_cache(maxsize=256)
 def _places(table: Parameters[Any]) -> Mapping[str, tuple[slice, tuple[int, ...]]]:
-    """Return where in a row each part of an end lies, and its shape."""
+    """Return where in a row each part of an end lies, and its shape; single numbers come last."""
     p, numbers = table.real_size, table.size
     shapes = {
-        "coordinates": (p,), "mean": (), "information": (p, p), "jacobian": (numbers, p), "unit": (p,),
-        "distance": (), "steps": (), "status": (), "parameters": (numbers,), "beside": (2,),
+        "coordinates": (p,), "information": (p, p), "jacobian": (numbers, p), "unit": (p,), "parameters": (numbers,),
+        **dict.fromkeys(SINGLE, ()),
     }  # fmt: skip
     ends = itertools.accumulate(map(math.prod, shapes.values()))
     return {
@@ -132,16 +135,14 @@ def _places(table: Parameters[Any]) -> Mapping[str, tuple[slice, tuple[int, ...]
 
 def _end(table: Parameters[Any], row: Float[np.ndarray, " numbers"], beside: bool) -> End:
     """Return where a climb ended, and whether it knows how high it is beside it."""
-    found = {name: row[place].reshape(shape) for name, (place, shape) in _places(table).items()}
+    arrays = itertools.islice(_places(table).items(), 5)
+    found = {name: row[place].reshape(shape) for name, (place, shape) in arrays}
+    mean, distance, steps, status, up, down = row[-len(SINGLE) :].tolist()
     return End(
-        coordinates=found["coordinates"],
-        mean_log_likelihood=float(found["mean"]),
-        information=found["information"],
-        jacobian=found["jacobian"],
-        unit=found["unit"],
-        distance=float(found["distance"]),
-        steps=int(found["steps"]),
-        status=Status(int(found["status"])),
-        parameters=found["parameters"],
-        beside=tuple(found["beside"].tolist()) if beside else (),
+        **found,
+        mean_log_likelihood=mean,
+        distance=distance,
+        steps=int(steps),
+        status=Status(int(status)),
+        beside=(up, down) if beside else (),
     )

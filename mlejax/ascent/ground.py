@@ -92,7 +92,7 @@ class Ground(Generic[M]):
 
     def estimate(self, end: End) -> M:
         """Return the parameters where a climb ended, as `model` does."""
-        return self._in_data(jax.tree.map(lambda leaf: leaf[()], self.table.to_model(end.parameters)))
+        return self._in_data(self.table.to_model(end.parameters))
 
     def _in_data(self, own: M) -> M:
         return own if self.units is None else _representable(self.units.to_data(own))
@@ -119,7 +119,7 @@ class Ground(Generic[M]):
 
     def errors_in_data(self, own: np.ndarray) -> np.ndarray:
         """Return the standard errors of the parameters in the data's units, from their covariance in the sample's."""
-        return np.sqrt(np.diagonal(own)) if self.units is None else self.units.errors(own)
+        return np.sqrt(own.diagonal()) if self.units is None else self.units.errors(own)
 
     def covariance(self, end: End) -> np.ndarray:
         """Return the inverse of the information about the parameters, in the sample's units; NaN if there is none."""

@@ -19,6 +19,9 @@ SURELY_REGULAR = 1e-6
 SMALL = 8
 """Up to so many coordinates, many matrices are inverted side by side, step by step."""
 
+FEW = 4
+"""Up to so many, one matrix is."""
+
 Matrices = Float[np.ndarray, "... p p"]
 Vectors = Float[np.ndarray, "... p"]
 
@@ -94,19 +97,47 @@ def _inverses(information: Matrices) -> tuple[Matrices, Float[np.ndarray, "..."]
     matrix = information * both
     if not math.isfinite(np.add.reduce(matrix, axis=None)):
         matrix = np.nan_to_num(matrix)
-    if matrix.ndim == 2:
-        inverse, least = _by_eigenvalues(matrix)
-        return inverse * both, np.asarray(least)
     size = matrix.shape[-1]
+    if matrix.ndim == 2:
+        found = _of_one(matrix.tolist()) if size <= FEW else None
+        inverse, least = found if found is not None else _by_eigenvalues(matrix)
+        return inverse * both, np.asarray(least)
     inverse, least = np.zeros_like(matrix), np.full(matrix.shape[:-2], -np.inf)
     if size <= SMALL:
         inverse, determinant = _by_elimination(matrix)
-        # The eigenvalues add up to p: the product of all but the least is at most (p / (p - 1))^(p - 1).
-        least = determinant * ((size - 1) / size) ** (size - 1)
+        least = determinant * _share_of_least(size)
     rest = ~(least > SURELY_REGULAR)
     if np.any(rest):
         inverse[rest], least[rest] = _by_eigenvalues(matrix[rest])
     return inverse * both, least
+
+
+def _share_of_least(size: int) -> float:
+    """Return what times its determinant is a lower bound of the least eigenvalue of a matrix with a unit diagonal.
+
+    The eigenvalues add up to p: the product of all but the least is at most (p / (p - 1))^(p - 1).
+    """
+    return ((size - 1) / size) ** (size - 1)
+
+
+def _of_one(rows: list[list[float]]) -> tuple[Matrices, float] | None:
+    """Return the inverse of a small matrix with a unit diagonal and a bound of its least eigenvalue, as of many.
+
+    None where the bound does not tell that it is regular. In Python's numbers: an array of few is dear.
+    """
+    size, bound = len(rows), _share_of_least(len(rows))
+    work = [[*row, *(float(i == j) for j in range(size))] for i, row in enumerate(rows)]
+    for i in range(size):
+        pivot = work[i][i]
+        if not pivot > 0:
+            return None
+        bound *= pivot
+        work[i] = [each / pivot for each in work[i]]
+        for j in range(size):
+            if j != i:
+                factor = work[j][i]
+                work[j] = [each - factor * other for each, other in zip(work[j], work[i], strict=True)]
+    return (np.array([row[size:] for row in work]), bound) if bound > SURELY_REGULAR else None
 
 
 def _by_eigenvalues(matrix: Matrices) -> tuple[Matrices, Float[np.ndarray, "..."]]:

@@ -115,15 +115,15 @@ def as_formula_takes(model: Model, values: Rows) -> Rows:
     are where one is too large for that, and where the formula takes nothing else (it looks them up in a table).
     """
     columns, record = jax.tree.flatten(values)
-    whole = [i for i, column in enumerate(columns) if _may_be_floating(column)]
+    if not (whole := [i for i, column in enumerate(columns) if _may_be_floating(column)]):
+        return values
     floating = np.dtype(jax.dtypes.canonicalize_dtype(np.float64))
 
     def takes(chosen: Sequence[int]) -> bool:
-        types = [floating if i in chosen else column.dtype for i, column in enumerate(columns)]
-        one = [jax.ShapeDtypeStruct(column.shape[1:], of) for column, of in zip(columns, types, strict=True)]
-        return _takes(structure_of(model, jax.tree.unflatten(record, one)))
+        each = ((column.shape[1:], floating if i in chosen else column.dtype) for i, column in enumerate(columns))
+        return _takes(structure_of(model, jax.tree.unflatten(record, [jax.ShapeDtypeStruct(*of) for of in each])))
 
-    if whole and not takes(whole):
+    if not takes(whole):
         whole = [i for i in whole if len(whole) > 1 and takes([i])]  # what is left is looked up in a table
     columns = [column.astype(floating) if i in whole else column for i, column in enumerate(columns)]
     return jax.tree.unflatten(record, columns)
@@ -131,7 +131,7 @@ def as_formula_takes(model: Model, values: Rows) -> Rows:
 
 def _may_be_floating(column: Any) -> bool:
     """Return whether these are whole numbers that floating-point numbers hold, as far as they are known."""
-    if not jnp.issubdtype(column.dtype, jnp.integer) or column.size == 0:
+    if column.dtype.kind == "f" or not jnp.issubdtype(column.dtype, jnp.integer) or column.size == 0:
         return False
     known = None if isinstance(column, Tracer) else np.asarray(column)
     return known is None or -EXACT < int(known.min()) <= int(known.max()) < EXACT

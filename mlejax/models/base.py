@@ -88,4 +88,10 @@ def hidden_field(family: type[Model]) -> str | None:
     return next((field.name for field in dataclasses.fields(family) if hasattr(Model, field.name)), None)
 
 
+@functools.lru_cache(maxsize=64)
+def largest_of(kind: np.dtype) -> float:
+    """Return the largest number of a floating-point type; of float64 for another type."""
+    return float(jnp.finfo(kind if jnp.issubdtype(kind, jnp.floating) else float).max)
+
+
 M = TypeVar("M", bound=Model)

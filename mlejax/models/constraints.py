@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from ..checks import InputValueError
-from .base import listed
+from .base import largest_of, listed
 
 Number: TypeAlias = jax.Array | np.ndarray | np.number | float | int
 """A number, or an array of them; also where it is traced."""
@@ -78,8 +78,7 @@ class Domain:
     def contains(self, value: Number) -> Truth:
         """Return True where `value` (any shape) is finite and strictly inside; NaN is outside."""
         # No comparison with infinity: some compilers make a classification of it, which takes several times as long.
-        kind = np.dtype(getattr(value, "dtype", float))
-        largest = float(jnp.finfo(kind if jnp.issubdtype(kind, jnp.floating) else float).max)
+        largest = largest_of(np.dtype(getattr(value, "dtype", float)))
         above = value >= -largest if math.isinf(self.lower) else value > self.lower
         return above & (value <= largest if math.isinf(self.upper) else value < self.upper)
 

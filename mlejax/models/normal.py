@@ -57,7 +57,7 @@ class Normal(Model):
     @classmethod
     def start(cls, observations: ArrayLike, weights: Weights = None) -> "Normal":
         """Return the closed form, with a variance above zero."""
-        found = cls.closed_form(observations, weights)
+        found = moments(as_values(observations), weights)
         return cls(mean=plain(found.mean), variance=inside(found.variance))
 
     @staticmethod

@@ -59,7 +59,7 @@ class Parameters(Generic[M]):
     def of(cls, model: M) -> "Parameters[M]":
         """Return the table of all models like this one, whose leaves are numbers or arrays, traced or not."""
         leaves, tree = jax.tree.flatten(model)
-        shapes = tuple(map(np.shape, leaves))
+        shapes = tuple([leaf.shape if hasattr(leaf, "shape") else np.shape(leaf) for leaf in leaves])
         try:
             return _known(tree, shapes)
         except (TypeError, ValueError):  # a static field cannot be hashed or compared: what traces the formula says so
@@ -224,10 +224,12 @@ def _joined(leaves: Sequence[Any], shapes: Sequence[tuple[int, ...]]) -> Array:
     return jnp.concatenate([leaf.reshape(*leaf.shape[: leaf.ndim - len(s)], math.prod(s)) for leaf, s in arrays], -1)
 
 
-def _parts(vector: Array | np.ndarray, shapes: Sequence[tuple[int, ...]]) -> list[Array | np.ndarray]:
-    """Return the arrays of a vector, or of many: the inverse of `_joined`."""
+def _parts(vector: Array | np.ndarray, shapes: Sequence[tuple[int, ...]]) -> list[Array | np.ndarray | np.number]:
+    """Return the arrays and numbers of a vector, or of many: the inverse of `_joined`."""
     ends = list(itertools.accumulate(map(math.prod, shapes), initial=0))
     parts = zip(ends[:-1], ends[1:], shapes, strict=True)
+    if isinstance(vector, np.ndarray) and vector.ndim == 1:
+        return [vector[a:b].reshape(shape) if shape else vector[a] for a, b, shape in parts]
     return [vector[..., a:b].reshape((*vector.shape[:-1], *shape)) for a, b, shape in parts]
 
 
@@ -298,7 +300,7 @@ def with_dtype(model: M, dtype: DTypeLike, what: str = "start") -> M:
     if hidden := hidden_field(type(model)):
         raise InputValueError(f"{table.family}: a parameter cannot be named {hidden!r}, which every model has")
     arrays = []
-    for (name, leaf), domain in zip(table.by_name(model).items(), table.domains, strict=True):
+    for name, leaf, domain in zip(table.names, table.tree.flatten_up_to(model), table.domains, strict=True):
         array = np.asarray(leaf)
         if array.dtype.kind not in "iuf" and array.dtype.name != "bfloat16":
             raise InputTypeError(f"{what}: {table.family}.{name} must be a real number; got {checks.shown(leaf)}")
@@ -307,7 +309,7 @@ def with_dtype(model: M, dtype: DTypeLike, what: str = "start") -> M:
             domain.real_shape(array.shape)
         except InputValueError as error:
             raise InputValueError(f"{what}: {table.family}.{name}: {error}") from None
-        if not np.all(domain.contains(array)):
+        if not domain.contains(array).all():  # type: ignore[union-attr]
             raise InputValueError(f"{what}: {table.family}.{name} must be {domain}; got {leaf}")
         arrays.append(array)
     return table.tree.unflatten(arrays)

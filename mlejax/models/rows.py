@@ -39,6 +39,8 @@ def concatenate(parts: Sequence[Rows]) -> Rows:
 
 def one_of(values: Rows | Observation) -> Observation:
     """Return the shape and the type of one observation of a sample."""
+    if isinstance(values, np.ndarray):
+        return jax.ShapeDtypeStruct(values.shape[1:], values.dtype)
     return jax.tree.map(lambda column: jax.ShapeDtypeStruct(column.shape[1:], column.dtype), values)
 
 
@@ -115,6 +117,8 @@ def named_columns(values: Any, is_leaf: Callable[[Any], bool] | None = None) -> 
         >>> list(named_columns({"age": np.zeros(3), "income": np.zeros(3)}))
         ['age', 'income']
     """
+    if isinstance(values, np.ndarray):
+        return {"": values}
     return {".".join(map(_key, path)): leaf for path, leaf in tree_flatten_with_path(values, is_leaf)[0]}
 
 

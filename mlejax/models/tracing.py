@@ -133,16 +133,17 @@ def check_fields(module: eqx.Module) -> None:
         TypeError: naming the field.
     """
     for field in dataclasses.fields(module):
-        value, name = getattr(module, field.name, None), f"{type(module).__name__}.{field.name}"
+        value = getattr(module, field.name, None)
         if isinstance(value, eqx.Module):
             check_fields(value)
         if not field.metadata.get("static", False):
             if value is None:
-                raise InputTypeError(f"start: {name} must be a real number; got None")
+                raise InputTypeError(f"start: {type(module).__name__}.{field.name} must be a real number; got None")
         elif isinstance(value, np.ndarray | jax.Array):
             raise InputTypeError(
-                f"{name} is a static field that holds an array, and JAX cannot tell whether two are equal: give "
-                f"a tuple of numbers, and in log_prob use jnp.asarray(self.{field.name}); got {shown(value)}"
+                f"{type(module).__name__}.{field.name} is a static field that holds an array, and JAX cannot tell "
+                f"whether two are equal: give a tuple of numbers, and in log_prob use jnp.asarray(self.{field.name}); "
+                f"got {shown(value)}"
             )
 
 

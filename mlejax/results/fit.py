@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic
 
-import jax
 import numpy as np
 from jaxtyping import ArrayLike, Float
 
@@ -125,7 +124,7 @@ class FitResult(Generic[M]):
         """The square roots of the diagonal of `covariance()`, as a model; NaN unless converged."""
         own = self.own_covariance if self.converged else np.full_like(self.own_covariance, np.nan)
         errors = self.ground.errors_in_data(own)
-        return jax.tree.map(lambda leaf: leaf[()], Parameters.of(self.model).to_model(errors))
+        return Parameters.of(self.model).to_model(errors)
 
     def confidence_intervals(self, level: float | int = 0.95, method: str = "wald") -> dict[str, Interval]:
         """Return an interval for every parameter that holds the true one in a share `level` of large samples.

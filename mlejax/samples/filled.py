@@ -64,15 +64,6 @@ class Filled(eqx.Module):
 
         return cls(jax.tree.map(longer, values), count)
 
-    @classmethod
-    def of_copies(cls, values: Rows) -> "Filled":
-        """Fill up n > 0 observations where they lie, if they are copies that `with_room` made; else as `of` does."""
-        length = filled_length(row_count(values))
-        longer = [_continued(column, length) for column in jax.tree.leaves(values)]
-        if any(column is None for column in longer):
-            return cls.of(values)
-        return cls(jax.tree.unflatten(jax.tree.structure(values), longer), np.asarray(row_count(values)))
-
     @property
     def counts(self) -> Any:
         """Which elements of the array are observations, (m,)."""
@@ -83,8 +74,21 @@ ALIGNED = 64
 """Bytes; an array on the host that begins at a multiple of them is taken by a program on a CPU without a copy."""
 
 
+def with_copies(values: Rows) -> Rows:
+    """Return n > 0 observations in arrays of one of few lengths, with copies of the first after them.
+
+    Nothing is copied if they are copies that `with_room` made.
+    """
+    columns, record = jax.tree.flatten(values)
+    length = filled_length(len(columns[0]))
+    longer = [_continued(column, length) for column in columns]
+    if any(column is None for column in longer):
+        return Filled.of(values, length).values
+    return jax.tree.unflatten(record, longer)
+
+
 def with_room(column: np.ndarray, dtype: np.dtype | type) -> np.ndarray:
-    """Return a copy of n > 0 rows in a type, which `Filled.of_copies` fills up without copying it again."""
+    """Return a copy of n > 0 rows in a type, which `with_copies` fills up without copying it again."""
     longer = _aligned((filled_length(len(column)), *column.shape[1:]), np.dtype(dtype))
     longer[: len(column)] = column
     longer[len(column) :] = longer[:1]
@@ -100,7 +104,7 @@ def _longer(column: np.ndarray, more: int) -> np.ndarray:
 
 def _aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     memory = np.empty(math.prod(shape) * dtype.itemsize + ALIGNED, np.uint8)
-    first = -memory.ctypes.data % ALIGNED
+    first = -_address(memory) % ALIGNED
     return memory[first : first + len(memory) - ALIGNED].view(dtype).reshape(shape)
 
 
@@ -110,12 +114,16 @@ def _continued(column: Any, rows: int) -> np.ndarray | None:
     if not (type(memory) is np.ndarray and memory.dtype == np.uint8 and memory.ndim == 1 and column.flags.c_contiguous):
         return None
     shape = (rows, *column.shape[1:])
-    at, begin = column.ctypes.data, column.ctypes.data - memory.ctypes.data
+    at, begin = _address(column), _address(column) - _address(memory)
     end = begin + math.prod(shape) * column.itemsize
     if at % ALIGNED or not memory.flags.c_contiguous or not 0 <= begin < end <= len(memory):
         return None
     longer = memory[begin:end].view(column.dtype).reshape(shape)
-    return longer if np.all(longer[len(column) :] == column[:1]) else None
+    return longer if (longer[len(column) :] == column[:1]).all() else None
+
+
+def _address(array: np.ndarray) -> int:
+    return array.__array_interface__["data"][0]
 
 
 def filled_weights(weights: Any, length: int) -> Any:

@@ -40,8 +40,8 @@ def as_observations(
     opened = _opened(values)
     if only and isinstance(opened, dict) and opened.keys() >= set(only):
         opened = {name: opened[name] for name in only}
-    record = jax.tree.map(_opened, opened, is_leaf=_is_column)
-    names = named_columns(record, _is_column)
+    record = opened if (alone := _is_column(opened)) else jax.tree.map(_opened, opened, is_leaf=_is_column)
+    names = {"": record} if alone else named_columns(record, _is_column)
     if not names:
         raise InputValueError(f"{what} must have a column at least; got {shown(values)}")
     columns = {name: _column(part, _called(what, name), bool(name)) for name, part in names.items()}
@@ -58,7 +58,11 @@ def as_observations(
         if not first and not converted[first].ndim > 1:
             raise InputValueError(f"{what} must not be constant; all {n} values equal {converted[first][0]}")
         raise InputValueError(f"{what} must not be constant; all {n} are alike")
-    return jax.tree.unflatten(jax.tree.structure(record, is_leaf=_is_column), list(converted.values()))
+    return (
+        converted[""]
+        if alone
+        else jax.tree.unflatten(jax.tree.structure(record, is_leaf=_is_column), list(converted.values()))
+    )
 
 
 def _called(what: str, name: str) -> str:
@@ -210,7 +214,8 @@ def check_inside(family: str, support: Supports, values: Rows, place: Callable[[
     nameless = isinstance(support, dict) and isinstance(values, tuple) and not hasattr(values, "_fields")
     names = list(support) if nameless and len(support) == len(columns) else columns
     for own, name, column in zip(by_column(support, values), names, columns.values(), strict=True):
-        if not own.whole and column.size and np.all(own.contains(np.array([column.min(), column.max()]))):
+        ends = (of.reduce(column, axis=None, keepdims=True) for of in (np.minimum, np.maximum))
+        if not own.whole and column.size and all(own.contains(end).all() for end in ends):
             continue  # an interval; NaN is the least and the greatest of all
         if not np.all(contained := own.contains(column)):
             index = np.unravel_index(int(np.argmin(contained)), column.shape)

@@ -11,14 +11,15 @@ import numpy as np
 from jax.core import Tracer
 
 from .. import devices
-from ..formula.jaxpr import NotApplicable, as_formula_takes
-from ..formula.sufficient import Form
+from ..formula.divide import divide
+from ..formula.jaxpr import NotApplicable, Structure, as_formula_takes
+from ..formula.sufficient import Form, structure_for_statistics
 from ..models.base import Model, name_of
-from ..models.rows import Observation, Rows, named_columns, one_of, row_count, take
+from ..models.rows import Observation, Rows, named_columns, one_of, row_count
 from ..models.tracing import ONE_NUMBER, check_formula
 from .agreement import AGREEMENT, examine
 from .filled import Filled, filled_length, filled_up
-from .raw import Observations, divided, observe
+from .raw import Observations, observe
 from .summary import LARGE, Summary, find_form, some_of, summarize_all, summarize_array
 
 Sample = Observations | Summary
@@ -169,13 +170,17 @@ def _raw(
 
 def why_raw(model: Model, values: Rows, reason: str) -> str:
     """Return the sentence that says that observations are passed over as they are; it ends with the reason."""
-    kept = _kept(one_of(values))
+    return _why_raw(structure_for_statistics(model, one_of(values)), reason)
+
+
+@functools.lru_cache(maxsize=256)
+def _why_raw(structure: Structure, reason: str) -> str:
     try:
-        divided(model, take(values, slice(1)))
+        divide(structure)
     except NotApplicable as undivided:
         if str(undivided) not in reason:
             reason += f"; every epoch evaluates all of the formula: {undivided}"
-    return f"raw observations{reason}{kept}"
+    return f"raw observations{reason}{_kept(structure.observation)}"
 
 
 def _kept(observation: Observation) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
+from ..devices import compiler_options
 from ..formula.expand import Expansion
 from ..formula.jaxpr import NotApplicable, as_formula_takes
 from ..formula.sufficient import Form, SufficientForm
@@ -18,7 +19,7 @@ from ..models.base import Model
 from ..models.parameters import Parameters
 from ..models.rows import Rows, in_types, row_count, take
 from .agreement import LOOKED_AT, POINTS, check_points, examine, factored_means, how_far_apart, written_means
-from .filled import Filled
+from .filled import Filled, with_copies
 from .moments import moments_of_products
 from .raw import Observations, observe
 from .representation import Sample, found_in, summarize, why_not, why_raw
@@ -61,11 +62,12 @@ def survey(model: Model, values: Rows, weights: np.ndarray | None) -> Survey:
             form = find_form(model, taken)
         except NotApplicable as reason:
             return _as_they_are(model, taken, f": {reason}")
-        filled = Filled.of_copies(taken)
-        found, numbers = _with_statistics(form, model, filled, _some(taken) if n > LOOKED_AT else None)
+        longer, count = with_copies(taken), np.asarray(n)
+        some = _some(taken) if n > LOOKED_AT else None
+        found, numbers = _program()(form, model, longer, count, some)
         apart, holds, finite, enough, *coordinates = np.asarray(numbers).tolist()
         if not enough:
-            found, numbers = _with_statistics(form, model, filled, None)
+            found, numbers = _program()(form, model, longer, count, None)
             apart, holds, finite, *_ = np.asarray(numbers).tolist()
         if why := why_not(apart, bool(holds)):
             return _as_they_are(model, taken, why)
@@ -73,18 +75,20 @@ def survey(model: Model, values: Rows, weights: np.ndarray | None) -> Survey:
 
 
 def _as_they_are(model: Model, values: Rows, reason: str) -> Survey:
-    sample, numbers = _on_observations(model, Filled.of_copies(values), _some(values))
+    sample, numbers = _on_observations(model, with_copies(values), np.asarray(row_count(values)), _some(values))
     finite, *coordinates = np.asarray(numbers).tolist()
     return Survey(sample, why_raw(model, values, reason), bool(finite), np.array(coordinates))
 
 
 @jax.jit
-def _on_observations(model: Model, filled: Filled, some: Rows) -> tuple[Observations, Float[Array, " numbers"]]:
+def _on_observations(
+    model: Model, longer: Rows, count: Array, some: Rows
+) -> tuple[Observations, Float[Array, " numbers"]]:
     """Return a sample as it is climbed on, whether its log-densities are finite, and the coordinates of the start.
 
     All log-densities are taken as they are climbed on, some as the formula is written.
     """
-    sample = observe(model, filled.values, filled.counts.astype(float))
+    sample = observe(model, longer, Filled(longer, count).counts.astype(float))
     finite = jnp.isfinite(sample.mean_log_prob(model)) & jnp.all(jnp.isfinite(jax.vmap(model.log_prob)(some)))
     return sample, _numbers(model, finite)
 
@@ -108,9 +112,14 @@ def _places(count: int) -> np.ndarray:
     return np.arange(LOOKED_AT) * count // LOOKED_AT
 
 
-@functools.partial(jax.jit, static_argnums=0)
+@functools.cache
+def _program() -> Callable[..., tuple[Summary, Float[Array, " numbers"]]]:
+    """Return the compiled `_with_statistics`, with the compiler's options for long loops on this device."""
+    return jax.jit(_with_statistics, static_argnums=0, compiler_options=compiler_options(jax.local_devices()[0]))
+
+
 def _with_statistics(
-    form: Form, model: Model, filled: Filled, some: Rows | None
+    form: Form, model: Model, longer: Rows, number: Array, some: Rows | None
 ) -> tuple[Summary, Float[Array, " numbers"]]:
     """Return the summary of a sample, and in one array numbers about it and the coordinates of the start.
 
@@ -118,7 +127,7 @@ def _with_statistics(
     log-densities at the start are finite; whether one pass was enough. Without `some` observations to begin with, it
     always is.
     """
-    separated = form.separated()
+    separated, filled = form.separated(), Filled(longer, number)
     if some is not None and isinstance(separated, SufficientForm):
         return _statistics(form, separated, model, filled, some)
     if some is not None and isinstance(separated, Expansion) and separated.degree > 1:

@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from mlejax import Normal, summarize, train
-from mlejax.samples.filled import SHORTEST, Filled, coarse_lengths, filled_length, filled_weights, with_room
+from mlejax.samples.filled import (
+    SHORTEST,
+    Filled,
+    coarse_lengths,
+    filled_length,
+    filled_weights,
+    with_copies,
+    with_room,
+)
 
 
 @pytest.mark.slow
@@ -76,21 +84,21 @@ def test_a_copy_with_room_is_filled_up_where_it_lies():
     copied = with_room(np.asfortranarray(given), float)
     np.testing.assert_array_equal(copied, given)
     assert not np.shares_memory(copied, given)
-    filled = Filled.of_copies(copied)
-    assert np.shares_memory(filled.values, copied)
-    np.testing.assert_array_equal(filled.values, Filled.of(given).values)
+    filled = with_copies(copied)
+    assert np.shares_memory(filled, copied)
+    np.testing.assert_array_equal(filled, Filled.of(given).values)
 
 
 def test_what_goes_on_with_other_numbers_is_copied():
     copied = with_room(np.arange(1000), int)
     copied[0] = 7  # its copies behind the others are now those of another number
-    filled = Filled.of_copies(copied)
-    assert not np.shares_memory(filled.values, copied)
-    np.testing.assert_array_equal(filled.values[1000:], 7)
+    filled = with_copies(copied)
+    assert not np.shares_memory(filled, copied)
+    np.testing.assert_array_equal(filled[1000:], 7)
     part = with_room(np.arange(1000.0), float)[:900]
-    assert not np.shares_memory(Filled.of_copies(part).values, part)
+    assert not np.shares_memory(with_copies(part), part)
 
 
 def test_a_strided_part_of_a_copy_is_copied():
     part = with_room(np.zeros((1000, 2)), float)[:, 1]
-    assert not np.shares_memory(Filled.of_copies(part).values, part)
+    assert not np.shares_memory(with_copies(part), part)

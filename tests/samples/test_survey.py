@@ -53,9 +53,9 @@ def test_statistics_that_are_not_those_of_the_data_are_seen(x64, monkeypatch):
         return right(form, about, [first * (1 + 1e-6) for first in firsts], *rest)
 
     monkeypatch.setattr(surveys, "recentered", wrong)
-    surveys._with_statistics.clear_cache()
+    surveys._program().clear_cache()
     found = survey(NORMAL, drawn(), None)
-    surveys._with_statistics.clear_cache()
+    surveys._program().clear_cache()
     assert isinstance(found.sample, mlejax.Observations)
     assert "differs from the data" in found.representation
 
@@ -116,8 +116,8 @@ def products_of(summary):
 
 @pytest.mark.slow
 def test_moments_of_columns_that_are_apart_come_from_their_products(x64, monkeypatch):
-    asked, with_statistics, values = [], surveys._with_statistics, rows(1.0)
-    monkeypatch.setattr(surveys, "_with_statistics", lambda *all: asked.append(all) or with_statistics(*all))
+    asked, program, values = [], surveys._program(), rows(1.0)
+    monkeypatch.setattr(surveys, "_program", lambda: lambda *all: asked.append(all) or program(*all))
     found = survey(PLANE, values, None)
     assert len(asked) == 1
     assert found.representation == mlejax.summarize(PLANE, values)[1]
