@@ -250,12 +250,15 @@ def judge(
     if endless := [view for view in flat if view.endless]:
         view = max(endless, key=lambda view: view.gains[1])
         return Verdict(Status.UNBOUNDED, f"the log-likelihood grows without bound as {way_to(view)}")
-    if both:
+    one_way = [view for view in flat if view.index not in both]
+    # Orthonormal columns are told apart: nothing depends on one only where the climb has gone far along another.
+    far_out = words is not None and one_way
+    if both and not far_out:
         return Verdict(Status.NOT_IDENTIFIED, _unidentified(end, sorted(both), table))
-    if invariant:
+    if invariant and not far_out:
         return Verdict(Status.NOT_IDENTIFIED, _unidentified(end, range(len(end.coordinates)), table))
-    if flat:
-        view = max(flat, key=lambda view: view.gains)
+    if one_way:
+        view = max(one_way, key=lambda view: view.gains)
         way = table.way(view.index, view.sign)
         status = Status.AT_INFINITY if way.wall is None else Status.AT_BOUNDARY
         where = "infinity" if way.wall is None else way.wall if isinstance(way.wall, str) else f"{way.wall:g}"

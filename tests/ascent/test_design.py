@@ -122,6 +122,25 @@ def test_separated_responses_have_no_maximum():
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
+    ("family", "response", "way"),
+    [
+        (LogisticRegression, np.repeat([0.0, 1.0], 15), "coefficients[0] grows"),
+        (LogisticRegression, np.ones(30), "coefficients[intercept] grows"),
+        (PoissonRegression, np.zeros(30), "coefficients[intercept] falls"),
+    ],
+    ids=["separated in the middle", "all happened", "nothing counted"],
+)
+def test_far_out_along_one_coefficient_the_others_are_not_to_blame(family, response, way):
+    # Where every response has been explained away, the log-likelihood does not depend on the other coefficient.
+    result = quietly(family, {"features": np.linspace(-2.0, 2.0, 30)[:, None], "response": response})
+    assert result.status is Status.AT_INFINITY
+    assert result.reason == (
+        f"the log-likelihood keeps rising as {way}; its supremum, 0.0000 at infinity, is no maximum"
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
     "model", [None, NegativeBinomialRegression([0.0, 0.0], 1.0, ("a",), response="y")], ids=["family", "model"]
 )
 def test_columns_far_from_zero_with_another_parameter_fixed(model):
