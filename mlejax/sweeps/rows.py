@@ -173,14 +173,28 @@ class _Columns(threading.local):
     def of_length(self, length: int, observation: Observation) -> Rows:
         """Return columns (ROWS, length, ...) of finite numbers; they may be those of the call before."""
         if length not in self.kept:
-            self.kept[length] = jax.tree.map(lambda one: np.ones((ROWS, length, *one.shape), one.dtype), observation)
+            self.kept[length] = jax.tree.map(lambda one: _ones((ROWS, length, *one.shape), one.dtype), observation)
         return self.kept[length]
 
     def weights(self, shape: tuple[int, ...]) -> np.ndarray:
         """Return numbers of this shape, which may be those of the call before."""
         if shape not in self.kept:
-            self.kept[shape] = np.zeros(shape)
+            self.kept[shape] = _ones(shape, np.dtype(np.float64))
         return self.kept[shape]
+
+
+ALIGNED = 64
+"""Bytes: what begins at a multiple of these is read by a program where it is; of anything else a copy is made."""
+
+
+def _ones(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """Return an array of ones whose memory is aligned."""
+    size = math.prod(shape) * dtype.itemsize
+    memory = np.empty(size + ALIGNED, np.uint8)
+    first = -memory.ctypes.data % ALIGNED
+    ones = memory[first : first + size].view(dtype).reshape(shape)
+    ones[...] = 1
+    return ones
 
 
 def _lay(part: slice, length: int, columns: np.ndarray, rows: np.ndarray) -> None:

@@ -7,7 +7,7 @@ import pytest
 from mlejax.ascent.together import BLOCKS, ROWS, TILES, Begin
 from mlejax.samples.members import Groups, Resamples, Windows
 from mlejax.samples.spans import WIDTH
-from mlejax.sweeps.rows import RowMaker
+from mlejax.sweeps.rows import RowMaker, _Columns
 
 NUMBER = jax.ShapeDtypeStruct((), np.float64)
 
@@ -71,6 +71,15 @@ def test_rows_hold_their_samples():
         np.testing.assert_array_equal(laid.values[row, : len(own)], own)
         assert laid.begin.coordinates[0, row].tolist() == [2 * row, 2 * row + 1]
     assert laid.begin.most[0].tolist() == [7] * 4 + [0] * (ROWS - 4)  # a row without a sample ends at once
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.int32, bool])
+def test_columns_are_read_where_they_are(dtype):
+    columns = _Columns()
+    for laid in (columns.of_length(WIDTH + 1, jax.ShapeDtypeStruct((3,), dtype)), columns.weights((2, 3, 5))):
+        assert laid.ctypes.data % 64 == 0  # bytes: of anything else JAX makes a copy on a CPU
+        assert laid.flags.c_contiguous
+        assert np.all(laid == 1)
 
 
 @pytest.mark.parametrize("sizes", [[40, 40, 40], [40, 50, 60]])
