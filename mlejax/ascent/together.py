@@ -1,5 +1,6 @@
 """Many samples climbed by one program, whatever their sizes: blocks of rows, each row a sample."""
 
+import dataclasses
 import functools
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -16,7 +17,7 @@ from ..formula.sufficient import Form
 from ..models.base import Model
 from ..models.parameters import Parameters
 from ..models.rows import Observation, Rows
-from ..samples.sections import Section, agree, all_contained, derived_of, summary_of
+from ..samples.sections import Section, all_contained, derived_of, looked_at, summary_of
 from ..samples.spans import Span
 from ..samples.summary import form_of_any
 from .ends import end_of
@@ -30,6 +31,9 @@ long for the others."""
 
 BLOCKS = 512
 """Blocks of one call, at most."""
+
+FAR = 10.0
+"""A mean log-density so many times as large as that at the end is of parameters far off: it hides what rounds there."""
 
 TILES = 4096
 """Tiles in the columns of one call, of numbers: so long is the largest sample that is climbed beside others."""
@@ -78,37 +82,38 @@ def _to_real(table: Parameters[Any], vectors: Any) -> Any:
     return table.to_real(table.to_model(vectors))
 
 
-def climb_rows(table: Parameters[Any], form: Form | None, rows: Rowful) -> dict[str, np.ndarray]:
+def climb_rows(table: Parameters[Any], form: Form | None, rows: Rowful, near: bool = False) -> dict[str, np.ndarray]:
     """Climb from the start of every row.
 
     Args:
         table: of the parameters.
         form: in which all samples factor; None climbs on the observations themselves.
         rows: the samples.
+        near: whether starts are near the ends: then the form is held against the observations there, in the same pass.
 
     Returns:
         By name, for each row, (blocks * ROWS, ...): what `ends.end_of` does; `estimate`, the parameters; `count`; and
         `sound`: whether the support holds all observations, and the factored form agrees with them; of samples that
         share their observations, these are to be held against the form before.
     """
-    found = jax.device_get(_program()(table, form, rows))
+    found = jax.device_get(_program()(table, form, near, rows))
     return {name: each.reshape(-1, *each.shape[2:]) for name, each in found.items()}
 
 
 @functools.cache
 def _program() -> Callable[..., Mapping[str, Any]]:
     """Return the compiled `_climb_blocks`, with the compiler's options for long loops on this device."""
-    return jax.jit(_climb_blocks, static_argnums=(0, 1), compiler_options=compiler_options(jax.local_devices()[0]))
+    return jax.jit(_climb_blocks, static_argnums=(0, 1, 2), compiler_options=compiler_options(jax.local_devices()[0]))
 
 
-def _climb_blocks(table: Parameters[Any], form: Form | None, rows: Rowful) -> Mapping[str, Any]:
+def _climb_blocks(table: Parameters[Any], form: Form | None, near: bool, rows: Rowful) -> Mapping[str, Any]:
     shared = rows.weights is not None
     derive = functools.partial(derived_of, table.from_real(rows.begin.coordinates[0, 0]))
     derived = [] if form is not None else (derive if shared else jax.vmap(derive))(rows.values)
     own = None if shared else 0
 
     def block(index: Any) -> Mapping[str, Any]:
-        one = functools.partial(_climb, table, form, rows.firsts[index], rows.tiles[index])
+        one = functools.partial(_climb, table, form, near, rows.firsts[index], rows.tiles[index])
         weights = rows.weights[index] if shared else None
         begin = jax.tree.map(lambda each: each[index], rows.begin)
         axes = (own, own, 0 if shared else None, 0, 0)
@@ -127,6 +132,7 @@ def _climb_blocks(table: Parameters[Any], form: Form | None, rows: Rowful) -> Ma
 def _climb(
     table: Parameters[Any],
     form: Form | None,
+    near: bool,
     first: Array,
     tiles: Array,
     values: Rows,
@@ -136,15 +142,26 @@ def _climb(
     begin: Begin,
 ) -> dict[str, Any]:
     """Climb on one sample, and see whether its statistics agree with it."""
-    section = Section(values, derived, Span(first, tiles, size), weights)
-    sample: Any = section if form is None else summary_of(form, values, section.span, weights)
-    climb = Climb(sample, begin.coordinates, begin.free, begin.most, table)
-    end, count = dict(end_of(climb)), sample.count
-    at = end["coordinates"]
-    estimate = table.to_vector(table.from_real(at))
-    sound = all_contained(table.to_model(estimate), values, section.span)
-    if form is not None and weights is None:  # those with weights are of observations that were held against the form
+    span = Span(first, tiles, size)
+    sample: Any = Section(values, derived, span, weights)
+    looked = None
+    if form is not None and weights is None and near:
+        looked = looked_at(form, table.from_real, begin.coordinates, values, span)
+        sample = looked.summary
+    elif form is not None:  # those with weights are of observations that were held against the form
+        sample = summary_of(form, values, span, weights)
+    end = dict(end_of(Climb(sample, begin.coordinates, begin.free, begin.most, table)))
+    at, count = end["coordinates"], sample.count
+    scale = scale_of(end["information"], jnp)
+    if form is not None and weights is None and not near:
         # One standard error away, where slopes tell the curvature.
-        scale = scale_of(end["information"], jnp)
-        sound &= agree(table, sample, section, at + scale / jnp.sqrt(count), scale)
+        looked = looked_at(form, table.from_real, at + scale / jnp.sqrt(count), values, span)
+        looked = dataclasses.replace(looked, summary=sample)
+    estimate = table.to_vector(table.from_real(at))
+    model = table.to_model(estimate)
+    sound = jnp.asarray(True) if looked is None else looked.agree(table.from_real, scale, table.logarithmic)
+    if looked is not None:
+        sound &= looked.contained & (1 + jnp.abs(looked.value) <= FAR * (1 + jnp.abs(end["mean"])))
+    if looked is None or isinstance(getattr(type(model), "support", None), property):
+        sound &= all_contained(model, values, span)
     return end | {"estimate": estimate, "count": count, "sound": sound}

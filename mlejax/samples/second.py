@@ -1,5 +1,6 @@
 """A mean log-density about a point to second order: value, score and information from one pass over the sample."""
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
@@ -11,7 +12,7 @@ from jax import lax
 from jaxtyping import Array, ArrayLike, Float, Shaped
 
 from ..formula.divide import Division
-from ..formula.second import second_order_of
+from ..formula.second import SecondOrder, second_order_of
 from ..models.base import Model
 from .spans import Span, sums
 from .tiles import TILE
@@ -56,6 +57,53 @@ def second_order(function: Callable[[Array], Nats], vector: Array) -> LocalQuadr
     return LocalQuadratic(value, gradient, -hessian)
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class OnePass:
+    """The mean log-density of a sample about a vector to second order, from means of a few rows of its observations.
+
+    The mean of the kernel to second order in its own scalars, s0 + d, is all that the sample adds:
+    offset + factor * (v + g'd + d'H d / 2) has the value and the first two derivatives of the mean where d = 0.
+    """
+
+    division: Division  # of the formula; its kernel has at most `MOST` scalars
+    model_at: Callable[[Array], Model]  # the parameters of a vector
+    vector: Array  # the point, (p,)
+    scalars: Sequence[Any]  # of the kernel, at the point
+    held: Sequence[Any]
+
+    @classmethod
+    def of(cls, division: Division, model_at: Callable[[Array], Model], vector: Array) -> "OnePass":
+        """Return what is to be averaged about a vector."""
+        _, _, scalars, held = division.once(jax.tree.leaves(model_at(vector)))
+        return cls(division, model_at, vector, scalars, held)
+
+    @property
+    def kernel(self) -> SecondOrder:
+        """The kernel and its derivatives."""
+        return second_order_of(self.division)
+
+    def rows(self, columns: Sequence[Row]) -> list[Row]:
+        """Return what is to be averaged of columns (m, ...), the observations first, each (m,)."""
+        if len(columns) == len(self.division.data) and self.division.derived:
+            columns = [*columns, *jax.vmap(self.division.columns)(columns)]
+        return jax.vmap(self.kernel.rows, (None, None, 0))(self.scalars, self.held, columns)
+
+    def about(self, means: Sequence[Nats]) -> LocalQuadratic:
+        """Return the mean log-density, from the means of the rows."""
+        value, *rest = self.kernel.means(self.scalars, self.held, means)
+        k = len(self.scalars)
+        slopes, second = rest[:k], dict(zip([(i, j) for i in range(k) for j in range(i + 1)], rest[k:], strict=True))
+
+        def parabola(at: Array) -> Nats:
+            offset, factor, scalars, _ = self.division.once(jax.tree.leaves(self.model_at(at)))
+            moves = [there - here for there, here in zip(scalars, self.scalars, strict=True)]
+            rise = sum(slope * move for slope, move in zip(slopes, moves, strict=True))
+            bend = sum(second[i, j] * moves[i] * moves[j] * (0.5 if i == j else 1.0) for i, j in second)
+            return offset + factor * (value + rise + bend)
+
+        return second_order(parabola, self.vector)
+
+
 def in_one_pass(
     division: Division,
     model_at: Callable[[Array], Model],
@@ -66,9 +114,6 @@ def in_one_pass(
 ) -> LocalQuadratic:
     """Return the mean log-density of a sample about a vector to second order, from one pass over its columns.
 
-    The mean of the kernel to second order in its own scalars, s0 + d, is all that the sample adds:
-    offset + factor * (v + g'd + d'H d / 2) has the value and the first two derivatives of the mean where d = 0.
-
     Args:
         division: of the formula; its kernel has at most `MOST` scalars.
         model_at: the parameters of a vector.
@@ -77,39 +122,16 @@ def in_one_pass(
         weights: how often each observation counts, (n,); None counts each once.
         span: where in the columns the sample lies; None where they are the sample.
     """
-    _, _, here, held = division.once(jax.tree.leaves(model_at(vector)))
-    value, slopes, curvatures = _kernel_means(division, here, held, columns, weights, span)
-
-    def parabola(at: Array) -> Nats:
-        offset, factor, scalars, _ = division.once(jax.tree.leaves(model_at(at)))
-        moves = [there - here for there, here in zip(scalars, here, strict=True)]
-        rise = sum(slope * move for slope, move in zip(slopes, moves, strict=True))
-        bend = sum(
-            curvatures[i, j] * moves[i] * moves[j] * (0.5 if i == j else 1.0)
-            for i in range(len(moves))
-            for j in range(i + 1)
-        )
-        return offset + factor * (value + rise + bend)
-
-    return second_order(parabola, vector)
+    one = OnePass.of(division, model_at, vector)
+    return one.about(_means_of(one, columns, weights, span))
 
 
-def _kernel_means(
-    division: Division,
-    scalars: Sequence[Any],
-    held: Sequence[Any],
-    columns: Sequence[Row],
-    weights: Row | None,
-    span: Span | None,
-) -> tuple[Nats, list[Nats], dict[tuple[int, int], Nats]]:
-    """Return the means of the kernel, of its derivatives by the scalars, and of its second ones, (i, j) for j <= i."""
-    n, k = len(columns[0]), len(scalars)
-    kernel = second_order_of(division)
+def _means_of(one: OnePass, columns: Sequence[Row], weights: Row | None, span: Span | None) -> list[Nats]:
+    """Return the means of the rows of a sample."""
+    n, kernel, scalars, held = len(columns[0]), one.kernel, one.scalars, one.held
 
     def terms(scalars: Sequence[Any], held: Sequence[Any], columns: Sequence[Row], weights: Row | None) -> list[Row]:
-        if len(columns) == len(division.data) and division.derived:
-            columns = [*columns, *jax.vmap(division.columns)(columns)]
-        found = jax.vmap(kernel.rows, (None, None, 0))(scalars, held, columns)
+        found = dataclasses.replace(one, scalars=scalars, held=held).rows(columns)
         return found if weights is None else [*(weights * row for row in found), weights]
 
     def tiled(scalars: Sequence[Any], held: Sequence[Any], columns: Sequence[Row], weights: Row | None) -> Array:
@@ -138,5 +160,4 @@ def _kernel_means(
     else:
         totals = sums(lambda tile: terms(scalars, held, *tile), (columns, weights), span)
     count = totals.pop() if weights is not None else n if span is None else jnp.asarray(span.size, totals[0].dtype)
-    value, *rest = kernel.means(scalars, held, [total / count for total in totals])
-    return value, rest[:k], dict(zip([(i, j) for i in range(k) for j in range(i + 1)], rest[k:], strict=True))
+    return [total / count for total in totals]

@@ -14,13 +14,12 @@ from ..formula.expand import Expansion
 from ..formula.jaxpr import NotApplicable
 from ..formula.sufficient import Form
 from ..models.base import Model
-from ..models.parameters import Parameters
 from ..models.rows import Rows, in_types
 from ..models.support import contains
 from .agreement import AGREEMENT, CANCELED
 from .moments import triangular
 from .raw import derived_columns, divided
-from .second import MOST, LocalQuadratic, in_one_pass, second_order
+from .second import MOST, LocalQuadratic, OnePass, in_one_pass, second_order
 from .spans import WIDTH, Span, added, cut, sums
 from .summary import Summary, recentered
 
@@ -115,20 +114,76 @@ def summary_of(form: Form, values: Rows, span: Span, weights: Any = None) -> Sum
         span: where in it the sample lies.
         weights: (m,); None counts each observation once.
     """
+    return _summary_and_more(form, values, span, weights, lambda x: [])[0]
+
+
+def _summary_and_more(
+    form: Form, values: Rows, span: Span, weights: Any, more: Callable[[Any], Sequence[Any]]
+) -> tuple[Summary, list[Array]]:
+    """Return the summary of a section, and the means of more terms of each observation, from the same pass."""
     separated = form.separated()
     values = in_types(values, form.structure.observation)
     if isinstance(separated, Expansion):
-        return _moments(separated, form, values, span, weights)
+        return _moments(separated, form, values, span, weights), _means(more, values, span, weights)
     about = _means(lambda x: [*jax.vmap(separated.observe)(x)[0]], values, span.head, None)
 
     def terms(x: Any) -> list[Array]:
         u, factors = jax.vmap(separated.observe)(x)
         deviations = [each - center for each, center in zip(u, about, strict=True)]
-        return [*deviations, *separated.statistic_values(deviations, factors)]
+        return [*deviations, *separated.statistic_values(deviations, factors), *more(x)]
 
     every = _means(terms, values, span, weights)
-    firsts, averages = every[: len(about)], every[len(about) :]
-    return recentered(form, about, firsts, averages, _count(span, weights))
+    firsts, averages = every[: len(about)], every[len(about) : len(about) + len(separated.statistics)]
+    summary = recentered(form, about, firsts, averages, _count(span, weights))
+    return summary, every[len(about) + len(averages) :]
+
+
+class Looked(eqx.Module):
+    """A section by its statistics, and what its observations themselves say at a point."""
+
+    summary: Summary
+    contained: Array  # whether the support holds all observations
+    vector: Array  # the point, (p,)
+    value: Array  # the mean log-density there
+    slope: Array  # (p,)
+
+    def agree(self, model_at: Callable[[Array], Model], scale: Array, logarithmic: Any) -> Bool[Array, ""]:
+        """Return whether the summary gives the log-density and the slopes that the observations give.
+
+        Args:
+            model_at: the parameters of a vector.
+            scale: the standard error of each coordinate that one observation leaves, (p,): about a maximum the slopes
+                of single observations are as large as one over it.
+            logarithmic: which coordinates are the logarithm of a distance, (p,).
+        """
+        found, slope = jax.value_and_grad(lambda at: self.summary.mean_log_prob(model_at(at)))(self.vector)
+        size = 1 + jnp.abs(self.value)
+        # Terms of a slope that are far smaller than what they are made of have canceled, each by itself.
+        along = jnp.where(logarithmic, 1.0, jnp.abs(self.vector))
+        canceled = CANCELED * size / jnp.where(along == 0, jnp.inf, along)
+        sizes = jnp.maximum(jnp.maximum(1 / scale, jnp.abs(self.slope)), canceled)
+        near = jnp.abs(self.slope - slope) <= AGREEMENT * sizes
+        return (jnp.abs(self.value - found) <= AGREEMENT * size) & jnp.all(
+            near
+        )  # nothing agrees with what is no number
+
+
+def looked_at(form: Form, model_at: Callable[[Array], Model], vector: Array, values: Rows, span: Span) -> Looked:
+    """Return the summary of a section, and what its observations say at a vector, where possible from one pass."""
+    model = model_at(vector)
+    division = _in_one_pass(model, values)
+    one = None if division is None else OnePass.of(division, model_at, vector)
+
+    def more(x: Any) -> Sequence[Any]:
+        outside = jnp.where(contains(model.support, x), 0.0, 1.0)
+        return [outside, *(() if one is None else one.rows(jax.tree.leaves(x)))]
+
+    summary, (outside, *rows) = _summary_and_more(form, values, span, None, more)
+    if one is None:
+        value, slope = Section(values, [], span).slope(model_at, vector)
+    else:
+        value, slope, *_ = jax.tree.leaves(one.about(rows))
+    return Looked(summary, outside == 0, vector, value, slope)
 
 
 def _moments(expansion: Expansion, form: Form, values: Rows, span: Span, weights: Any) -> Summary:
@@ -161,26 +216,3 @@ def all_contained(model: Model, values: Rows, span: Span) -> Array:
     """Return whether the support of a model holds all observations of a section."""
     (outside,) = sums(lambda x: [jnp.where(contains(model.support, x), 0, 1)], values, span)
     return outside == 0
-
-
-def agree(
-    table: Parameters[Any], summary: Summary, section: Section, coordinates: Array, scale: Array
-) -> Bool[Array, ""]:
-    """Return whether a summary gives the log-density and the slopes that the observations themselves give.
-
-    Args:
-        table: of the parameters.
-        summary: of the section.
-        section: the observations.
-        coordinates: unconstrained ones near the maximum, (p,), where to compare.
-        scale: the standard error of each that one observation leaves, (p,): about a maximum the slopes of single
-            observations are as large as one over it.
-    """
-    value, slope = section.slope(table.from_real, coordinates)
-    found, slope_found = jax.value_and_grad(lambda at: summary.mean_log_prob(table.from_real(at)))(coordinates)
-    size = 1 + jnp.abs(value)
-    # Terms of a slope that are far smaller than what they are made of have canceled, each by itself.
-    along = jnp.where(table.logarithmic, 1.0, jnp.abs(coordinates))
-    sizes = jnp.maximum(1 / scale, CANCELED * size / jnp.where(along == 0, jnp.inf, along))
-    near = jnp.abs(slope - slope_found) <= AGREEMENT * sizes
-    return (jnp.abs(value - found) <= AGREEMENT * size) & jnp.all(near)  # nothing agrees with what is no number

@@ -138,7 +138,7 @@ class Work:
                     laid = self._rows.rows(call, jax.tree.map(lambda each, of=of: each[of], begin), own)
                     if like is not None:
                         laid = dataclasses.replace(laid, values=orthonormal(like, laid).values)
-                    ends = climb_rows(table, self.begun.form, laid)
+                    ends = climb_rows(table, self.begun.form, laid, near=not self.begun.given)
                     found.append({name: each[: len(call.positions)] for name, each in ends.items()})
                 return merged(found)
 

@@ -1,5 +1,7 @@
 """A sample in longer columns: its statistics and derivatives are those of the sample by itself."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,7 +10,7 @@ import pytest
 import mlejax
 from mlejax.models.parameters import Parameters
 from mlejax.samples.raw import observe
-from mlejax.samples.sections import Section, agree, all_contained, derived_of, summary_of
+from mlejax.samples.sections import Section, all_contained, derived_of, looked_at, summary_of
 from mlejax.samples.spans import WIDTH, Span
 from mlejax.samples.summary import find_form, summarize_array
 
@@ -35,12 +37,23 @@ def test_statistics_are_those_of_the_sample(x64, weighted, shift):
     assert float(found.count) == float(expected.count)
     np.testing.assert_allclose(found.centers + found.residuals, expected.centers + expected.residuals, rtol=1e-15)
     np.testing.assert_allclose(found.averages, expected.averages, rtol=1e-12)
-    section = Section(column, [], span, long)
-    table = Parameters.of(model)
-    at, scale = table.to_real(mlejax.Normal(np.float64(shift + 5.0), np.float64(16.0))), jnp.array([4.0, 1.4])
-    assert bool(agree(table, found, section, at, scale))
-    other = summary_of(find_form(model, x), np.where(column == x[0], x[0] + 1e-6, column), span, long)
-    assert not bool(agree(table, other, section, at, scale))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shift", [0.0, 1e6])
+def test_statistics_are_held_against_what_the_observations_say(x64, shift):
+    x = shift + np.random.RandomState(0).gamma(2.0, 3.0, SIZE)
+    model = mlejax.Normal(np.float64(shift + 5.0), np.float64(16.0))
+    table, form, (column, span) = Parameters.of(model), find_form(model, x), laid(x)
+    at, scale = jnp.asarray(table.to_real(model)), jnp.array([4.0, 1.4])
+    found = looked_at(form, table.from_real, at, column, span)
+    written = jax.value_and_grad(lambda at: jnp.mean(jax.vmap(table.from_real(at).log_prob)(x)))(at)
+    np.testing.assert_allclose([found.value, *found.slope], [written[0], *written[1]], rtol=1e-11)
+    np.testing.assert_array_equal(found.summary.averages, summary_of(form, column, span).averages)
+    assert bool(found.contained)
+    assert bool(found.agree(table.from_real, scale, table.logarithmic))
+    other = summary_of(form, np.where(column == x[0], x[0] + 1e-6, column), span)
+    assert not bool(dataclasses.replace(found, summary=other).agree(table.from_real, scale, table.logarithmic))
 
 
 @pytest.mark.slow
@@ -76,3 +89,7 @@ def test_only_the_sample_itself_has_to_belong_to_the_support(x64):
     assert bool(all_contained(mlejax.Gamma(1.0, 1.0), column, span))
     column[WIDTH + 3] = 0.0
     assert not bool(all_contained(mlejax.Gamma(1.0, 1.0), column, span))
+    model = mlejax.Gamma(np.float64(1.0), np.float64(1.0))
+    table = Parameters.of(model)
+    found = looked_at(find_form(model, np.ones(2)), table.from_real, jnp.asarray(table.to_real(model)), column, span)
+    assert not bool(found.contained)
