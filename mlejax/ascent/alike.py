@@ -25,7 +25,8 @@ def only_value(model: Model, values: Rows) -> float | None:
 
 def _all_equal(column: np.ndarray) -> bool:
     """Return whether all rows are the same; nearly always the first and the last tell."""
-    return bool((column[0] == column[-1]).all() and (column == column[0]).all())
+    same = column[0] == column[-1]
+    return bool((same.all() if column.ndim > 1 else same) and (column == column[0]).all())
 
 
 def is_narrow(model: Model, value: float, mean: float) -> bool:

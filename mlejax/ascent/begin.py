@@ -10,7 +10,7 @@ from ..models.abilities import HasSeveralStarts, HasStart
 from ..models.base import M, Model, name_of
 from ..models.constraints import Domain
 from ..models.parameters import Parameters, with_dtype
-from ..models.rows import Rows, described, is_number, one_of
+from ..models.rows import Extremes, Rows, described, is_number, one_of
 from ..models.start import start_of, starts_of
 from ..models.support import numbers
 from ..samples.observations import check_inside
@@ -22,18 +22,20 @@ NO_START = 1e-290
 """Distance from the border of the domain: nearer, float64 does not hold the derivatives."""
 
 
-def given_start(model: M, values: Rows, weights: np.ndarray | None = None) -> tuple[M, Units[M] | Design[M] | None]:
+def given_start(
+    model: M, values: Rows, weights: np.ndarray | None = None, extremes: Extremes | None = None
+) -> tuple[M, Units[M] | Design[M] | None]:
     """Return the model to start at, in the units of the fit, and these units."""
     start = with_dtype(model, np.float64)
     table = Parameters.of(start)
-    check_inside(table.family, start.support, values)
+    check_inside(table.family, start.support, values, extremes=extremes)
     wide = _in_float64(values)
     units = design_for(start, wide, weights) or units_for(table, start.support, wide)
     return (start, None) if units is None else (units.from_data(start), units)
 
 
 def found_start(
-    family: type[M] | HasStart, values: Rows, weights: np.ndarray | None
+    family: type[M] | HasStart, values: Rows, weights: np.ndarray | None, extremes: Extremes | None = None
 ) -> tuple[M, Units[M] | Design[M] | None]:
     """Return where a family starts, in the units of the fit, and these units."""
     name = name_of(family)
@@ -44,15 +46,15 @@ def found_start(
             f"{name}(...){place}"
         )
     support = getattr(family, "support", None)
-    check_inside(name, numbers if isinstance(support, property | None) else support, values)
+    check_inside(name, numbers if isinstance(support, property | None) else support, values, extremes=extremes)
 
-    def start(x: Rows) -> M:
+    def start(x: Rows, extremes: Extremes | None = None) -> M:
         with np.errstate(all="ignore"):
-            return off_the_border(start_of(family, x, weights))  # type: ignore[return-value]
+            return off_the_border(start_of(family, x, weights, extremes))  # type: ignore[return-value]
 
     wide = _in_float64(values)
     try:
-        first = start(wide)
+        first = start(wide, extremes)
     except TypeError as error:
         if isinstance(error, InputError) or is_number(one := one_of(wide)):
             raise
@@ -62,7 +64,7 @@ def found_start(
         # float64 holds no such parameters, but perhaps those of other units
         first = start(wide / 2.0 ** np.frexp(np.max(np.abs(wide)))[1])
     if isinstance(support, property | None):
-        check_inside(name, first.support, values)
+        check_inside(name, first.support, values, extremes=extremes)
     units = design_for(first, wide, weights) or units_for(Parameters.of(first), first.support, wide)
     own = first if units is None else start(units.of_observations(wide))
     return with_dtype(own, np.float64), units

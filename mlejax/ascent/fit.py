@@ -25,7 +25,7 @@ from ..models.abilities import (
 from ..models.base import M, Model, name_of
 from ..models.parameters import Parameters, with_dtype
 from ..models.regression import Regression, RegressionFamily
-from ..models.rows import Rows, row_count, take
+from ..models.rows import Extremes, Rows, row_count, take
 from ..models.start import starts_of
 from ..models.wrappers import Fixed, FixedFamily
 from ..progress import saying
@@ -119,15 +119,15 @@ def fitted(
         )
     name = name_of(family_or_model)
     values, heavy = _checked_sample(observations, weights, _columns(family_or_model, observations))
-    long = progress and row_count(values) >= LARGE
+    long, extremes = progress and row_count(values) >= LARGE, Extremes.of_numbers(values)
     with saying(f"fitting {row_count(values):,} observations", long):
         if isinstance(family_or_model, Model):
-            first, units = given_start(family_or_model, values, heavy)
+            first, units = given_start(family_or_model, values, heavy, extremes)
         else:
-            first, units = found_start(family_or_model, values, heavy)
+            first, units = found_start(family_or_model, values, heavy, extremes)
         first, units = below_all(first, units, values)
         check_names(name, Parameters.of(first).names)
-        ground = Ground.of(first, values, heavy, units)
+        ground = Ground.of(first, values, heavy, units, extremes)
         found = _irregular(ground, first, values, heavy)
         if found is None:
             begun = [ground.start, *_others(starts, ground, family_or_model, values, heavy)]

@@ -14,7 +14,7 @@ from ..likelihood import Vector
 from ..models.abilities import HasCanonicalForm
 from ..models.base import M, Model, name_of
 from ..models.parameters import Parameters
-from ..models.rows import Rows, row_count
+from ..models.rows import Extremes, Rows, row_count
 from ..samples.observations import check_finite, check_inside, check_traced
 from ..samples.representation import Sample
 from ..samples.survey import survey
@@ -50,19 +50,27 @@ class Ground(Generic[M]):
     start: Coordinates
 
     @classmethod
-    def of(cls, start: M, values: Rows, weights: np.ndarray | None, units: Units[M] | Design[M] | None) -> "Ground[M]":
+    def of(
+        cls,
+        start: M,
+        values: Rows,
+        weights: np.ndarray | None,
+        units: Units[M] | Design[M] | None,
+        extremes: Extremes | None = None,
+    ) -> "Ground[M]":
         """Return the ground of observations inside the support, in units of their own; the start is in these too."""
         own = values
         if units is not None:
-            own = units.of_observations(values)
+            own, extremes = units.of_observations(values), None
             check_inside(name_of(start), start.support, own)
         check_traced(start, own)
-        found = survey(start, own, weights)
+        found = survey(start, own, weights, extremes)
         if not found.finite:
             check_finite(start, own)
-        table = units.table if isinstance(units, Units) else Parameters.of(start)
+        domains = Parameters.of(start)
+        table = units.table if isinstance(units, Units) else domains
         count = float(row_count(values) if weights is None else math.fsum(weights))
-        known = found.coordinates if table == Parameters.of(start) else None  # by the domains of the model
+        known = found.coordinates if table == domains else None  # by the domains of the model
         with jax.enable_x64(True):
             begin = np.asarray(_to_real(table, start)) if known is None else known
         return cls(table, found.sample, units, count, found.representation, begin)

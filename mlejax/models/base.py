@@ -79,7 +79,15 @@ def _shown(value: Any) -> str:
 
 def name_of(thing: object) -> str:
     """Return what a model, its class or a family is called: as it calls itself, or as its class is called."""
+    if isinstance(thing, Model) and not _names_itself(type(thing)):
+        return type(thing).__name__
     return getattr(thing, "__name__", type(thing).__name__)
+
+
+@functools.lru_cache(maxsize=256)
+def _names_itself(family: type[Model]) -> bool:
+    """Return whether the models of a family have names of their own; to ask one for what it lacks is dear."""
+    return any("__name__" in vars(each) for each in family.__mro__)
 
 
 @functools.lru_cache(maxsize=256)

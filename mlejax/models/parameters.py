@@ -309,7 +309,8 @@ def with_dtype(model: M, dtype: DTypeLike, what: str = "start") -> M:
             domain.real_shape(array.shape)
         except InputValueError as error:
             raise InputValueError(f"{what}: {table.family}.{name}: {error}") from None
-        if not domain.contains(array).all():  # type: ignore[union-attr]
+        inside: Any = domain.contains(array)
+        if not (inside.all() if inside.ndim else inside):
             raise InputValueError(f"{what}: {table.family}.{name} must be {domain}; got {leaf}")
         arrays.append(array)
     return table.tree.unflatten(arrays)

@@ -2,7 +2,7 @@
 
 import collections
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -29,6 +29,23 @@ def row_count(values: Rows) -> int:
 def take(values: Rows, index: Any) -> Rows:
     """Return those observations that an index, a slice or an array of indices names."""
     return jax.tree.map(lambda column: column[index], values)
+
+
+class Extremes(NamedTuple):
+    """The least and the greatest of the numbers of a column; NaN where one is."""
+
+    lowest: Any
+    highest: Any
+
+    @classmethod
+    def of(cls, column: np.ndarray) -> "Extremes":
+        """Return those of a column that is not empty."""
+        return cls(np.minimum.reduce(column, axis=None), np.maximum.reduce(column, axis=None))
+
+    @classmethod
+    def of_numbers(cls, values: Rows) -> "Extremes | None":
+        """Return those of a sample of numbers; None of vectors and records."""
+        return cls.of(values) if isinstance(values, np.ndarray) and values.ndim == 1 else None
 
 
 def concatenate(parts: Sequence[Rows]) -> Rows:

@@ -10,19 +10,22 @@ from numpy.typing import ArrayLike
 from .abilities import HasSeveralStarts, HasStart
 from .base import Model
 from .moments import Weights
-from .rows import Rows, row_count, take
+from .rows import Extremes, Rows, row_count, take
 
 MOST = 10_000
 """Observations in which a start is looked for: it is then within a few percent of that of the whole sample."""
 
 
-def start_of(family: HasStart, observations: Rows | ArrayLike, weights: Weights = None) -> Model:
+def start_of(
+    family: HasStart, observations: Rows | ArrayLike, weights: Weights = None, extremes: Extremes | None = None
+) -> Model:
     """Return the start that a family finds in a sample; in a large one, in a part of it, always the same.
 
     Args:
         family: a class such as `Weibull`, or anything else with its `start`.
         observations: inside the support.
         weights: (n,), non-negative, how many times each observation counts; None: once.
+        extremes: of the observations that count, where they are numbers and that is known.
 
     Returns:
         A model of floats inside its domain.
@@ -36,7 +39,7 @@ def start_of(family: HasStart, observations: Rows | ArrayLike, weights: Weights 
     columns = several and any(isinstance(part, np.ndarray) for part in jax.tree.leaves(observations))
     numbers = jax.tree_util.all_leaves([observations]) or (several and not columns)
     x = np.asarray(observations, np.float64) if numbers else observations
-    return family.start(x, weights) if row_count(x) <= MOST else family.start(_part(x, weights))
+    return family.start(x, weights) if row_count(x) <= MOST else family.start(_part(x, weights, extremes))
 
 
 def starts_of(
@@ -58,7 +61,7 @@ def starts_of(
     return family.starts(_part(observations, weights), None, number)  # type: ignore[arg-type]
 
 
-def _part(values: Rows, weights: Weights) -> Rows:
+def _part(values: Rows, weights: Weights, extremes: Extremes | None = None) -> Rows:
     """Return some observations, each as often as its weight says, and the two ends, which decide where a density is."""
     n = row_count(values)
     if weights is None:
@@ -71,7 +74,7 @@ def _part(values: Rows, weights: Weights) -> Rows:
     some = take(values, chosen)
     if not isinstance(values, np.ndarray) or values.ndim > 1:
         return some
-    return np.concatenate([some, [np.min(counted), np.max(counted)]])
+    return np.concatenate([some, extremes or Extremes.of(counted)])
 
 
 @functools.lru_cache(maxsize=4)

@@ -14,7 +14,7 @@ from ..checks import InputTypeError, InputValueError, shown
 from ..formula.jaxpr import as_formula_takes
 from ..models.base import Model, name_of
 from ..models.parameters import parameter_dict
-from ..models.rows import Rows, named_columns, one_of, row_count
+from ..models.rows import Extremes, Rows, named_columns, one_of, row_count
 from ..models.support import Supports, by_column
 from ..models.tracing import check_formula
 from .filled import Filled, with_room
@@ -134,9 +134,9 @@ def _converted(array: np.ndarray, what: str, part: bool) -> np.ndarray:
         array.dtype.kind in "iub" and array.max(initial=0) <= np.iinfo(np.int64).max
     )  # an unsigned one may be larger
     array = with_room(array, np.int64 if small else np.float64)
-    with np.errstate(over="ignore", invalid="ignore"):
-        total = array.sum(dtype=np.float64)  # of numbers that are not finite it is not; and it is taken in one pass
-    if not np.isfinite(total) and not np.all(good := ~np.isnan(array) if part else np.isfinite(array)):
+    if small or np.isfinite(Extremes.of(array)).all():
+        return array
+    if not np.all(good := ~np.isnan(array) if part else np.isfinite(array)):
         index = np.unravel_index(int(np.argmin(good)), array.shape)
         place = ", ".join(map(str, map(int, index)))
         remedy = ": leave it out, or fill it in" if np.isnan(array[index]) else ""
@@ -204,8 +204,21 @@ def _said(values: Rows, index: int) -> str:
     return ", ".join(f"{name}={column[index]}" if name else str(column[index]) for name, column in columns)
 
 
-def check_inside(family: str, support: Supports, values: Rows, place: Callable[[int], str] = at_index) -> None:
+def check_inside(
+    family: str,
+    support: Supports,
+    values: Rows,
+    place: Callable[[int], str] = at_index,
+    extremes: Extremes | None = None,
+) -> None:
     """Refuse observations outside a support.
+
+    Args:
+        family: whose support it is.
+        support: of every number of an observation, or of its parts.
+        values: the observations.
+        place: says where the observation of an index stands.
+        extremes: of observations that are numbers, where they are known.
 
     Raises:
         ValueError: naming the first such observation, its place and the rule.
@@ -214,8 +227,7 @@ def check_inside(family: str, support: Supports, values: Rows, place: Callable[[
     nameless = isinstance(support, dict) and isinstance(values, tuple) and not hasattr(values, "_fields")
     names = list(support) if nameless and len(support) == len(columns) else columns
     for own, name, column in zip(by_column(support, values), names, columns.values(), strict=True):
-        ends = (of.reduce(column, axis=None, keepdims=True) for of in (np.minimum, np.maximum))
-        if not own.whole and column.size and all(own.contains(end).all() for end in ends):
+        if not own.whole and column.size and own.contains(np.array(extremes or Extremes.of(column))).all():
             continue  # an interval; NaN is the least and the greatest of all
         if not np.all(contained := own.contains(column)):
             index = np.unravel_index(int(np.argmin(contained)), column.shape)

@@ -17,7 +17,7 @@ from ..formula.jaxpr import NotApplicable, as_formula_takes
 from ..formula.sufficient import Form, SufficientForm
 from ..models.base import Model
 from ..models.parameters import Parameters
-from ..models.rows import Rows, in_types, row_count, take
+from ..models.rows import Extremes, Rows, in_types, row_count, take
 from .agreement import LOOKED_AT, POINTS, check_points, examine, factored_means, how_far_apart, written_means
 from .filled import Filled, with_copies
 from .moments import moments_of_products
@@ -43,13 +43,14 @@ class Survey:
     coordinates: Float[np.ndarray, " p"] | None  # of the start, unconstrained; None where they were not computed
 
 
-def survey(model: Model, values: Rows, weights: np.ndarray | None) -> Survey:
+def survey(model: Model, values: Rows, weights: np.ndarray | None, extremes: Extremes | None = None) -> Survey:
     """Summarize observations as `summarize` does, and see whether each has a finite log-density at the start.
 
     Args:
         model: the start, whose formula has been checked.
         values: observations inside its support.
         weights: how often each counts, (n,), not negative; None: once.
+        extremes: of observations that are numbers, where they are known.
 
     Returns:
         A record; `finite` is false too where that was not looked at.
@@ -61,21 +62,23 @@ def survey(model: Model, values: Rows, weights: np.ndarray | None) -> Survey:
         try:
             form = find_form(model, taken)
         except NotApplicable as reason:
-            return _as_they_are(model, taken, f": {reason}")
+            return _as_they_are(model, taken, f": {reason}", extremes)
         longer, count = with_copies(taken), np.asarray(n)
-        some = _some(taken) if n > LOOKED_AT else None
+        some = _some(taken, extremes) if n > LOOKED_AT else None
         found, numbers = _program()(form, model, longer, count, some)
         apart, holds, finite, enough, *coordinates = np.asarray(numbers).tolist()
         if not enough:
             found, numbers = _program()(form, model, longer, count, None)
             apart, holds, finite, *_ = np.asarray(numbers).tolist()
         if why := why_not(apart, bool(holds)):
-            return _as_they_are(model, taken, why)
+            return _as_they_are(model, taken, why, extremes)
         return Survey(found, found_in(model, found), bool(finite), np.array(coordinates))
 
 
-def _as_they_are(model: Model, values: Rows, reason: str) -> Survey:
-    sample, numbers = _on_observations(model, with_copies(values), np.asarray(row_count(values)), _some(values))
+def _as_they_are(model: Model, values: Rows, reason: str, extremes: Extremes | None) -> Survey:
+    sample, numbers = _on_observations(
+        model, with_copies(values), np.asarray(row_count(values)), _some(values, extremes)
+    )
     finite, *coordinates = np.asarray(numbers).tolist()
     return Survey(sample, why_raw(model, values, reason), bool(finite), np.array(coordinates))
 
@@ -99,11 +102,11 @@ def _numbers(model: Model, *found: Array) -> Float[Array, " numbers"]:
     return jnp.concatenate([first, Parameters.of(model).to_real(model)])
 
 
-def _some(values: Rows) -> Rows:
+def _some(values: Rows, extremes: Extremes | None) -> Rows:
     """Return `LOOKED_AT` observations, evenly spread; of numbers the extremes as well."""
     some = take(values, _places(row_count(values)))
     if isinstance(values, np.ndarray) and values.ndim == 1:
-        return np.concatenate([some, [values.min(), values.max()]])
+        return np.concatenate([some, extremes or Extremes.of(values)])
     return some
 
 
