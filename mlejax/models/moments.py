@@ -156,8 +156,19 @@ def quantiles(values: Values, weights: Weights, probabilities: Sequence[float] |
         pairs = [(ordered[math.floor(place)], ordered[math.ceil(place)], place % 1) for place in places.tolist()]
         return [below + (above - below) * share for below, above, share in pairs]
     if weights is None:
-        return [plain(value) for value in np.quantile(values, probabilities)]
+        return _quantiles_of_one(values, (np.asarray(probabilities, np.float64) * (len(values) - 1)).tolist())
     return [_weighted_quantile(values, weights, probability) for probability in probabilities]
+
+
+def _quantiles_of_one(values: Values, places: Sequence[float]) -> list[Numbers]:
+    """Return the numbers at places, from 0 on, of a sample in order: as `np.quantile` does, faster."""
+    pairs = [(math.floor(place), math.ceil(place)) for place in places]
+    parts = np.partition(values, sorted({end for pair in pairs for end in pair}))
+    found: list[Numbers] = []
+    for place, (below, above) in zip(places, pairs, strict=True):
+        first, last, share = float(parts[below]), float(parts[above]), place % 1
+        found.append(first + (last - first) * share if share < 0.5 else last - (last - first) * (1 - share))
+    return found
 
 
 def median(values: Values, weights: Weights = None) -> Numbers:

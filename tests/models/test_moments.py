@@ -59,3 +59,10 @@ def test_what_lies_outside_is_brought_inside():
     assert 0 < inside(1.0, 0.0, 1.0) < 1
     assert 1 < inside(-7.0, 1.0) < 1 + 1e-15
     assert inside(0.3, 0.0, 1.0) == 0.3
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 100])
+def test_quantiles_of_one_sample_are_those_of_numpy(count):
+    x = np.random.RandomState(count).standard_cauchy(count)
+    shares = [0.0, 0.1, 0.25, 0.5, 0.51, 0.9, 1.0]
+    assert quantiles(x, None, shares) == np.quantile(x, shares).tolist()

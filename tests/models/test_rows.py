@@ -85,3 +85,11 @@ def test_a_number_needs_no_record_and_some_records_cannot_be_made_again():
         rows.observation_recorded({"x": None, "y": None})
     with pytest.raises(LookupError, match="_x"):
         rows.observation_recorded({"_x": [[], "float64", [["attribute", "_x"]]]})
+
+
+def test_extremes_are_those_of_numbers_alone_and_show_what_is_none():
+    assert rows.Extremes.of(np.array([[3.0, -2.0], [5.0, 1.0]])) == (-2.0, 5.0)
+    assert np.isnan(rows.Extremes.of(np.array([1.0, np.nan, 2.0]))).all()
+    assert rows.Extremes.of_numbers(np.array([4, 1, 9])) == (1, 9)
+    assert rows.Extremes.of_numbers(np.zeros((3, 2))) is None
+    assert rows.Extremes.of_numbers({"x": np.zeros(3)}) is None
