@@ -7,7 +7,6 @@ import math
 from typing import Any, Generic
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
@@ -225,7 +224,12 @@ def _points(table: Parameters[Any], count: int) -> np.ndarray:
     random = np.random.RandomState(0)
     reals = random.normal(size=(count, table.real_size))
     with jax.enable_x64(True):
-        return np.asarray(table.to_vector(table.from_real(jnp.asarray(reals))))
+        return np.asarray(_in_domain(table, reals))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _in_domain(table: Parameters[Any], reals: Any) -> Any:
+    return table.to_vector(table.from_real(reals))
 
 
 @functools.lru_cache(maxsize=64)

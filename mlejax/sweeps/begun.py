@@ -140,7 +140,7 @@ class Begun:
             if shares and form is not None:
                 form = form if isinstance(summarize(start, shared)[0], Summary) else None
         model = family_or_model if isinstance(family_or_model, Model) and not shares else start
-        first = np.asarray(table.to_vector(with_dtype(model, np.float64)), np.float64)
+        first = np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(with_dtype(model, np.float64))])
         asks = isinstance(start, CanBeIrregular)
         back = None if units is None or not shares else units.back
         return cls(family_or_model, table, given, form, first, start, shared, back, beside, asks)

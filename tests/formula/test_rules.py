@@ -8,6 +8,8 @@ from factoring import assert_agrees
 from zoo import family
 
 from mlejax import Observations, Summary, positive, summarize
+from mlejax.formula.jaxpr import DECLARED, traced
+from mlejax.formula.rules import follows_its_formula
 
 POSITIVE = np.random.RandomState(0).gamma(2.0, 1.0, 60)
 
@@ -33,6 +35,19 @@ def test_a_declared_derivative_that_differs_only_far_from_the_start_is_the_one_t
     assert isinstance(sample, Observations)
     assert path == "raw observations: the derivative that `function` declares is not that of its formula"
     assert_agrees(kind(start), sample, POSITIVE)
+
+
+def test_a_derivative_is_compared_with_that_of_the_formula_at_once(compilations, x64):
+    @jax.custom_jvp
+    def function(a, x):
+        return jnp.tanh(a / x) - jnp.cosh(a * x)
+
+    function.defjvp(lambda primals, tangents: (function(*primals), tangents[0] + tangents[1]))
+    formula = traced(function, 1.0, 2.0)
+    (node,) = (node for node in formula.nodes if node.name in DECLARED)
+    before = len(compilations)
+    assert not follows_its_formula(node, [1, 1])
+    assert len(compilations) - before <= 3  # of a dozen operations, each with its derivative
 
 
 @pytest.mark.slow

@@ -111,6 +111,43 @@ def test_groups_of_any_sizes_are_climbed_by_two_programs_and_another_table_by_th
     assert len(compilations) == before
 
 
+def two_heaps(random, n):
+    return np.where(random.uniform(size=n) < 0.4, random.normal(size=n), random.normal(7.0, 1.5, n))
+
+
+def lifetimes(random, n):
+    time = random.weibull(2.0, n)
+    return {"time": np.minimum(time, 1.5), "event": time < 1.5}
+
+
+def counts(random, n):
+    x = random.normal(size=(n, 2))
+    return {"features": x, "response": random.poisson(np.exp(0.3 + x @ [0.3, -0.2])) * 1.0}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("family", "draw"),
+    [
+        (mlejax.Mixture.of(mlejax.Normal, 2), two_heaps),
+        (mlejax.RightCensored.of(mlejax.Weibull), lifetimes),
+        (mlejax.PoissonRegression, counts),
+    ],
+    ids=["mixture", "wrapper", "regression"],
+)
+def test_another_table_of_any_structure_compiles_nothing(compilations, family, draw):
+    random = np.random.RandomState(0)
+
+    def table_of(sizes):
+        groups = mlejax.Groups(draw(random, sum(sizes)), np.repeat(np.arange(len(sizes)), sizes))
+        return mlejax.fit_many(family, groups, progress=False)
+
+    assert table_of([60, 45, 700, 90]).converged.all()
+    before = len(compilations)
+    assert table_of([80, 130, 1300, 77, 3100, 12_000, 66]).converged.all()
+    assert len(compilations) == before
+
+
 @pytest.mark.slow
 def test_vectors_and_records_side_by_side():
     random = np.random.RandomState(3)
