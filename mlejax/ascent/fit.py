@@ -14,6 +14,7 @@ from tqdm import tqdm
 from .. import checks, devices, likelihood
 from ..checks import ConvergenceWarning, InputTypeError, InputValueError
 from ..models.abilities import (
+    CanBeCertain,
     CanBeIrregular,
     CanBeUnbounded,
     CanLackMaximum,
@@ -44,6 +45,9 @@ from .train import train
 
 AGREE = 1e-6
 """Nats, and relative, within which two starts have led to the same height."""
+
+CERTAIN = -1e-9
+"""A mean log-probability of what is known in part above which all of it is as good as certain; nats."""
 
 LARGE = 100_000
 """Observations from which on a fit says that it is under way, where it takes long."""
@@ -196,6 +200,8 @@ def _regular(
         about = "" if alike else f" about {only:g}, the only value that was seen"
         how = f"the log-likelihood grows without bound as the distribution narrows{about}"
         verdict = Verdict(Status.UNBOUNDED, how)
+    if mean > CERTAIN and isinstance(model, CanBeCertain) and (how := model.certain(values)):
+        verdict = Verdict(Status.AT_BOUNDARY, f"the log-likelihood approaches 0, its supremum and no maximum, as {how}")
     moved = distance_below(ground.table) is not None
     if isinstance(model, HasLimits) and not alike and (moved or verdict.status is not Status.CONVERGED):
         verdict = beside_limits(verdict, model.limits(), height + ground.offset, values, weights)

@@ -196,6 +196,15 @@ class CanSeeOneValue(Protocol, metaclass=_Ability):
 
 
 @runtime_checkable
+class CanBeCertain(Protocol, metaclass=_Ability):
+    """A model of observations that are known in part: one of its distributions may give all of them probability 1."""
+
+    def certain(self, observations: Any) -> str:
+        """Return where a distribution has to lie for that, such as "narrows between 1 and 2"; "" if nowhere."""
+        ...
+
+
+@runtime_checkable
 class CanBeIrregular(Protocol, metaclass=_Ability):
     """A family whose maximum, in a part of its domain, is not normally distributed however large the sample."""
 

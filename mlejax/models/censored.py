@@ -81,6 +81,11 @@ class RightCensored(Wrapper[M]):
         time, event = pair_of(x, self.names)
         return jnp.where(event == 1, self.base.log_prob(time), shares(self.base, time).log_survival)
 
+    def certain(self, observations: Any) -> str:
+        """Return that the distribution moves beyond the last time, where nothing has happened."""
+        time, event = _columns(observations, self.names)
+        return "" if np.any(event) else f"the distribution moves beyond {np.max(time):g}, before which nothing happened"
+
     def only_value(self, observations: Any) -> float | None:
         """Return the one time at which something happened, where no watching ended later; else None."""
         time, event = _columns(observations, self.names)
@@ -125,6 +130,11 @@ class LeftCensored(Wrapper[M]):
     def log_prob(self, x: Pair) -> Array:
         time, event = pair_of(x, self.names)
         return jnp.where(event == 1, self.base.log_prob(time), shares(self.base, time).log_cdf)
+
+    def certain(self, observations: Any) -> str:
+        """Return that the distribution moves below the least limit, where nothing was measured."""
+        time, event = _columns(observations, self.names)
+        return "" if np.any(event) else f"the distribution moves below {np.min(time):g}, above which nothing was seen"
 
     def only_value(self, observations: Any) -> float | None:
         """Return the one amount that was measured, where no limit is below it; else None."""
@@ -184,6 +194,12 @@ class IntervalCensored(Wrapper[M]):
         unknown = jnp.where(open_below & open_above, 0.0, jnp.where(two, between, one))
         return jnp.where(exact, self.base.log_prob(jnp.where(exact, upper, high)), unknown)
 
+    def certain(self, observations: Any) -> str:
+        """Return that the distribution narrows to what all intervals have in common, where none is a number."""
+        lower, upper = _columns(observations, self.names)
+        low, high = np.max(lower), np.min(upper)
+        return f"the distribution narrows between {low:g} and {high:g}, which all intervals hold" if low < high else ""
+
     def only_value(self, observations: Any) -> float | None:
         """Return the one number that is known, where all intervals hold it; else None."""
         lower, upper = _columns(observations, self.names)
@@ -228,9 +244,15 @@ class CensoredFamily:
         if np.any(bad := first > second):
             i = int(np.argmax(bad))
             raise InputValueError(f"lower must not be above upper; got {first[i]:g} and {second[i]:g} at index {i}")
-        middle, told = _middles(first, second, support_of(self.inner) or numbers)
-        heavy = None if weights is None else weights[told]
-        return self.wrapper(self.inner.start(middle[told], heavy))  # type: ignore[union-attr]
+        support = support_of(self.inner) or numbers
+        middle, told = _middles(first, second, support)
+        heavy, middle = None if weights is None else weights[told], middle[told]
+        if not np.ptp(middle):  # nothing tells how far they spread but the intervals themselves
+            both = np.concatenate([np.maximum(first, support.lower)[told], np.minimum(second, support.upper)[told]])
+            known = np.isfinite(both) & support.contains(both)
+            middle = np.where(known, both, middle[0])
+            heavy = None if heavy is None else np.tile(heavy / 2, 2)
+        return self.wrapper(self.inner.start(middle, heavy))  # type: ignore[union-attr]
 
 
 def pair_of(pair: Pair, names: tuple[str, str]) -> tuple[Any, Any]:

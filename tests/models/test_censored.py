@@ -212,6 +212,7 @@ def test_no_event_at_all_has_no_maximum_wherever_the_climb_ends():
         times = 3 * np.random.RandomState(seed).weibull(1.5, 5)
         with pytest.warns(mlejax.ConvergenceWarning):
             result = mlejax.fit(family, (times, np.zeros(5, bool)), progress=False)
+        assert result.status is Status.AT_BOUNDARY
         assert np.all(np.isnan(jax.tree.leaves(result.standard_errors)))
 
 
@@ -238,3 +239,42 @@ def test_an_interval_that_ends_before_it_begins_is_refused():
 def test_counts_are_not_censored():
     with pytest.raises(ValueError, match="needs a continuous family; Poisson is of whole numbers"):
         mlejax.RightCensored.of(mlejax.Poisson)
+
+
+CERTAIN = {
+    "equal intervals, narrow": (
+        mlejax.IntervalCensored.of(mlejax.Weibull),
+        ([1.0] * 20, [2.0] * 20),
+        "between 1 and 2,",
+    ),
+    "intervals with a part in common": (
+        mlejax.IntervalCensored.of(mlejax.Normal),
+        ([1.0, 1.2, 0.5] * 5, [2.0, 3.0, 1.9] * 5),
+        "narrows between 1.2 and 1.9, which all intervals hold",
+    ),
+    "no event": (mlejax.RightCensored.of(mlejax.Weibull), ([1.0, 4.0, 2.5], [0, 0, 0]), "moves beyond 4,"),
+    "nothing measured": (mlejax.LeftCensored.of(mlejax.Weibull), ([1.0, 4.0, 2.5], [0, 0, 0]), "moves below 1,"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CERTAIN)
+def test_what_a_distribution_can_make_certain_has_no_maximum(name):
+    family, columns, how = CERTAIN[name]
+    with pytest.warns(mlejax.ConvergenceWarning, match=f"approaches 0, its supremum and no maximum, as the .*{how}"):
+        found = mlejax.fit(family, tuple(map(np.array, columns)), progress=False)
+    assert found.status is Status.AT_BOUNDARY
+
+
+def test_what_is_seen_exactly_or_nowhere_in_common_is_not_certain():
+    interval = mlejax.IntervalCensored(mlejax.Normal(0.0, 1.0))
+    assert not interval.certain((np.array([1.0, 1.5]), np.array([2.0, 1.5])))
+    assert not interval.certain((np.array([1.0, 2.0]), np.array([2.0, 3.0])))
+    assert not mlejax.RightCensored(mlejax.Weibull(1.0, 1.0)).certain((np.array([1.0, 2.0]), np.array([0, 1])))
+
+
+@pytest.mark.slow
+def test_equal_intervals_whose_family_cannot_narrow_have_a_maximum():
+    found = mlejax.fit(mlejax.IntervalCensored.of(mlejax.Exponential), (np.full(9, 1.0), np.full(9, 2.0)))
+    assert found.converged
+    assert found.model.rate == pytest.approx(np.log(2), rel=1e-9)  # where exp(-r) - exp(-2 r) is highest
