@@ -30,10 +30,10 @@ from .sweeps import (
     is_plain,
     observations_of,
     record_runs,
-    start_of,
     stored_histories,
     sweep_arguments,
 )
+from .training import start_of
 
 # Commands -------------------------------------------------------------------------------------------------------------
 

@@ -10,10 +10,11 @@ import numpy as np
 
 from .. import devices
 from ..checks import ConvergenceWarning, InputValueError
-from ..models.base import name_of
+from ..models.abilities import HasClosedForm, HasTypicalObservations
+from ..models.base import Model, name_of
 from ..models.censored import IntervalCensored, RightCensored
 from ..models.normal import Normal
-from ..models.parameters import with_dtype
+from ..models.parameters import entry_dict, with_dtype
 from ..models.support import Support
 from ..results import record, text
 from ..results.fit import FitResult
@@ -26,31 +27,31 @@ from .models import family_of
 from .options import in_options
 from .output import Answer, UsageError, folder
 from .pictures import draw_fit, draw_survival, draw_training, pictures_text
+from .training import OTHERS, family_asked, rates_given, rates_of_each, start_of, where_fit_begins
 
 
 def train(options: argparse.Namespace) -> Answer:
-    """Train a normal distribution on a column of a file."""
-    from ..ascent.optimizers import natural_gradient
+    """Train a model on a column of a file."""
     from ..ascent.train import train as run_train
 
-    start = with_dtype(Normal(options.start_mean, options.start_variance), np.float64)
+    start = _plain_start(options)
     column = column_of(options, options.progress)
     out = folder(options.out)
     machine.use_compilation_cache()
     devices.start()
+    start = start_of(options, column) if start is None else start
     check_density(start, column)
-    natural = options.learning_rate is None
-    rate = _suggested_rate(column.values) if natural else options.learning_rate
+    rates = _rates(start, options, column)
     result = run_train(
         start,
         column.values,
         validation_fraction=options.validation_fraction,
         split_seed=options.split_seed,
-        learning_rate=rate,
+        learning_rate=rates.learning_rate,
         max_epochs=options.max_epochs,
         patience=options.patience,
         tolerance=options.tolerance,
-        optimizer=natural_gradient() if natural else None,
+        optimizer=rates.optimizer,
         dtype=options.dtype,
         progress=options.progress,
     )
@@ -58,7 +59,7 @@ def train(options: argparse.Namespace) -> Answer:
     lines = [
         read_from(column),
         in_options(text.train_report(result, text.closed_form_of(result, column.values)), options.name),
-        *([f"Ascent by the natural gradient, at a learning rate of {rate:.4g} from the curvature."] if natural else []),
+        *([rates.said] if rates.said else []),
         pictures_text(pictures),
     ]
     arrived = result.distance <= ARRIVED
@@ -170,11 +171,68 @@ def _pictures(result: FitResult[Any], read: Read, out: Path, options: argparse.N
     return draw_fit(result, read.column, out, options) if np.ptp(read.column.values) else []
 
 
-def _suggested_rate(values: np.ndarray) -> float:
-    """Return a rate of the natural gradient for these data; without spread they have no curvature that suggests one."""
+def _plain_start(options: argparse.Namespace) -> Normal | None:
+    """Return where the training of a whole normal distribution begins; None of another model.
+
+    Raises:
+        UsageError: the start of a normal distribution is given, and another model, or another start.
+    """
+    plain = options.model == "normal" and not (options.start or options.fixed)
+    plain = plain and options.lower is None and options.upper is None
+    given = {"mean": options.start_mean, "variance": options.start_variance}
+    given = {name: value for name, value in given.items() if value is not None}
+    if given and not plain:
+        raise UsageError("--start-mean and --start-variance are of a whole normal distribution alone; give --start")
+    return with_dtype(dataclasses.replace(Normal(0.0, 1.0), **given), np.float64) if plain else None
+
+
+def _one_rate(name: str, values: np.ndarray) -> float:
+    if np.size(values) != 1:
+        raise UsageError(f"--learning-rate-of {name}: a run has one rate; several are for mlejax sweep")
+    return float(values[0])
+
+
+@dataclasses.dataclass(frozen=True)
+class _Rates:
+    """How far the steps of a run go, and which way."""
+
+    learning_rate: Any  # a number, or a model of one for each parameter
+    optimizer: Any = None
+    said: str = ""  # of what was chosen here
+
+
+def _rates(start: Model, options: argparse.Namespace, column: Column) -> _Rates:
+    """Return the learning rates that are asked for, or else those that the curvature near the maximum suggests.
+
+    Raises:
+        UsageError: a parameter is not one of the model, or has several rates; or nothing suggests any.
+    """
+    from ..ascent.optimizers import natural_gradient
     from ..ascent.rates import suggest_learning_rate
 
+    if separate := {name: _one_rate(name, values) for name, values in rates_given(options).items()}:
+        others = OTHERS if options.learning_rate is None else options.learning_rate
+        return _Rates(rates_of_each(start, separate, others))
+    if options.learning_rate is not None:
+        return _Rates(options.learning_rate)
+    natural = isinstance(start, HasTypicalObservations)
     try:
-        return float(suggest_learning_rate(Normal.closed_form(values), values, natural=True))
-    except InputValueError:
-        return 0.1
+        near = _near_the_maximum(start, options, column)
+        if not natural:
+            rates = suggest_learning_rate(near, column.values, per_parameter=True)
+            each = ", ".join(f"{name} {rate:.4g}" for name, rate in entry_dict(rates).items())
+            return _Rates(rates, said=f"Learning rates from the curvature: {each}.")
+        rate = float(suggest_learning_rate(near, column.values, natural=True))
+    except InputValueError as error:
+        if not natural:
+            raise UsageError(f"--learning-rate is needed: {error}") from None
+        rate = OTHERS  # observations without spread have no curvature that suggests one
+    said = f"Ascent by the natural gradient, at a learning rate of {rate:.4g} from the curvature."
+    return _Rates(rate, natural_gradient(), said)
+
+
+def _near_the_maximum(start: Model, options: argparse.Namespace, column: Column) -> Model:
+    if isinstance(start, HasClosedForm):
+        return start.closed_form(column.values)
+    family = family_asked(options)
+    return start if isinstance(family, Model) else where_fit_begins(family, column)

@@ -36,8 +36,9 @@ def draw_training(result: TrainResult[Any], column: Column, folder: Path, option
         pictures = {
             "log_likelihood": plotting.fit_figure(result),
             "distribution": plotting.distribution(result, column.values, name=name),
-            "surface": plotting.surface(result),
         }
+        with contextlib.suppress(InputValueError):  # of a model with fewer parameters than two that move alone
+            pictures["surface"] = plotting.surface(result)
         return plotting.save_all(pictures, folder, options.format)
 
 

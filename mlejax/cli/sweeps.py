@@ -9,14 +9,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 
 from ..article import ARTICLE_TARGET
 from ..checks import InputError
-from ..models.base import Model, name_of
+from ..models.base import Model
 from ..models.normal import Normal
-from ..models.parameters import entry_dict, parameter_names
 from ..results.histories import Histories, places_of
 from ..samples.files import Column
 from ..samples.members import Groups
@@ -24,11 +22,11 @@ from ..samples.sources import Draws
 from ..store.files import StoreError
 from . import machine
 from .data import left_out
-from .models import family_of
 from .numbers import MOST_RUNS, AxisValues, FixedValue, geometric
 from .output import UsageError, folder
 from .signals import INTERRUPTS
 from .targets import target_of
+from .training import family_asked, rates_given, rates_of_each, start_of
 
 DEFAULT_SEEDS = np.arange(100)
 
@@ -37,7 +35,7 @@ def check_sweep(options: argparse.Namespace) -> None:
     """Refuse what does not go together, before anything is read or drawn; fill in seeds that were not given."""
     together = [
         (
-            options.learning_rates is not None and _rates(options),
+            options.learning_rates is not None and rates_given(options),
             "--learning-rates",
             "--learning-rate-mean, -variance or -of",
         ),
@@ -58,7 +56,7 @@ def check_sweep(options: argparse.Namespace) -> None:
     machine.check_cluster(options)
     if options.seeds is None and not options.by:
         options.seeds = DEFAULT_SEEDS
-    axes = (options.seeds, options.learning_rates, options.observations, *_rates(options).values())
+    axes = (options.seeds, options.learning_rates, options.observations, *rates_given(options).values())
     if (runs := math.prod(np.size(values) for values in axes if values is not None)) > MOST_RUNS:
         raise UsageError(f"{runs:,} runs are asked for; at most {MOST_RUNS:,} are possible in one sweep")
     folder(options.out, make=False)
@@ -81,14 +79,8 @@ def sweep_arguments(options: argparse.Namespace, column: Column | None) -> dict[
     plain = is_plain(options)
     start = Normal(0.0, 1.0) if plain else start_of(options, column)
     rates: Any = geometric("0.001:10:41") if options.learning_rates is None else options.learning_rates
-    if separate := _rates(options):
-        names = parameter_names(start)
-        if unknown := [name for name in separate if name not in names]:
-            raise UsageError(
-                f"--learning-rate-of {unknown[0]}: the parameters of {name_of(start)} are {', '.join(names)}"
-            )
-        leaves = [separate.get(name, np.float64(0.1)) for name in names]
-        rates = jax.tree.unflatten(jax.tree.structure(start), leaves)
+    if separate := rates_given(options):
+        rates = rates_of_each(start, separate)
     if column is None:
         observations: Any = Draws(ARTICLE_TARGET if plain else _target(options), _count(options), options.draw or "jax")
     else:
@@ -106,39 +98,8 @@ def sweep_arguments(options: argparse.Namespace, column: Column | None) -> dict[
     }
 
 
-def start_of(options: argparse.Namespace, column: Column | None = None) -> Model:
-    """Return the model at which training begins.
-
-    Args:
-        options: of the command.
-        column: of numbers; where `--start` is lacking, the message says where `fit` would begin on them.
-
-    Raises:
-        UsageError: it is not known, or is none.
-    """
-    family = _family(options)
-    if options.start:
-        return target_of(family, options.start, "--start")
-    if isinstance(family, Model):
-        return family
-    if family is Normal:
-        return Normal(0.0, 1.0)
-    such = ""
-    if column is not None:
-        from ..ascent.begin import found_start
-
-        first, units = found_start(family, column.values, None)
-        begin = entry_dict(first if units is None else units.to_data(first))
-        such = f", such as {','.join(f'{name}={value:.3g}' for name, value in begin.items())}, where fit begins"
-    raise UsageError(f"--model {options.model} needs --start, where training begins{such}")
-
-
-def _family(options: argparse.Namespace) -> Any:
-    return family_of(options.model, options.fixed or (), {"lower": options.lower, "upper": options.upper})
-
-
 def _target(options: argparse.Namespace) -> Model:
-    family = _family(options)
+    family = family_asked(options)
     if options.true:
         return target_of(family, options.true)
     if family is Normal:
@@ -148,21 +109,6 @@ def _target(options: argparse.Namespace) -> Model:
 
 def _count(options: argparse.Namespace) -> Any:
     return 100_000 if options.observations is None else options.observations
-
-
-def _rates(options: argparse.Namespace) -> dict[str, np.ndarray]:
-    """Return the learning rates of single parameters, by name.
-
-    Raises:
-        UsageError: those of one are given more than once.
-    """
-    given = [*(options.learning_rate_of or ())]
-    given += [AxisValues("mean", options.learning_rate_mean)] * (options.learning_rate_mean is not None)
-    given += [AxisValues("variance", options.learning_rate_variance)] * (options.learning_rate_variance is not None)
-    found = {each.axis: each.values for each in given}
-    if len(found) < len(given):
-        raise UsageError("--learning-rate-of names a parameter more than once")
-    return found
 
 
 def observations_of(column: Column) -> Any:

@@ -79,17 +79,33 @@ CLUSTER = (
 )
 KNOWN = {option.name: option for option in FIT}
 LEVEL = Option("--level", "of the intervals; default 0.95", share, "LEVEL", 0.95)
+START = Option(
+    "--start",
+    "where training begins, such as shape=1,rate=1; default of normal mean=0,variance=1, of your own model what it is",
+    parameter_values,
+    "NAME=VALUE,...",
+)
 TRAIN = (
     FILE,
     *COLUMN,
     Option(
         "--learning-rate",
-        "plain gradient ascent with this rate; default the natural gradient, unaffected by units, at a suggested rate",
+        "plain gradient ascent with this rate; default the natural gradient, unaffected by units, at a suggested rate; "
+        "of a model without one a suggested rate for each parameter",
         number,
         "RATE",
     ),
-    Option("--start-mean", "default 0", number, "MEAN", 0.0),
-    Option("--start-variance", "default 1", number, "VARIANCE", 1.0),
+    Option(
+        "--learning-rate-of",
+        "the rate of one parameter, such as shape=0.01; may be repeated; of the others --learning-rate, or 0.1",
+        rate_values,
+        "NAME=RATE",
+        repeated=True,
+    ),
+    *(KNOWN[name] for name in ("--model", "--fixed", "--lower", "--upper")),
+    START,
+    Option("--start-mean", "of a normal model, in place of --start; default 0", number, "MEAN"),
+    Option("--start-variance", "likewise; default 1", number, "VARIANCE"),
     HELD_OUT,
     Option("--split-seed", "seed of the split; default 42", whole, "SEED", 42),
     *STOPPING,
@@ -121,13 +137,7 @@ COMMANDS = {
             Option("--file", "your own numbers in place of draws; seeds then vary the split", path, "FILE"),
             *COLUMN,
             *(KNOWN[name] for name in ("--model", "--fixed", "--lower", "--upper")),
-            Option(
-                "--start",
-                "where training begins, such as shape=1,rate=1; default of normal mean=0,variance=1, of your own model "
-                "what it is",
-                parameter_values,
-                "NAME=VALUE,...",
-            ),
+            START,
             Option(
                 "--true",
                 "the parameters of the model to draw from; default of normal the reference problem, mean=7.2,"
@@ -247,9 +257,10 @@ COMMANDS = {
         ),
     ),
     "train": Command(
-        "train a normal distribution on a column of numbers, with early stopping",
+        "train a model on a column of numbers, a normal distribution unless told otherwise, with early stopping",
         "mlejax train heights.csv --column cm",
         (*TRAIN, *output("mlejax-train")),
+        {"a model of another family": "mlejax train heights.csv --column cm --model gamma --start shape=9,rate=0.1"},
     ),
     "reproduce": Command(
         "compute the figures of the reference problem, beside those that were published",
