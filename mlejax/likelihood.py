@@ -4,70 +4,24 @@ Called outside any JAX transformation these functions answer in NumPy float64, w
 (`jit`, `grad`, `vmap`) they answer in the type of what they are given.
 """
 
-import functools
-from collections.abc import Callable, Sequence
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.core import Tracer
 from jaxtyping import Array, ArrayLike, Float
 
-from . import devices
 from .checks import InputTypeError
 from .formula.jaxpr import as_formula_takes
 from .models.abilities import HasTypicalObservations
 from .models.base import M, Model
 from .models.parameters import Parameters
 from .models.rows import Rows
-from .models.tracing import check_formula, check_unchanged
+from .samples.outside import in_float64_outside
 from .samples.raw import Observations
-from .samples.representation import Sample, as_sample, observation_of
+from .samples.representation import Sample, as_sample
 from .samples.second import LocalQuadratic, Matrix, Nats, Vector
 from .samples.summary import Summary
-
-P = ParamSpec("P")
-R = TypeVar("R")
-
-
-def in_float64_outside(function: Callable[Concatenate[M, P], R]) -> Callable[Concatenate[M, P], R]:
-    """Compile a function of a model and perhaps a sample, in float64, for calls outside any JAX transformation."""
-
-    @jax.jit
-    def compiled(model: M, *samples: Sample) -> R:
-        return function(model, *samples)  # type: ignore[call-arg]
-
-    @functools.wraps(function)
-    def called(model: M, *samples: P.args, **named: P.kwargs) -> R:
-        given = (*samples, *named.values())
-        traced = any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves((model, given)))
-        if not traced:
-            devices.start(warn=False)  # before JAX starts, which could not be made fast later
-        # Under `jit` even a constant is traced: that tells where this call stands when its arguments do not.
-        if traced or isinstance(jnp.zeros(()), Tracer):
-            own = [as_sample(sample) for sample in given]
-            check_unchanged(model, *(observation_of(model, sample) for sample in own))
-            return function(_floating(model, None), *own)  # type: ignore[call-arg]
-        with jax.enable_x64(True):
-            wide: list[Sample] = [_floating(as_sample(sample), np.float64, integers=False) for sample in given]
-            check_formula(model, *(observation_of(model, sample) for sample in wide))
-            found = jax.device_get(compiled(_floating(model, np.float64), *wide))
-        return jax.tree.map(lambda leaf: np.asarray(leaf)[()], found)
-
-    return called
-
-
-def _floating(tree: R, dtype: Any, integers: bool = True) -> R:
-    """Return a pytree with its numbers in a floating-point type: the given one, or as they are and integers widened."""
-
-    def one(leaf: ArrayLike) -> ArrayLike:
-        found = jnp.result_type(leaf)
-        if jnp.issubdtype(found, jnp.floating):
-            return leaf if dtype is None else jnp.asarray(leaf, dtype)
-        return jnp.asarray(leaf, dtype or float) if integers else leaf
-
-    return jax.tree.map(one, tree)
 
 
 @in_float64_outside

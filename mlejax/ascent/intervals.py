@@ -69,7 +69,13 @@ def estimate_of(result: FitResult[Any], function: Callable[[Any], ArrayLike], ow
 
     with jax.enable_x64(True):
         at = jnp.asarray(table.to_vector(result.model))
-        kept = jax.eval_shape(of, at).dtype
+        try:
+            kept = jax.eval_shape(of, at).dtype
+        except jax.errors.TracerArrayConversionError:
+            remedy = "use jax.numpy in place of it, such as jnp.log(x)"
+            raise InputTypeError(
+                f"estimate_of: the function hands a value to NumPy, as np.log(x) does: {remedy}"
+            ) from None
         if not jnp.issubdtype(kept, jnp.floating):
             raise InputTypeError(f"estimate_of: the function must return real numbers; it returned {kept}")
         value, errors = np.asarray(of(at)), result.ground.errors_in_data(own)

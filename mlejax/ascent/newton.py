@@ -9,10 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int
 
-from ..likelihood import LocalQuadratic, Matrix, Nats, Vector, in_float64_outside
+from ..likelihood import LocalQuadratic, Matrix, Nats, Vector
 from ..models.base import M
 from ..models.parameters import Parameters
 from ..models.rows import Rows
+from ..samples.outside import in_float64_outside
 from ..samples.raw import Observations
 from ..samples.representation import Sample, as_sample
 from ..samples.sections import Section
@@ -255,6 +256,9 @@ def maximize(start: M, sample: Sample | Rows | ArrayLike) -> Maximum[M]:
     The derivatives of `model` by the observations, their weights, or the numbers of a `Summary` are those of the
     maximum itself, by the implicit function theorem; those by the start are zero. They are NaN where it was not
     reached. What is held fixed is differentiated where it is a part of each observation.
+
+    `converged` is said of the place that was reached alone. Unlike `fit`, this does not look from further away, whether
+    the log-likelihood only flattens there on its way to infinity.
 
     Args:
         start: parameters from which to climb, p numbers in all.

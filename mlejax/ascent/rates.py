@@ -9,9 +9,10 @@ from jaxtyping import Array, Float
 from numpy.typing import ArrayLike
 
 from ..checks import InputValueError
-from ..likelihood import expected_information, in_float64_outside, observed_information
+from ..likelihood import expected_information, observed_information
 from ..models.base import M, Model
 from ..models.parameters import Parameters
+from ..samples.outside import in_float64_outside
 from ..samples.representation import Sample, as_sample
 
 SHARE, NATURAL_SHARE = 0.25, 0.5

@@ -7,6 +7,7 @@ from typing import Any, Generic
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Key, Num
 from numpy.typing import ArrayLike
 
@@ -221,6 +222,11 @@ def _parameter(model: Model, name: str) -> Any:
 
 
 def _as_given(name: str, value: object) -> Given:
+    if isinstance(value, Tracer):
+        raise InputTypeError(
+            f"Fixed: {name} must be known before JAX traces the program; where it is to be differentiated or batched, "
+            "make it a part of each observation"
+        )
     array = np.asarray(value)
     if array.dtype.kind not in "iuf":
         raise InputTypeError(f"Fixed: {name} must be a number; got {shown(value)}")

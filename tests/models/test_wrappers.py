@@ -94,6 +94,14 @@ def test_what_cannot_be_fixed_is_refused(make, said):
 
 
 @pytest.mark.slow
+def test_a_number_that_is_traced_cannot_be_fixed():
+    def scale(degrees):
+        return mlejax.Fixed.of(mlejax.StudentT(0.0, 1.0, 5.0), degrees_of_freedom=degrees).base.scale
+
+    with pytest.raises(TypeError, match=r"Fixed: degrees_of_freedom must be known .* make it a part of each observat"):
+        jax.jit(scale)(4.0)
+
+
 def test_a_fixed_model_draws(x64):
     draws = mlejax.Fixed.of(mlejax.Normal(0.0, 1.0), mean=100).sample(jax.random.key(0), (50,))
     assert abs(np.mean(draws) - 100) < 1

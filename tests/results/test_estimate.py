@@ -36,6 +36,8 @@ def test_several_numbers_at_once(fitted):
 def test_what_is_no_real_number_or_level_is_refused(fitted):
     with pytest.raises(TypeError, match="estimate_of: the function must return real numbers; it returned bool"):
         fitted.estimate_of(lambda model: model.rate > 1)
+    with pytest.raises(TypeError, match=r"estimate_of: the function hands a value to NumPy, .*such as jnp.log\(x\)"):
+        fitted.estimate_of(lambda model: np.log(model.rate))
     with pytest.raises(ValueError, match="kind must be observed or sandwich; got 'robust'"):
         fitted.estimate_of(lambda model: model.rate, kind="robust")
     with pytest.raises(ValueError, match="level must be between 0 and 1; got 95"):
