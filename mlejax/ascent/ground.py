@@ -28,7 +28,7 @@ from .newton import MAX_STEPS
 from .outward import HIGHER, Coordinates, End, View, look_outward
 from .profile import climb_profile
 from .ridge import follow
-from .uncertainty import SINGULAR, is_flat
+from .uncertainty import SINGULAR
 from .units import Units
 
 MOST_ON_A_RIDGE = 10
@@ -203,7 +203,7 @@ def climb_and_look(ground: Ground[Any], start: np.ndarray) -> Climbed:
         views = look_outward(ground.ascend_each, end, ground.table, count, _beside_pole(start, end, held))
     edge = not end.arrived and at_edge(ground.ascend_each, end, ground.table)
     # On a ridge rounding decides whether a climb arrives.
-    may_be = end.distance < NEAR_TOP or (end.status is Status.PRECISION and is_flat(end.information))
+    may_be = end.distance < NEAR_TOP or (end.status is Status.PRECISION and end.flat)
     ridge = may_be and on_ridge(ground.ascend_each, end, views, ground.table, count)
     doubted = held is None and (bool(views) or not end.arrived) and not isinstance(ground.units, Design)
     return Climbed(end, views, edge, ridge, doubted and is_invariant(ground.ascend_each, end, ground.table, count))

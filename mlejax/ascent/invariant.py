@@ -7,7 +7,7 @@ import numpy as np
 
 from ..models.parameters import Parameters
 from .outward import FARTHER, FLAT, HIGHER, MANY, REFIT_STEPS, Ascend, Coordinates, End, gains_of, is_told
-from .uncertainty import is_flat, scale_of
+from .uncertainty import scale_of
 
 STRIDE = 0.7
 """Of the coordinate that moves most: a logarithm, or a number in units of its size."""
@@ -35,7 +35,7 @@ def is_invariant(ascend: Ascend, end: End, table: Parameters, count: float) -> b
         count: of the observations.
     """
     size = len(end.coordinates)
-    if size < 2 or size > MANY or not _is_known(end) or not is_flat(end.information):
+    if size < 2 or size > MANY or not _is_known(end) or not end.flat:
         return False
     first = _flattest(end) * _stride(end, _flattest(end), table)
     walks = [_Walk(end, first), _Walk(end, -first)]

@@ -13,9 +13,10 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float
 
+from ..models.constraints import Domain
 from ..models.parameters import Parameters
 from ..status import Status
-from .uncertainty import Spread, scale_of
+from .uncertainty import SURELY_REGULAR, Spread, is_flat, scale_of
 
 REACHES = (math.log(10), math.log(100))
 """How far outward a bounded coordinate is followed."""
@@ -81,6 +82,11 @@ class End:
     def scale(self) -> Coordinates:
         """The standard error of each coordinate that one observation leaves here; 1 where it leaves none."""
         return scale_of(self.information)
+
+    @functools.cached_property
+    def flat(self) -> bool:
+        """Whether the log-likelihood curves along some direction so little, up or down, that it may be rounding."""
+        return not self._spread_of_one.least > SURELY_REGULAR and is_flat(self.information)
 
     @property
     def arrived(self) -> bool:
@@ -307,7 +313,7 @@ def is_told(table: Parameters, index: int, coordinate: Any) -> Any:
         index: of the coordinate.
         coordinate: a number, or an array of them.
     """
-    domain = np.repeat(np.array(table.domains, object), table.real_sizes)[index]
+    domain = _domains(table)[index]
     if domain.rank or (math.isinf(domain.lower) and math.isinf(domain.upper)):
         return np.full(np.shape(coordinate), True)
     with np.errstate(over="ignore"):
@@ -317,6 +323,13 @@ def is_told(table: Parameters, index: int, coordinate: Any) -> Any:
             away = np.exp(coordinate)
             value = domain.lower + away if math.isfinite(domain.lower) else domain.upper - away
     return domain.contains(value)
+
+
+@functools.lru_cache(maxsize=256)
+def _domains(table: Parameters) -> tuple[Domain, ...]:
+    """Return the domain that each unconstrained coordinate is of."""
+    rows = zip(table.domains, table.real_sizes, strict=True)
+    return tuple(domain for domain, size in rows for _ in range(size))
 
 
 def _unidentified(end: End, both: Sequence[int], table: Parameters) -> str:

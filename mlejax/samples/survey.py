@@ -76,23 +76,24 @@ def survey(model: Model, values: Rows, weights: np.ndarray | None, extremes: Ext
 
 
 def _as_they_are(model: Model, values: Rows, reason: str, extremes: Extremes | None) -> Survey:
-    sample, numbers = _on_observations(
-        model, with_copies(values), np.asarray(row_count(values)), _some(values, extremes)
-    )
+    count = row_count(values)
+    some = _some(values, extremes) if count > LOOKED_AT else None
+    sample, numbers = _on_observations(model, with_copies(values), np.asarray(count), some)
     finite, *coordinates = np.asarray(numbers).tolist()
     return Survey(sample, why_raw(model, values, reason), bool(finite), np.array(coordinates))
 
 
 @jax.jit
 def _on_observations(
-    model: Model, longer: Rows, count: Array, some: Rows
+    model: Model, longer: Rows, count: Array, some: Rows | None
 ) -> tuple[Observations, Float[Array, " numbers"]]:
     """Return a sample as it is climbed on, whether its log-densities are finite, and the coordinates of the start.
 
-    All log-densities are taken as they are climbed on, some as the formula is written.
+    All log-densities are taken as they are climbed on, `some` as the formula is written; None: all.
     """
     sample = observe(model, longer, Filled(longer, count).counts.astype(float))
-    finite = jnp.isfinite(sample.mean_log_prob(model)) & jnp.all(jnp.isfinite(jax.vmap(model.log_prob)(some)))
+    written = jax.vmap(model.log_prob)(longer if some is None else some)
+    finite = jnp.isfinite(sample.mean_log_prob(model)) & jnp.all(jnp.isfinite(written))
     return sample, _numbers(model, finite)
 
 

@@ -4,7 +4,9 @@ import mpmath
 import numpy as np
 import pytest
 
+from mlejax.ascent.outward import End
 from mlejax.ascent.uncertainty import SINGULAR, Spread, is_flat
+from mlejax.status import Status
 
 
 def informations(size, seed=0, count=20):
@@ -57,3 +59,13 @@ def test_doubted_is_what_is_as_uncertain_as_it_is_large_or_has_not_arrived():
     assert doubted.tolist() == [[False, False], [True, False], [True, True]]
     few = Spread.of(information[:1], np.full(1, 3.0)).doubtful(coordinates[:1], arrived[:1], np.array([False, True]))
     assert few.tolist() == [[True, True]]  # both errors are 1 / sqrt(3)
+
+
+@pytest.mark.parametrize("size", [2, 3, 4, 5])
+def test_an_end_is_flat_where_its_information_is(size):
+    for share in (0.3, 1e-3, 1e-5, 1e-8, 0.0, -1e-8, -1e-3):
+        matrix = np.full((size, size), 1.0)
+        matrix[0] = matrix[:, 0] = 0.2
+        matrix += np.diag([1.0 - matrix[0, 0], *[share] * (size - 1)])
+        end = End(np.zeros(size), 0.0, matrix, np.eye(size), np.ones(size), 0.0, 1, Status.CONVERGED, np.zeros(size))
+        assert end.flat == is_flat(matrix)
