@@ -1,6 +1,7 @@
 """What many samples that are climbed side by side have in common: where they start, and how their ends are judged."""
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -257,9 +258,12 @@ class Begun:
         for count in np.unique(looked_at).tolist():
             alike, together = np.flatnonzero(looked_at == count), max(1, IN_CACHE // count)
             for of in np.split(alike, range(together, len(alike), together)):
-                some = jax.tree.map(lambda column: column.swapaxes(0, 1), rows.spread(positions[of], count))
-                found = self.family_or_model.start(some if units is None else units.of(of).of_observations(some))
-                starts[of] = np.stack([np.broadcast_to(leaf, len(of)) for leaf in jax.tree.leaves(found)], axis=1)
+                two = np.resize(of, max(2, len(of)))  # at least: NumPy adds up a single column in another order
+                some = rows.spread(positions[two], count)
+                some = jax.tree.map(functools.partial(_columns, contiguous=count <= LOOKED_AT_FEW), some)
+                found = self.family_or_model.start(some if units is None else units.of(two).of_observations(some))
+                leaves = [np.broadcast_to(leaf, len(two))[: len(of)] for leaf in jax.tree.leaves(found)]
+                starts[of] = np.stack(leaves, axis=1)
         return Starts(starts, plain, units)
 
     def judged(
@@ -313,6 +317,12 @@ class Begun:
 def _looked_at(sizes: np.ndarray, most: int) -> np.ndarray:
     """Return how many observations of samples of certain sizes are looked at for a start."""
     return np.clip(1 << np.ceil(np.log2(np.maximum(sizes, 1))).astype(int), 32, most)
+
+
+def _columns(rows: np.ndarray, contiguous: bool) -> np.ndarray:
+    """Return samples (b, k, ...) as columns side by side; of short ones those are fast whose memory is contiguous."""
+    columns = rows.swapaxes(0, 1)
+    return np.ascontiguousarray(columns) if contiguous else columns
 
 
 def counted(member: Member) -> Member:

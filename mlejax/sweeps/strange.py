@@ -16,7 +16,7 @@ from .rows import RowMaker
 ENOUGH = 16
 """Observations of a sample, evenly spread, that tell whether other units may serve it better."""
 
-IN_CACHE = 1 << 16
+IN_CACHE = 1 << 18
 """Observations that are looked at together: what is computed of them stays in a core's cache."""
 
 

@@ -48,11 +48,13 @@ def test_starts_are_those_that_the_family_finds_and_say_which_need_units():
         np.testing.assert_allclose(at, [alone.shape, alone.rate], rtol=0.3)  # of observations evenly spread
 
 
-def test_a_start_has_the_same_bits_whatever_is_beside_it():
-    one = starts_of(mlejax.StudentT, X[:20], X[20:], 1e6 + X[:20])
-    other = starts_of(mlejax.StudentT, np.arange(300.0), X[:20], np.arange(7.0), X[20:], 1e6 + X[:20])
+@pytest.mark.parametrize("family", [mlejax.StudentT, mlejax.Normal, mlejax.Logistic])
+def test_a_start_has_the_same_bits_whatever_is_beside_it(family):
+    one = starts_of(family, X[:20], X[20:], 1e6 + X[:20])
+    other = starts_of(family, np.arange(300.0), X[:20], np.arange(7.0), X[20:], 1e6 + X[:20])
     np.testing.assert_array_equal(one.at, other.at[[1, 3, 4]])
     np.testing.assert_array_equal(one.units.shift, other.units.shift[[1, 3, 4]])
+    np.testing.assert_array_equal(one.at[:1], starts_of(family, X[:20]).at)
 
 
 def test_a_start_outside_the_domain_is_left_to_fit():
