@@ -1,7 +1,7 @@
 """The numbers that a command line names: read, checked, and said where they are from."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from ..models.base import Model
 from ..samples.files import Column, read_column, read_columns
@@ -17,11 +17,18 @@ def column_of(options: argparse.Namespace, progress: bool = False, label: str | 
 
 
 def columns_of(
-    options: argparse.Namespace, names: Sequence[str | None], progress: bool = False, label: str | None = None
+    options: argparse.Namespace,
+    names: Sequence[str | None],
+    progress: bool = False,
+    label: str | None = None,
+    ends: Collection[int] = (),
 ) -> list[Column]:
-    """Return columns of the file that these options name, which lack the same rows; with the labels of these."""
+    """Return columns of the file that these options name, which lack the same rows; with the labels of these.
+
+    Those at the places `ends` may hold `inf`.
+    """
     drop = options.missing == "drop"
-    return read_columns(options.file, names, options.delimiter, drop=drop, progress=progress, label=label)
+    return read_columns(options.file, names, options.delimiter, drop=drop, progress=progress, label=label, ends=ends)
 
 
 def read_from(column: Column) -> str:

@@ -142,7 +142,13 @@ class Read:
             supports = [(self.column, support["time"]), (self.second, support["event"])]
         for part, own in supports:
             if isinstance(own, Support):
-                check_inside(name_of(self.family), own, part.values, lambda at, part=part: f"in {part.place(at)}")
+                known = np.flatnonzero(np.isfinite(part.values))  # all but upper ends that are not
+                check_inside(
+                    name_of(self.family),
+                    own,
+                    part.values[known],
+                    lambda at, part=part, known=known: f"in {part.place(int(known[at]))}",
+                )
 
 
 def read_sample(options: argparse.Namespace) -> Read:
@@ -159,7 +165,8 @@ def read_sample(options: argparse.Namespace) -> Read:
     censored = () if second is None else ("interval_censored",) if interval else ("right_censored", "left_censored")
     family = family_of(options.model, options.fixed or (), limits, censored)
     columns = [options.column, *(name for name in (options.weights, second) if name is not None)]
-    column, *others = columns_of(options, columns, options.progress)
+    ends = (len(columns) - 1,) if interval else ()
+    column, *others = columns_of(options, columns, options.progress, ends=ends)
     weights = others[0].values if options.weights is not None else None
     return Read(family, column, None if second is None else others[-1], interval, weights)
 

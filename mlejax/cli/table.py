@@ -44,7 +44,8 @@ FIT = (
     Option("--event", "the column of 1 where the end was seen, 0 where watching ended before", metavar="NAME"),
     Option(
         "--upper-column",
-        "the column of upper ends, where each number is only known to lie between --column and this one",
+        "the column of upper ends, where each number is only known to lie between --column and this one; inf where the "
+        "end is not known",
         metavar="NAME",
     ),
     Option("--weights", "the column that says how often each row counts", metavar="NAME"),

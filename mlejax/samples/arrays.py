@@ -3,7 +3,7 @@
 import dataclasses
 import itertools
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,13 +17,14 @@ if TYPE_CHECKING:
 __all__ = ["read_arrays", "read_parquet"]
 
 
-def read_arrays(file: str, columns: Sequence[str | None], drop: bool) -> list[Column]:
+def read_arrays(file: str, columns: Sequence[str | None], drop: bool, ends: Collection[int] = ()) -> list[Column]:
     """Read columns of a .npy file, or of an .npz file, whose arrays are the columns or whose one array holds them.
 
     Args:
         file: its name.
         columns: names of arrays, or numbers from 1; None where there is one column.
         drop: whether to leave out rows in which a value is NaN.
+        ends: the places in `columns` of those that may hold infinity.
 
     Raises:
         TableError: it holds no such columns of finite numbers.
@@ -39,7 +40,7 @@ def read_arrays(file: str, columns: Sequence[str | None], drop: bool) -> list[Co
         raise
     except (ValueError, zipfile.BadZipFile) as error:
         raise TableError(f"{file}: not an array of numbers: {error}") from None
-    return _known(chosen, drop)
+    return _known(chosen, drop, ends)
 
 
 def _of_archive(file: str, archive: Mapping[str, np.ndarray], columns: Sequence[str | None]) -> list[Column]:
@@ -76,13 +77,14 @@ def _numbers(file: str, array: np.ndarray, where: str) -> Column:
     return Column(array.astype(np.float64), file, where)
 
 
-def read_parquet(file: str, columns: Sequence[str | None], drop: bool) -> list[Column]:
+def read_parquet(file: str, columns: Sequence[str | None], drop: bool, ends: Collection[int] = ()) -> list[Column]:
     """Read columns of a Parquet file.
 
     Args:
         file: its name.
         columns: their names, or numbers from 1; None where there is one column.
         drop: whether to leave out rows in which a value is null or NaN.
+        ends: the places in `columns` of those that may hold infinity.
 
     Raises:
         TableError: it holds no such columns of finite numbers, or PyArrow is not installed.
@@ -102,7 +104,7 @@ def read_parquet(file: str, columns: Sequence[str | None], drop: bool) -> list[C
             found = table.read(columns=[names[index] for index in chosen])
     except pa.ArrowException as error:
         raise TableError(f"{file}: not a Parquet file: {str(error).splitlines()[0]}") from None
-    return _known([_of_arrow(file, found.column(names[index]), names[index]) for index in chosen], drop)
+    return _known([_of_arrow(file, found.column(names[index]), names[index]) for index in chosen], drop, ends)
 
 
 def _of_arrow(file: str, column: "pa.ChunkedArray", name: str) -> Column:
@@ -117,12 +119,13 @@ def _of_arrow(file: str, column: "pa.ChunkedArray", name: str) -> Column:
     return Column(values, file, f"column {shown(name)}")
 
 
-def _known(chosen: Sequence[Column], drop: bool) -> list[Column]:
+def _known(chosen: Sequence[Column], drop: bool, ends: Collection[int]) -> list[Column]:
     """Leave out the rows in which a value is missing, or refuse them, as all other values that are not finite."""
     missing = np.any([np.isnan(column.values) for column in chosen], axis=0)
     kept = ~missing if drop else np.ones_like(missing)
-    for column in chosen:
-        bad = np.flatnonzero(~np.isfinite(column.values) & kept)
+    for place, column in enumerate(chosen):
+        good = np.isfinite(column.values) | ((column.values == np.inf) if place in ends else False)
+        bad = np.flatnonzero(~good & kept)
         if len(bad):
             value, index = column.values[bad[0]], bad[0]
             cure = "; fill it in, or leave the row out" if np.isnan(value) else ""

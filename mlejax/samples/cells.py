@@ -26,17 +26,20 @@ def is_comment(text: str) -> bool:
     return text.startswith("#") and not _SPREADSHEET_ERROR.match(text)
 
 
-def number(text: str, separator: str = ",") -> float:
+def number(text: str, separator: str = ",", infinite: bool = False) -> float:
     """Read a finite number.
 
     Args:
         text: the cell; spaces around the number do not count.
         separator: the character at which its line was cut into cells, for the advice in the message.
+        infinite: whether `inf` is a number too.
 
     Raises:
         ValueError: it is not a number, or float64 cannot hold it; the message says why, without a place.
     """
     text = text.strip()
+    if infinite and text.lower().removeprefix("+") in ("inf", "infinity"):
+        return math.inf
     if not NUMBER.fullmatch(text):
         raise ValueError(_why_not(text, separator))
     value = float(text)

@@ -5,7 +5,7 @@ import gzip
 import os
 import sys
 import zlib
-from collections.abc import Generator, Sequence
+from collections.abc import Collection, Generator, Sequence
 
 import numpy as np
 
@@ -69,6 +69,7 @@ def read_columns(
     drop: bool = False,
     progress: bool = False,
     label: str | None = None,
+    ends: Collection[int] = (),
 ) -> list[Column]:
     """Read columns of finite numbers, at least one in each.
 
@@ -81,6 +82,7 @@ def read_columns(
         drop: whether to leave out rows in which a value is missing, such as NA, rather than refuse them.
         progress: whether to show on standard error how much of a large file has been read.
         label: a column of text besides, such as the group of each row; only text files have one.
+        ends: the places in `columns` of those that may hold infinite numbers: upper ends that are not known.
 
     Returns:
         The columns; `.values` holds the numbers, (n,) float64, `.place(index)` says where one of them stands, and
@@ -100,12 +102,12 @@ def read_columns(
         if label is not None and ending in (".npy", ".npz", ".parquet", ".pq"):
             raise TableError(f"{name}: labels are read from text, such as a .csv file, alone")
         if ending in (".npy", ".npz"):
-            found = read_arrays(file, columns, drop)
+            found = read_arrays(file, columns, drop, ends)
         elif ending in (".parquet", ".pq"):
-            found = read_parquet(file, columns, drop)
+            found = read_parquet(file, columns, drop, ends)
         else:
             with contextlib.closing(_pieces(file, name, progress)) as pieces:
-                found = read_text(name, pieces, columns, delimiter, drop, label)
+                found = read_text(name, pieces, columns, delimiter, drop, label, ends)
     except FileNotFoundError:
         raise TableError(f"{name}: no such file") from None
     except IsADirectoryError:

@@ -8,7 +8,7 @@ import array
 import csv
 import io
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 
@@ -29,6 +29,7 @@ def read_text(
     delimiter: str | None,
     drop: bool,
     label: str | None = None,
+    ends: Collection[int] = (),
 ) -> list[Column]:
     """Read columns of finite numbers from text.
 
@@ -39,6 +40,7 @@ def read_text(
         delimiter: what stands between cells, by its name or itself; None for what the first lines show.
         drop: whether to leave out rows in which a value is missing, rather than refuse them.
         label: a column of text, such as the group of each row, that is read besides; a cell at a time.
+        ends: the places in `columns` of those that may hold `inf`.
 
     Raises:
         TableError: it is no such table; the message names the file, the line and the column of the first thing that is
@@ -47,7 +49,7 @@ def read_text(
     lines = _Lines(file, whole_lines(pieces))
     separator = _separator(file, lines.first(2), delimiter)
     rows = _Rows(file, lines, separator)
-    table, first = _begin(file, rows, columns, label)
+    table, first = _begin(file, rows, columns, label, ends)
     shape = Shape(separator, table.width, table.chosen)
     for line, cells in first:
         table.add_row(line, cells, separator, drop)
@@ -197,10 +199,18 @@ class _Table:
     """The numbers of a table that have been read, and where they stand."""
 
     def __init__(
-        self, file: str, width: int, chosen: Sequence[int], names: Sequence[str], named: bool, label: int | None
+        self,
+        file: str,
+        width: int,
+        chosen: Sequence[int],
+        names: Sequence[str],
+        named: bool,
+        label: int | None,
+        ends: Collection[int],
     ):
         self.file, self.width, self.chosen, self.names, self.named = file, width, tuple(chosen), names, named
         self.label, self.labels = label, [""] * 0
+        self.infinite = [i in ends for i in range(len(self.chosen))]
         self.values = [array.array("d") for _ in chosen]
         self.starts: list[int] = []  # indices from which on lines follow each other
         self.lines: list[int] = []  # the line of each of these
@@ -224,9 +234,9 @@ class _Table:
             self.starts.append(len(self.values[0]))
             self.lines.append(line)
         self.last = line
-        for index, name, values in zip(self.chosen, self.names, self.values, strict=True):
+        for index, name, values, infinite in zip(self.chosen, self.names, self.values, self.infinite, strict=True):
             try:
-                values.append(number(cells[index], separator))
+                values.append(number(cells[index], separator, infinite))
             except ValueError as error:
                 raise TableError(f"{self.file}, line {line}, {name}: {error}") from None
 
@@ -262,7 +272,7 @@ def _in_type(labels: list[str]) -> np.ndarray:
 
 
 def _begin(
-    file: str, rows: _Rows, columns: Sequence[str | None], label: str | None
+    file: str, rows: _Rows, columns: Sequence[str | None], label: str | None, ends: Collection[int]
 ) -> tuple[_Table, list[tuple[int, list[str]]]]:
     """Find the columns at the beginning of a table; return it, and the row of numbers read to find them, if any."""
     separator, column = rows.separator, columns[0]
@@ -285,7 +295,7 @@ def _begin(
         if named:
             _check_name(file, begin, names[index], column, alone=len(first) == 1)
     by = None if label is None else column_index(file, names, label, named)
-    return _Table(file, len(first), chosen, where, named, by), [(begin, first)] if data else []
+    return _Table(file, len(first), chosen, where, named, by, ends), [(begin, first)] if data else []
 
 
 def _check_name(file: str, line: int, name: str, column: str | None, alone: bool) -> None:

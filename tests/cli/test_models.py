@@ -116,6 +116,16 @@ def test_a_fit_of_times_and_events_is_drawn_beside_kaplan_and_meier(run, tmp_pat
 
 
 @pytest.mark.slow
+def test_an_upper_end_that_is_not_known(run, tmp_path):
+    (tmp_path / "visits.csv").write_text("from,to\n0,1\n1,2\n1,inf\n2,Infinity\n")
+    words = ("--column", "from", "--upper-column", "to", "--model", "exponential", "--out", tmp_path / "f")
+    status, out, err = run("fit", tmp_path / "visits.csv", *words, "--json", "-")
+    assert (status, err) == (0, "")
+    # log(1 - q) + log(q (1 - q)) + log(q) + 2 log(q) with q = exp(-rate) is highest at q = 2/3
+    assert json.loads(out)["parameters"]["rate"]["estimate"] == pytest.approx(np.log(3 / 2), rel=1e-8)
+
+
+@pytest.mark.slow
 def test_a_fit_of_intervals(run, tmp_path):
     (tmp_path / "visits.csv").write_text("from,to,times\n0,1,2\n1,2,1\n")
     words = ("fit", tmp_path / "visits.csv", "--column", "from", "--upper-column", "to", "--weights", "times")

@@ -317,3 +317,26 @@ def test_rows_without_a_label_are_left_out_where_missing_values_are(tmp_path):
     assert column.labels.tolist() == ["a", "b"]
     assert column.dropped == 2
     assert column.place(1).endswith("line 5, column 'x'")
+
+
+@pytest.mark.parametrize("ending", ["csv", "npz"])
+def test_infinity_is_a_number_where_ends_are_asked_for_and_only_there(tmp_path, ending):
+    file = tmp_path / f"visits.{ending}"
+    numbers = {"from": [0.0, 1.0, 2.0], "to": [1.0, np.inf, np.inf]}
+    if ending == "csv":
+        file.write_text("from,to\n0,1\n1,inf\n2, +Infinity\n")
+    else:
+        np.savez(file, **numbers)
+    found = read_columns(str(file), ["from", "to"], ends=(1,))
+    for column, (name, values) in zip(found, numbers.items(), strict=True):
+        np.testing.assert_array_equal(column.values, values, err_msg=name)
+    for wrong in ({}, {"ends": (0,)}):
+        with pytest.raises(TableError, match=r"inf.* is not a finite number"):
+            read_columns(str(file), ["from", "to"], **wrong)
+
+
+def test_an_upper_end_is_not_below_all(tmp_path):
+    file = tmp_path / "visits.csv"
+    file.write_text("to\n1\n-inf\n")
+    with pytest.raises(TableError, match="'-inf' is not a finite number"):
+        read_columns(str(file), ["to"], ends=(0,))
