@@ -1,7 +1,6 @@
 """How uncertain coordinates are, from the information about them; of one maximum or of many along axes in front."""
 
 import dataclasses
-import math
 from typing import Any
 
 import numpy as np
@@ -95,18 +94,19 @@ def _inverses(information: Matrices) -> tuple[Matrices, Float[np.ndarray, "..."]
     scale = scale_of(information)
     both = scale[..., :, None] * scale[..., None, :]
     matrix = information * both
-    if not math.isfinite(np.add.reduce(matrix, axis=None)):
+    finite = np.isfinite(np.add.reduce(matrix, axis=(-2, -1)))
+    if not finite.all():
         matrix = np.nan_to_num(matrix)
     size = matrix.shape[-1]
     if matrix.ndim == 2:
-        found = _of_one(matrix.tolist()) if size <= FEW else None
+        found = _of_one(matrix.tolist()) if size <= FEW and finite else None
         inverse, least = found if found is not None else _by_eigenvalues(matrix)
         return inverse * both, np.asarray(least)
     inverse, least = np.zeros_like(matrix), np.full(matrix.shape[:-2], -np.inf)
     if size <= SMALL:
         inverse, determinant = _by_elimination(matrix)
         least = determinant * _share_of_least(size)
-    rest = ~(least > SURELY_REGULAR)
+    rest = ~(finite & (least > SURELY_REGULAR))
     if np.any(rest):
         inverse[rest], least[rest] = _by_eigenvalues(matrix[rest])
     return inverse * both, least

@@ -69,3 +69,28 @@ def test_an_end_is_flat_where_its_information_is(size):
         matrix += np.diag([1.0 - matrix[0, 0], *[share] * (size - 1)])
         end = End(np.zeros(size), 0.0, matrix, np.eye(size), np.ones(size), 0.0, 1, Status.CONVERGED, np.zeros(size))
         assert end.flat == is_flat(matrix)
+
+
+@pytest.mark.parametrize("size", [1, 2, 4, 5, 12])
+def test_one_that_is_well_determined_is_inverted_and_bounded_from_below(size):
+    root = np.random.RandomState(size).normal(size=(size, 4 * size))
+    matrix = root @ root.T
+    spread = Spread.of(matrix, 1.0)
+    np.testing.assert_allclose(spread.inverse @ matrix, np.eye(size), atol=1e-12)
+    scale = 1 / np.sqrt(np.diagonal(matrix))
+    assert 0 < spread.least <= np.linalg.eigvalsh(matrix * np.outer(scale, scale))[0] * (1 + 1e-12)
+
+
+@pytest.mark.parametrize("size", [2, 5])
+def test_one_that_is_no_top_has_no_covariance(size):
+    saddle = np.eye(size) + 2 * (1 - np.eye(size))  # the least eigenvalue is -1
+    spread = Spread.of(saddle, 1.0)
+    assert spread.least == pytest.approx(-1)
+    assert np.isnan(spread.covariance).all()
+
+
+def test_a_curvature_that_is_not_finite_does_not_hide_that_others_are_not_told_apart():
+    matrix = np.array([[np.inf, 0.0, 0.0], [0.0, 1.0, 1 - 1e-12], [0.0, 1 - 1e-12, 1.0]])
+    assert Spread.of(matrix, 1.0).least < SINGULAR
+    least = Spread.of(np.stack([np.eye(3), matrix]), np.ones(2)).least
+    assert least[1] < SINGULAR < least[0]
