@@ -77,6 +77,8 @@ def family_of(
     Raises:
         UsageError: there is none.
     """
+    if name not in FAMILIES and name.removesuffix("_regression") in REGRESSIONS:
+        raise UsageError(f"--model {name}: a regression; `mlejax fit` takes its columns, --response NAME --columns A,B")
     try:
         said = _limited(parsed(name), limits)
         found = family_named(_censored(said, censored), _in_a_module)

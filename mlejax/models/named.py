@@ -1,6 +1,7 @@
 """Families by what they are called: `weibull`, `binomial(10)`, `fixed(student_t, degrees_of_freedom=9)`."""
 
 import dataclasses
+import difflib
 import inspect
 import re
 from collections.abc import Callable
@@ -22,6 +23,9 @@ WRAPPERS = Families(
     }
 )
 """What holds a family: `NAME(FAMILY, ...)` calls its `of`."""
+
+LIKE = 0.75
+"""From 0 to 1: how much two names have to share for the one to be meant by the other."""
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<name>[A-Za-z_][\w.]*(?::[A-Za-z_][\w.]*)?)"
@@ -125,7 +129,9 @@ def family_named(text: str | Called, find: Callable[[str], Any] | None = None) -
     family: Any = known[said.name] if said.name in known else find(said.name) if find else None
     if family is None:
         names = ", ".join([*FAMILIES, *OF_ARRAYS])
-        raise InputValueError(f"there is no family {said.name}; they are {names}, and {', '.join(WRAPPERS)} of one")
+        raise InputValueError(
+            f"there is no family {said.name}{_perhaps(said.name)}; they are {names}, and {', '.join(WRAPPERS)} of one"
+        )
     if not (wraps or said.arguments or said.options):
         return family
     if not hasattr(family, "of"):
@@ -136,6 +142,17 @@ def family_named(text: str | Called, find: Callable[[str], Any] | None = None) -
     except TypeError as error:
         raise InputValueError(f"{said}: {error}") from None
     return family.of(*arguments, **dict(said.options))
+
+
+def _perhaps(name: str) -> str:
+    """Return a question whether a name like this one is meant; nothing where there is none."""
+
+    def plain(name: str) -> str:
+        return name.replace("_", "").lower()
+
+    known = {plain(each): each for each in (*FAMILIES, *OF_ARRAYS, *WRAPPERS)}
+    near = difflib.get_close_matches(plain(name), known, 1, LIKE)
+    return f" (did you mean {known[near[0]]}?)" if near else ""
 
 
 def listed(text: str) -> list[str]:

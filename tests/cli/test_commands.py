@@ -80,7 +80,7 @@ def test_a_fit_without_a_maximum_exits_with_one(run, tmp_path):
     [
         (["--learning-rate", "0.1"], "fit finds the maximum; train takes --learning-rate"),
         (["--max-epochs=5"], "fit finds the maximum; train takes --max-epochs"),
-        (["--model", "gama"], "--model gama: there is no family gama; they are normal, lognormal"),
+        (["--model", "gama"], "--model gama: there is no family gama (did you mean gamma?); they are normal,"),
         (["--model", "nowhere:Own"], "--model nowhere:Own: there is no module nowhere"),
         (["--model", "mlejax:Nothing"], "--model mlejax:Nothing: the module mlejax has no Nothing"),
         (["--model", "mlejax:fit"], "--model mlejax:fit: neither a family nor a model, but function"),

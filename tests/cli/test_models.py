@@ -84,6 +84,7 @@ def test_a_fit_with_a_parameter_fixed(run, heights):
         (["--model", "weibull", "--fixed", "rate=2"], "--fixed: Weibull has no parameter rate; it has shape, scale"),
         (["--fixed", "mean"], "expected NAME=VALUE, such as shape=2; got 'mean'"),
         (["--model", "fixed(normal"], "--model fixed(normal: expected ')' at its end"),
+        (["--model", "linear"], "--model linear: a regression; `mlejax fit` takes its columns, --response NAME"),
         (["--model", "fixed(gaussian,a=1)"], "--model fixed(gaussian,a=1): there is no family gaussian"),
     ],
 )

@@ -52,6 +52,8 @@ def test_families_by_name():
     ("text", "said"),
     [
         ("gaussian", "there is no family gaussian; they are normal, .*, and fixed"),
+        ("StudentT", r"there is no family StudentT \(did you mean student_t\?\); they are"),
+        ("shifted(weibul)", r"there is no family weibul \(did you mean weibull\?\)"),
         ("normal(3)", r"normal\(3\): normal takes no arguments"),
         ("binomial(a=3)", r"binomial\(a=3\): missing a required argument: 'trials'"),
         ("fixed(shape=3)", r"fixed\(shape=3\): missing a required argument"),
