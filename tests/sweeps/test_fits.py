@@ -1,5 +1,8 @@
 """The fitting of many samples: which are climbed side by side, and that all come out."""
 
+import threading
+import warnings
+
 import numpy as np
 import pytest
 
@@ -53,3 +56,21 @@ def test_samples_that_are_the_same_are_fitted_alone_once(monkeypatch):
     assert [(one.positions.tolist(), *one.reasons) for one in each] == [([i], i) for i in range(4)]
     assert each[1].reasons[1] == each[0].reasons[0] != each[2].reasons[2]
     np.testing.assert_array_equal(each[1].estimate, each[0].estimate)
+
+
+@pytest.mark.slow
+def test_what_is_left_to_fit_is_fitted_by_several_threads_and_none_of_them_warns(monkeypatch):
+    found, both = module.fitted, threading.Barrier(2)
+
+    def together(*given):
+        both.wait(60)  # two fits at least are under way at a time
+        return found(*given)
+
+    monkeypatch.setattr(module.devices, "cores", lambda: 2)
+    monkeypatch.setattr(module, "fitted", together)
+    data = np.concatenate([np.full(10, value) for value in (2.0, 3.0, 4.0, 5.0)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        table = mlejax.fit_many(mlejax.Gamma, Groups(data, np.repeat(np.arange(4), 10)), progress=False)
+    assert table.status.tolist() == [int(Status.UNBOUNDED)] * 4
+    assert [f"equal {value:g}:" in table.reasons[row] for row, value in enumerate((2.0, 3.0, 4.0, 5.0))] == [True] * 4
