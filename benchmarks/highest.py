@@ -13,6 +13,9 @@ DIGITS = 50
 SMALL = mpf(10) ** -15
 """The step of a difference; heights have some forty digits, so that it loses none that count."""
 
+SAME = mpf(10) ** -12
+"""Nats: heights that differ by less are of one maximum, found in two ways."""
+
 EXACT = mpf(10) ** -22
 """Of a Newton step, relative: the next one would be at the rounding."""
 
@@ -51,7 +54,9 @@ def highest(name: str, sample: Sequence[float]) -> Highest:
     """
     with mpmath.workdps(DIGITS):
         profile = PROFILES[name]([mpf(float(value)) for value in sample])
-        maxima = sorted([*peaks(profile), *profile.more], reverse=True)
+        known = peaks(profile)
+        known += [each for each in profile.more if all(abs(each - other) > SAME for other in known)]
+        maxima = sorted(known, reverse=True)
         supremum = max(profile.below, profile.above)
         excess = maxima[0] - supremum if maxima else mpmath.ninf
         return Highest(tuple(map(float, maxima)), float(supremum), float(excess))
@@ -252,7 +257,7 @@ def student_t(x: Numbers) -> Profile:
     """Return the profile over the logarithm of the degrees of freedom, from 1; far up the distribution is normal.
 
     Where a scale shrinks to nothing about an observation, at very few degrees of freedom, the likelihood grows without
-    bound, whatever the sample: that is not counted. Below one degree of freedom maxima are looked for on a grid.
+    bound, whatever the sample: that is not counted. Of few degrees of freedom maxima are looked for on a grid.
 
     Source: J. T. Kent and D. E. Tyler, Redescending M-estimates of multivariate location and scatter, Annals of
     Statistics 19 (1991), for the one maximum.
@@ -288,19 +293,22 @@ def _t_height(x: Numbers, location: mpf, log_scale: mpf, log_freedom: mpf) -> mp
     return len(x) * (constant - log_scale) - (freedom + 1) / 2 * bent
 
 
+SEVERAL = 1.0
+"""The logarithm of degrees of freedom up to which maxima are looked for on a grid; the profile tells from 0 on."""
+
 BETWEEN = np.array([0.0, 0.003, 0.01, 0.03, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.97, 0.99, 0.997])
 """Where, between two observations beside each other, a location is looked for."""
 
 
 def _of_few_degrees(x: Numbers) -> Numbers:
-    """Return the heights of the maxima below one degree of freedom, found on a grid in float64, decided in mpmath."""
+    """Return the heights of the maxima of few degrees of freedom, found on a grid in float64, decided in mpmath."""
     import scipy.special
 
     n = len(x)
     values = np.sort(np.array(x, float))
     at = np.concatenate([(values[:-1, None] + np.diff(values)[:, None] * BETWEEN).ravel(), values[-1:]])
     squares = (values - at[:, None]) ** 2
-    logs = np.arange(math.log(0.5 / n), 0.3, 0.1)
+    logs = np.arange(math.log(0.5 / n), SEVERAL + 0.5, 0.1)
     heights, scales = [], []
     for freedom in np.exp(logs):
         low, high = np.full(len(at), -80.0) + math.log(np.ptp(values)), np.full(len(at), 3.0) + math.log(np.ptp(values))
@@ -323,7 +331,7 @@ def _of_few_degrees(x: Numbers) -> Numbers:
     found: Numbers = []
     for i, j in np.argwhere(top) + 1:
         peak = _t_maximum(x, mpf(float(at[j])), mpf(float(scales[i][j])), mpf(float(logs[i])))
-        if peak is not None and all(abs(peak - other) > 1e-12 for other in found):
+        if peak is not None and all(abs(peak - other) > SAME for other in found):
             found.append(peak)
     return found
 
@@ -339,8 +347,8 @@ def _t_maximum(x: Numbers, *near: mpf) -> mpf | None:
         theta = mpmath.findroot([derivative(*orders) for orders in units], near, tol=mpf(10) ** -30, maxsteps=30)
     except (ValueError, ZeroDivisionError):
         return None
-    # From one degree on the profile tells.
-    if theta[2] >= 0 or abs(theta[2] - near[2]) > 0.5 or abs(theta[1] - near[1]) > 1:
+    # Of more degrees the profile tells.
+    if theta[2] >= SEVERAL or abs(theta[2] - near[2]) > 0.5 or abs(theta[1] - near[1]) > 1:
         return None
     bends = [[derivative(*map(sum, zip(a, b, strict=True)))(*theta) for a in units] for b in units]
     if max(mpmath.eigsy(mpmath.matrix(bends), eigvals_only=True)) >= 0:

@@ -8,6 +8,7 @@ from typing import Any, Generic
 
 import jax
 import numpy as np
+from jaxtyping import Float
 from numpy.typing import ArrayLike
 from tqdm import tqdm
 
@@ -22,6 +23,7 @@ from ..models.abilities import (
     HasLimits,
     HasSeveralStarts,
     HasStart,
+    HasStartInside,
 )
 from ..models.base import M, Model, name_of
 from ..models.parameters import Parameters, with_dtype
@@ -136,6 +138,9 @@ def fitted(
         if found is None:
             begun = [ground.start, *_others(starts, ground, family_or_model, values, heavy)]
             found = _regular(begun, ground, values, heavy, progress and not long)
+            if found.status is Status.UNBOUNDED and (inner := _inside(first, ground, values, heavy)) is not None:
+                between = _regular([inner], ground, values, heavy, progress=False)
+                found = between if between.status is Status.CONVERGED else found
     return FitResult(
         **vars(found),
         start=first if units is None else units.to_data(first),
@@ -203,7 +208,8 @@ def _regular(
     if mean > CERTAIN and isinstance(model, CanBeCertain) and (how := model.certain(values)):
         verdict = Verdict(Status.AT_BOUNDARY, f"the log-likelihood approaches 0, its supremum and no maximum, as {how}")
     moved = distance_below(ground.table) is not None
-    if isinstance(model, HasLimits) and not alike and (moved or verdict.status is not Status.CONVERGED):
+    looked = moved or bool(highest.views) or verdict.status is not Status.CONVERGED
+    if isinstance(model, HasLimits) and not alike and looked:
         verdict = beside_limits(verdict, model.limits(), height + ground.offset, values, weights)
     converged = verdict.status is Status.CONVERGED
     irregular = model.irregularity() if converged and isinstance(model, CanBeIrregular) else ""
@@ -240,6 +246,17 @@ def _irregular(ground: Ground[M], first: M, values: Rows, weights: np.ndarray | 
     return _Found(
         model, Status.CONVERGED, known.reason, (), height + ground.offset, 0.0, 0, 1, 1, np.diag(errors**2), None
     )  # type: ignore[arg-type]
+
+
+def _inside(
+    first: Model, ground: Ground[Any], values: Rows, weights: np.ndarray | None
+) -> Float[np.ndarray, " p"] | None:
+    """Return coordinates between places where the likelihood is unbounded, by a maximum; None where there is none."""
+    if not isinstance(first, HasStartInside):
+        return None
+    own: Any = values if ground.units is None else ground.units.of_observations(values)
+    found = first.start_inside(own, weights)
+    return None if found is None or not is_inside(found) else ground.coordinates(found)
 
 
 # Arguments ------------------------------------------------------------------------------------------------------------

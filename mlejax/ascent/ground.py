@@ -11,7 +11,7 @@ import numpy as np
 
 from ..checks import InputValueError
 from ..likelihood import Vector
-from ..models.abilities import HasCanonicalForm
+from ..models.abilities import HasCanonicalForm, HasStartInside
 from ..models.base import M, Model, name_of
 from ..models.parameters import Parameters
 from ..models.rows import Extremes, Rows, row_count
@@ -191,6 +191,7 @@ def climb_and_look(ground: Ground[Any], start: np.ndarray) -> Climbed:
         end = _canonical(ground, dataclasses.replace(again, steps=top.steps + again.steps))
     views = look_outward(ground.ascend_each, end, ground.table, count, _beside_pole(start, end, held))
     for _ in range(RESTARTS):
+        views = _beside_ends(ground, end, views)
         higher = [view for view in views if max(view.gains) > HIGHER]
         endless += any(view.endless for view in higher)
         if not higher or endless > 1:
@@ -236,6 +237,24 @@ def _beside_pole(start: Coordinates, end: End, distance: int | None) -> Coordina
     lowest = np.full(len(start), -np.inf)
     lowest[distance] = end.coordinates[distance] - 1
     return lowest
+
+
+def _beside_ends(ground: Ground[Any], end: End, views: list[View]) -> list[View]:
+    """Return views from a maximum, without those from which a climb leads to where every likelihood is unbounded.
+
+    They are of families that have a maximum in between, which is one all the same.
+    """
+    if not end.arrived or not isinstance(ground.table.tree.unflatten(ground.table.names), HasStartInside):
+        return views
+
+    def leads_away(view: View) -> bool:
+        if not max(view.gains) > HIGHER:
+            return False
+        there = ground.ascend(view.highest.coordinates, np.ones(len(end.coordinates)), MAX_STEPS)
+        return not there.arrived and bool(ground.own_model(there.coordinates).unbounded(ground.count))
+
+    away = (-math.inf, -math.inf)
+    return [dataclasses.replace(view, gains=away) if leads_away(view) else view for view in views]
 
 
 def is_inside(model: Model) -> bool:

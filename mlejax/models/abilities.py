@@ -157,6 +157,21 @@ class CanBeUnbounded(Protocol, metaclass=_Ability):
 
 
 @runtime_checkable
+class HasStartInside(CanBeUnbounded, Protocol, metaclass=_Ability):
+    """A family whose likelihood is unbounded in two parts of its domain, and may have a maximum in between."""
+
+    @classmethod
+    def start_inside(cls, observations: np.ndarray, weights: Weights = None) -> Model | None:
+        """Return a model near the highest of the maxima, as its profile shows them; None where it shows none.
+
+        Args:
+            observations: (n,), inside the support.
+            weights: (n,), non-negative, how many times each observation counts; None: once.
+        """
+        ...
+
+
+@runtime_checkable
 class CanLackMaximum(Protocol, metaclass=_Ability):
     """A family of which the observations themselves tell whether the likelihood has a maximum."""
 

@@ -1,5 +1,6 @@
 """Families of extremes: the largest or the smallest of many."""
 
+import math
 from typing import ClassVar
 
 import jax
@@ -10,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from .base import Model, Parameter
 from .constraints import Number, parameter, positive, real
+from .inside import Turns, gumbel_rates, highest_inside, standing_with_ends
 from .moments import (
     FARTHEST,
     GUMBEL_DEVIATION,
@@ -188,7 +190,7 @@ class GeneralizedExtremeValue(Model):
 
     def irregularity(self) -> str:
         """Return that the upper end is learned faster than standard errors tell, at a shape of -1/2 or below."""
-        return irregularity(self.shape)
+        return irregularity(float(self.shape))
 
     def unbounded(self, count: float) -> str:
         """Return which end of the distribution approaches an observation where the likelihood grows without bound."""
@@ -212,6 +214,38 @@ class GeneralizedExtremeValue(Model):
             shape = 0.8 * shape if abs(shape) > 1e-3 else 0.0
             line = _line(seen, shape)
         return cls(location=center + line.location, scale=line.scale, shape=shape)
+
+    @classmethod
+    def start_inside(cls, observations: ArrayLike, weights: Weights = None) -> "GeneralizedExtremeValue | None":
+        """Return the highest maximum of the profile over where the distribution ends; None where it has none.
+
+        For every end the logarithm of the distance from it has a Gumbel distribution, whose likelihood has one maximum.
+        """
+        x = standing_with_ends(as_values(observations), weights)
+        center, least, most = float(np.median(x)), np.min(x), np.max(x)
+
+        def ratios(turns: Turns) -> Turns:  # shape / scale, of the scale at the center
+            return np.expm1(turns) / ((most - center) + (center - least) * np.exp(turns))
+
+        def gumbel(turns: Turns) -> Values:
+            grown = np.exp(turns)[:, None]
+            distances = ((most - x) + (x - least) * grown) / ((most - center) + (center - least) * grown)
+            return np.log(distances) / ratios(turns)[:, None]
+
+        def height(turns: Turns) -> Turns:
+            y = gumbel(turns)
+            rates, low = gumbel_rates(y), np.min(y, axis=1)
+            powers = np.mean(np.exp(-rates[:, None] * (y - low[:, None])), axis=1)
+            return np.log(rates) + rates * low - np.log(powers) - (rates + ratios(turns)) * np.mean(y, axis=1)
+
+        if not most > least or (turn := highest_inside(height)) is None:
+            return None
+        turns = np.array([turn])
+        (y,), ratio = gumbel(turns), float(ratios(turns)[0])
+        rate = float(gumbel_rates(y[None])[0])
+        mode = np.min(y) - np.log(np.mean(np.exp(-rate * (y - np.min(y))))) / rate
+        location = center + float(np.expm1(ratio * mode)) / ratio
+        return cls(location=location, scale=inside(math.exp(ratio * mode) / rate), shape=ratio / rate)
 
 
 def irregularity(shape: float) -> str:

@@ -17,6 +17,7 @@ from .abilities import Irregular, Limit
 from .base import Model, Parameter
 from .constraints import Number, parameter, positive, real
 from .extremes import IRREGULAR_BELOW, irregularity
+from .inside import Turns, highest_inside, standing_with_ends
 from .moments import (
     NARROWEST,
     NO_SPREAD,
@@ -175,7 +176,7 @@ class GeneralizedPareto(Model):
 
     def irregularity(self) -> str:
         """Return that the upper end is learned faster than standard errors tell, at a shape of -1/2 or below."""
-        return irregularity(self.shape)
+        return irregularity(float(self.shape))
 
     def unbounded(self, count: float) -> str:
         """Return that the upper end approaches an observation where the likelihood grows without bound."""
@@ -187,6 +188,24 @@ class GeneralizedPareto(Model):
         """Return the best of a few ratios of shape and scale, each with its own best shape."""
         found = best_tail(observations, weights, [*-np.geomspace(0.98, 0.02, 20), *RATIOS])
         return cls(scale=inside(found.shape / found.ratio), shape=found.shape)
+
+    @classmethod
+    def start_inside(cls, observations: ArrayLike, weights: Weights = None) -> "GeneralizedPareto | None":
+        """Return the highest maximum of the profile over log(1 + shape max(x) / scale); None where it has none."""
+        x = standing_with_ends(as_values(observations), weights)
+        largest = np.max(x)
+        shares = x / largest
+
+        def shapes(turns: Turns) -> Turns:
+            return np.mean(np.log((1 - shares) + shares * np.exp(turns)[:, None]), axis=1)
+
+        def height(turns: Turns) -> Turns:
+            return -np.log(shapes(turns) / np.expm1(turns)) - shapes(turns)
+
+        if not largest > 0 or (turn := highest_inside(height)) is None:
+            return None
+        shape = float(shapes(np.array([turn]))[0])
+        return cls(scale=inside(shape * largest / math.expm1(turn)), shape=shape)
 
 
 class LogLogistic(Model):

@@ -23,6 +23,7 @@ from ..formula.sufficient import Form
 from ..models.abilities import (
     CanBeIrregular,
     CanLackMaximum,
+    HasLimits,
     HasSeveralStarts,
     starts_many,
 )
@@ -288,6 +289,8 @@ class Begun:
         arrived = plain & (found["status"] == int(Status.CONVERGED)) & found["sound"]
         spread = Spread.of(found["information"], found["count"])
         doubted = spread.doubtful(found["coordinates"], arrived, self.table.logarithmic)
+        if isinstance(self.like, HasLimits) and self.like.limits():
+            arrived &= ~np.any(doubted, axis=1)  # what the family becomes at infinity may be higher
         good = arrived & stay_maxima(ascend, found, doubted & arrived[:, None], self.table)
         end = {name: each[good] for name, each in found.items()}
         jacobian, count, mean, reasons = end["jacobian"], end["count"], end["mean"], dict(known)

@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 
 import mlejax
+from benchmarks.highest import highest
 from mlejax.ascent.limit import beside_limits, height_of
 from mlejax.ascent.outward import Verdict
 from mlejax.models.abilities import Limit
@@ -68,3 +69,22 @@ def test_a_burr_distribution_whose_body_vanishes_is_a_pareto_distribution(x):
 def test_an_ordinary_burr_sample_has_its_maximum():
     x = stats.burr12.rvs(2.0, 1.5, size=300, random_state=0)
     assert mlejax.fit(mlejax.Burr12, x).converged
+
+
+LOWER = [[1.969, 1.096, 1.005, 1.29, 0.7918], [0.2241, 0.499, 1.041, 4.914, 1.176]]
+"""Samples in which a Burr distribution has a maximum, and a Pareto distribution is likelier."""
+
+
+@pytest.mark.slow
+def test_a_maximum_below_a_limit_is_not_the_estimate():
+    for x in LOWER:
+        known = highest("burr12", x)
+        assert known.excess < -0.1  # nats
+        with pytest.warns(mlejax.ConvergenceWarning, match=f"its supremum, {known.supremum:.4f} at infinity"):
+            result = mlejax.fit(mlejax.Burr12, x)
+        assert result.status is Status.AT_INFINITY
+        assert result.reason.startswith("it has a maximum at the estimate, but the log-likelihood is higher as shape1")
+        assert result.log_likelihood == pytest.approx(known.maxima[0], rel=1e-10)
+    groups = mlejax.Groups(np.ravel(LOWER), np.repeat([0, 1], 5))
+    table = mlejax.fit_many(mlejax.Burr12, groups, progress=False)
+    assert (table.status == Status.AT_INFINITY).all()
