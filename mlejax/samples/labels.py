@@ -1,5 +1,6 @@
 """The labels of groups: text, numbers or dates, each as it is, none missing."""
 
+import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +11,9 @@ from ..checks import InputTypeError, InputValueError
 
 EXACT = 1 << 53
 """Up to which whole numbers are all floating-point numbers too."""
+
+INSTEAD = "text may stand for anything: [str(label) for label in labels]"
+"""What to do about labels of another type."""
 
 FIRST_HALF, LAST_HALF = 0xD800, 0xDFFF
 """Code points that stand for half a character: NumPy's text is UTF-32, which needs none of them."""
@@ -30,7 +34,7 @@ def as_labels(labels: ArrayLike) -> np.ndarray:
     except ValueError:
         raise InputValueError("labels must be one-dimensional; got sequences of different lengths") from None
     if array.ndim != 1:
-        raise InputValueError(f"labels must be one-dimensional; got shape {array.shape}")
+        raise InputValueError(f"labels must be one-dimensional; got shape {array.shape} ({INSTEAD})")
     if array.dtype.kind in "OT":
         array = _of_objects(array.astype(object).tolist())
     elif array.dtype.kind == "U" and isinstance(labels, list | tuple):  # NumPy has written numbers among them as text
@@ -57,14 +61,18 @@ def _half_pairs(labels: np.ndarray) -> np.ndarray:
 
 
 def _of_objects(labels: Sequence[Any]) -> np.ndarray:
-    """Return labels of Python's types as an array: all text, or all numbers."""
+    """Return labels of Python's types as an array: all text, all numbers, or all dates."""
     kinds, numbers = set(map(type, labels)), int | float | np.bool_ | np.integer | np.floating
+    if kinds == {dt.date}:
+        return np.array(labels, "M8[D]")
+    if kinds == {dt.datetime} and all(label.tzinfo is None for label in labels):
+        return np.array(labels, "M8[us]")
     if not all(issubclass(kind, str | numbers) for kind in kinds) or any(
         issubclass(k, float | np.floating) for k in kinds
     ):
         for i, label in enumerate(labels):
             if not isinstance(label, str | numbers) or label != label:
-                raise InputTypeError(f"labels must be text or numbers; got {label!r} at index {i}")
+                raise InputTypeError(f"labels must be text or numbers; got {label!r} at index {i} ({INSTEAD})")
     text = [issubclass(kind, str) for kind in kinds]
     if any(text) and not all(text):
         raise InputTypeError("labels must be all text or all numbers; got both")

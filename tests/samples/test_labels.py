@@ -1,5 +1,6 @@
 """Labels: each is kept as it is, and what is none is named."""
 
+import datetime as dt
 import decimal
 
 import numpy as np
@@ -30,6 +31,11 @@ def test_labels_are_kept(labels, expected):
 def test_dates_are_kept():
     dates = np.array(["2020-01-01", "2021-01-01"], "M8[D]")
     assert as_labels(dates) is dates
+    days = [dt.date(2020, 1, 1), dt.date(2021, 1, 1)]
+    np.testing.assert_array_equal(as_labels(days), dates)
+    assert as_labels(days).dtype == "M8[D]"
+    moments = [dt.datetime(2020, 1, 1, 0, 0, 0, 7), dt.datetime(2021, 1, 1)]
+    assert as_labels(moments).tolist() == moments
 
 
 @pytest.mark.parametrize(
@@ -45,6 +51,8 @@ def test_dates_are_kept():
         (["a", "a\0"], r"labels must not end in a null character; got 'a\\x00' at index 1"),
         (["a", "b\ud800"], r"half a surrogate pair in 'b\\ud800' at index 1"),
         (np.array(["\udfff", "b"]), r"half a surrogate pair in '\\udfff' at index 0"),
+        ([dt.datetime(2020, 1, 1, tzinfo=dt.UTC)], r"got .*tzinfo=datetime.timezone.utc\) at index 0"),
+        ([(1, "a"), (2, "b")], r"labels must be one-dimensional; got shape \(2, 2\) \(text may stand for anything"),
         ([decimal.Decimal(1), 2], r"labels must be text or numbers; got Decimal\('1'\) at index 0"),
         (np.array([2**60, 0.5], object), "or numbers that float64 holds; got 1152921504606846976"),
         (np.array([2**70, 1], object), "whole numbers of 64 bits, .*; got 1180591620717411303424"),
