@@ -242,6 +242,16 @@ class HasDistribution(Protocol, metaclass=_Ability):
 
 
 @runtime_checkable
+class HasAngles(Protocol, metaclass=_Ability):
+    """A model of angles: a distribution function of these begins where the circle is cut."""
+
+    @property
+    def cut(self) -> float:
+        """The angle opposite to where the distribution lies, in radians."""
+        ...
+
+
+@runtime_checkable
 class HasTypicalObservations(Protocol, metaclass=_Ability):
     """A family with a few observations that stand for all: its expected information is exact over them.
 

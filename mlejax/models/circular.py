@@ -39,6 +39,11 @@ class VonMises(Model):
         along = jnp.cos(x) * jnp.cos(m) + jnp.sin(x) * jnp.sin(m)  # cos(x - m), with its sufficient statistics apart
         return k * along - k - log_bessel(k) - jnp.log(2 * jnp.pi)
 
+    @property
+    def cut(self) -> float:
+        """The angle opposite to the location, in radians: there a distribution function begins and ends."""
+        return float(np.asarray(self.location)) - math.pi
+
     def sample(self, key: Key[Array, ""], shape: tuple[int, ...]) -> Num[Array, "..."]:
         """Return independent draws of this shape from -pi to pi, with a typed JAX key.
 

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..checks import InputValueError
-from ..results.diagnostics import Distribution, distribution_of
+from ..results.diagnostics import Distribution, distribution_of, uncut
 from ..results.fit import FitResult
 from .style import BLUE, legend_above, new_axes, new_figure
 
@@ -17,6 +17,8 @@ MOST_POINTS = 1000
 
 def distribution_function(result: FitResult[Any], ax: Axes | None = None, name: str = "observation") -> Axes:
     """Draw the share of observations up to each value, and the probability that the estimate gives it.
+
+    Of angles the circle is cut opposite to where the estimate lies.
 
     Args:
         result: of `fit`.
@@ -89,7 +91,7 @@ def estimate_figure(result: FitResult[Any], name: str = "observation") -> Figure
 
 
 def _distribution(result: FitResult[Any]) -> Distribution:
-    found = distribution_of(result.model, result.observations)
+    found = distribution_of(result.model, uncut(result.model, result.observations))
     if found is None:
         raise InputValueError(f"the density of {result.model!r} does not integrate to one: there is nothing to draw")
     return found
@@ -97,12 +99,13 @@ def _distribution(result: FitResult[Any]) -> Distribution:
 
 def shares_up_to(result: FitResult[Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return sorted observations, and the shares of all that lie up to the middle and up to the end of each."""
-    order = np.argsort(result.observations, kind="stable")
+    values = uncut(result.model, result.observations)
+    order = np.argsort(values, kind="stable")
     weights = np.ones(len(order)) if result.weights is None else result.weights[order]
     up_to = np.cumsum(weights) / np.sum(weights)
     middle = up_to - weights / np.sum(weights) / 2
     some = some_of(len(order))
-    return result.observations[order][some].astype(float), middle[some], up_to[some]
+    return values[order][some].astype(float), middle[some], up_to[some]
 
 
 def some_of(count: int) -> np.ndarray:

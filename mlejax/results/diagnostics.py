@@ -9,8 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import likelihood
+from ..models.abilities import HasAngles
 from ..models.base import Model
 from ..models.parameters import Parameters, entry_dict
+from ..models.wrappers import Fixed, filled
 from ..samples.summary import Summary
 from .train import TrainResult
 
@@ -76,6 +78,21 @@ class Distribution:
         return np.interp(probabilities, self.below, self.points)
 
 
+def uncut(model: Model, values: np.ndarray) -> np.ndarray:
+    """Return angles as those of the circle that is cut opposite to where their model lies; other numbers as they are.
+
+    So they stand about the model in their order, and its distribution function rises from 0 to 1 over them.
+    """
+    cut = _cut_of(model)
+    return values if cut is None else cut + np.remainder(values - cut, 2 * math.pi)
+
+
+def _cut_of(model: Model) -> float | None:
+    """Return where the circle of a model of angles is cut; None of another model."""
+    inner = filled(model.base) if isinstance(model, Fixed) else model
+    return inner.cut if isinstance(inner, HasAngles) else None
+
+
 def distribution_of(model: Model, values: np.ndarray) -> Distribution | None:
     """Return the distribution function of a model, from far below observations to far above them.
 
@@ -84,8 +101,11 @@ def distribution_of(model: Model, values: np.ndarray) -> Distribution | None:
         values: observations (n,), about which the grid is dense; not all the same.
 
     Returns:
-        The function; None where the density could not be integrated to one, within 2 %.
+        The function; None where the density could not be integrated to one, within 2 %. That of angles is of those
+        that `uncut` returns; None where others are among the observations.
     """
+    if (cut := _cut_of(model)) is not None and not np.all((cut <= values) & (values <= cut + 2 * math.pi)):
+        return None
     low, center, high = np.quantile(values, [0.25, 0.5, 0.75])
     spread = float(high - low) or float(np.std(values))
     if model.support.whole:
@@ -98,6 +118,9 @@ def distribution_of(model: Model, values: np.ndarray) -> Distribution | None:
     elif math.isfinite(model.support.lower) and math.isfinite(model.support.upper):
         along = 1 / (1 + np.exp(-np.linspace(-36.0, 36.0, GRID)))
         points = model.support.lower + (model.support.upper - model.support.lower) * along
+        weights = np.gradient(points)
+    elif cut is not None:
+        points = np.linspace(cut, cut + 2 * math.pi, GRID)
         weights = np.gradient(points)
     else:
         t = np.linspace(-14.0, 14.0, GRID)

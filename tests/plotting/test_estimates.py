@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mlejax import Exponential, fit, plotting
+from mlejax import Exponential, VonMises, fit, plotting
 
 WAITS = np.random.RandomState(0).exponential(2.0, 30)
 
@@ -41,3 +41,16 @@ def test_weights_raise_the_bars():
     ax = plotting.distribution(weighted, weighted.observations)
     assert [bar.get_height() for bar in ax.patches] == [0.5, 0.25, 0.25]
     assert not any("start" in text.get_text() for text in ax.get_legend().get_texts())
+
+
+@pytest.mark.slow
+def test_angles_are_drawn_about_where_they_lie():
+    angles = np.remainder(np.random.RandomState(0).vonmises(3.0, 2.0, 200) + np.pi, 2 * np.pi) - np.pi
+    assert np.min(angles) < -2 < 2 < np.max(angles)  # they lie about 3, on both sides of pi
+    result = fit(VonMises, angles, progress=False)
+    steps, curve = plotting.distribution_function(result).lines
+    x, share = steps.get_data()
+    assert np.ptp(x) < 2 * np.pi
+    assert np.max(np.abs(share - np.interp(x, *curve.get_data()))) < 0.1  # three standard errors of 200
+    expected, drawn = plotting.quantiles(result).lines[1].get_data()
+    assert np.corrcoef(expected, drawn)[0, 1] > 0.99

@@ -75,3 +75,15 @@ def test_distribution_functions_against_scipy(model, exact):
 def test_what_is_no_density_has_no_distribution_function():
     doubled = family(lambda m, x: np.log(2.0) - x / m.scale, scale=mlejax.positive)(1.0)
     assert diagnostics.distribution_of(doubled, np.array([0.5, 1.0, 2.0])) is None
+
+
+def test_a_distribution_function_of_angles_begins_opposite_to_their_location():
+    model, angles = mlejax.VonMises(3.0, 2.0), np.array([-3.0, -1.5, 0.5, 2.9, 3.1])
+    assert diagnostics.distribution_of(model, angles) is None  # they are on both sides of where the circle is cut
+    turned = diagnostics.uncut(model, angles)
+    np.testing.assert_allclose(turned, np.where(angles < 3.0 - np.pi, angles + 2 * np.pi, angles), rtol=1e-15)
+    for one in (model, mlejax.Fixed.of(model, location=3.0)):
+        found = diagnostics.distribution_of(one, diagnostics.uncut(one, angles))
+        np.testing.assert_allclose(found.at(turned), stats.vonmises(2.0, 3.0).cdf(turned), atol=1e-5)
+        assert (found.below[0] < 1e-4, found.below[-1]) == (True, 1.0)
+    assert diagnostics.uncut(mlejax.Normal(3.0, 2.0), angles) is angles
