@@ -15,6 +15,7 @@ from tqdm import tqdm
 from .. import checks, devices, likelihood
 from ..checks import ConvergenceWarning, InputTypeError, InputValueError
 from ..models.abilities import (
+    FEW,
     CanBeCertain,
     CanBeIrregular,
     CanBeUnbounded,
@@ -138,9 +139,12 @@ def fitted(
         if found is None:
             begun = [ground.start, *_others(starts, ground, family_or_model, values, heavy)]
             found = _regular(begun, ground, values, heavy, progress and not long)
-            if found.status is Status.UNBOUNDED and (inner := _inside(first, ground, values, heavy)) is not None:
+            endless = found.status is Status.UNBOUNDED
+            tried = endless or row_count(values) <= FEW
+            if tried and (inner := _inside(first, ground, values, heavy)) is not None:
                 between = _regular([inner], ground, values, heavy, progress=False)
-                found = between if between.status is Status.CONVERGED else found
+                higher = endless or between.log_likelihood > found.log_likelihood + AGREE
+                found = between if between.status is Status.CONVERGED and higher else found
     return FitResult(
         **vars(found),
         start=first if units is None else units.to_data(first),

@@ -123,6 +123,10 @@ class HasClosedForm(Protocol, metaclass=_Ability):
         ...
 
 
+FEW = 10
+"""Observations up to which a maximum is held against that which `HasStartInside` finds: of few, several are common."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Irregular:
     """What is known of a maximum at which the log-likelihood is not smooth."""
@@ -158,7 +162,7 @@ class CanBeUnbounded(Protocol, metaclass=_Ability):
 
 @runtime_checkable
 class HasStartInside(CanBeUnbounded, Protocol, metaclass=_Ability):
-    """A family whose likelihood is unbounded in two parts of its domain, and may have a maximum in between."""
+    """A family whose likelihood is unbounded in parts of its domain, and may have several maxima elsewhere."""
 
     @classmethod
     def start_inside(cls, observations: np.ndarray, weights: Weights = None) -> Model | None:

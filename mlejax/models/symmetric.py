@@ -10,7 +10,7 @@ from jax.nn import softplus
 from jaxtyping import Array, Key, Num
 from numpy.typing import ArrayLike
 
-from .abilities import Irregular
+from .abilities import FEW, Irregular
 from .base import Model, Parameter
 from .constraints import Number, parameter, positive, real
 from .moments import (
@@ -35,6 +35,13 @@ T_TAILS = np.log(
     ]
 )
 """Of Student's t, logarithms of: the 95 % quantile over the 75 % quantile; degrees of freedom; the 75 % quantile."""
+
+
+FREEDOMS = np.exp(np.arange(-3, 3, 0.1))
+"""Of Student's t, degrees of freedom at which maxima are looked for."""
+
+BETWEEN = np.array([0.0, 0.003, 0.01, 0.03, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.97, 0.99, 0.997])
+"""Where, between two observations beside each other, a location is looked for."""
 
 
 class StudentT(Model):
@@ -90,6 +97,39 @@ class StudentT(Model):
         tail = np.log(np.maximum(most, least) / least)
         freedom, quartile = (plain(np.exp(np.interp(tail, T_TAILS[0], row))) for row in T_TAILS[1:])
         return cls(location=center, scale=inside(half / quartile), degrees_of_freedom=freedom)
+
+    @classmethod
+    def start_inside(cls, observations: ArrayLike, weights: Weights = None) -> "StudentT | None":
+        """Return the highest of the maxima on a grid of locations and degrees of freedom, each with its best scale.
+
+        None where there is none, and of more observations than a few.
+        """
+        x = as_values(observations)
+        often = np.ones(len(x)) if weights is None else weights
+        places = np.unique(x)
+        if len(places) < 3 or len(x) > FEW:
+            return None
+        spread, total = float(places[-1] - places[0]), float(np.sum(often))
+        between = (places[:-1, None] + np.diff(places)[:, None] * BETWEEN).ravel()
+        squares = ((x - between[:, None]) / spread) ** 2
+        freedoms = FREEDOMS[:, None]
+        low, high = (np.full((len(FREEDOMS), len(between)), end) for end in (-60.0, 3.0))
+        for _ in range(45):
+            middle = (low + high) / 2
+            ratios = squares / (squares + (freedoms * np.exp(2 * middle))[..., None])
+            too_small = (freedoms + 1) * np.sum(often * ratios, axis=2) > total
+            low, high = np.where(too_small, middle, low), np.where(too_small, high, middle)
+        bent = np.sum(often * np.log1p(squares / (freedoms * np.exp(2 * low))[..., None]), axis=2)
+        normalizers = [math.lgamma((nu + 1) / 2) - math.lgamma(nu / 2) - math.log(nu) / 2 for nu in FREEDOMS.tolist()]
+        heights = total * (np.array(normalizers)[:, None] - low) - (freedoms + 1) / 2 * bent
+        inner, (rows, columns) = heights[1:-1, 1:-1], heights.shape
+        beside = [heights[i : rows - 2 + i, j : columns - 2 + j] for i in range(3) for j in range(3)]
+        tops = np.where(inner >= np.max(beside, axis=0), inner, -np.inf)
+        i, j = np.unravel_index(np.argmax(tops), tops.shape)
+        if not np.isfinite(tops[i, j]):
+            return None
+        scale = inside(spread * math.exp(low[i + 1, j + 1]))
+        return cls(location=float(between[j + 1]), scale=scale, degrees_of_freedom=float(FREEDOMS[i + 1]))
 
 
 class Cauchy(Model):

@@ -21,10 +21,12 @@ from ..devices import own_settings
 from ..formula.jaxpr import as_formula_takes
 from ..formula.sufficient import Form
 from ..models.abilities import (
+    FEW,
     CanBeIrregular,
     CanLackMaximum,
     HasLimits,
     HasSeveralStarts,
+    HasStartInside,
     starts_many,
 )
 from ..models.base import Model
@@ -291,6 +293,8 @@ class Begun:
         doubted = spread.doubtful(found["coordinates"], arrived, self.table.logarithmic)
         if isinstance(self.like, HasLimits) and self.like.limits():
             arrived &= ~np.any(doubted, axis=1)  # what the family becomes at infinity may be higher
+        if isinstance(self.like, HasStartInside):
+            arrived &= ~(np.any(doubted, axis=1) & (found["count"] <= FEW))  # another maximum may be higher
         good = arrived & stay_maxima(ascend, found, doubted & arrived[:, None], self.table)
         end = {name: each[good] for name, each in found.items()}
         jacobian, count, mean, reasons = end["jacobian"], end["count"], end["mean"], dict(known)

@@ -91,3 +91,31 @@ def test_a_shallow_maximum_is_the_estimate(name, unit):
 def test_without_a_maximum_a_fit_says_that_there_is_none(name):
     with pytest.warns(mlejax.ConvergenceWarning):
         assert mlejax.fit(FAMILIES[name], NONE[name]).status is Status.UNBOUNDED
+
+
+SEVERAL = [
+    [-3.926, 0.1016, 1.073, 1.098, -0.03467],
+    [3.143, 2.123, 2.144, 1.487, 4.485],
+    [1.929, 2.629, 1.974, 1.606, 1.97],
+]
+"""Samples of which Student's t has a maximum beside two near observations: above another, above its normal limit, and
+where a climb from the median ends about one observation, where the likelihood is unbounded."""
+
+
+@pytest.mark.slow
+def test_the_highest_maximum_of_student_t_is_the_estimate():
+    groups = mlejax.Groups(np.ravel(SEVERAL), np.repeat(np.arange(3), 5))
+    table = mlejax.fit_many(mlejax.StudentT, groups, progress=False)
+    assert table.converged.all()
+    heights = [highest("student_t", sample).maxima[0] for sample in SEVERAL]
+    assert table.log_likelihood == pytest.approx(heights, rel=1e-10)
+    assert mlejax.fit(mlejax.StudentT, SEVERAL[0]).log_likelihood == table.log_likelihood[0]
+
+
+def test_a_start_of_student_t_is_found_among_few():
+    start = mlejax.StudentT.start_inside(np.array(SEVERAL[0]))
+    assert scipy.stats.t.logpdf(SEVERAL[0], start.degrees_of_freedom, start.location, start.scale).sum() > -8.7
+    assert mlejax.StudentT.start_inside(np.array([1.0, 1.0, 2.0, 2.0])) is None
+    assert mlejax.StudentT.start_inside(np.arange(30.0)) is None
+    twice = np.array([1.0, 1.0, 1.0, 1.0, 1.0])
+    assert mlejax.StudentT.start_inside(np.array(SEVERAL[0]), twice) == start
