@@ -181,9 +181,8 @@ class Begun:
     def inside(self, vectors: np.ndarray) -> np.ndarray:
         """Return which parameters (b, p) are inside their domains."""
         parts = zip(self.table.tree.flatten_up_to(self.table.to_model(vectors)), self.table.domains, strict=True)
-        return np.all(
-            [np.asarray(domain.contains(leaf)).reshape(len(vectors), -1).all(axis=1) for leaf, domain in parts], axis=0
-        )
+        each = [np.asarray(domain.contains(leaf)) for leaf, domain in parts]
+        return np.all([ok.all(axis=tuple(range(1, ok.ndim))) for ok in each], axis=0)
 
     def several_starts(self, rows: RowMaker, positions: np.ndarray) -> Starts:
         """Return where samples start, several times each."""

@@ -119,3 +119,11 @@ def test_a_form_that_shared_observations_do_not_bear_out_is_not_used(monkeypatch
     assert Work(family, source).begun.form is not None
     monkeypatch.setattr(begun, "summarize", lambda model, values: (Observations(values), "raw"))
     assert Work(family, source).begun.form is None
+
+
+@pytest.mark.parametrize("family", [mlejax.Gamma, mlejax.Mixture.of(mlejax.Normal, 2)])
+def test_of_no_samples_none_is_outside(family):
+    found = Work(family, GROUPS).begun
+    size = found.table.size
+    assert found.inside(np.empty((0, size))).shape == (0,)
+    assert not found.inside(np.full((2, size), -1.0)).any()
