@@ -14,7 +14,7 @@ from .. import checks
 from ..checks import InputTypeError, InputValueError
 from ..models.rows import Rows, row_count, take
 from .labels import as_labels
-from .observations import as_observations
+from .observations import as_observations, as_record
 from .philox import times_drawn
 from .sources import Draws
 
@@ -113,7 +113,8 @@ class Groups(Members):
 
     Args:
         data: n observations, as `fit` takes them.
-        labels: (n,) what group each belongs to: text, numbers or dates, in any order.
+        labels: (n,) what group each belongs to: text, numbers or dates, in any order; or the name of a column of the
+            data that says so. Such a column, and one of text that is the labels, is no part of the observations.
 
     Raises:
         TypeError, ValueError: they are not as described; the message names the value and its index.
@@ -129,8 +130,9 @@ class Groups(Members):
     data: Rows
     bears: np.ndarray  # (n,) the label of each observation
 
-    def __init__(self, data: Any, labels: ArrayLike):
-        self.data, self.bears = as_observations(data, "data", any_number=True), as_labels(labels)
+    def __init__(self, data: Any, labels: ArrayLike | str):
+        rest, own = _without_labels(as_record(data), labels)
+        self.data, self.bears = as_observations(rest, "data", any_number=True), as_labels(own)
         if len(self.bears) != row_count(self.data):
             raise InputValueError(
                 f"labels must be one for each of {row_count(self.data)} observations; got {len(self.bears)}"
@@ -168,6 +170,22 @@ class Groups(Members):
     @property
     def stretches(self) -> "Stretches":
         return self._stretches
+
+
+def _without_labels(data: Any, labels: Any) -> tuple[Any, ArrayLike]:
+    """Return observations without the column of their labels, and these."""
+    if isinstance(labels, str):
+        if not isinstance(data, dict) or labels not in data:
+            known = ", ".join(map(str, data)) if isinstance(data, dict) else "no columns"
+            raise InputValueError(
+                f"labels must be one for each observation, or the name of a column; got {labels!r}; "
+                f"the data have {known}"
+            )
+        return {name: column for name, column in data.items() if name != labels}, data[labels]
+    if isinstance(data, dict):
+        text = [name for name, column in data.items() if getattr(column, "dtype", np.dtype(float)).kind in "OUSTM"]
+        data = {name: each for name, each in data.items() if name not in text or not np.array_equal(each, labels)}
+    return data, labels
 
 
 @final

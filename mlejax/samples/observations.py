@@ -37,10 +37,10 @@ def as_observations(
     Raises:
         TypeError, ValueError: naming the first offending value and its place.
     """
-    opened = _opened(values)
+    opened = as_record(values)
     if only and isinstance(opened, dict) and opened.keys() >= set(only):
         opened = {name: opened[name] for name in only}
-    record = opened if (alone := _is_column(opened)) else jax.tree.map(_opened, opened, is_leaf=_is_column)
+    record = opened if (alone := _is_column(opened)) else jax.tree.map(as_record, opened, is_leaf=_is_column)
     names = {"": record} if alone else named_columns(record, _is_column)
     if not names:
         raise InputValueError(f"{what} must have a column at least; got {shown(values)}")
@@ -78,8 +78,8 @@ def _is_column(values: Any) -> bool:
     return values is None or isinstance(values, list) or jax.tree_util.all_leaves([values])
 
 
-def _opened(values: Any) -> Any:
-    """Return the table of another library, or a structured array, as a record of its columns."""
+def as_record(values: Any) -> Any:
+    """Return a mapping, the table of another library, or a structured array, as a record; anything else as it is."""
     if isinstance(values, Mapping):
         return dict(values)
     if isinstance(values, np.ndarray) and values.dtype.names:

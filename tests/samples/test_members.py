@@ -1,6 +1,7 @@
 """Sources of many samples: what each sample is, whatever the order of the rows and of the labels."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import mlejax
@@ -27,10 +28,36 @@ def test_groups_of_records_keep_their_rows_together():
     assert one["y"].tolist() == [10.0, 30.0]
 
 
+@pytest.mark.parametrize("labels", ["store", ["b", "a", "b"]])
+def test_a_table_may_hold_its_labels_as_text(labels):
+    table = pd.DataFrame({"x": [1.0, 2.0, 3.0], "store": ["b", "a", "b"]})
+    groups = mlejax.Groups(table, labels)
+    assert groups.labels.tolist() == ["a", "b"]
+    assert {name: column.tolist() for name, column in groups.member(1).values.items()} == {"x": [1.0, 3.0]}
+
+
+def test_a_column_of_numbers_that_are_the_labels_too_is_observed_unless_it_is_named():
+    table = {"x": [1.0, 2.0, 3.0], "week": [2, 1, 2]}
+    assert sorted(mlejax.Groups(table, table["week"]).member(0).values) == ["week", "x"]
+    assert list(mlejax.Groups(table, "week").member(0).values) == ["x"]
+
+
+def test_text_that_is_not_the_labels_is_refused():
+    table = pd.DataFrame({"x": [1.0, 2.0, 3.0], "store": ["b", "a", "b"]})
+    with pytest.raises(TypeError, match="data: store must be real numbers"):
+        mlejax.Groups(table, ["b", "b", "a"])
+
+
+def test_a_column_of_labels_that_is_not_there_is_refused():
+    with pytest.raises(ValueError, match="the name of a column; got 'shop'; the data have x, store"):
+        mlejax.Groups({"x": [1.0, 2.0], "store": [1, 2]}, "shop")
+
+
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
         (["a"], "labels must be one for each of 2 observations; got 1"),
+        ("store", "the name of a column; got 'store'; the data have no columns"),
     ],
 )
 def test_labels_that_name_no_group_are_refused(labels, message):
