@@ -181,7 +181,7 @@ def burr12(x: Numbers) -> Profile:
     logs = [mpmath.log(value) for value in x]
     total = mpmath.fsum(logs)
     y = [value - total / n for value in logs]
-    found: list[tuple[mpf, mpf]] = []
+    found: dict[mpf, tuple[mpf, mpf]] = {}
 
     def value_of(shape: mpf, slope: mpf, level: mpf) -> mpf:
         if slope <= 0:
@@ -192,7 +192,8 @@ def burr12(x: Numbers) -> Profile:
 
     def height(at: mpf) -> mpf:
         shape = mpmath.exp(at)
-        slope, level = found[-1] if found else (1 / (max(y) - min(y)), mpf(0))
+        nearest = min(found, key=lambda other: abs(other - at), default=None)
+        slope, level = (1 / (max(y) - min(y)), mpf(0)) if nearest is None else found[nearest]
         here = value_of(shape, slope, level)
         for _ in range(500):
             shares = [1 / (1 + shape * mpmath.exp(-slope * value - level)) for value in y]
@@ -216,7 +217,7 @@ def burr12(x: Numbers) -> Profile:
                 slope, level, here = slope + length * step_slope, level + length * step_level, there
             if moved < EXACT or length < EXACT:
                 break
-        found.append((slope, level))
+        found[at] = slope, level
         return here
 
     weibull, pareto = _weibull(y) - total, _pareto(y) - total
