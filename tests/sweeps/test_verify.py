@@ -111,11 +111,14 @@ def test_runs_that_are_not_finished_are_not_checked(saved):
 
 
 def test_a_run_without_a_number_is_equal_to_itself(saved):
-    """Negative control of the one before: once the run counts as finished, its NaN differs."""
-    write(saved, "mean", (1, 2), np.nan)
+    """Negative control of the one before: once the run counts as finished, its NaN differs, or is damage."""
+    write(saved, "distance", (1, 2), np.nan)
     (record,) = verify(saved, progress=False).different
-    assert np.isnan(record["mean"][0])
-    assert np.isfinite(record["mean"][1])
+    assert np.isnan(record["distance"][0])
+    assert np.isfinite(record["distance"][1])
+    write(saved, "mean", (1, 2), np.nan)
+    with pytest.raises(StoreError, match="1 damaged batch, mean"):
+        verify(saved, progress=False)
 
 
 def test_all_seeds_are_looked_at(saved):
