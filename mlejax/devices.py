@@ -171,12 +171,14 @@ def join(coordinator: str | None = None, processes: int | None = None, process: 
         process: which of them this is, from 0.
 
     Raises:
-        ValueError: no cluster was found, and none given; or only a part of it.
+        ValueError: no cluster was found, and none given; or only a part of it, or a process that it does not have.
     """
     if processes is not None and process is not None:
+        if not 0 <= process < processes:
+            raise InputValueError(f"process must be from 0 to {processes - 1}, one below processes; got {process}")
         _GIVEN[:] = [(process, processes)]
         return
-    if not coordinator == processes == process:
+    if any(each is not None for each in (coordinator, processes, process)):
         raise InputValueError("a cluster is given by the number of processes and process together, or found by JAX")
     jax.config.update("jax_enable_recoverability", True)
     try:

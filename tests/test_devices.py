@@ -187,3 +187,10 @@ def test_a_mesh_is_made_of_devices_alone(given):
         devices.checked(given)
     with pytest.raises(ValueError, match=r"^devices must hold at least one device; got none$"):
         devices.checked([])
+
+
+@pytest.mark.parametrize("process", [-1, 3])
+def test_a_process_that_a_cluster_does_not_have_is_refused(process):
+    with pytest.raises(ValueError, match=f"process must be from 0 to 2, one below processes; got {process}"):
+        devices.join(processes=3, process=process)
+    assert devices.process_count() == 1
