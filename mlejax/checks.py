@@ -92,6 +92,15 @@ def non_negative(name: str, values: object) -> np.ndarray:
     return numbers(name, values, "at least 0", lambda v: (v >= 0) & (v < math.inf))
 
 
+def level(value: Any) -> None:
+    """Check the level of an interval: one number between 0 and 1."""
+    array = np.asarray(value)
+    if array.ndim or array.dtype.kind not in "iuf":
+        raise InputTypeError(f"level must be a number between 0 and 1; got {shown(value)}")
+    if not 0 < array < 1:
+        raise InputValueError(f"level must be between 0 and 1; got {shown(value)}")
+
+
 def counts(name: str, values: object, at_least: int = 1, at_most: int = 2**24) -> np.ndarray:
     """Return whole numbers from `at_least` to `at_most`: float32 counts exactly up to 2^24."""
     rule = (

@@ -169,3 +169,32 @@ def exact_maximum(log_density: Callable, x: np.ndarray, start: tuple[float, ...]
 
         found = mpmath.findroot(score, [mpmath.mpf(float(value)) for value in start], tol=1e-25, maxsteps=20)
         return [float(value) for value in found]
+
+
+# Least squares ----------------------------------------------------------------------------------------------------
+
+
+class LeastSquares(NamedTuple):
+    """The maximum of a linear regression: the variance has the divisor n."""
+
+    coefficients: np.ndarray
+    errors: np.ndarray
+    variance: float
+    log_likelihood: float
+
+
+def least_squares_exactly(design: np.ndarray, response: np.ndarray, weights: np.ndarray | None = None) -> LeastSquares:
+    """Solve the normal equations of these very doubles with 80 digits, then round."""
+    with mpmath.workdps(80):
+        w = [mpmath.mpf(float(each)) for each in (np.ones(len(response)) if weights is None else weights)]
+        x, y = (mpmath.matrix(each.astype(float).tolist()) for each in (design, response))
+        heavy = mpmath.matrix([[w[i] * x[i, j] for j in range(x.cols)] for i in range(x.rows)])
+        inverse = (heavy.T * x) ** -1
+        coefficients = inverse * (heavy.T * y)
+        rest, total = y - x * coefficients, mpmath.fsum(w)
+        variance = mpmath.fsum(w[i] * rest[i] ** 2 for i in range(x.rows)) / total
+        errors = [float(mpmath.sqrt(inverse[j, j] * variance)) for j in range(x.cols)]
+        height = -total / 2 * (mpmath.log(2 * mpmath.pi * variance) + 1)
+        return LeastSquares(
+            np.array(coefficients.tolist(), float)[:, 0], np.array(errors), float(variance), float(height)
+        )

@@ -174,3 +174,19 @@ def test_whole_numbers_that_float64_does_not_hold_are_kept(seed):
     assert checks.counts("seed", seed, 0, 2**63 - 1) == seed
     with pytest.raises(ValueError, match=r"seed must be a whole number from 0 to 9,007,199,254,740,992; got "):
         checks.counts("seed", 2**53 + 1, 0, 2**53)
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "message"),
+    [
+        ("0.9", TypeError, "level must be a number between 0 and 1; got '0.9'"),
+        ([0.9], TypeError, r"level must be a number between 0 and 1; got \[0.9\]"),
+        (True, TypeError, "level must be a number between 0 and 1; got True"),
+        (1, ValueError, "level must be between 0 and 1; got 1$"),
+        (math.nan, ValueError, "level must be between 0 and 1; got nan"),
+    ],
+)
+def test_what_is_no_level_is_refused(value, error, message):
+    checks.level(np.float64(0.5))
+    with pytest.raises(error, match=message):
+        checks.level(value)

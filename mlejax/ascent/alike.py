@@ -4,12 +4,14 @@ import math
 
 import jax
 import numpy as np
+from jaxtyping import Float
 
-from ..models.abilities import CanSeeOneValue
+from ..models.abilities import CanNarrow, CanSeeOneValue, starts_many
 from ..models.base import Model
 from ..models.rows import Rows, row_count
 from ..models.support import Support
 from ..models.wrappers import filled
+from .units import numbers_of
 
 NARROW = 2.5
 """A density times the value it is taken at, whose logarithm exceeds this, is that of a narrow distribution."""
@@ -46,6 +48,19 @@ def is_narrow(model: Model, value: float, mean: float) -> bool:
         return float(np.fmax(inner.log_prob(np.float64(value)), mean)) + math.log(abs(value)) > NARROW
 
 
+def narrowest(family: CanNarrow, values: Float[np.ndarray, " m"]) -> Float[np.ndarray, "m p"]:
+    """Return the numbers of the narrowest models about some numbers, with which a family starts at each alone.
+
+    They have the same bits whatever other numbers there are.
+    """
+    with np.errstate(all="ignore"):
+        if not starts_many(family):
+            return np.stack([numbers_of(family.start(value[None])) for value in values])
+        two = np.resize(values, max(2, len(values)))  # at least: what is computed of one alone has other last digits
+        found = jax.tree.leaves(family.start(two[None]))
+    return np.stack([np.broadcast_to(leaf, len(two)) for leaf in found], axis=1)[: len(values)] + 0.0  # no -0.0
+
+
 def most_equal(values: Rows, weights: np.ndarray | None) -> float:
     """Return how many observations are equal to the most frequent one, by weight; 1 of those that are no numbers."""
     if not (isinstance(values, np.ndarray) and values.ndim == 1):
@@ -58,7 +73,15 @@ def all_alike(values: Rows) -> str:
     """Say that observations are all the same; nothing of others."""
     if not all(map(_all_equal, jax.tree.leaves(values))):
         return ""
-    if (n := row_count(values)) == 1:
-        return "there is one observation"
-    numbers = isinstance(values, np.ndarray) and values.ndim == 1
-    return f"all {n} observations equal {values[0]:g}" if numbers else f"all {n} observations are alike"
+    n, numbers = row_count(values), isinstance(values, np.ndarray) and values.ndim == 1
+    return said_alike(n, values[0] if numbers else math.nan) if n == 1 or numbers else f"all {n} observations are alike"
+
+
+def said_alike(count: int, value: float | int | np.number) -> str:
+    """Say that so many observations equal a number."""
+    return "there is one observation" if count == 1 else f"all {count} observations equal {value:g}"
+
+
+def said_unbounded(how: str) -> str:
+    """Say that there is no maximum, and on what way there is none."""
+    return f"the log-likelihood grows without bound as {how}"

@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from ..checks import InputError, InputTypeError
+from ..checks import InputError, InputTypeError, shown
 from ..models.abilities import HasSeveralStarts, HasStart
 from ..models.base import M, Model, name_of
 from ..models.constraints import Domain
@@ -15,11 +15,24 @@ from ..models.start import start_of, starts_of
 from ..models.support import numbers
 from ..samples.observations import check_inside
 from .design import Design, design_for
-from .ground import is_inside
 from .units import Units, units_for
 
 NO_START = 1e-290
 """Distance from the border of the domain: nearer, float64 does not hold the derivatives."""
+
+
+def check_fitted(caller: str, thing: object) -> None:
+    """Refuse what is no model, no class of models, and nothing else that finds a start for one.
+
+    Raises:
+        TypeError: saying what `caller` needs.
+    """
+    family = issubclass(thing, Model) if isinstance(thing, type) else isinstance(thing, HasStart)
+    if not family and not isinstance(thing, Model):
+        raise InputTypeError(
+            f"{caller} needs a family, such as mlejax.Gamma, or a model to start at, such as mlejax.Gamma(1.0, 1.0); "
+            f"got {shown(thing)}"
+        )
 
 
 def given_start(
@@ -60,9 +73,6 @@ def found_start(
             raise
         remedy = "give a column of it alone, or several as an array" if isinstance(wide, dict) else error
         raise InputTypeError(f"{name} finds no start in these observations, each {described(one)}: {remedy}") from error
-    if isinstance(wide, np.ndarray) and not is_inside(first):
-        # float64 holds no such parameters, but perhaps those of other units
-        first = start(wide / 2.0 ** np.frexp(np.max(np.abs(wide)))[1])
     if isinstance(support, property | None):
         check_inside(name, first.support, values, extremes=extremes)
     units = design_for(first, wide, weights) or units_for(Parameters.of(first), first.support, wide)
@@ -71,6 +81,8 @@ def found_start(
 
 
 def _in_float64(values: Rows) -> Rows:
+    if isinstance(values, np.ndarray):
+        return np.asarray(values, np.float64)
     return jax.tree.map(lambda column: np.asarray(column, np.float64), values)
 
 

@@ -1,7 +1,7 @@
 """`compare`: several families fitted to the same observations."""
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,10 +13,12 @@ from ..models import FAMILIES
 from ..models.abilities import HasStart
 from ..models.base import Model, name_of
 from ..models.named import family_named
+from ..models.rows import Rows, described, one_of
+from ..models.support import Support
 from ..models.wrappers import Family, support_of
 from ..results.comparison import Comparison, by_rising_aic
 from ..results.fit import FitResult
-from ..samples.observations import as_observations
+from ..samples.observations import checked_sample
 from .fit import fit
 
 APART = {
@@ -30,7 +32,7 @@ COUNTED = "All observations are whole numbers: families of counts were compared;
 
 def compare(
     families: Iterable[Family | Model | str] | Mapping[str, Family | Model] | None,
-    observations: ArrayLike,
+    observations: object,
     *,
     weights: ArrayLike | None = None,
     progress: bool = True,
@@ -43,7 +45,7 @@ def compare(
     Args:
         families: families or models, such as `Gamma`, `Shifted.of(Weibull)` or `"gamma"`, perhaps by names of your own;
             None for every family that is chosen by name and has a density for all these observations.
-        observations: (n,) finite numbers.
+        observations: (n,) finite numbers; where families are named, whatever `fit` takes.
         weights: (n,) numbers, at least 0: how often each observation counts. None counts each once.
         progress: show a progress bar on standard error when this takes more than a second.
 
@@ -68,7 +70,7 @@ def compare(
     left_out: dict[str, str] = {}
     notes: tuple[str, ...] = ()
     if families is None:
-        chosen, left_out, notes = _every(as_observations(observations, any_number=True))
+        chosen, left_out, notes = _every(checked_sample(observations, weights, ())[0])
     else:
         chosen = _asked_for(families)
         _check_comparable(chosen)
@@ -83,14 +85,21 @@ def compare(
                 if families is not None:
                     raise
                 left_out[name] = str(refusal)
+                continue
+        _check_comparable({name: fit.model for name, fit in fits.items()})  # which know more than their families
     if not fits:
         raise InputValueError(f"no family can be fitted to these observations: {'; '.join(left_out.values())}")
     count = next(iter(fits.values())).count
     return Comparison(by_rising_aic(fits), left_out, count, notes)
 
 
-def _every(values: np.ndarray) -> tuple[dict[str, Any], dict[str, str], tuple[str, ...]]:
+def _every(values: Rows) -> tuple[dict[str, Any], dict[str, str], tuple[str, ...]]:
     """Return the families that are compared by default, those that are not and why, and what should be known."""
+    if not isinstance(values, np.ndarray) or values.ndim > 1:
+        raise InputTypeError(
+            "families must be a list of families, where an observation is not a number: families of numbers alone are "
+            f"chosen by default; got observations each of which is {described(one_of(values))}"
+        )
     counted = bool(np.all(values == np.round(values)))
     admitted: dict[str, Family] = {}
     left_out = {}
@@ -135,14 +144,18 @@ def _asked_for(families: Iterable[Any]) -> dict[str, Any]:
     return chosen
 
 
-def _check_comparable(chosen: dict[str, Any]) -> None:
+def _check_comparable(chosen: Mapping[str, Any]) -> None:
     """Refuse to compare probabilities with densities."""
-    kinds: dict[bool, Sequence[str]] = {}
+    whole: dict[Any, dict[bool, str]] = {}  # by the part of a record that has the support
     for name, family in chosen.items():
-        if (support := support_of(family)) is not None:
-            kinds.setdefault(support.whole, []).append(name)  # type: ignore[attr-defined]
-    if len(kinds) > 1:
-        raise InputValueError(
-            f"{kinds[True][0]} gives probabilities of whole numbers, {kinds[False][0]} a density: these cannot be "
-            "compared; compare families of one kind"
-        )
+        support = getattr(family, "support", None)
+        parts = support if isinstance(support, dict) else {"": support}
+        for part, own in parts.items():
+            if isinstance(own, Support):
+                whole.setdefault(part, {}).setdefault(own.whole, name)
+    for kinds in whole.values():
+        if len(kinds) > 1:
+            raise InputValueError(
+                f"{kinds[True]} gives probabilities of whole numbers, {kinds[False]} a density: these cannot be "
+                "compared; compare families of one kind. A formula of your own says by `support` of which it is"
+            )

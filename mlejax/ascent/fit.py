@@ -2,8 +2,9 @@
 
 import dataclasses
 import inspect
+import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Generic
 
 import jax
@@ -13,7 +14,7 @@ from numpy.typing import ArrayLike
 from tqdm import tqdm
 
 from .. import checks, devices, likelihood
-from ..checks import ConvergenceWarning, InputTypeError, InputValueError
+from ..checks import ConvergenceWarning, InputTypeError
 from ..models.abilities import (
     FEW,
     CanBeCertain,
@@ -25,26 +26,28 @@ from ..models.abilities import (
     HasSeveralStarts,
     HasStart,
     HasStartInside,
+    narrows,
 )
 from ..models.base import M, Model, name_of
 from ..models.parameters import Parameters, with_dtype
-from ..models.regression import Regression, RegressionFamily
-from ..models.rows import Extremes, Rows, row_count, take
+from ..models.rows import Extremes, Rows, row_count
 from ..models.start import starts_of
-from ..models.wrappers import Fixed, FixedFamily
+from ..models.structure import family_of
 from ..progress import saying
 from ..results.fit import FitResult
 from ..results.schema import check_names
-from ..samples.observations import as_observations
+from ..samples.columns import columns_read
+from ..samples.observations import checked_sample
 from ..status import Status
-from .alike import all_alike, is_narrow, most_equal, only_value
-from .begin import found_start, given_start, off_the_border
+from .alike import all_alike, is_narrow, most_equal, narrowest, only_value, said_unbounded
+from .begin import check_fitted, found_start, given_start, off_the_border
 from .below import below_all, distance_below
 from .design import Design
 from .ground import Ground, climb_and_look, is_inside
 from .limit import beside_limits
-from .outward import End, Verdict, judge
+from .outward import End
 from .train import train
+from .verdict import Verdict, judge
 
 AGREE = 1e-6
 """Nats, and relative, within which two starts have led to the same height."""
@@ -54,9 +57,6 @@ CERTAIN = -1e-9
 
 LARGE = 100_000
 """Observations from which on a fit says that it is under way, where it takes long."""
-
-LEAST_TOTAL = 1e-100
-"""The least sum of weights; its inverse is the largest: products of several are still told from 0 and infinity."""
 
 
 def fit(
@@ -76,7 +76,7 @@ def fit(
 
     Args:
         family_or_model: a family, such as `Gamma` or `Binomial.of(10)`, which finds its start in the data; or a model,
-            to start there.
+            to start there; where no maximum is found from it, its family's own start is tried too, and a note says so.
         observations: what `log_prob` takes, with an axis in front: n finite numbers (n,), vectors (n, d), or a record
             of such columns (a dict, a table of pandas or PyArrow, a named tuple), inside the family's support.
         weights: (n,) numbers, at least 0: how often each observation counts. None counts each once.
@@ -119,15 +119,35 @@ def fitted(
 ) -> FitResult[M]:
     """Return what `fit` finds, without a warning: what warns, and what keeps from it, is shared by all threads."""
     devices.start()
-    if not isinstance(family_or_model, Model) and not _is_family(family_or_model):
-        raise InputTypeError(
-            f"fit needs a family, such as mlejax.Gamma, or a model to start at, such as mlejax.Gamma(1.0, 1.0); got "
-            f"{checks.shown(family_or_model)}"
-        )
+    check_fitted("fit", family_or_model)
+    found = _fitted(family_or_model, observations, weights, starts, progress)
+    if found.converged or starts is not None or not isinstance(family_or_model, Model):
+        return found
+    # Far from the maximum float64 may not tell where the log-likelihood rises: the family knows a better start.
+    try:
+        family = family_of(family_or_model)
+        if not isinstance(family, HasStart) or isinstance(family, HasSeveralStarts):
+            return found
+        again = _fitted(family, found.observations, found.weights, None, progress)
+    except (ArithmeticError, AttributeError, TypeError, ValueError):  # of a start that is a person's own
+        return found
+    if not (again.converged or again.log_likelihood > found.log_likelihood + AGREE):
+        return found
+    note = f"a climb from the start that was given ended elsewhere: {found.reason}"
+    return dataclasses.replace(again, start=found.start, notes=(*again.notes, note))
+
+
+def _fitted(
+    family_or_model: type[M] | HasStart | M,
+    observations: object,
+    weights: ArrayLike | None,
+    starts: int | Sequence[M] | None,
+    progress: bool,
+) -> FitResult[M]:
     name = name_of(family_or_model)
-    values, heavy = _checked_sample(observations, weights, _columns(family_or_model, observations))
-    long, extremes = progress and row_count(values) >= LARGE, Extremes.of_numbers(values)
-    with saying(f"fitting {row_count(values):,} observations", long):
+    values, heavy = checked_sample(observations, weights, columns_read(family_or_model, observations))
+    n, extremes = row_count(values), Extremes.of_numbers(values)
+    with saying(f"fitting {n:,} observations", long := progress and n >= LARGE):
         if isinstance(family_or_model, Model):
             first, units = given_start(family_or_model, values, heavy, extremes)
         else:
@@ -135,12 +155,12 @@ def fitted(
         first, units = below_all(first, units, values)
         check_names(name, Parameters.of(first).names)
         ground = Ground.of(first, values, heavy, units, extremes)
-        found = _irregular(ground, first, values, heavy)
+        found = _narrow(ground, first, values) or _irregular(ground, first, values, heavy)
         if found is None:
             begun = [ground.start, *_others(starts, ground, family_or_model, values, heavy)]
             found = _regular(begun, ground, values, heavy, progress and not long)
             endless = found.status is Status.UNBOUNDED
-            tried = endless or row_count(values) <= FEW
+            tried = endless or n <= FEW
             if tried and (inner := _inside(first, ground, values, heavy)) is not None:
                 between = _regular([inner], ground, values, heavy, progress=False)
                 higher = endless or between.log_likelihood > found.log_likelihood + AGREE
@@ -148,7 +168,7 @@ def fitted(
     return FitResult(
         **vars(found),
         start=first if units is None else units.to_data(first),
-        count=ground.count if weights is not None else row_count(values),
+        count=ground.count if weights is not None else n,
         observations=values,
         weights=heavy,
         representation=ground.representation,
@@ -185,6 +205,8 @@ def _regular(
     height = ground.count * highest.end.mean_log_likelihood
     heights = [ground.count * each.end.mean_log_likelihood for each in ended]
     agreed = sum(bool(abs(height - other) <= AGREE * (1 + abs(height))) for other in heights)
+    model = ground.estimate(highest.end)
+    limits = model.limits() if isinstance(model, HasLimits) else ()
     verdict = judge(
         highest.end,
         highest.views,
@@ -193,28 +215,27 @@ def _regular(
         ground.offset,
         highest.edge,
         ground.words if isinstance(ground.units, Design) else None,
-        highest.ridge and not isinstance(ground.units, Design),
+        highest.ridge,
         highest.invariant,
+        limits,
     )
-    if isinstance(ground.units, Design) and ground.units.perfect:
-        verdict = Verdict(Status.UNBOUNDED, ground.units.perfect)
-    model = ground.estimate(highest.end)
+    if isinstance(ground.units, Design) and ground.units.known is not None:
+        verdict = ground.units.known
     if isinstance(model, CanBeUnbounded) and (highest.edge or verdict.status in (Status.MAX_STEPS, Status.PRECISION)):
         how = model.unbounded(ground.count / most_equal(values, weights))
-        verdict = Verdict(Status.UNBOUNDED, f"the log-likelihood grows without bound as {how}") if how else verdict
+        verdict = Verdict(Status.UNBOUNDED, said_unbounded(how)) if how else verdict
     if isinstance(model, CanLackMaximum) and (how := model.without_maximum(values)):  # type: ignore[arg-type]
-        verdict = Verdict(Status.UNBOUNDED, f"the log-likelihood grows without bound as {how}")
+        verdict = Verdict(Status.UNBOUNDED, said_unbounded(how))
     alike, only, mean = all_alike(values), only_value(model, values), highest.end.mean_log_likelihood
     if only is not None and verdict.status not in (Status.CONVERGED, Status.UNBOUNDED) and is_narrow(model, only, mean):
         about = "" if alike else f" about {only:g}, the only value that was seen"
-        how = f"the log-likelihood grows without bound as the distribution narrows{about}"
-        verdict = Verdict(Status.UNBOUNDED, how)
+        verdict = Verdict(Status.UNBOUNDED, said_unbounded(f"the distribution narrows{about}"))
     if mean > CERTAIN and isinstance(model, CanBeCertain) and (how := model.certain(values)):
         verdict = Verdict(Status.AT_BOUNDARY, f"the log-likelihood approaches 0, its supremum and no maximum, as {how}")
     moved = distance_below(ground.table) is not None
     looked = moved or bool(highest.views) or verdict.status is not Status.CONVERGED
-    if isinstance(model, HasLimits) and not alike and looked:
-        verdict = beside_limits(verdict, model.limits(), height + ground.offset, values, weights)
+    if not alike and looked:
+        verdict = beside_limits(verdict, limits, height + ground.offset, values, weights)
     converged = verdict.status is Status.CONVERGED
     irregular = model.irregularity() if converged and isinstance(model, CanBeIrregular) else ""
     why = irregular if converged else (f"{alike}: " if alike else "") + verdict.reason
@@ -233,6 +254,18 @@ def _regular(
         own_covariance=np.full_like(covariance, np.nan) if irregular else covariance,
         end=highest.end,
     )
+
+
+def _narrow(ground: Ground[M], first: M, values: Rows) -> _Found[M] | None:
+    """Return what becomes of a family that narrows about the number that all observations equal; None of others."""
+    how, alike = narrows(type(first)), all_alike(values)
+    if not (how and alike):
+        return None
+    p = ground.table.size
+    (numbers,) = narrowest(type(first), np.asarray(values[:1], np.float64))  # type: ignore[arg-type]
+    reason, unknown = f"{alike}: {said_unbounded(how)}", np.full((p, p), np.nan)
+    model, none = ground.table.to_model(numbers), math.inf
+    return _Found(model, Status.UNBOUNDED, reason, (), none, none, 0, 1, 1, unknown, None)
 
 
 def _irregular(ground: Ground[M], first: M, values: Rows, weights: np.ndarray | None) -> _Found[M] | None:
@@ -272,47 +305,6 @@ def _refuse(training: dict[str, object]) -> None:
         if name in inspect.signature(train).parameters:
             raise InputTypeError(f"fit finds the maximum; train takes {name}")
         raise InputTypeError(f"fit() got an unexpected keyword argument {name!r}")
-
-
-def _columns(family_or_model: object, observations: Any) -> Sequence[str]:
-    """Return the columns that a regression names; none of another model, or of features that have no names."""
-    if isinstance(family_or_model, Fixed | FixedFamily):
-        inner = family_or_model.base if isinstance(family_or_model, Fixed) else family_or_model.inner
-        return _columns(inner, observations)
-    if not isinstance(family_or_model, Regression | RegressionFamily) or not family_or_model.columns:
-        return ()
-    of_table = getattr(observations, "column_names", getattr(observations, "columns", ()))
-    known = list(observations if isinstance(observations, Mapping) else of_table)
-    if "features" in known:
-        return ()
-    more = [family_or_model.offset] if family_or_model.offset in known else []
-    return [family_or_model.response, *family_or_model.columns, *more]
-
-
-def _checked_sample(
-    observations: object, weights: ArrayLike | None, columns: Sequence[str]
-) -> tuple[Rows, np.ndarray | None]:
-    """Return the observations that count, of their columns those that are used, and their weights."""
-    values = as_observations(observations, any_number=True, only=columns)
-    if weights is None:
-        return values, None
-    heavy = checks.non_negative("weights", weights)
-    if heavy.shape != ((n := row_count(values)),):
-        raise InputValueError(f"weights must be one for each of {n} observations; got shape {heavy.shape}")
-    if not np.any(heavy):
-        raise InputValueError("weights must not all be 0")
-    with np.errstate(over="ignore"):
-        total = float(np.sum(heavy))
-    if not LEAST_TOTAL <= total <= 1 / LEAST_TOTAL:
-        raise InputValueError(
-            f"weights must add up to {LEAST_TOTAL:g} to {1 / LEAST_TOTAL:g}; they add up to {total:g}"
-        )
-    return take(values, heavy > 0), heavy[heavy > 0]
-
-
-def _is_family(thing: object) -> bool:
-    """Return whether this is a class of models, or anything else that finds a start for one."""
-    return issubclass(thing, Model) if isinstance(thing, type) else isinstance(thing, HasStart)
 
 
 def _others(

@@ -11,11 +11,11 @@ import numpy as np
 
 from ..checks import InputValueError
 from ..likelihood import Vector
-from ..models.abilities import HasCanonicalForm, HasStartInside
+from ..models.abilities import HasCanonicalForm, HasStartInside, has_one_top
 from ..models.base import M, Model, name_of
 from ..models.parameters import Parameters
 from ..models.rows import Extremes, Rows, row_count
-from ..samples.observations import check_finite, check_inside, check_traced
+from ..samples.observations import check_finite, check_inside
 from ..samples.representation import Sample
 from ..samples.survey import survey
 from ..status import Status
@@ -63,7 +63,6 @@ class Ground(Generic[M]):
         if units is not None:
             own, extremes = units.of_observations(values), None
             check_inside(name_of(start), start.support, own)
-        check_traced(start, own)
         found = survey(start, own, weights, extremes)
         if not found.finite:
             check_finite(start, own)
@@ -113,11 +112,12 @@ class Ground(Generic[M]):
         self, starts: Sequence[Coordinates], free: Coordinates, most: int, *, beside: bool = False
     ) -> list[End]:
         """Climb from each of several coordinates, one after the other, as `ascend` does from one; see `Ascend`."""
+        free = free * self.units.free if isinstance(self.units, Design) else free
         return ends_of(self.table, self.sample, starts, free, most, beside)
 
     def words(self, view: View, end: End) -> str:
         """Return in words which parameters grow, or fall, on the way from an end to a view."""
-        if isinstance(self.units, Design) and view.index < len(self.units.root):
+        if isinstance(self.units, Design) and view.index < len(self.units.inverse):
             return self.units.directions(view.highest.coordinates - end.coordinates)
         return self.table.way(view.index, view.sign).words
 
@@ -189,7 +189,9 @@ def climb_and_look(ground: Ground[Any], start: np.ndarray) -> Climbed:
     if stuck and (top := follow(ground.ascend_each, end, ground.table, count)) is not None:
         again = ground.ascend(top.coordinates, everywhere, MAX_STEPS)
         end = _canonical(ground, dataclasses.replace(again, steps=top.steps + again.steps))
-    views = look_outward(ground.ascend_each, end, ground.table, count, _beside_pole(start, end, held))
+    one_top = has_one_top(type(ground.table.tree.unflatten(ground.table.names)))
+    look = functools.partial(look_outward, ground.ascend_each, one_top=one_top)
+    views = look(end, ground.table, count, _beside_pole(start, end, held))
     for _ in range(RESTARTS):
         views = _beside_ends(ground, end, views)
         higher = [view for view in views if max(view.gains) > HIGHER]
@@ -201,7 +203,7 @@ def climb_and_look(ground: Ground[Any], start: np.ndarray) -> Climbed:
         if not again.mean_log_likelihood > end.mean_log_likelihood:
             break
         end = _canonical(ground, dataclasses.replace(again, steps=end.steps + again.steps))
-        views = look_outward(ground.ascend_each, end, ground.table, count, _beside_pole(start, end, held))
+        views = look(end, ground.table, count, _beside_pole(start, end, held))
     edge = not end.arrived and at_edge(ground.ascend_each, end, ground.table)
     # On a ridge rounding decides whether a climb arrives.
     may_be = end.distance < NEAR_TOP or (end.status is Status.PRECISION and end.flat)

@@ -79,12 +79,12 @@ def estimate_of(result: FitResult[Any], function: Callable[[Any], ArrayLike], ow
         if not jnp.issubdtype(kept, jnp.floating):
             raise InputTypeError(f"estimate_of: the function must return real numbers; it returned {kept}")
         value, errors = np.asarray(of(at)), result.ground.errors_in_data(own)
-        if isinstance(units := result.ground.units, Units) and units.scale != 1:  # derivatives might not be numbers
+        if (units := result.ground.units) is not None and units.scale != 1:  # derivatives might not be numbers
             moves = APART * np.diag(errors)
             along = np.stack([(of(at + move) - of(at - move)) / (2 * APART) for move in moves], axis=-1)
         else:
             along = np.asarray(jax.jacfwd(of)(at)) * errors
-    covariance = own if not isinstance(result.ground.units, Design) else result.ground.covariance_in_data(own)
+    covariance = units.covariance_unscaled(own) if isinstance(units, Design) else own
     sizes = np.sqrt(np.diagonal(covariance))
     largest = np.max(np.abs(along), axis=-1, keepdims=True)  # float64 may not hold their squares as they are
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -175,13 +175,13 @@ def _held(result: FitResult[Any], index: int) -> _Held | None:
     ground, end = result.ground, result.end
     squared = np.outer(end.scale, end.scale)
     covariance = np.linalg.inv(end.information * squared) * squared / ground.count
-    if not isinstance(ground.units, Design) or index >= (size := len(ground.units.root)):
+    if not isinstance(ground.units, Design) or index >= (size := len(ground.units.inverse)):
         return _Held(ground, index, end.coordinates, covariance)
-    units = design_for(result.model, result.observations, result.weights, alone=index)
+    units = design_for(result.model, result.observations, result.weights, alone=index, like=ground.units)
     if units is None:
         return None
     turn = np.eye(len(covariance))  # coefficients come first
-    turn[:size, :size] = np.linalg.solve(ground.units.root.T, units.root.T).T
+    turn[:size, :size] = units.root @ ground.units.inverse
     top = turn @ end.coordinates
     own = Ground.of(units.from_data(result.model), result.observations, result.weights, units)
     regression = regression_in(result.model)

@@ -7,13 +7,12 @@ import numpy as np
 
 from .. import likelihood
 from ..models.abilities import HasIrregularMaximum, HasStart, Limit
-from ..models.base import name_of
 from ..models.rows import Rows
 from ..status import Status
 from .begin import found_start
 from .ground import Ground, is_inside
 from .newton import MAX_STEPS
-from .outward import Verdict
+from .verdict import Verdict, supreme
 
 LOST = -1e-4
 """Nats by which a point that is no maximum may seem higher than the limit, by rounding."""
@@ -34,6 +33,7 @@ def beside_limits(
         values: the observations.
         weights: (n,), how often each counts; None: once.
     """
+    limits = [limit for limit in limits if limit.apart]
     if verdict.status is Status.UNBOUNDED or not limits:
         return verdict
     suprema = np.nan_to_num([height_of(limit.family, values, weights) for limit in limits], nan=-np.inf)
@@ -43,11 +43,7 @@ def beside_limits(
         return verdict
     found = "it has a maximum at the estimate, but the log-likelihood is higher" if maximum else "the log-likelihood"
     found += "" if maximum else " keeps rising"
-    return Verdict(
-        Status.AT_INFINITY,
-        f"{found} as {limit.way}; its supremum, {supremum:.4f} at infinity, where the distribution is "
-        f"{name_of(limit.family)}, is no maximum",
-    )
+    return Verdict(Status.AT_INFINITY, f"{found} as {limit.way}; {supreme(supremum, 'infinity', limit)}")
 
 
 def height_of(family: HasStart, values: Rows, weights: np.ndarray | None) -> float:

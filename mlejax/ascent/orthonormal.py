@@ -15,7 +15,7 @@ from ..models.regression import Regression
 from ..models.rows import Rows
 from ..samples.spans import WIDTH, Span, added, cut, sums
 from .back import Back
-from .design import WELL_APART
+from .columns import WELL_APART
 from .together import Rowful
 
 
@@ -43,6 +43,8 @@ def orthonormal(like: Regression, rows: Rowful) -> Designs:
         rows: the samples, each with observations of its own.
     """
     features = like.features(rows.values)
+    if not features.shape[-1]:
+        return Designs(rows.values, np.tile(np.eye(1), (rows.sizes.size, 1, 1)), np.full(rows.sizes.size, True))
     own, shift, root, apart = _program()(like.intercept, features, rows.firsts, rows.tiles, rows.sizes, rows.blocks)
     d, first = features.shape[-1], int(like.intercept)
     whole = np.tile(np.eye(d + first), (rows.sizes.size, 1, 1))

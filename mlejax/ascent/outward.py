@@ -1,4 +1,4 @@
-"""Whether a maximum stays one when looked at from further away, and why there is none.
+"""Whether a maximum stays one when looked at from further away.
 
 A distance is local: where a likelihood flattens towards infinity or a wall, it falls below any bound at a point that is
 no maximum. So the profile is followed outward along every coordinate of which the data say little.
@@ -7,7 +7,7 @@ no maximum. So the profile is followed outward along every coordinate of which t
 import dataclasses
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -16,7 +16,7 @@ from jaxtyping import Float
 from ..models.constraints import Domain
 from ..models.parameters import Parameters
 from ..status import Status
-from .uncertainty import SURELY_REGULAR, Spread, is_flat, scale_of
+from .uncertainty import SINGULAR, SURELY_REGULAR, Spread, is_flat, scale_of
 
 REACHES = (math.log(10), math.log(100))
 """How far outward a bounded coordinate is followed."""
@@ -46,8 +46,12 @@ REFIT_STEPS = 10
 FLAT, OPEN = -1e-5, -1.92
 """Nats: a profile that falls by less, rounding apart, is flat; or leaves the interval of 95 % open on that side."""
 
-UNDETERMINED = REACHES[-1] / math.sqrt(-2 * FLAT)
-"""The standard error of the logarithm of a parameter from which on the parabola itself is flat as far as is looked."""
+RESOLVED = -1e-9
+"""Nats: a profile that falls by more, rounding apart, both near and far, falls, where every climb has arrived."""
+
+UNDETERMINED, UNRESOLVED = (REACHES[-1] / math.sqrt(-2 * fall) for fall in (FLAT, RESOLVED))
+"""Standard errors of the logarithm of a parameter from which on the parabola itself falls by less, as far as is looked,
+than what is flat, and than what is resolved."""
 
 HIGHER = 0.01
 """Nats by which a point must be higher than the maximum to be climbed from."""
@@ -76,7 +80,8 @@ class End:
 
     def spread(self, count: float) -> Spread:
         """Return what the information leaves open about so many observations."""
-        return dataclasses.replace(self._spread_of_one, count=np.asarray(count))
+        one = self._spread_of_one
+        return Spread(one.inverse, one.least, np.asarray(count))
 
     @functools.cached_property
     def scale(self) -> Coordinates:
@@ -102,11 +107,23 @@ class View:
     sign: int  # of the direction
     gains: tuple[float, float]  # near and far
     highest: End  # of the two
+    error: float = math.nan  # the standard error of a bounded coordinate, where that climb and those on the way arrived
 
     @property
     def flat(self) -> bool:
         """Whether the log-likelihood rises, or does not fall, all the way."""
-        return min(self.gains) > FLAT
+        return min(self.gains) > FLAT and not self.falls
+
+    @property
+    def falls(self) -> bool:
+        """Whether it falls, if only as little as towards a limit that is hardly lower than the maximum.
+
+        Such a limit is approached as a power of the parameter is: the height is that of a parabola in this power.
+        """
+        near, far = (-gain for gain in self.gains)
+        if min(near, far) <= -RESOLVED or math.isnan(self.error):
+            return False
+        return max(near, far) > -FLAT or (0.1 < 2 * near * self.error**2 < 6 and 0.2 < near / far <= 1)
 
     @property
     def open(self) -> bool:
@@ -118,15 +135,6 @@ class View:
         """Whether it rises as the logarithm of the parameter does, without slowing."""
         near, far = self.gains
         return near > 0.5 and far - near > 0.8 * near
-
-
-@dataclasses.dataclass(frozen=True)
-class Verdict:
-    """What became of a fit, and why, in words."""
-
-    status: Status
-    reason: str
-    notes: tuple[str, ...] = ()
 
 
 @runtime_checkable
@@ -141,7 +149,12 @@ class Ascend(Protocol):
 
 
 def look_outward(
-    ascend: Ascend, end: End, table: Parameters, count: float, lowest: Coordinates | None = None
+    ascend: Ascend,
+    end: End,
+    table: Parameters,
+    count: float,
+    lowest: Coordinates | None = None,
+    one_top: bool = False,
 ) -> list[View]:
     """Follow the profile outward along every coordinate of which little is known.
 
@@ -153,6 +166,8 @@ def look_outward(
         table: of the parameters.
         count: of the observations.
         lowest: coordinates below which nothing is looked at; None: nowhere.
+        one_top: whether the maximum is the only level place, as of a family with a closed form: only where a domain
+            ends may that be lost in rounding.
 
     Returns:
         Two views, up and down, of every coordinate that was looked at; none of a maximum that the data determine well.
@@ -160,6 +175,8 @@ def look_outward(
     bounded = table.logarithmic
     spread = end.spread(count)
     looked_at = spread.doubtful(end.coordinates, np.asarray(end.arrived), bounded)
+    if one_top and end.arrived and spread.least > SINGULAR and not np.any(looked_at & bounded):
+        return []
     if not looked_at.any():
         return []
     covariance, errors = spread.uncertainty, spread.errors
@@ -175,7 +192,9 @@ def look_outward(
         tangent = covariance[:, j] / covariance[j, j]
         free = np.where(np.arange(len(errors)) == j, 0.0, 1.0)
 
-        def pair(reaches: Sequence[float], j: int = j, along: Any = tangent, free: Any = free) -> list[View]:
+        def pair(
+            reaches: Sequence[float], j: int = j, along: Any = tangent, free: Any = free, error: Any = error
+        ) -> list[View]:
             ways = [sign * reach for sign in (1, -1) for reach in reaches]
             ends = ascend([end.coordinates + way * along for way in ways], free, REFIT_STEPS, beside=True)
             gains = [
@@ -187,7 +206,11 @@ def look_outward(
                 beyond = [np.any(there.coordinates < lowest) for there in ends]
                 gains = [-math.inf if past else gain for gain, past in zip(gains, beyond, strict=True)]
             signs = ((1, gains[:2], ends[:2]), (-1, gains[2:], ends[2:]))
-            return [View(j, sign, (near, far), two[int(far > near)]) for sign, (near, far), two in signs]
+            sure = bounded[j] and end.arrived and spread.least > 0 and error < UNRESOLVED
+            sure = sure and all(there.arrived for there in ends)
+            # A small fall on one side is told from rounding where the other side falls as well.
+            known = float(error) if sure and max(gains[:2]) < RESOLVED > max(gains[2:]) else math.nan
+            return [View(j, sign, (near, far), two[int(far > near)], known) for sign, (near, far), two in signs]
 
         size = max(abs(at), end.unit[j])
         real = [min(a * size, b * error) for a, b in zip(REAL_REACHES, MOST_ERRORS, strict=True)]
@@ -222,89 +245,6 @@ def gains_of(ends: Sequence[End], end: End, count: float) -> list[float]:
     return found
 
 
-def judge(
-    end: End,
-    views: Sequence[View],
-    table: Parameters,
-    count: float,
-    offset: float,
-    edge: bool = False,
-    words: Callable[[View, End], str] | None = None,
-    ridge: bool = False,
-    invariant: bool = False,
-) -> Verdict:
-    """Return what a fit found, by where it ended and by what was seen from there.
-
-    Args:
-        end: where the climb ended.
-        views: from there; see `look_outward`.
-        table: of the parameters.
-        count: of the observations.
-        offset: what the log-likelihood has besides, in the data's own units; nats.
-        edge: whether the climb ended beside parameters for which an observation has no density.
-        words: says which parameters grow or fall on the way to a view, where coordinates are not parameters.
-        ridge: whether the climb ended on a ridge; see `on_ridge`.
-        invariant: whether the log-likelihood is the same along a curve through there; see `is_invariant`.
-    """
-
-    def way_to(view: View) -> str:
-        return table.way(view.index, view.sign).words if words is None else words(view, end)
-
-    supremum = max([end.mean_log_likelihood, *(view.highest.mean_log_likelihood for view in views)]) * count + offset
-    flat = [view for view in views if view.flat]
-    both = {view.index for view in flat if view.sign > 0} & {view.index for view in flat if view.sign < 0}
-    if endless := [view for view in flat if view.endless]:
-        view = max(endless, key=lambda view: view.gains[1])
-        return Verdict(Status.UNBOUNDED, f"the log-likelihood grows without bound as {way_to(view)}")
-    one_way = [view for view in flat if view.index not in both]
-    # Orthonormal columns are told apart: nothing depends on one only where the climb has gone far along another.
-    far_out = words is not None and one_way
-    if both and not far_out:
-        return Verdict(Status.NOT_IDENTIFIED, _unidentified(end, sorted(both), table))
-    if invariant and not far_out:
-        return Verdict(Status.NOT_IDENTIFIED, _unidentified(end, range(len(end.coordinates)), table))
-    if one_way:
-        view = max(one_way, key=lambda view: view.gains)
-        way = table.way(view.index, view.sign)
-        status = Status.AT_INFINITY if way.wall is None else Status.AT_BOUNDARY
-        where = "infinity" if way.wall is None else way.wall if isinstance(way.wall, str) else f"{way.wall:g}"
-        highest = f"{round(supremum, 4) + 0.0:.4f}"  # no -0.0000
-        supreme = f"its supremum, {highest} at {where}, is no {'regular ' * isinstance(way.wall, str)}maximum"
-        return Verdict(status, f"the log-likelihood keeps rising as {way_to(view)}; {supreme}")
-    if not end.arrived and edge:
-        return Verdict(
-            Status.AT_BOUNDARY,
-            "the way up ends where an observation meets the edge of the support, where there is no regular maximum",
-        )
-    if ridge:
-        why = _unidentified(end, range(len(end.coordinates)), table)
-        return Verdict(Status.NOT_IDENTIFIED, f"near the estimate {why}")
-    if not end.arrived:
-        return Verdict(Status.MAX_STEPS if end.status is Status.MAX_STEPS else Status.PRECISION, _unfinished(end))
-    if not views:
-        return Verdict(Status.CONVERGED, "")
-    errors = end.spread(max(count, 1.0)).errors  # tiny weights tell nothing
-    if undetermined := np.flatnonzero(table.logarithmic & (errors > UNDETERMINED)).tolist():
-        return Verdict(Status.NOT_IDENTIFIED, f"near the estimate {_unidentified(end, undetermined, table)}")
-    names = [name.removeprefix("log ") for name in table.coordinates]
-
-    def limited(view: View) -> str:
-        if words is not None:
-            return f"how far {words(view, end)}"
-        return f"{names[view.index]} from {'above' if table.way(view.index, view.sign).upwards else 'below'}"
-
-    limits = [limited(view) for view in views if view.open]
-    notes = tuple(f"these data do not limit {limit}" for limit in limits)
-    return Verdict(Status.CONVERGED, "", notes)
-
-
-def _unfinished(end: End) -> str:
-    steps = f"after {end.steps} steps"
-    if math.isinf(end.distance):
-        return f"{steps} the log-likelihood does not curve down around the estimate, and no step leads further up"
-    return f"{steps} the estimate is {end.distance:.2g} standard errors from the top of its parabola"
-
-
 def is_told(table: Parameters, index: int, coordinate: Any) -> Any:
     """Return whether float64 has a number inside an interval for an unconstrained coordinate of this index, or several.
 
@@ -330,19 +270,3 @@ def _domains(table: Parameters) -> tuple[Domain, ...]:
     """Return the domain that each unconstrained coordinate is of."""
     rows = zip(table.domains, table.real_sizes, strict=True)
     return tuple(domain for domain, size in rows for _ in range(size))
-
-
-def _unidentified(end: End, both: Sequence[int], table: Parameters) -> str:
-    """Say which parameters, or which of their combinations, the log-likelihood does not depend on."""
-    scale, coordinates = end.scale, table.coordinates
-    names = [name.removeprefix("log ") for name in coordinates]
-    direction = np.linalg.eigh(end.information * np.outer(scale, scale))[1][:, 0] * scale
-    together = [i for i in both if abs(direction[i]) > 1e-3 * np.max(np.abs(direction))]
-    if len(together) < 2:
-        return f"the log-likelihood does not depend on {names[both[0]]}"
-    changes = direction[together] / direction[together[0]]
-    pairs = zip(together, changes, strict=True)
-    steps = ", ".join(f"{coordinates[i]} by {change:.3g}" for i, change in pairs)
-    *others, last = (names[i] for i in together)
-    which = f"{', '.join(others)} and {last}"
-    return f"these data do not tell {which} apart: the log-likelihood stays the same when {steps} change together"

@@ -34,7 +34,7 @@ class Layout:
         """Return the pytree of a row, or of rows (n, width), whose leaves then have a leading axis n."""
         parts = [rows[..., a:b] for a, b in zip(self.ends[:-1], self.ends[1:], strict=True)]
         leaves = [
-            part.reshape((*part.shape[:-1], *shape)).astype(dtype)
+            part.reshape((*part.shape[:-1], *shape)).astype(dtype, copy=False)
             for part, shape, dtype in zip(parts, self.shapes, self.types, strict=True)
         ]
         return jax.tree.unflatten(self.tree, leaves)

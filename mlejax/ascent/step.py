@@ -21,7 +21,7 @@ from .. import checks
 from ..checks import InputValueError
 from ..models.base import M, Model
 from ..models.parameters import Parameters
-from ..models.rows import Rows, described, named_columns, one_of
+from ..models.rows import Rows, described, named_columns, one_of, row_count
 from ..models.tracing import check_fields, explained
 from ..samples.raw import Observations
 from ..samples.representation import Sample, as_sample
@@ -137,8 +137,8 @@ def train_step(
     Raises:
         TypeError: the state was made with another optimizer.
         ValueError: outside any JAX transformation, where values are known: an observation that is not finite, none at
-            all, or a learning rate that is not positive. Anywhere: observations of a shape that `log_prob` does not
-            turn into one number.
+            all, a weight below 0, or a learning rate that is not positive. Anywhere: observations of a shape that
+            `log_prob` does not turn into one number, or another number of weights.
 
     Example:
         Inside your own `jit` and `scan`:
@@ -167,16 +167,23 @@ def train_step(
 
 
 _seen_finite: weakref.WeakValueDictionary[int, Array] = weakref.WeakValueDictionary()
-"""Arrays that have been looked through already, by identity: JAX's never change."""
+"""Observations that have been looked through already, by identity: JAX's arrays never change."""
+
+_seen_heavy: weakref.WeakValueDictionary[int, Array] = weakref.WeakValueDictionary()
+"""Weights likewise."""
 
 
 def check_values(name: str, sample: Sample | Rows | ArrayLike) -> None:
-    """Check observations whose values are known: at least one, and all finite. Tracers and summaries pass.
+    """Check observations whose values are known: at least one, all finite, of weights that are none below 0.
+
+    Tracers and summaries pass.
 
     Raises:
         ValueError: naming the sample, the first offending value and its index.
     """
     given = sample.values if isinstance(sample, Observations) else sample
+    if isinstance(sample, Observations) and sample.weights is not None:
+        _check_weights(f"{name}: weights", sample)
     leaves = jax.tree.leaves(given)
     if isinstance(given, Summary) or any(isinstance(leaf, Tracer) for leaf in leaves):
         return
@@ -193,6 +200,18 @@ def check_values(name: str, sample: Sample | Rows | ArrayLike) -> None:
             raise InputValueError(f"{what} must be finite; got {array[index]} at index {place}")
     if isinstance(given, Array):
         _seen_finite[id(given)] = given
+
+
+def _check_weights(name: str, sample: Observations) -> None:
+    """Check weights: one for each observation; where they are known, at least 0, and not all 0."""
+    if np.shape(sample.weights) != (n := row_count(sample.values),):
+        raise InputValueError(f"{name} must be one for each of {n} observations; got shape {np.shape(sample.weights)}")
+    if isinstance(sample.weights, Tracer) or _seen_heavy.get(id(sample.weights)) is sample.weights:
+        return
+    if not np.any(checks.non_negative(name, sample.weights)):
+        raise InputValueError(f"{name} must not all be 0")
+    if isinstance(sample.weights, Array):
+        _seen_heavy[id(sample.weights)] = sample.weights
 
 
 def _check_shape(model: Model, sample: Sample) -> None:

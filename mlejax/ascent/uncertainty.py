@@ -1,6 +1,7 @@
 """How uncertain coordinates are, from the information about them; of one maximum or of many along axes in front."""
 
 import dataclasses
+import math
 from typing import Any
 
 import numpy as np
@@ -78,6 +79,20 @@ class Spread:
         return self.inverse / self.count[..., None, None]
 
 
+def errors_of(jacobian: Float[np.ndarray, "... k p"], covariance: Matrices) -> Float[np.ndarray, "... k"]:
+    """Return the standard errors of numbers that follow from coordinates.
+
+    Args:
+        jacobian: of these numbers by the coordinates.
+        covariance: of the coordinates.
+    """
+    if jacobian.shape[-1] > SMALL:
+        product = jacobian @ covariance
+    else:
+        product = sum(jacobian[..., i, None] * covariance[..., None, i, :] for i in range(jacobian.shape[-1]))
+    return np.sqrt(np.sum(product * jacobian, axis=-1))
+
+
 def is_flat(information: Matrices) -> bool:
     """Return whether a log-likelihood curves along some direction so little, up or down, that it may be rounding."""
     scale = scale_of(information)
@@ -91,6 +106,8 @@ def _inverses(information: Matrices) -> tuple[Matrices, Float[np.ndarray, "..."]
 
     That is of the matrix with a unit diagonal; where it is larger than `SURELY_REGULAR`, a bound from below.
     """
+    if information.ndim == 2 and len(information) <= FEW and (found := _of_one(information.tolist())) is not None:
+        return found
     scale = scale_of(information)
     both = scale[..., :, None] * scale[..., None, :]
     matrix = information * both
@@ -99,8 +116,7 @@ def _inverses(information: Matrices) -> tuple[Matrices, Float[np.ndarray, "..."]
         matrix = np.nan_to_num(matrix)
     size = matrix.shape[-1]
     if matrix.ndim == 2:
-        found = _of_one(matrix.tolist()) if size <= FEW and finite else None
-        inverse, least = found if found is not None else _by_eigenvalues(matrix)
+        inverse, least = (_by_cholesky(matrix) if finite else None) or _by_eigenvalues(matrix)
         return inverse * both, np.asarray(least)
     inverse, least = np.zeros_like(matrix), np.full(matrix.shape[:-2], -np.inf)
     if size <= SMALL:
@@ -120,24 +136,45 @@ def _share_of_least(size: int) -> float:
     return ((size - 1) / size) ** (size - 1)
 
 
-def _of_one(rows: list[list[float]]) -> tuple[Matrices, float] | None:
-    """Return the inverse of a small matrix with a unit diagonal and a bound of its least eigenvalue, as of many.
+def _of_one(information: list[list[float]]) -> tuple[Matrices, Float[np.ndarray, ""]] | None:
+    """Return what `_inverses` does of one small matrix, with a bound of the least eigenvalue, as of many.
 
-    None where the bound does not tell that it is regular. In Python's numbers: an array of few is dear.
+    None where the bound does not tell that it is regular, or not all is finite. In Python's numbers: an array of few is
+    dear.
     """
-    size, bound = len(rows), _share_of_least(len(rows))
-    work = [[*row, *(float(i == j) for j in range(size))] for i, row in enumerate(rows)]
-    for i in range(size):
+    size = len(information)
+    places, bound = range(size), _share_of_least(size)
+    sizes = [abs(information[i][i]) for i in places]
+    scale = [1 / math.sqrt(each) if 0 < each < math.inf else 1.0 for each in sizes]
+    work = [
+        [*(information[i][j] * (scale[i] * scale[j]) for j in places), *(float(i == j) for j in places)] for i in places
+    ]
+    for i in places:
         pivot = work[i][i]
-        if not pivot > 0:
+        if not 0 < pivot < math.inf:
             return None
         bound *= pivot
         work[i] = [each / pivot for each in work[i]]
-        for j in range(size):
+        for j in places:
             if j != i:
                 factor = work[j][i]
                 work[j] = [each - factor * other for each, other in zip(work[j], work[i], strict=True)]
-    return (np.array([row[size:] for row in work]), bound) if bound > SURELY_REGULAR else None
+    if not bound > SURELY_REGULAR:
+        return None
+    return np.array([[work[i][size + j] * (scale[i] * scale[j]) for j in places] for i in places]), np.asarray(bound)
+
+
+def _by_cholesky(matrix: Float[np.ndarray, "p p"]) -> tuple[Matrices, float] | None:
+    """Return what `_of_one` does of a matrix with a unit diagonal, in a third of the time of its eigenvalues."""
+    try:
+        lower = np.linalg.cholesky(matrix)
+    except np.linalg.LinAlgError:
+        return None
+    bound = math.prod(lower.diagonal().tolist()) ** 2 * _share_of_least(len(matrix))
+    if not bound > SURELY_REGULAR:
+        return None
+    half = np.linalg.inv(lower)
+    return half.T @ half, bound
 
 
 def _by_eigenvalues(matrix: Matrices) -> tuple[Matrices, Float[np.ndarray, "..."]]:
@@ -149,17 +186,16 @@ def _by_eigenvalues(matrix: Matrices) -> tuple[Matrices, Float[np.ndarray, "..."
 def _by_elimination(matrix: Matrices) -> tuple[Matrices, Float[np.ndarray, "..."]]:
     """Return the inverses and determinants of symmetric matrices; NaN where one is not positive definite."""
     size = matrix.shape[-1]
-    work, inverse = matrix.copy(), np.broadcast_to(np.eye(size), matrix.shape).copy()
+    # The matrices come last: what is computed of an entry of all lies side by side.
+    work = np.concatenate([np.moveaxis(matrix, (-2, -1), (0, 1)), np.zeros((size, size, *matrix.shape[:-2]))], axis=1)
+    work[range(size), range(size, 2 * size)] = 1.0
     determinant = np.ones(matrix.shape[:-2])
     with np.errstate(all="ignore"):
         for i in range(size):
-            pivot = np.where(work[..., i, i] > 0, work[..., i, i], np.nan)
-            determinant = determinant * pivot
-            for rows in (work, inverse):
-                rows[..., i, :] /= pivot[..., None]
+            pivot = np.where(work[i, i] > 0, work[i, i], np.nan)
+            determinant *= pivot
+            work[i] /= pivot
             for j in range(size):
                 if j != i:
-                    factor = work[..., j, i, None].copy()
-                    work[..., j, :] -= factor * work[..., i, :]
-                    inverse[..., j, :] -= factor * inverse[..., i, :]
-    return inverse, determinant
+                    work[j] -= work[j, i].copy() * work[i]
+    return np.moveaxis(work[:, size:], (0, 1), (-2, -1)), determinant

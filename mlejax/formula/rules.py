@@ -13,6 +13,13 @@ RULES_AGREE = 1e-9
 """How closely a declared derivative must agree with that of the formula, relative to the larger of 1 and its size."""
 
 
+MOST_KNOWN = 256
+"""Answers that are kept: a formula is factored in several ways, each of which asks."""
+
+_KNOWN: dict[tuple[Any, ...], bool] = {}
+"""The answers, by the equation, which is what it is for ever, and the signs."""
+
+
 def follows_its_formula(node: Node, signs: Sequence[int]) -> bool:
     """Return whether a function with a derivative of its own has that of its formula.
 
@@ -23,6 +30,15 @@ def follows_its_formula(node: Node, signs: Sequence[int]) -> bool:
     floats = [jnp.issubdtype(aval.dtype, jnp.floating) for aval in shapes]
     if any(aval.shape for aval in shapes) or not all(floats):
         return True  # nothing to ask here; the data are compared with the result as a whole
+    if (key := (node.equation, *signs)) not in _KNOWN:
+        if len(_KNOWN) >= MOST_KNOWN:
+            _KNOWN.clear()
+        _KNOWN[key] = _agree(node, signs, shapes)
+    return _KNOWN[key]
+
+
+def _agree(node: Node, signs: Sequence[int], shapes: Sequence[Any]) -> bool:
+    """Return whether the two derivatives agree at some places."""
     random = np.random.RandomState(0)
     places = []
     for sign, aval in zip(signs, shapes, strict=False):
@@ -42,11 +58,11 @@ def follows_its_formula(node: Node, signs: Sequence[int]) -> bool:
         every = tuple(range(len(signs)))
         return tuple(jax.vmap(jax.grad(f, every))(*values) for f in (declared, written))
 
-    with jax.ensure_compile_time_eval():
-        one, other = jax.jit(both)(*places)  # one program, not one for each operation
-        for a, b in zip(map(np.asarray, one), map(np.asarray, other), strict=True):
-            known = np.isfinite(a) & np.isfinite(b)
-            tolerance = RULES_AGREE if a.dtype == np.float64 else 1e-3
-            if np.any(np.abs(a - b)[known] > tolerance * np.maximum(1, np.abs(b[known]))):
-                return False
+    # One program, not one for each operation; and made apart, as a caller may be tracing a program of its own.
+    one, other = jax.jit(both).lower(*places).compile()(*places)
+    for a, b in zip(map(np.asarray, one), map(np.asarray, other), strict=True):
+        known = np.isfinite(a) & np.isfinite(b)
+        tolerance = RULES_AGREE if a.dtype == np.float64 else 1e-3
+        if np.any(np.abs(a - b)[known] > tolerance * np.maximum(1, np.abs(b[known]))):
+            return False
     return True

@@ -228,7 +228,7 @@ def question(structure: Structure, branches: Branches) -> Question | None:
     """
     found = separate(structure, branches, np.dtype(np.float64))
     if isinstance(found, NotApplicable):
-        raise found.with_traceback(None)
+        raise NotApplicable(*found.args)
     return found if isinstance(found, Question) else None
 
 
@@ -258,7 +258,7 @@ def _products(structure: Structure, branches: Branches, dtype: np.dtype) -> Suff
             return _separate(structure, branches, dtype, indicators=True)
         return _separate(structure, branches, dtype, indicators=False)
     except NotApplicable as reason:
-        return reason
+        return reason.with_traceback(None)
     except Exception as problem:  # of whatever kind: the factoring is an optimization, and a formula may do without
         return failure(problem)
 

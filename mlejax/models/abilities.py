@@ -20,15 +20,15 @@ class _Ability(_Asking):
     """A metaclass that looks through a class of models once, not whenever it is asked what one of its models can do."""
 
     def __instancecheck__(self, instance: Any) -> bool:
-        of = instance if isinstance(instance, type) else type(instance)
-        if issubclass(of, Model) and not hasattr(of, "__getattr__"):
-            return _defines(self, of)
-        return super().__instancecheck__(instance)
+        known = _defines(self, instance if isinstance(instance, type) else type(instance))
+        return super().__instancecheck__(instance) if known is None else known
 
 
 @functools.lru_cache(maxsize=1024)
-def _defines(ability: Any, of: type[Model]) -> bool:
-    return _Asking.__instancecheck__(ability, of)
+def _defines(ability: Any, of: type) -> bool | None:
+    """Return whether all models of a class have an ability; None where each has to be asked, or of another class."""
+    plain = issubclass(of, Model) and not hasattr(of, "__getattr__")
+    return _Asking.__instancecheck__(ability, of) if plain else None
 
 
 @runtime_checkable
@@ -91,6 +91,22 @@ def starts_many(family: object, start: str = "start") -> bool:
 
 
 @runtime_checkable
+class CanNarrow(HasStart, Protocol):
+    """A family of numbers whose density grows without bound at any number of its support as it narrows about that.
+
+    So observations that are all equal have no maximum. Ask `narrows`: one that was made of it may have no such density.
+    """
+
+    narrows: ClassVar[str]
+    """What the parameters do on that way, in words that follow "as"."""
+
+
+def narrows(family: type) -> str:
+    """Return what the parameters of a family do as it narrows about a number; "" of one that does not say so itself."""
+    return vars(family).get("narrows", "")
+
+
+@runtime_checkable
 class HasSeveralStarts(HasStart, Protocol):
     """A family whose likelihood has several maxima, so that one start is not enough."""
 
@@ -121,6 +137,14 @@ class HasClosedForm(Protocol, metaclass=_Ability):
         Where the maximum lies on the border of the domain, so do the parameters.
         """
         ...
+
+
+def has_one_top(family: type) -> bool:
+    """Return whether the maximum is the only level place: of a class with a closed form of its own.
+
+    A class that is made of one, such as a mixture, may have others.
+    """
+    return "closed_form" in vars(family)
 
 
 FEW = 10
@@ -194,6 +218,7 @@ class Limit:
 
     family: HasStart
     way: str  # which parameters run to infinity, in words that follow "as"
+    apart: bool = False  # whether it may be higher than a maximum from which no profile leads up to it
 
 
 @runtime_checkable

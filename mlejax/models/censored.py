@@ -16,7 +16,7 @@ from .distribution import log_between, shares
 from .incomplete import Shares
 from .moments import Values, Weights
 from .support import Support, numbers
-from .wrappers import Family, Wrapper, checked_family, filled, support_of
+from .wrappers import Family, Wrapper, family_of_numbers, filled, support_of
 
 Pair: TypeAlias = tuple[Any, Any] | Mapping[str, Any]
 """Two numbers, or two columns of them: a tuple, or a dict by their names."""
@@ -308,7 +308,7 @@ def _middles(lower: Values, upper: Values, support: Support) -> tuple[Values, Bo
 
 
 def _checked(wrapper: str, inner: object) -> Any:
-    family = checked_family(wrapper, inner)
+    family = family_of_numbers(wrapper, inner)
     if (support := support_of(family)) is not None and support.whole:
         raise InputValueError(f"{wrapper}.of needs a continuous family; {name_of(family)} is of {support.rule}")
     return family

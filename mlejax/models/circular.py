@@ -1,6 +1,7 @@
 """Families of angles."""
 
 import math
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -31,6 +32,7 @@ class VonMises(Model):
     Source: K. V. Mardia and P. E. Jupp, Directional Statistics (2000), section 3.5.4.
     """
 
+    narrows: ClassVar[str] = "concentration grows"
     location: Parameter = parameter(real)
     concentration: Parameter = parameter(positive)
 

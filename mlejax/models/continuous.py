@@ -65,6 +65,7 @@ class Gamma(Model):
 
     support = positive_numbers
     starts_side_by_side: ClassVar[bool] = True
+    narrows: ClassVar[str] = "the distribution narrows"
     shape: Parameter = parameter(positive)
     rate: Parameter = parameter(positive)
 
@@ -106,6 +107,7 @@ class InverseGamma(Model):
 
     support = positive_numbers
     starts_side_by_side: ClassVar[bool] = True
+    narrows: ClassVar[str] = "the distribution narrows"
     shape: Parameter = parameter(positive)
     scale: Parameter = parameter(positive)
 
@@ -136,6 +138,7 @@ class LogNormal(Model):
 
     support = positive_numbers
     starts_side_by_side: ClassVar[bool] = True
+    narrows: ClassVar[str] = "variance approaches 0"
     mean: Parameter = parameter(real)
     variance: Parameter = parameter(positive)
 
@@ -165,6 +168,7 @@ class Beta(Model):
 
     support = fractions
     starts_side_by_side: ClassVar[bool] = True
+    narrows: ClassVar[str] = "the distribution narrows"
     a: Parameter = parameter(positive)
     b: Parameter = parameter(positive)
 
@@ -192,6 +196,7 @@ class Weibull(Model):
 
     support = positive_numbers
     starts_side_by_side: ClassVar[bool] = True
+    narrows: ClassVar[str] = "the distribution narrows"
     shape: Parameter = parameter(positive)
     scale: Parameter = parameter(positive)
 
@@ -271,6 +276,7 @@ class InverseGaussian(Model):
 
     support = positive_numbers
     starts_side_by_side: ClassVar[bool] = True
+    narrows: ClassVar[str] = "the distribution narrows"
     mean: Parameter = parameter(positive)
     shape: Parameter = parameter(positive)
 

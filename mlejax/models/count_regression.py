@@ -8,12 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from .abilities import Limit
 from .base import Parameter
 from .constraints import parameter, positive, real
 from .discrete import negative_binomial
 from .least_squares import Matrix, Vector, least_squares, predicted
 from .moments import Weights, plain
-from .regression import Fitted, Regression
+from .regression import Fitted, PoissonRegression, Regression
 from .support import counts
 
 LEAST_SIZE, MOST_SIZE = 0.05, 100.0
@@ -67,6 +68,10 @@ class NegativeBinomialRegression(Regression):
         with np.errstate(divide="ignore", invalid="ignore"):
             size = np.where(excess > 0, np.average(mean**2, axis=-1, weights=weights) / excess, MOST_SIZE)
         return {"coefficients": coefficients, "size": plain(np.clip(size, LEAST_SIZE, MOST_SIZE))}
+
+    def limits(self) -> tuple[Limit, ...]:
+        """Return that this becomes a Poisson regression as the size grows."""
+        return (Limit(PoissonRegression, "size grows"),)
 
     def expected(self, predictor: Vector) -> Fitted:
         mean = np.exp(predictor)

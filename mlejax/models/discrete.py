@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 
 from .. import checks
 from ..checks import InputTypeError
+from .abilities import Limit
 from .base import Model, Parameter
 from .constraints import Number, parameter, positive, unit_interval
 from .moments import Weights, as_values, count, inside, mean, moments, plain, unless_zero
@@ -116,6 +117,10 @@ class NegativeBinomial(Model):
         one, other = jax.random.split(key)
         rates = jax.random.gamma(one, self.size, shape, jnp.result_type(float)) * (self.mean / self.size)
         return jax.random.poisson(other, rates, shape)
+
+    def limits(self) -> tuple[Limit, ...]:
+        """Return that the family becomes Poisson's as the size grows."""
+        return (Limit(Poisson, "size grows"),)
 
     @classmethod
     def start(cls, observations: ArrayLike, weights: Weights = None) -> "NegativeBinomial":

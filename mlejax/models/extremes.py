@@ -58,6 +58,7 @@ class Gumbel(Model):
     """
 
     starts_side_by_side: ClassVar[bool] = True
+    narrows: ClassVar[str] = "scale approaches 0"
     location: Parameter = parameter(real)
     scale: Parameter = parameter(positive)
 
@@ -95,6 +96,7 @@ class GumbelMin(Model):
     """
 
     starts_side_by_side: ClassVar[bool] = True
+    narrows: ClassVar[str] = "scale approaches 0"
     location: Parameter = parameter(real)
     scale: Parameter = parameter(positive)
 
@@ -131,6 +133,7 @@ class Frechet(Model):
 
     support = positive_numbers
     starts_side_by_side: ClassVar[bool] = True
+    narrows: ClassVar[str] = "shape grows"
     shape: Parameter = parameter(positive)
     scale: Parameter = parameter(positive)
 
@@ -173,6 +176,7 @@ class GeneralizedExtremeValue(Model):
     Source: S. Coles, An Introduction to Statistical Modeling of Extreme Values (2001), section 3.1.
     """
 
+    narrows: ClassVar[str] = "scale approaches 0"
     location: Parameter = parameter(real)
     scale: Parameter = parameter(positive)
     shape: Parameter = parameter(real)

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -67,6 +67,7 @@ class Pareto(Model):
 
     support = positive_numbers
     starts_side_by_side: ClassVar[bool] = True
+    narrows: ClassVar[str] = "shape grows"
     shape: Parameter = parameter(positive)
     minimum: Parameter = parameter(positive)
 
@@ -132,6 +133,11 @@ class Lomax(Model):
     def sample(self, key: Key[Array, ""], shape: tuple[int, ...]) -> Num[Array, "..."]:
         """Return independent draws of this shape, with a typed JAX key."""
         return self.scale * jnp.expm1(jax.random.exponential(key, shape, jnp.result_type(float)) / self.shape)
+
+    def limits(self) -> tuple[Limit, ...]:
+        """Return that the family becomes exponential as both parameters grow."""
+        exponential: Any = FAMILIES["exponential"]
+        return tuple(Limit(exponential, f"{name} grows") for name in ("shape", "scale"))
 
     @classmethod
     def start(cls, observations: ArrayLike, weights: Weights = None) -> "Lomax":
@@ -226,6 +232,7 @@ class LogLogistic(Model):
 
     support = positive_numbers
     starts_side_by_side: ClassVar[bool] = True
+    narrows: ClassVar[str] = "the distribution narrows"
     shape: Parameter = parameter(positive)
     scale: Parameter = parameter(positive)
 
@@ -267,6 +274,7 @@ class Burr12(Model):
     """
 
     support = positive_numbers
+    narrows: ClassVar[str] = "the distribution narrows"
     shape1: Parameter = parameter(positive)
     shape2: Parameter = parameter(positive)
     rate: Parameter = parameter(positive)
@@ -283,8 +291,8 @@ class Burr12(Model):
     def limits(self) -> tuple[Limit, ...]:
         """Return what the family becomes as shape1 grows, or as it vanishes."""
         return (
-            Limit(FAMILIES["weibull"], "shape1 grows"),  # type: ignore[arg-type]
-            Limit(Pareto, "shape1 approaches 0 and shape2 grows"),
+            Limit(FAMILIES["weibull"], "shape1 grows", apart=True),  # type: ignore[arg-type]
+            Limit(Pareto, "shape1 approaches 0 and shape2 grows", apart=True),
         )
 
     @classmethod

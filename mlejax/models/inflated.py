@@ -15,7 +15,7 @@ from .constraints import Number, parameter, unit_interval
 from .distribution import shares
 from .moments import Weights, as_values, inside
 from .support import Support
-from .wrappers import Family, Wrapper, checked_family, support_of
+from .wrappers import Family, Wrapper, family_of_numbers, support_of
 
 
 class ZeroInflated(Wrapper[M]):
@@ -46,7 +46,7 @@ class ZeroInflated(Wrapper[M]):
             TypeError: `inner` is no family that finds a start.
             ValueError: its models are not of whole numbers, or zero is not among them.
         """
-        family = checked_family("ZeroInflated", inner)
+        family = family_of_numbers("ZeroInflated", inner)
         if (support := support_of(family)) is not None:
             _check_counts(name_of(family), support)
         return ZeroInflatedFamily(family)

@@ -50,7 +50,9 @@ def design_matrix(observations: Mapping[str, Any], columns: Sequence[str], inter
     if "features" in observations:
         features = np.asarray(observations["features"], np.float64)
         features = features[..., None] if features.ndim == np.ndim(observations[response]) else features
-    else:
+    elif columns:
         features = np.stack([np.asarray(observations[name], np.float64) for name in columns], axis=-1)
+    else:
+        features = np.zeros((*np.shape(observations[response]), 0))
     ones = np.ones((*features.shape[:-1], 1))
     return np.concatenate([ones, features], axis=-1) if intercept else features

@@ -18,7 +18,7 @@ from .constraints import Number, parameter, simplex
 from .distribution import shares
 from .moments import Values, Weights
 from .support import Supports
-from .wrappers import Family, Wrapper, checked_family, support_of
+from .wrappers import Family, Wrapper, family_of_numbers, support_of
 
 STARTS = 6
 """Starts of a fit of a mixture, whose likelihood has several maxima."""
@@ -49,6 +49,14 @@ class Mixture(Wrapper[M]):
     base: M
     weights: Parameter = parameter(simplex)
 
+    def __check_init__(self) -> None:
+        if isinstance(self.base, type) or isinstance(self.weights, int | np.integer):
+            name = name_of(self.base)
+            raise InputTypeError(
+                f"Mixture needs a share of each component; got weights={shown(self.weights)}: Mixture.of({name}, 2) is "
+                f"a family, Mixture.of([{name}(...), {name}(...)], [0.3, 0.7]) a mixture of models"
+            )
+
     @staticmethod
     def of(inner: object, weights: object) -> Any:
         """Return a family of mixtures, or a mixture.
@@ -63,7 +71,7 @@ class Mixture(Wrapper[M]):
         if not isinstance(inner, list | tuple):
             if isinstance(weights, bool) or not isinstance(weights, int | np.integer) or weights < 2:
                 raise InputValueError(f"Mixture.of needs a number of components, at least 2; got {shown(weights)}")
-            return MixtureFamily(checked_family("Mixture", inner), int(weights))
+            return MixtureFamily(family_of_numbers("Mixture", inner), int(weights))
         if not all(isinstance(each, Model) for each in inner):
             raise InputTypeError(f"Mixture.of needs a family, or a list of models; got {shown(inner)}")
         if len({jax.tree.structure(each) for each in inner}) != 1:

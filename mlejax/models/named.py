@@ -24,6 +24,20 @@ WRAPPERS = Families(
 )
 """What holds a family: `NAME(FAMILY, ...)` calls its `of`."""
 
+EXAMPLES = {
+    "binomial": "binomial(10)",
+    "categorical": "categorical(3)",
+    "fixed": "fixed(weibull, shape=2)",
+    "interval_censored": "interval_censored(weibull)",
+    "left_censored": "left_censored(weibull)",
+    "right_censored": "right_censored(weibull)",
+    "mixture": "mixture(normal, 2)",
+    "shifted": "shifted(weibull)",
+    "truncated": "truncated(normal, lower=0)",
+    "zero_inflated": "zero_inflated(poisson)",
+}
+"""How a family or a wrapper is given what it needs."""
+
 LIKE = 0.75
 """From 0 to 1: how much two names have to share for the one to be meant by the other."""
 
@@ -140,7 +154,8 @@ def family_named(text: str | Called, find: Callable[[str], Any] | None = None) -
     try:
         inspect.signature(family.of).bind(*arguments, **dict(said.options))
     except TypeError as error:
-        raise InputValueError(f"{said}: {error}") from None
+        example = f"; write it as in {EXAMPLES[said.name]}" if said.name in EXAMPLES else ""
+        raise InputValueError(f"{said}: {error}{example}") from None
     return family.of(*arguments, **dict(said.options))
 
 

@@ -27,6 +27,7 @@ class Normal(Model):
     """
 
     starts_side_by_side: ClassVar[bool] = True
+    narrows: ClassVar[str] = "variance approaches 0"
     mean: Parameter = parameter(real)
     variance: Parameter = parameter(positive)
 

@@ -25,9 +25,6 @@ from .moments import Weights, inside
 from .rows import Rows
 from .support import Support, Supports, counts, numbers
 
-PERFECT = 1e-13
-"""Residuals so small beside the responses are the rounding of columns that fit them exactly."""
-
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Fitted:
@@ -48,12 +45,18 @@ class Regression(Model):
 
     @classmethod
     def of(
-        cls, columns: Sequence[str] = (), *, intercept: bool = True, response: str = "response", offset: str = "offset"
+        cls,
+        columns: Sequence[str] | None = None,
+        *,
+        intercept: bool = True,
+        response: str = "response",
+        offset: str = "offset",
     ) -> "RegressionFamily":
         """Return the family of these regressions on certain columns.
 
         Args:
-            columns: names of the features, which name the coefficients; of a table they are its columns.
+            columns: names of the features, which name the coefficients; of a table they are its columns. An empty list
+                leaves the intercept alone; None takes all `features` of a record, by number.
             intercept: whether a constant is estimated too, the first of the coefficients.
             response: what the response is called in the sample.
             offset: likewise of numbers that are added to the predictor, where the sample has them.
@@ -62,7 +65,7 @@ class Regression(Model):
             A family, which finds its start in the data.
 
         Raises:
-            ValueError: a column has two uses.
+            ValueError: a column has two uses, or nothing is left to estimate a predictor with.
 
         Example:
             >>> import mlejax
@@ -71,14 +74,19 @@ class Regression(Model):
             >>> {name: round(value.item(), 3) for name, value in result.parameters.items()}
             {'coefficients[intercept]': 63.2, 'coefficients[age]': 0.24, 'variance': 0.3}
         """
-        if twice := {response, offset} & set(columns):
-            raise InputValueError(
-                f"{cls.__name__}: {twice.pop()} cannot be a column and the response or the offset too"
-            )
-        return RegressionFamily(cls, tuple(columns), intercept, response, offset)
+        named = None if columns is None else tuple(columns)
+        if named == () and not intercept:
+            raise InputValueError(f"{cls.__name__} needs an intercept or columns; it has neither")
+        if twice := {response, offset} & set(named or ()):
+            raise InputValueError(f"{cls.__name__}: {twice.pop()} cannot be a column and the response or offset too")
+        return RegressionFamily(cls, named, intercept, response, offset)
 
     of_response: ClassVar[Support] = numbers
     """The support of a response."""
+
+    any_unit: ClassVar[bool] = False
+    """Whether a predictor may be taken off the responses, and what is left may have another scale, by which alone the
+    coefficients and a root of the variance then change."""
 
     @property
     def support(self) -> Supports:  # type: ignore[override]
@@ -126,10 +134,13 @@ class Regression(Model):
 
     def predictor(self, row: Mapping[str, Any]) -> Array:
         """Return the linear predictor of ONE observation."""
-        features = row["features"] if "features" in row else jnp.stack([row[name] for name in self.columns])
         slopes = self.coefficients[1:] if self.intercept else self.coefficients
-        value = jnp.asarray(features) @ slopes
-        value = value + self.coefficients[0] if self.intercept else value
+        if "features" in row or self.columns:
+            features = row["features"] if "features" in row else jnp.stack([row[name] for name in self.columns])
+            value = jnp.asarray(features) @ slopes
+            value = value + self.coefficients[0] if self.intercept else value
+        else:
+            value = self.coefficients[0]
         return value + row[self.offset] if self.offset in row else value
 
     # The sample as a matrix, for starts and for orthonormal columns
@@ -149,6 +160,11 @@ class Regression(Model):
             return rest | {"features": columns}
         return rest | {name: columns[..., i] for i, name in enumerate(self.columns)}
 
+    def with_response(self, observations: Mapping[str, Any], response: Vector) -> dict[str, Any]:
+        """Return a sample with other responses, and no offset."""
+        rest = {name: part for name, part in observations.items() if name != self.offset}
+        return rest | {self.response: response}
+
     def fitted(self, observations: Mapping[str, Any]) -> "Fitted":
         """Return what the model expects of the responses of a sample, and how far they stray from that."""
         predictor = self.design(observations) @ np.asarray(self.coefficients, np.float64)
@@ -160,28 +176,13 @@ class Regression(Model):
     def expected(self, predictor: Vector) -> "Fitted":
         """Return the mean and the standard deviation of responses with these linear predictors."""
 
-    def perfect(self, observations: Mapping[str, Any]) -> str:
-        """Return why the likelihood has no bound where the columns fit the responses exactly; nothing elsewhere."""
-        how = "the columns fit the responses exactly: the log-likelihood grows without bound as variance approaches 0"
-        return how if self.fits_exactly(vars(self), observations) else ""
-
-    def fits_exactly(self, found: Mapping[str, Any], observations: Mapping[str, Any], times: float = 1.0) -> Any:
-        """Return whether columns fit responses exactly, so that the likelihood has no bound; of many samples (b,).
-
-        Args:
-            found: parameters by name, of least squares.
-            observations: (n, ...) of one sample, or (b, n, ...).
-            times: how many times the rounding of an exact fit the responses may be apart from theirs.
-        """
-        return np.full(np.shape(observations[self.response])[:-1], False)
-
 
 @dataclasses.dataclass(frozen=True)
 class RegressionFamily:
     """A family of regressions on certain columns; see `Regression.of`."""
 
     kind: type[Regression]
-    columns: tuple[str, ...] = ()
+    columns: tuple[str, ...] | None = None  # None where features have no names
     intercept: bool = True
     response: str = "response"
     offset: str = "offset"
@@ -202,23 +203,24 @@ class RegressionFamily:
             raise InputTypeError(
                 f"{name} needs a record of a response and features, such as {{'response': y, 'features': x}} or a table"
             )
-        wanted = [self.response, *(self.columns if "features" not in observations else ())]
+        wanted = [self.response, *((self.columns or ()) if "features" not in observations else ())]
         if missing := [column for column in wanted if column not in observations]:
             known = ", ".join(map(str, observations))
             raise InputValueError(f"{name} needs a column {missing[0]!r}; the sample has {known}")
-        if "features" not in observations and not self.columns:
-            raise InputValueError(f"{name} needs features: name the columns, as in {name}.of(['age'], response='y')")
+        if "features" not in observations and self.columns is None:
+            how = f"name the columns, as in {name}.of(['age'], response='y'), where [] leaves the intercept alone"
+            raise InputValueError(f"{name} needs features: {how}")
         response = np.asarray(observations[self.response], np.float64)
         if response.ndim != 1:
             raise InputValueError(f"{name}: {self.response} must be one number each; got shape {response.shape}")
-        design = design_matrix(observations, self.columns, self.intercept, self.response)
-        if self.columns and design.shape[1] != len(self.columns) + self.intercept:
+        design = design_matrix(observations, self.columns or (), self.intercept, self.response)
+        if self.columns is not None and design.shape[1] != len(self.columns) + self.intercept:
             given = design.shape[1] - self.intercept
             raise InputValueError(f"{name} has {len(self.columns)} columns; the features have {given}")
         offset = np.asarray(observations.get(self.offset, np.zeros(len(response))), np.float64)
         found = self.kind.started(design, response, offset, weights)
-        static = {f: getattr(self, f) for f in ("columns", "intercept", "response", "offset")}
-        return self.kind(**found, **static)
+        named = {field: getattr(self, field) for field in ("intercept", "response", "offset")}
+        return self.kind(**found, columns=self.columns or (), **named)
 
 
 class LinearRegression(Regression):
@@ -240,6 +242,7 @@ class LinearRegression(Regression):
     """
 
     starts_side_by_side: ClassVar[bool] = True
+    any_unit: ClassVar[bool] = True
     coefficients: Parameter = parameter(real)
     variance: Parameter = parameter(positive)
     columns: tuple[str, ...] = eqx.field(static=True, default=())
@@ -261,10 +264,6 @@ class LinearRegression(Regression):
 
     def expected(self, predictor: Vector) -> Fitted:
         return Fitted(predictor, np.full(len(predictor), np.sqrt(self.variance)))
-
-    def fits_exactly(self, found: Mapping[str, Any], observations: Mapping[str, Any], times: float = 1.0) -> Any:
-        response = np.asarray(observations[self.response], np.float64)
-        return np.sqrt(found["variance"]) <= times * PERFECT * np.sqrt(np.mean(response**2, axis=-1))
 
 
 class LogisticRegression(Regression):
@@ -296,8 +295,8 @@ class LogisticRegression(Regression):
     of_response = Support(0, 1, whole=True)
 
     def log_prob(self, x: Mapping[str, Any]) -> Array:
-        eta = self.predictor(x)
-        return x[self.response] * eta - jax.nn.softplus(eta)
+        # of 0 or 1: y eta - log(1 + exp(eta)), whose slope y - 1 / (1 + exp(-eta)) keeps its digits near 0
+        return -jax.nn.softplus((1 - 2 * x[self.response]) * self.predictor(x))
 
     @classmethod
     def started(cls, design: Matrix, response: Vector, offset: Vector, weights: Weights) -> Mapping[str, Any]:

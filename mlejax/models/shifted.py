@@ -20,7 +20,7 @@ from .distribution import shares
 from .incomplete import Shares
 from .moments import SHARES, Weights, as_values, mean, quantiles
 from .support import Support, numbers
-from .wrappers import Family, Wrapper, checked_family, filled, fixed_parameters, support_of
+from .wrappers import Family, Wrapper, family_of_numbers, filled, fixed_parameters, support_of
 
 BELOW = (0.02, 0.1, 0.3, 1.0)
 """How far below the smallest observation a start looks, in distances of the mean from it.
@@ -81,7 +81,7 @@ class Shifted(Wrapper[M]):
             TypeError: `inner` is no family that finds a start.
             ValueError: its models have a density for all numbers, or for whole numbers.
         """
-        family = checked_family("Shifted", inner)
+        family = family_of_numbers("Shifted", inner)
         if (support := support_of(family)) is not None:
             _check_end(name_of(family), support)
         return ShiftedFamily(family)
@@ -127,7 +127,7 @@ class Shifted(Wrapper[M]):
         if fixed_parameters(self):
             return ()
         found = (far for near, far in FAR_BELOW.items() if type(self.base) is FAMILIES[near])
-        return tuple(Limit(FAMILIES[far], "location falls") for far in found)  # type: ignore[arg-type]
+        return tuple(Limit(FAMILIES[far], "location falls", apart=True) for far in found)  # type: ignore[arg-type]
 
     def irregularity(self) -> str:
         """Return that the location is learned faster than standard errors tell, where the density begins steeply."""
@@ -141,7 +141,7 @@ class Shifted(Wrapper[M]):
         lower = float(self.base.support.lower)
         y = lower + NEAR_THE_END if lower == 0 else float(np.nextafter(lower, math.inf))
         with jax.enable_x64(True):
-            return float((y - lower) * jax.grad(self.base.log_prob)(y))
+            return float((y - lower) * _slope(jax.tree.map(np.float64, self.base), np.float64(y)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -178,6 +178,11 @@ class ShiftedFamily:
 def _inside(support: Support) -> float:
     """Return a number inside a support that has a lower end."""
     return support.lower + (1.0 if math.isinf(support.upper) else (support.upper - support.lower) / 2)
+
+
+@jax.jit
+def _slope(model: Model, x: Array) -> Array:
+    return jax.grad(model.log_prob)(x)
 
 
 @jax.jit

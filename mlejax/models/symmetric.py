@@ -10,7 +10,7 @@ from jax.nn import softplus
 from jaxtyping import Array, Key, Num
 from numpy.typing import ArrayLike
 
-from .abilities import FEW, Irregular
+from .abilities import FEW, Irregular, Limit
 from .base import Model, Parameter
 from .constraints import Number, parameter, positive, real
 from .moments import (
@@ -25,6 +25,7 @@ from .moments import (
     quantiles,
     unless_zero,
 )
+from .normal import Normal
 from .special import log_gamma_ratio
 
 T_TAILS = np.log(
@@ -65,6 +66,7 @@ class StudentT(Model):
     """
 
     starts_side_by_side: ClassVar[bool] = True
+    narrows: ClassVar[str] = "scale approaches 0"
     location: Parameter = parameter(real)
     scale: Parameter = parameter(positive)
     degrees_of_freedom: Parameter = parameter(positive)
@@ -82,6 +84,10 @@ class StudentT(Model):
         """Return that the scale shrinks to nothing where so few degrees of freedom let the likelihood grow so."""
         few = self.degrees_of_freedom * (count - 1) < 1
         return "the scale approaches 0 around one observation, or several that are equal" if few else ""
+
+    def limits(self) -> tuple[Limit, ...]:
+        """Return that the family becomes normal as the degrees of freedom grow."""
+        return (Limit(Normal, "degrees_of_freedom grows"),)
 
     @classmethod
     def start(cls, observations: ArrayLike, weights: Weights = None) -> "StudentT":
@@ -149,6 +155,7 @@ class Cauchy(Model):
     """
 
     starts_side_by_side: ClassVar[bool] = True
+    narrows: ClassVar[str] = "scale approaches 0"
     location: Parameter = parameter(real)
     scale: Parameter = parameter(positive)
 
@@ -186,6 +193,7 @@ class Laplace(Model):
     """
 
     starts_side_by_side: ClassVar[bool] = True
+    narrows: ClassVar[str] = "scale approaches 0"
     location: Parameter = parameter(real)
     scale: Parameter = parameter(positive)
 
@@ -233,6 +241,7 @@ class Logistic(Model):
     """
 
     starts_side_by_side: ClassVar[bool] = True
+    narrows: ClassVar[str] = "scale approaches 0"
     location: Parameter = parameter(real)
     scale: Parameter = parameter(positive)
 

@@ -170,7 +170,8 @@ def _reads_the_same(key: Hashable) -> bool:
 def _is_own(model: Model) -> bool:
     """Return whether a formula is of this package, all of it: it reads nothing that could change."""
     parts = (getattr(model, field.name) for field in dataclasses.fields(model))
-    return type(model).__module__.startswith(f"{__package__}.") and not any(isinstance(part, Model) for part in parts)
+    of_package = type(model).__module__.startswith(f"{__package__}.")
+    return of_package and all(_is_own(part) for part in parts if isinstance(part, Model))
 
 
 def _key(model: Model, observation: Observation) -> Hashable:

@@ -19,7 +19,7 @@ from .constraints import Number
 from .distribution import log1m_exp, log_between, shares
 from .moments import Weights, as_values
 from .support import Support
-from .wrappers import Family, Wrapper, checked_family, filled, support_of
+from .wrappers import Family, Wrapper, family_of_numbers, filled, support_of
 
 MOST_COUNTS = 10_000
 """Whole numbers over which probabilities are summed."""
@@ -67,7 +67,7 @@ class Truncated(Wrapper[M]):
             ValueError: no observation is possible, or none is ruled out.
         """
         limits = (_limit(name, value) for name, value in (("lower", lower), ("upper", upper)))
-        return TruncatedFamily(checked_family("Truncated", inner), *limits)
+        return TruncatedFamily(family_of_numbers("Truncated", inner), *limits)
 
     @property
     def __name__(self) -> str:  # type: ignore[override]

@@ -49,6 +49,14 @@ class Wrapper(Model, Generic[M]):
 
     base: M
 
+    def __check_init__(self) -> None:
+        if not isinstance(self.base, Model):
+            wrapper = type(self).__name__
+            got = self.base.__name__ if isinstance(self.base, type) else shown(self.base)
+            raise InputTypeError(
+                f"{wrapper} holds a model, such as mlejax.Weibull(2.0, 1.0); got {got}: {wrapper}.of takes a family"
+            )
+
     @property
     def __name__(self) -> str:  # type: ignore[override]
         """What the model is called: `Fixed(StudentT)`."""
@@ -185,6 +193,23 @@ def checked_family(wrapper: str, inner: object) -> Any:
             f"{wrapper}.of needs a family with a start(observations, weights), such as mlejax.Weibull; got {what}"
         )
     return inner
+
+
+def family_of_numbers(wrapper: str, inner: object) -> Any:
+    """Return what a wrapper is to hold, which must be a family that finds a start, not of records.
+
+    Raises:
+        TypeError: it is not.
+    """
+    family, support = checked_family(wrapper, inner), getattr(inner, "support", None)
+    holder = getattr(getattr(family, "wrapper", None), "__name__", "")  # of times that are known in part
+    if isinstance(getattr(family, "of_response", None), Support):
+        parts = "a response and features"
+    elif isinstance(support, dict):
+        parts = " and ".join(map(str, support)) + (f"; {holder}.of goes outermost" if holder else "")
+    else:
+        return family
+    raise InputTypeError(f"{wrapper}.of needs a family of numbers; {name_of(family)} is of records of {parts}")
 
 
 def filled(model: M) -> M:

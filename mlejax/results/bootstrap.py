@@ -9,6 +9,7 @@ from typing import Generic
 import numpy as np
 from jaxtyping import Float
 
+from .. import checks
 from ..checks import InputValueError, shown
 from ..models.base import M, name_of
 from ..models.parameters import Parameters, entry_dict
@@ -38,6 +39,16 @@ class Bootstrap(Generic[M]):
         """What the model is called."""
         return name_of(self.fitted)
 
+    @property
+    def converged(self) -> int:
+        """How many resamples have a maximum."""
+        return len(next(iter(self.estimates.values())))
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The names of the parameters in print and in pictures: of a symmetric matrix each pair once."""
+        return Parameters.of(self.fitted).shown
+
     @functools.cached_property
     def estimate(self) -> dict[str, float]:
         """The estimate of the sample itself, by name; the entries of an array by its name and their place."""
@@ -50,8 +61,8 @@ class Bootstrap(Generic[M]):
 
     @property
     def standard_errors(self) -> dict[str, float]:
-        """The standard deviation of the estimates, by name."""
-        return {name: float(np.std(at, ddof=1)) for name, at in self.estimates.items()}
+        """The standard deviation of the estimates, by name; NaN of a single one."""
+        return {name: float(np.std(at, ddof=1)) if len(at) > 1 else math.nan for name, at in self.estimates.items()}
 
     @property
     def bias(self) -> dict[str, float]:
@@ -67,15 +78,26 @@ class Bootstrap(Generic[M]):
                 quantiles that are corrected for bias and for a standard error that changes with the parameter; or
                 `wald`, which asks no resamples: the estimate and so many standard errors of the fit to both sides.
 
+        How fast the standard error changes is told by the influence of each observation, its score times the inverse
+        information; 0 for a family whose likelihood has a corner at its maximum. Resamples without a maximum are left
+        out; `why_not` tells how many.
+
         Returns:
             Pairs of ends by name, in the units of the parameters.
 
         Raises:
-            ValueError: the level or the method is not as described, or there are too few resamples for the level.
+            TypeError, ValueError: the level or the method is not as described, there are too few resamples for the
+                level, or the estimates of all resamples lie on one side of that of the sample, which `bca` cannot use.
         """
         if method not in ALL_METHODS:
             raise InputValueError(f"method must be wald, percentile, basic or bca; got {shown(method)}")
-        return {name: self._interval(name, level, method) for name in self.estimates}
+        checks.level(level)
+        found = {name: self._interval(name, level, method) for name in self.estimates}
+        if method != "wald":
+            check_level(level, self.converged)
+            if none := [name for name, (low, _) in found.items() if math.isnan(low)]:
+                raise InputValueError(f"{none[0]}: all estimates of resamples lie on one side of the estimate")
+        return found
 
     def all_intervals(self, level: float | int = 0.95) -> dict[str, dict[str, Interval]]:
         """Return the intervals of every method by parameter and method; NaN where a method has none.
@@ -84,30 +106,30 @@ class Bootstrap(Generic[M]):
             level: between 0 and 1.
 
         Raises:
-            ValueError: the level is not as described, or there are too few resamples for it.
+            TypeError, ValueError: the level is not as described.
         """
-        found: dict[str, dict[str, Interval]] = {name: {} for name in self.estimates}
-        for name, by_method in found.items():
-            for method in ALL_METHODS:
-                none = method == "bca" and not 0 < self._share_below(name) < 1
-                by_method[method] = (math.nan, math.nan) if none else self._interval(name, level, method)
-        return found
+        checks.level(level)
+        return {
+            name: {method: self._interval(name, level, method) for method in ALL_METHODS} for name in self.estimates
+        }
 
     def _interval(self, name: str, level: float | int, method: str) -> Interval:
+        """Return an interval; NaN where there are too few resamples, or all lie where the method cannot use them."""
         from scipy.special import ndtr, ndtri
 
-        check_level(level, len(self.estimates[name]))
         at, center = self.estimates[name], self.estimate[name]
         shares = np.array([(1 - level) / 2, (1 + level) / 2])
         if method == "wald":
             half = float(ndtri(shares[1])) * self.fitted_errors.get(name, math.nan)
             return (center - half, center + half)
+        below = self._share_below(name)
+        if _too_few(level, self.converged) or (method == "bca" and not 0 < below < 1):
+            return (math.nan, math.nan)
         if method == "bca":
-            below = self._share_below(name)
-            if not 0 < below < 1:
-                raise InputValueError(f"{name}: all estimates of resamples lie on one side of the estimate")
             moved = ndtri(below) + ndtri(shares)
-            shares = ndtr(ndtri(below) + moved / (1 - self.acceleration[name] * moved))
+            slowed = 1 - self.acceleration[name] * moved  # at 0 and below, the end is that of all resamples
+            corrected = ndtr(ndtri(below) + moved / np.where(slowed > 0, slowed, 1.0))
+            shares = np.where(slowed > 0, corrected, moved > 0)
         low, high = map(float, np.quantile(at, shares))
         return (2 * center - high, 2 * center - low) if method == "basic" else (low, high)
 
@@ -121,12 +143,13 @@ class Bootstrap(Generic[M]):
 
         errors, bias, intervals = self.standard_errors, self.bias, self.all_intervals()
         rows = [
-            [name, *(f"{x:.6g}" for x in (value, errors[name], bias[name], *intervals[name]["bca"]))]
-            for name, value in self.estimate.items()
+            [name, *(_cell(x) for x in (self.estimate[name], errors[name], bias[name], *intervals[name]["bca"]))]
+            for name in self.shown
         ]
         head = ["parameter", "estimate", "bootstrap error", "bias", "95 % from", "to"]
-        why = f"\n{self.why_not}" if self.why_not else ""
-        return f"{self.family}, {self.count:,} resamples, BCa intervals\n\n{table(rows, header=head)}{why}"
+        lacking = _too_few(0.95, self.converged)
+        lines = [f"{self.family}, {self.count:,} resamples, BCa intervals", "", table(rows, header=head)]
+        return "\n".join([*lines, *filter(None, (self.why_not, lacking))])
 
     def __repr__(self) -> str:
         return f"Bootstrap({self.family}, {self.count:,} resamples)"
@@ -136,11 +159,19 @@ def check_level(level: float | int, resamples: int) -> None:
     """Refuse a level that is none, or that asks more resamples.
 
     Raises:
-        ValueError: saying how many are needed.
+        TypeError, ValueError: saying how many are needed.
     """
-    if not 0 < level < 1:
-        raise InputValueError(f"level must be between 0 and 1; got {shown(level)}")
-    if resamples * (1 - level) / 2 < 1:
-        raise InputValueError(
-            f"level {level} needs {round(2 / (1 - level))} resamples with a maximum at least; got {resamples}"
-        )
+    checks.level(level)
+    if lacking := _too_few(level, resamples):
+        raise InputValueError(lacking)
+
+
+def _too_few(level: float | int, resamples: int) -> str:
+    """Return why there are too few resamples for one to lie beyond each end of an interval; "" if there are enough."""
+    needed = math.ceil(round(2 / (1 - level), 6))  # 2 / (1 - 0.9) is a rounding error more than 20
+    lacking = f"level {level} needs {needed} resamples with a maximum at least; got {resamples}"
+    return "" if resamples >= needed else lacking
+
+
+def _cell(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.6g}"

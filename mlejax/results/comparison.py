@@ -77,10 +77,10 @@ class Comparison:
         if maxima and self.count < FEW * max(fit.parameter_count for fit in maxima.values()):
             corrected = {name: fit.aicc for name, fit in maxima.items() if not math.isnan(fit.aicc)}
             lowest = min(corrected, key=lambda name: corrected[name]) if corrected else ""
-            also = "also" if lowest == next(iter(maxima)) else "instead"
+            prefers = f"also prefers {lowest}" if lowest == next(iter(maxima)) else f"prefers {lowest} instead"
             found.append(
                 f"With {self.count:,g} observations AICc, which corrects AIC for few of them, "
-                + (f"prefers {lowest} {also}." if lowest else "is not defined.")
+                f"{prefers if lowest else 'is not defined'}."
             )
         found += [f"{name}: {fit.reason}." for name, fit in maxima.items() if fit.reason]
         return tuple(found)
@@ -125,7 +125,8 @@ class Comparison:
         return "".join(json_pieces(self.to_record()))
 
     def __str__(self) -> str:
-        lines = [f"{len(self.fits)} families, {self.count:,g} observations", "", table(self._rows(), header=HEADER)]
+        families = f"{len(self.fits)} famil{'y' if len(self.fits) == 1 else 'ies'}"
+        lines = [f"{families}, {self.count:,g} observations", "", table(self._rows(), header=HEADER)]
         without = {name: fit.reason for name, fit in self.fits.items() if not fit.converged}
         for title, reasons in (("No maximum", without), ("Left out", self.left_out)):
             by_reason: dict[str, list[str]] = {}

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 from jaxtyping import Float
 
-from ..checks import InputValueError, shown
+from .. import checks
 
 Numbers = Float[np.ndarray | np.float64, "..."]
 
@@ -24,10 +24,9 @@ class Estimate:
             level: between 0 and 1.
 
         Raises:
-            ValueError: the level is not.
+            TypeError, ValueError: the level is not as described.
         """
-        if not 0 < level < 1:
-            raise InputValueError(f"level must be between 0 and 1; got {shown(level)}")
+        checks.level(level)
         from scipy.special import ndtri
 
         half = float(ndtri((1 + level) / 2)) * self.standard_error

@@ -9,6 +9,7 @@ from typing import Any, Generic
 import numpy as np
 from jaxtyping import ArrayLike, Float
 
+from .. import checks
 from ..checks import InputValueError, shown
 from ..models.base import M, name_of
 from ..models.parameters import Parameters, entry_dict
@@ -123,8 +124,7 @@ class FitResult(Generic[M]):
     def standard_errors(self) -> M:
         """The square roots of the diagonal of `covariance()`, as a model; NaN unless converged."""
         own = self.own_covariance if self.converged else np.full_like(self.own_covariance, np.nan)
-        errors = self.ground.errors_in_data(own)
-        return Parameters.of(self.model).to_model(errors)
+        return self.ground.table.to_model(self.ground.errors_in_data(own))
 
     def confidence_intervals(self, level: float | int = 0.95, method: str = "wald") -> dict[str, Interval]:
         """Return an interval for every parameter that holds the true one in a share `level` of large samples.
@@ -148,8 +148,7 @@ class FitResult(Generic[M]):
             >>> result.confidence_intervals(0.9, method="profile")["rate"]
             (0.162..., 1.135...)
         """
-        if not 0 < level < 1:
-            raise InputValueError(f"level must be between 0 and 1; got {shown(level)}")
+        checks.level(level)
         if method not in ("wald", "profile"):
             raise InputValueError(f"method must be wald or profile; got {shown(method)}")
         estimates, errors = self.parameters, entry_dict(self.standard_errors)
@@ -261,8 +260,10 @@ def _rows(result: FitResult[Any]) -> list[list[str]]:
     from .text import number
 
     errors, intervals = entry_dict(result.standard_errors), result.confidence_intervals()
+    # Where there is no bound, what was reached by then says nothing.
+    reached = dict.fromkeys(errors, math.nan) if result.status is Status.UNBOUNDED else result.parameters
     estimated = [
-        [name, number(result.parameters[name]), number(errors[name]), _between(*intervals[name])]
+        [name, number(reached[name]), number(errors[name]), _between(*intervals[name])]
         for name in Parameters.of(result.model).shown
     ]
     return [

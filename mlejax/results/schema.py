@@ -1,6 +1,7 @@
 """What is kept of every run: the one list that collecting, storing, loading, exporting and verifying read."""
 
 import dataclasses
+import functools
 import math
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -267,9 +268,10 @@ def check_names(model: str, names: Iterable[str]) -> None:
             raise InputValueError(f"{model}.{name} bears the name of {kind}: give the parameter another name")
 
 
-def taken_names() -> set[str]:
+@functools.cache
+def taken_names() -> frozenset[str]:
     """Return the names that results and axes have."""
-    return {COMPUTED_BY.name, *QUANTITIES, *OF_FITS, *AXES}
+    return frozenset({COMPUTED_BY.name, *QUANTITIES, *OF_FITS, *AXES})
 
 
 def _parameter(name: str, shape: tuple[int, ...], labels: tuple[str, ...]) -> Variable:

@@ -12,33 +12,38 @@ from .text import table
 
 
 class Coverage(NamedTuple):
-    """How often an interval holds the truth, for each count; (k,) each."""
+    """How often an interval holds the truth, of the samples that have a maximum and such an interval; (k,) each."""
 
     share: Float[np.ndarray, " k"]
     error: Float[np.ndarray, " k"]  # its Monte Carlo standard error
+    lacking: Float[np.ndarray, " k"]  # of the samples that have a maximum, the share without such an interval
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Scatter:
     """The estimates of one parameter over the samples of each count, beside the number that they estimate; (k,) each.
 
-    `..._error` is the Monte Carlo standard error of the figure before it.
+    Of the samples that have a maximum; NaN where fewer than two of a count have one. `bias_error`,
+    `standard_deviation_error`, `root_mean_square_error_error` and `coverage_error` are Monte Carlo standard errors.
     """
 
     truth: float
     bias: Float[np.ndarray, " k"]
     bias_error: Float[np.ndarray, " k"]
     standard_deviation: Float[np.ndarray, " k"]
+    standard_deviation_error: Float[np.ndarray, " k"]  # that of normal estimates
     root_mean_square_error: Float[np.ndarray, " k"]
+    root_mean_square_error_error: Float[np.ndarray, " k"]
     mean_standard_error: Float[np.ndarray, " k"]  # what the fits themselves say
     coverage: Float[np.ndarray, " k"]  # of Wald intervals: the share that holds the truth
     coverage_error: Float[np.ndarray, " k"]
+    coverage_lacking: Float[np.ndarray, " k"]  # the share without a standard error: left out of the last three
     bootstrap: Mapping[str, Coverage] = dataclasses.field(default_factory=dict)  # likewise, by method
 
 
 FIGURES = (
-    "bias", "bias_error", "standard_deviation", "root_mean_square_error", "mean_standard_error", "coverage",
-    "coverage_error",
+    "bias", "bias_error", "standard_deviation", "standard_deviation_error", "root_mean_square_error",
+    "root_mean_square_error_error", "mean_standard_error", "coverage", "coverage_error", "coverage_lacking",
 )  # fmt: skip
 
 
@@ -69,6 +74,7 @@ class Study:
                 **{figure: float(getattr(at, figure)[i]) for figure in FIGURES},
                 **{f"{method}_coverage": float(held.share[i]) for method, held in at.bootstrap.items()},
                 **{f"{method}_coverage_error": float(held.error[i]) for method, held in at.bootstrap.items()},
+                **{f"{method}_coverage_lacking": float(held.lacking[i]) for method, held in at.bootstrap.items()},
             }
             for i, count in enumerate(self.counts)
             for name, at in self.parameters.items()
@@ -110,16 +116,31 @@ class Study:
             for method in self.methods:
                 shares += [row[f"{method}_coverage"], row[f"{method}_coverage_error"]]
             cells.append([
-                row["parameter"], f"{row['count']:,}", *(f"{x:.4g}" for x in numbers), *(f"{x:.4f}" for x in shares),
+                row["parameter"], f"{row['count']:,}", *(_cell(x, "{:.4g}") for x in numbers),
+                *(_cell(x, "{:.4f}") for x in shares),
             ])  # fmt: skip
-        lost = [
-            f"{1 - share:.2%} at n = {count:,}"
-            for share, count in zip(self.converged, self.counts, strict=True)
-            if share < 1
-        ]
-        said = f"\nsamples without a maximum, left out: {', '.join(lost)}" if lost else ""
-        title = f"{self.family}, {self.samples:,} samples of each size, intervals of {self.level:.0%}"
-        return f"{title}\n\n{table(cells, header=head)}{said}"
+        title = f"{self.family}, {self.samples:,} samples of each size, intervals of {100 * self.level:.6g}%"
+        lines = [title, "", table(cells, header=head)]
+        if lost := self._shares(1 - self.converged):
+            lines.append(f"samples without a maximum, left out: {lost}")
+        for name, at in self.parameters.items():
+            missing = {"standard error": at.coverage_lacking}
+            missing |= {f"{method} interval": held.lacking for method, held in at.bootstrap.items()}
+            lines += [
+                f"samples without a {what} of {name}, left out of its coverage: {lost}"
+                for what, lacking in missing.items()
+                if (lost := self._shares(lacking))
+            ]
+        return "\n".join(lines)
+
+    def _shares(self, lacking: Float[np.ndarray, " k"]) -> str:
+        """Return the shares above 0 in words."""
+        pairs = zip(lacking.tolist(), self.counts.tolist(), strict=True)
+        return ", ".join(f"{share:.2%} at n = {count:,}" for share, count in pairs if share > 0)
 
     def __repr__(self) -> str:
         return f"Study({self.family}, {self.samples:,} samples of {', '.join(map(str, self.counts))})"
+
+
+def _cell(value: float, form: str) -> str:
+    return "-" if np.isnan(value) else form.format(value)

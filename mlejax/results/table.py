@@ -118,10 +118,18 @@ class FitTable(Generic[M]):
         """The standard errors by the names of the parameters, (m,) each."""
         return self._numbers(self.standard_errors)
 
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The names of the parameters in print and in pictures: of a symmetric matrix each pair once."""
+        return self._table.shown
+
+    @property
+    def _table(self) -> Parameters[M]:
+        return Parameters.of(jax.tree.map(lambda leaf: leaf[0], self.model))
+
     def _numbers(self, model: M) -> dict[str, np.ndarray]:
-        one = jax.tree.map(lambda leaf: leaf[0], self.model)
         leaves = (np.asarray(leaf).reshape(len(self), -1) for leaf in jax.tree.leaves(model))
-        return dict(zip(Parameters.of(one).entries, np.concatenate(list(leaves), axis=1).T, strict=True))
+        return dict(zip(self._table.entries, np.concatenate(list(leaves), axis=1).T, strict=True))
 
     def __getitem__(self, label: object) -> dict[str, Any]:
         """Return the row of a sample by its label.
@@ -263,14 +271,15 @@ class FitTable(Generic[M]):
 
     def __str__(self) -> str:
         places = np.unique(np.linspace(0, len(self) - 1, min(SHOWN, len(self))).round().astype(int)).tolist()
-        names = list(self.parameters)
+        names = self.shown
         head = [self.axis, "count", *(part for name in names for part in (name, "+-")), "converged"]
         rows = []
         for place in places:
             row = self.row(place)
             cells = [str(row[self.axis]), f"{row['count']:,}"]
+            endless = row["status"] == Status.UNBOUNDED.name  # what was reached by then says nothing
             for name in names:
-                cells += [_number(row[name]), _number(row[f"standard_error.{name}"])]
+                cells += [_number(None if endless else row[name]), _number(row[f"standard_error.{name}"])]
             rows.append([*cells, "yes" if row["converged"] else row["status"]])
         left = f"\n({len(places)} of {len(self):,}, evenly spread)" if len(places) < len(self) else ""
         return f"{self.family}, a fit for each {self.axis}\n{table(rows, header=head)}{left}\n{self.summary()}"
@@ -280,9 +289,7 @@ class FitTable(Generic[M]):
 
 
 def plain(label: np.generic) -> str | int | float | bool:
-    """Return a label as JSON has it: a date as it is written, bytes as text."""
-    if label.dtype.kind == "S":
-        return label.item().decode(errors="backslashreplace")
+    """Return a label as JSON has it: a date as it is written."""
     return str(label) if label.dtype.kind in "MU" else label.item()
 
 

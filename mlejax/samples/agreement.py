@@ -25,7 +25,8 @@ AGREEMENT = 1e-11
 """How closely a factored log-likelihood and its gradient must agree with the raw data, relative to their terms."""
 
 TILE, WIDE_TILE = 512, 1 << 16
-"""Observations that a pass takes side by side, on a CPU and on other backends: there are few partial sums."""
+"""Observations that a pass takes side by side, on a CPU and on other backends: there are few partial sums. Of shorter
+samples fewer, a power of two."""
 
 
 POINTS = 4
@@ -133,8 +134,11 @@ def written_means(points: Model, samples: Sequence[Filled], looks: Sequence[tupl
     first = np.cumsum([0, *[row_count(each.values) for each in samples[:-1]]])
     point, sample = np.array(looks).T
     counts = jnp.stack([jnp.asarray(each.count, int) for each in samples])[sample]
+    longest = max(row_count(each.values) for each in samples)
 
-    def by(width: int) -> Any:
+    def by(most: int) -> Any:
+        width = min(most, 1 << (longest - 1).bit_length())
+
         def found(points: Model, values: Any, counts: Any) -> Any:
             if any(row_count(each.values) % width for each in samples):  # a tile may reach beyond the end
                 values = jax.tree.map(

@@ -13,12 +13,33 @@ _NOT_FINITE = frozenset(("nan", "inf", "+inf", "-inf", "infinity", "+infinity", 
 _MISSING = _NOT_FINITE | {"", "na", "n/a", "#n/a", "null", "none", "-", "?", "."}
 _SPREADSHEET_ERROR = re.compile(r"#(N/A|[A-Z0-9/]+[!?])")
 _WITH_UNIT = re.compile(rf"[^\w\s+.-]?\s?{NUMBER.pattern}\s?[^\d\s.,]{{0,4}}", re.ASCII)
+_MARKS = str.maketrans(",.", ".,")
 _MOST_NAMES, _MOST_LETTERS = 12, 40
 
 
 def is_number(text: str) -> bool:
     """Return whether this is a number, spaces around it apart; it may still be too large for float64."""
     return NUMBER.fullmatch(text.strip()) is not None
+
+
+def with_point(text: str) -> str:
+    """Return a number with a decimal comma as one with a point; with a comma, which is no number, where it has a point.
+
+    Example:
+        >>> with_point("3,14"), with_point("3.14")
+        ('3.14', '3,14')
+    """
+    return text.translate(_MARKS)
+
+
+def check_no_point(text: str) -> None:
+    """Refuse a cell with a point, where numbers have a decimal comma.
+
+    Raises:
+        ValueError: it has one.
+    """
+    if "." in text and not is_missing(text):
+        raise ValueError(f"{shown(text)} has a point beside --decimal comma; write nothing where it marks thousands")
 
 
 def is_comment(text: str) -> bool:
@@ -31,7 +52,8 @@ def number(text: str, separator: str = ",", infinite: bool = False) -> float:
 
     Args:
         text: the cell; spaces around the number do not count.
-        separator: the character at which its line was cut into cells, for the advice in the message.
+        separator: the character at which its line was cut into cells, for the advice in the message; "" for a word of a
+            command line.
         infinite: whether `inf` is a number too.
 
     Raises:
@@ -61,7 +83,7 @@ def mismatch(cells: list[str], expected: int, separator: str, named: bool) -> st
     count = len(cells)
     found = f"{count} cell{'s' * (count != 1)} where the {'header' if named else 'first line'} has {expected}"
     if separator == "," and count == 2 * expected and all(map(is_number, cells)):
-        return f"{found}; is this a decimal comma? write a point"
+        return f"{found}; is this a decimal comma? --decimal comma reads it"
     return f"{found} (cells are cut at the {DELIMITERS[separator]}; --delimiter names another)"
 
 
@@ -104,7 +126,9 @@ def _why_not(text: str, separator: str) -> str:
 def _remedy(text: str, separator: str) -> str:
     """Return what to do about a cell that says something, but not as a number; nothing where nobody knows."""
     if re.fullmatch(r"[+-]?\d[\d.]*,[\d.,]*", text, re.ASCII):
-        return "write a decimal point in place of the comma, or nothing where it marks thousands"
+        if not separator:
+            return "write a decimal point in place of the comma, or nothing where it marks thousands"
+        return "--decimal comma reads a decimal comma; write nothing where it marks thousands"
     if other := next((other for other in ";\t|" if other in text and other != separator), None):
         return f"are cells cut at the {DELIMITERS[other]}? --delimiter says so"
     if len(parts := text.split()) > 1 and all(map(is_number, parts)):

@@ -48,10 +48,16 @@ _OTHERS = (
 
 
 def read_column(
-    file: str, column: str | None = None, delimiter: str | None = None, *, drop: bool = False, progress: bool = False
+    file: str,
+    column: str | None = None,
+    delimiter: str | None = None,
+    *,
+    drop: bool = False,
+    progress: bool = False,
+    comma: bool = False,
 ) -> Column:
     """Read one column of finite numbers: at least two, not all equal; see `read_columns`."""
-    (found,) = read_columns(file, [column], delimiter, drop, progress)
+    (found,) = read_columns(file, [column], delimiter, drop, progress, comma=comma)
     values, name = found.values, "standard input" if file == "-" else file
     if len(values) == 1:
         raise TableError(f"{name}: one number in {found.name}; an estimate needs at least two")
@@ -70,6 +76,7 @@ def read_columns(
     progress: bool = False,
     label: str | None = None,
     ends: Collection[int] = (),
+    comma: bool = False,
 ) -> list[Column]:
     """Read columns of finite numbers, at least one in each.
 
@@ -83,6 +90,7 @@ def read_columns(
         progress: whether to show on standard error how much of a large file has been read.
         label: a column of text besides, such as the group of each row; only text files have one.
         ends: the places in `columns` of those that may hold infinite numbers: upper ends that are not known.
+        comma: whether numbers in text have a decimal comma: 3,14. Then the first lines show no comma between cells.
 
     Returns:
         The columns; `.values` holds the numbers, (n,) float64, `.place(index)` says where one of them stands, and
@@ -107,7 +115,7 @@ def read_columns(
             found = read_parquet(file, columns, drop, ends)
         else:
             with contextlib.closing(_pieces(file, name, progress)) as pieces:
-                found = read_text(name, pieces, columns, delimiter, drop, label, ends)
+                found = read_text(name, pieces, columns, delimiter, drop, label, ends, comma)
     except FileNotFoundError:
         raise TableError(f"{name}: no such file") from None
     except IsADirectoryError:

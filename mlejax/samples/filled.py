@@ -114,7 +114,8 @@ def _continued(column: Any, rows: int) -> np.ndarray | None:
     if not (type(memory) is np.ndarray and memory.dtype == np.uint8 and memory.ndim == 1 and column.flags.c_contiguous):
         return None
     shape = (rows, *column.shape[1:])
-    at, begin = _address(column), _address(column) - _address(memory)
+    at = _address(column)
+    begin = at - _address(memory)
     end = begin + math.prod(shape) * column.itemsize
     if at % ALIGNED or not memory.flags.c_contiguous or not 0 <= begin < end <= len(memory):
         return None

@@ -16,6 +16,7 @@ from ..formula.jaxpr import as_formula_takes
 from ..models.base import Model
 from ..models.rows import Observation, one_of, row_count, take
 from ..models.tracing import check_formula
+from .columns import check_read
 from .digests import Digests, digests_of
 from .members import Groups, Resamples, Windows
 from .observations import as_observations
@@ -58,6 +59,7 @@ class Labeled(Source):
 
     def check(self, start: Model, starts: Sequence[Model], validation_fraction: float | int) -> None:
         super().check(start, starts, validation_fraction)
+        check_read(start, self.members.data, self.members.unread)
         devices.start()
         check_formula(start, self.observation(start))
 

@@ -20,7 +20,7 @@ FIRST_HALF, LAST_HALF = 0xD800, 0xDFFF
 
 
 def as_labels(labels: ArrayLike) -> np.ndarray:
-    """Return labels as an array (n,), no two of which have become one.
+    """Return labels as an array (n,), no two of which have become one; bytes as the text that they are in UTF-8.
 
     Raises:
         TypeError, ValueError: one is missing, or is neither text nor a number nor a date; the message names it.
@@ -35,7 +35,7 @@ def as_labels(labels: ArrayLike) -> np.ndarray:
         raise InputValueError("labels must be one-dimensional; got sequences of different lengths") from None
     if array.ndim != 1:
         raise InputValueError(f"labels must be one-dimensional; got shape {array.shape} ({INSTEAD})")
-    if array.dtype.kind in "OT":
+    if array.dtype.kind in "OTS":
         array = _of_objects(array.astype(object).tolist())
     elif array.dtype.kind == "U" and isinstance(labels, list | tuple):  # NumPy has written numbers among them as text
         array = _of_objects(labels)
@@ -49,7 +49,7 @@ def as_labels(labels: ArrayLike) -> np.ndarray:
         raise InputValueError(
             f"labels must be text that files take; got half a surrogate pair in {str(array[index])!r} at index {index}"
         )
-    if array.dtype.kind not in "iufUSbM":
+    if array.dtype.kind not in "iufUbM":
         raise InputTypeError(f"labels must be text or numbers; got an array of {array.dtype}")
     return array
 
@@ -67,6 +67,8 @@ def _of_objects(labels: Sequence[Any]) -> np.ndarray:
         return np.array(labels, "M8[D]")
     if kinds == {dt.datetime} and all(label.tzinfo is None for label in labels):
         return np.array(labels, "M8[us]")
+    if kinds == {bytes}:
+        labels, kinds = [_decoded(label, i) for i, label in enumerate(labels)], {str}
     if not all(issubclass(kind, str | numbers) for kind in kinds) or any(
         issubclass(k, float | np.floating) for k in kinds
     ):
@@ -87,3 +89,14 @@ def _of_objects(labels: Sequence[Any]) -> np.ndarray:
     if large := [label for label in whole if abs(label) > EXACT]:
         raise InputValueError(f"labels must be whole numbers of 64 bits, or numbers that float64 holds; got {large[0]}")
     return np.array(labels, np.float64)
+
+
+def _decoded(label: bytes, index: int) -> str:
+    """Return the text that a label is in UTF-8."""
+    try:
+        return label.decode()
+    except UnicodeDecodeError:
+        raise InputValueError(
+            f"labels that are bytes must be text in UTF-8; got {label!r} at index {index}: decode them as what they "
+            "are, such as [label.decode('latin-1') for label in labels]"
+        ) from None

@@ -3,7 +3,8 @@
 import abc
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple, final
 
 import jax
@@ -11,10 +12,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import checks
-from ..checks import InputTypeError, InputValueError
+from ..checks import InputError, InputTypeError, InputValueError
 from ..models.rows import Rows, row_count, take
+from .columns import check_read, readable, without_labels
 from .labels import as_labels
-from .observations import as_observations, as_record
 from .philox import times_drawn
 from .sources import Draws
 
@@ -58,6 +59,9 @@ class Members(abc.ABC):
 
     data: Rows | None = None
     """The observations out of which all samples are cut; None where they are drawn."""
+
+    unread: Mapping[str, InputError] = MappingProxyType({})
+    """The columns that came with them and are no numbers, and why."""
 
     @property
     @abc.abstractmethod
@@ -115,6 +119,7 @@ class Groups(Members):
         data: n observations, as `fit` takes them.
         labels: (n,) what group each belongs to: text, numbers or dates, in any order; or the name of a column of the
             data that says so. Such a column, and one of text that is the labels, is no part of the observations.
+            Bytes are text in UTF-8.
 
     Raises:
         TypeError, ValueError: they are not as described; the message names the value and its index.
@@ -131,8 +136,9 @@ class Groups(Members):
     bears: np.ndarray  # (n,) the label of each observation
 
     def __init__(self, data: Any, labels: ArrayLike | str):
-        rest, own = _without_labels(as_record(data), labels)
-        self.data, self.bears = as_observations(rest, "data", any_number=True), as_labels(own)
+        rest, own = without_labels(data, labels)
+        self.data, self.unread = readable(rest)
+        self.bears = as_labels(own)
         if len(self.bears) != row_count(self.data):
             raise InputValueError(
                 f"labels must be one for each of {row_count(self.data)} observations; got {len(self.bears)}"
@@ -172,22 +178,6 @@ class Groups(Members):
         return self._stretches
 
 
-def _without_labels(data: Any, labels: Any) -> tuple[Any, ArrayLike]:
-    """Return observations without the column of their labels, and these."""
-    if isinstance(labels, str):
-        if not isinstance(data, dict) or labels not in data:
-            known = ", ".join(map(str, data)) if isinstance(data, dict) else "no columns"
-            raise InputValueError(
-                f"labels must be one for each observation, or the name of a column; got {labels!r}; "
-                f"the data have {known}"
-            )
-        return {name: column for name, column in data.items() if name != labels}, data[labels]
-    if isinstance(data, dict):
-        text = [name for name, column in data.items() if getattr(column, "dtype", np.dtype(float)).kind in "OUSTM"]
-        data = {name: each for name, each in data.items() if name not in text or not np.array_equal(each, labels)}
-    return data, labels
-
-
 @final
 class Resamples(Members):
     """Bootstrap samples: as many observations as the data have, drawn from them with replacement.
@@ -217,7 +207,7 @@ class Resamples(Members):
     seed: int
 
     def __init__(self, data: Any, count: int, seed: int = 0):
-        self.data = as_observations(data, "data", any_number=True)
+        self.data, self.unread = readable(data)
         self.count = int(checks.counts("count", count))
         self.seed = int(checks.counts("seed", seed, at_least=0, at_most=2**63 - 1))
 
@@ -269,7 +259,7 @@ class Windows(Members):
     step: int
 
     def __init__(self, data: Any, width: int, step: int = 1):
-        self.data = as_observations(data, "data", any_number=True)
+        self.data, self.unread = readable(data)
         self.width = int(checks.counts("width", width, at_most=2**31))
         self.step = int(checks.counts("step", step, at_most=2**31))
         if self.width > row_count(self.data):
@@ -335,14 +325,20 @@ class Drawn(Members):
         return self.draws.describe()
 
 
-def members_of(source: Any) -> Members:
+def members_of(source: Any, family_or_model: object) -> Members:
     """Return the samples that a caller's source stands for.
 
+    Args:
+        source: as `fit_many` is given it.
+        family_or_model: what is fitted to them.
+
     Raises:
-        TypeError: it is none.
+        TypeError, ValueError: it is none, or of columns that cannot be read.
     """
     if isinstance(source, Draws | Members):
-        return Drawn(source) if isinstance(source, Draws) else source
+        members = Drawn(source) if isinstance(source, Draws) else source
+        check_read(family_or_model, members.data, members.unread)
+        return members
     raise InputTypeError(
         "fit_many needs a source of samples: mlejax.Groups(data, labels), Draws(target, count, seeds=...), "
         f"Resamples(data, count) or Windows(data, width, step); got {checks.shown(source)}"

@@ -9,18 +9,23 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Num
+from numpy.typing import ArrayLike
 
-from ..checks import InputTypeError, InputValueError, shown
+from ..checks import InputTypeError, InputValueError, non_negative, shown
 from ..formula.jaxpr import as_formula_takes
 from ..models.base import Model, name_of
 from ..models.parameters import parameter_dict
-from ..models.rows import Extremes, Rows, named_columns, one_of, row_count
+from ..models.rows import Extremes, Rows, named_columns, one_of, row_count, take
 from ..models.support import Supports, by_column
 from ..models.tracing import check_formula
 from .filled import Filled, with_room
 
 SMALLEST_SQUARED, LARGEST_SQUARED = 1e-150, 1e150
 """Where squares of float64 numbers lose their digits or overflow."""
+
+
+LEAST_TOTAL = 1e-100
+"""The least sum of weights; its inverse is the largest: products of several are still told from 0 and infinity."""
 
 
 def as_observations(
@@ -65,6 +70,31 @@ def as_observations(
     )
 
 
+def checked_sample(
+    observations: object, weights: ArrayLike | None, columns: Collection[str]
+) -> tuple[Rows, np.ndarray | None]:
+    """Return the observations that count, of their columns those that are used, and their weights.
+
+    Raises:
+        TypeError, ValueError: they are not as `fit` describes them.
+    """
+    values = as_observations(observations, any_number=True, only=columns)
+    if weights is None:
+        return values, None
+    heavy = non_negative("weights", weights)
+    if heavy.shape != ((n := row_count(values)),):
+        raise InputValueError(f"weights must be one for each of {n} observations; got shape {heavy.shape}")
+    if not np.any(heavy):
+        raise InputValueError("weights must not all be 0")
+    with np.errstate(over="ignore"):
+        total = float(np.sum(heavy))
+    if not LEAST_TOTAL <= total <= 1 / LEAST_TOTAL:
+        raise InputValueError(
+            f"weights must add up to {LEAST_TOTAL:g} to {1 / LEAST_TOTAL:g}; they add up to {total:g}"
+        )
+    return take(values, heavy > 0), heavy[heavy > 0]
+
+
 def _called(what: str, name: str) -> str:
     """Return what a part of a record is called, or one of a tuple."""
     return f"{what}[{name}]" if name.isdigit() else f"{what}: {name}" if name else what
@@ -107,8 +137,10 @@ def _column(values: Any, what: str, part: bool) -> np.ndarray:
         ) from None
     if array.dtype.kind not in ("iufb" if part else "iuf"):
         raise InputTypeError(f"{what} must be real numbers; got an array of {array.dtype}{_remedy(array, what, part)}")
-    if array.ndim == 0 or 0 in array.shape[1:]:
+    if array.ndim == 0:
         raise InputValueError(f"{what} must have an axis of observations; got shape {array.shape}")
+    if 0 in array.shape[1:]:
+        raise InputValueError(f"{what} must have numbers in each observation; got shape {array.shape}")
     return array
 
 

@@ -25,6 +25,7 @@ class Shape:
     separator: str
     width: int  # how many cells a line has
     chosen: tuple[int, ...]  # which of them are read
+    comma: bool = False  # whether numbers have a decimal comma
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,6 +68,8 @@ def plain_numbers(lines: bytes, shape: Shape, drop: bool) -> Plain | None:
     if b"\r" in lines or b"\0" in lines or not _is_text(lines):
         return None
     columns = _quoted_cells(lines, shape) if b'"' in lines else _cells(lines, shape)
+    if columns is not None and shape.comma:
+        columns = _with_points(columns)
     if columns is None:
         return None
     kept = np.ones(lines.count(b"\n"), bool)
@@ -109,6 +112,13 @@ def _quoted_cells(lines: bytes, shape: Shape) -> list[list[bytes]] | None:
     if len(rows) != lines.count(b"\n") or set(map(len, rows)) != {shape.width}:
         return None
     return [[row[index].encode() for row in rows] for index in shape.chosen]
+
+
+def _with_points(columns: Sequence[Sequence[bytes]]) -> list[list[bytes]] | None:
+    """Return cells with points in place of commas; None where one has a point."""
+    if any(b"." in b"".join(cells) for cells in columns):
+        return None
+    return [[cell.replace(b",", b".") for cell in cells] for cells in columns]
 
 
 def _numbers(columns: Sequence[Sequence[bytes]]) -> tuple[np.ndarray, ...] | None:

@@ -176,6 +176,11 @@ class Draws(Source):
         count = checks.counts("count", self.count, at_least=2, at_most=2**31 - 1)
         put("count", checks.distinct("count", count) if count.ndim else int(count))
         put("base_seed", int(checks.counts("base_seed", self.base_seed, at_least=0, at_most=2**32 - 1)))
+        if isinstance(self.seeds, int | np.integer):
+            raise InputTypeError(
+                f"seeds must be a sequence: range({self.seeds}) for {self.seeds} seeds, or [{self.seeds}] for one, "
+                f"number {self.seeds}"
+            )
         if self.seeds is not None:
             seeds = np.atleast_1d(checks.counts("seeds", self.seeds, at_least=0, at_most=2**32 - 1))
             put("seeds", checks.distinct("seeds", seeds))

@@ -13,7 +13,7 @@ from jax import Array
 
 from ..checks import InputValueError
 from ..formula.expand import Expansion
-from ..formula.jaxpr import NotApplicable, Structure, as_formula_takes
+from ..formula.jaxpr import NotApplicable, Structure
 from ..formula.separate import Branches
 from ..formula.sufficient import Form, Question, SufficientForm, failure, question, structure_for_statistics
 from ..models.base import Model
@@ -98,13 +98,16 @@ def _refusal(model: Model, other_formula: bool, tree: Any) -> str:
 def find_form(model: Model, values: Rows) -> Form:
     """Return the form of the formula of `model` that ONE sample asks for: how it decides the branches.
 
+    Args:
+        model: its numbers do not matter.
+        values: the sample, in the types in which the formula takes it; see `as_formula_takes`.
+
     Raises:
         NotApplicable: with the reason.
     """
-    values = as_formula_takes(model, values)
     structure = structure_for_statistics(model, one_of(values))
     if isinstance(known := _only_form(structure), NotApplicable):
-        raise known.with_traceback(None)
+        raise NotApplicable(*known.args)  # a new one: its traceback holds the sample
     if known is None:
         branches: Branches = ()
         while (asked := question(structure, branches)) is not None:
@@ -125,7 +128,7 @@ def _only_form(structure: Structure) -> Form | NotApplicable | None:
     try:
         return None if question(structure, ()) is not None else _usable(Form(structure, ()))
     except NotApplicable as reason:
-        return reason
+        return reason.with_traceback(None)
 
 
 def form_of_any(model: Model, observation: Observation) -> Form | None:
@@ -143,7 +146,7 @@ def form_of_any(model: Model, observation: Observation) -> Form | None:
 
 def _usable(form: Form) -> Form:
     if (reason := _fault(form)) is not None:
-        raise reason
+        raise NotApplicable(*reason.args)
     return form
 
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -17,17 +17,19 @@ from ..formula.jaxpr import NotApplicable, as_formula_takes
 from ..formula.sufficient import Form, SufficientForm
 from ..models.base import Model
 from ..models.parameters import Parameters
-from ..models.rows import Extremes, Rows, in_types, row_count, take
-from .agreement import LOOKED_AT, POINTS, check_points, examine, factored_means, how_far_apart, written_means
+from ..models.rows import Extremes, Rows, in_types, one_of, row_count, take
+from ..models.tracing import check_formula
+from .agreement import LOOKED_AT, POINTS, check_points, examine, factored_means, how_far_apart
 from .filled import Filled, with_copies
 from .moments import moments_of_products
 from .raw import Observations, observe
 from .representation import Sample, found_in, summarize, why_not, why_raw
-from .spans import WIDTH, Span, sums
+from .spans import Span, sums
 from .summary import LARGE, Summary, find_form, recentered, summarize_with
 
-DEEP = 64
-"""Tiles that are added up before their sum joins that of others: so the sum of a million terms rounds little."""
+WIDE, DEEP = 256, 16
+"""Observations of a tile, where one sample is looked through, and tiles that are added up before their sum joins that
+of others: so the sum of a million terms rounds little."""
 
 BLOCK = 512
 """Rows whose products are taken at once: enough for a product of matrices."""
@@ -47,18 +49,23 @@ def survey(model: Model, values: Rows, weights: np.ndarray | None, extremes: Ext
     """Summarize observations as `summarize` does, and see whether each has a finite log-density at the start.
 
     Args:
-        model: the start, whose formula has been checked.
+        model: the start.
         values: observations inside its support.
         weights: how often each counts, (n,), not negative; None: once.
         extremes: of observations that are numbers, where they are known.
 
     Returns:
         A record; `finite` is false too where that was not looked at.
+
+    Raises:
+        TypeError, ValueError: JAX cannot follow the formula on such observations; see `check_formula`.
     """
-    if weights is not None or (n := row_count(values)) > LARGE:
-        return Survey(*summarize(model, values, weights=weights, fill=True, known=True), False, None)
+    n = row_count(values)
     with jax.enable_x64(True):
         taken = as_formula_takes(model, values)
+        check_formula(model, one_of(taken))
+        if weights is not None or n > LARGE:
+            return Survey(*summarize(model, values, weights=weights, fill=True, known=True), False, None)
         try:
             form = find_form(model, taken)
         except NotApplicable as reason:
@@ -104,10 +111,10 @@ def _numbers(model: Model, *found: Array) -> Float[Array, " numbers"]:
 
 
 def _some(values: Rows, extremes: Extremes | None) -> Rows:
-    """Return `LOOKED_AT` observations, evenly spread; of numbers the extremes as well."""
+    """Return `LOOKED_AT` observations, evenly spread; of numbers the extremes are among them."""
     some = take(values, _places(row_count(values)))
     if isinstance(values, np.ndarray) and values.ndim == 1:
-        return np.concatenate([some, extremes or Extremes.of(values)])
+        some[:2] = extremes or Extremes.of(values)
     return some
 
 
@@ -148,25 +155,30 @@ def _statistics(
 
     The other points are looked at on those few.
     """
-    few = in_types(some, form.structure.observation)
+    few, values = (in_types(each, form.structure.observation) for each in (some, filled.values))
     about = [jnp.mean(each) for each in jax.vmap(separated.observe)(few)[0]]
 
-    def terms(x: Rows) -> list[Array]:
+    def statistics(x: Rows) -> list[Array]:
         u, factors = jax.vmap(separated.observe)(x)
         deviations = [each - center for each, center in zip(u, about, strict=True)]
-        outcomes = [jnp.where(met, 1.0, 0.0) for met in jax.vmap(separated.outcomes)(x)]
-        return [*deviations, *separated.statistic_values(deviations, factors), *outcomes, *_written(model, x)]
+        return [*deviations, *separated.statistic_values(deviations, factors)]
 
-    totals = iter(_sums(terms, in_types(filled.values, form.structure.observation), filled.count))
-    count = jnp.asarray(filled.count, float)
-    firsts, averages = ([next(totals) / count for _ in each] for each in (about, separated.statistics))
-    met = [next(totals) for _ in separated.conditions]
-    summary = recentered(form, about, firsts, averages, count)
-    of_few = Filled.of(few)
+    def summary(totals: Iterator[Array], count: Array) -> Summary:
+        firsts, averages = ([next(totals) / count for _ in each] for each in (about, separated.statistics))
+        return recentered(form, about, firsts, averages, count)
+
+    def terms(x: Rows) -> list[Array]:
+        outcomes = [jnp.where(met, 1.0, 0.0) for met in jax.vmap(separated.outcomes)(x)]
+        return [*statistics(x), *outcomes, *_written(model, x)]
+
+    totals, count = iter(_sums(terms, values, filled.count)), jnp.asarray(filled.count, float)
+    own, met = summary(totals, count), [next(totals) for _ in separated.conditions]
     at_start = jnp.concatenate([jnp.ravel(total) for total in totals]) / count
-    apart, finite = _held_against(model, at_start, summary, of_few, summarize_with(form, of_few)[0])
+    of_few = Filled.of(few)
+    also = summary(iter(_sums(statistics, of_few.values, of_few.count)), jnp.asarray(of_few.count, float))
+    apart, finite = _held_against(model, at_start, own, of_few, also)
     holds = separated.holds([total == count for total in met], [total > 0 for total in met])
-    return summary, _numbers(model, apart, holds, finite, jnp.asarray(True))
+    return own, _numbers(model, apart, holds, finite, jnp.asarray(True))
 
 
 def _second_moments(
@@ -223,23 +235,27 @@ def _held_against(model: Model, at_start: Array, summary: Summary, few: Filled, 
         few: some of them, on which other points are looked at.
         of_few: their summary.
     """
-    means, sizes = jnp.split(at_start, 2)
-    points, others = check_points(model), range(1, POINTS)
-    more_means, more_sizes, _ = written_means(points, [few], [(point, 0) for point in others])
-    found = factored_means(points, [summary, of_few], [(0, 0), *((point, 1) for point in others)])
-    every_mean, every_size = jnp.concatenate([means[None], more_means]), jnp.concatenate([sizes[None], more_sizes])
-    return jnp.max(how_far_apart(every_mean, every_size, found, points)), jnp.isfinite(sizes[0])
+    points = check_points(model)
+
+    def written(at: Model) -> Array:
+        totals = _sums(lambda x: _written(at, x), few.values, few.count)
+        return jnp.concatenate([jnp.ravel(total) for total in totals]) / jnp.asarray(few.count, float)
+
+    elsewhere = lax.map(written, jax.tree.map(lambda leaf: leaf[1:], points))
+    means, sizes = jnp.split(jnp.concatenate([at_start[None], elsewhere]), 2, axis=1)
+    found = factored_means(points, [summary, of_few], [(0, 0), *((point, 1) for point in range(1, POINTS))])
+    return jnp.max(how_far_apart(means, sizes, found, points)), jnp.isfinite(sizes[0, 0])
 
 
 def _sums(terms: Callable[[Rows], Sequence[Array]], values: Rows, count: Any) -> list[Array]:
     """Return the sums of terms of each observation, those of `DEEP` tiles at a time."""
 
     def of(index: Any) -> list[Array]:
-        left = count - index * DEEP * WIDTH
-        return sums(terms, values, Span(index * DEEP * WIDTH, jnp.minimum(-(-left // WIDTH), DEEP), left))
+        left = count - index * DEEP * WIDE
+        return sums(terms, values, Span(index * DEEP * WIDE, jnp.minimum(-(-left // WIDE), DEEP), left), WIDE)
 
     nothing = [jnp.zeros(each.shape, each.dtype) for each in jax.eval_shape(of, 0)]
-    parts = -(-count // (DEEP * WIDTH))
+    parts = -(-count // (DEEP * WIDE))
     return lax.fori_loop(
         0, parts, lambda index, totals: [total + each for total, each in zip(totals, of(index), strict=True)], nothing
     )

@@ -7,7 +7,7 @@ import re
 import numpy as np
 
 from ..checks import InputValueError
-from .cells import listed, shown
+from .cells import DELIMITERS, listed, shown
 
 
 class TableError(InputValueError):
@@ -61,4 +61,6 @@ def column_index(file: str, names: list[str], column: str | None, named: bool) -
     if re.fullmatch("[0-9]{1,9}", column) and 1 <= int(column) <= len(names):
         return int(column) - 1
     kind = "columns are" if named else "columns have no names and are numbered"
-    raise TableError(f"{file}: no column {shown(column)}; the {kind} {listed(names)}")
+    uncut = next((name for mark, name in DELIMITERS.items() if len(names) == 1 and mark in names[0]), None)
+    cut = "" if uncut is None else f"; are cells cut at the {uncut}? --delimiter says so"
+    raise TableError(f"{file}: no column {shown(column)}; the {kind} {listed(names)}{cut}")

@@ -8,11 +8,22 @@ import array
 import csv
 import io
 import itertools
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 import numpy as np
 
-from .cells import DELIMITERS, almost_number, is_comment, is_missing, is_number, mismatch, number, shown
+from .cells import (
+    DELIMITERS,
+    almost_number,
+    check_no_point,
+    is_comment,
+    is_missing,
+    is_number,
+    mismatch,
+    number,
+    shown,
+    with_point,
+)
 from .plain import Plain, Shape, plain_numbers, whole_lines
 from .table import Column, TableError, column_index
 
@@ -30,6 +41,7 @@ def read_text(
     drop: bool,
     label: str | None = None,
     ends: Collection[int] = (),
+    comma: bool = False,
 ) -> list[Column]:
     """Read columns of finite numbers from text.
 
@@ -41,16 +53,17 @@ def read_text(
         drop: whether to leave out rows in which a value is missing, rather than refuse them.
         label: a column of text, such as the group of each row, that is read besides; a cell at a time.
         ends: the places in `columns` of those that may hold `inf`.
+        comma: whether numbers have a decimal comma.
 
     Raises:
         TableError: it is no such table; the message names the file, the line and the column of the first thing that is
             malformed.
     """
     lines = _Lines(file, whole_lines(pieces))
-    separator = _separator(file, lines.first(2), delimiter)
+    separator = _separator(file, lines.first(2), delimiter, comma)
     rows = _Rows(file, lines, separator)
-    table, first = _begin(file, rows, columns, label, ends)
-    shape = Shape(separator, table.width, table.chosen)
+    table, first = _begin(file, rows, columns, label, ends, comma)
+    shape = Shape(separator, table.width, table.chosen, comma)
     for line, cells in first:
         table.add_row(line, cells, separator, drop)
     for some in lines.unread():
@@ -124,7 +137,7 @@ def _decoded(lines: bytes) -> str:
     return lines.decode(errors="surrogateescape")
 
 
-def _separator(file: str, first: list[str], delimiter: str | None) -> str:
+def _separator(file: str, first: list[str], delimiter: str | None, comma: bool) -> str:
     """Return the character between cells: the one that is asked for, or the one that the first two lines agree on."""
     if delimiter is not None:
         by_name = {name: character for character, name in DELIMITERS.items()}
@@ -135,11 +148,13 @@ def _separator(file: str, first: list[str], delimiter: str | None) -> str:
         return character
     if file.lower().removesuffix(".gz").endswith(".tsv"):
         return "\t"
-    agreed = [character for character in ",;\t" if _agree(first, character)]
+    possible = ";\t" if comma else ",;\t"
+    agreed = [character for character in possible if _agree(first, character)]
     if len(agreed) > 1:
         names = " and ".join(DELIMITERS[character] for character in agreed)
-        raise TableError(f"{file}: the first lines may be cut at {names}; say which with --delimiter")
-    return agreed[0] if agreed else ","
+        decimal = "; --decimal comma reads decimal commas" if "," in agreed else ""
+        raise TableError(f"{file}: the first lines may be cut at {names}; say which with --delimiter{decimal}")
+    return agreed[0] if agreed else possible[0]
 
 
 def _agree(lines: list[str], separator: str) -> bool:
@@ -173,7 +188,7 @@ class _Rows:
 
 
 def _beginning(
-    file: str, rows: Iterator[tuple[int, list[str]]], column: str | None
+    file: str, rows: Iterator[tuple[int, list[str]]], column: str | None, is_data: Callable[[str], bool]
 ) -> tuple[list[str] | None, int, list[str]]:
     """Return the names of the columns where a comment holds them, and the first row; comments before it are left out.
 
@@ -183,9 +198,9 @@ def _beginning(
     for line, cells in rows:
         if is_comment(cells[0]):
             comment = [cells[0].lstrip("#").strip() or cells[0], *map(str.strip, cells[1:])]
-        elif len(comment) != len(cells) or not any(map(is_number, cells)):
+        elif len(comment) != len(cells) or not any(map(is_data, cells)):
             return None, line, cells
-        elif all(map(is_number, cells)) or column in comment:
+        elif all(map(is_data, cells)) or column in comment:
             return comment, line, cells
         else:
             raise TableError(
@@ -207,7 +222,9 @@ class _Table:
         named: bool,
         label: int | None,
         ends: Collection[int],
+        comma: bool,
     ):
+        self.comma = comma
         self.file, self.width, self.chosen, self.names, self.named = file, width, tuple(chosen), names, named
         self.label, self.labels = label, [""] * 0
         self.infinite = [i in ends for i in range(len(self.chosen))]
@@ -236,7 +253,11 @@ class _Table:
         self.last = line
         for index, name, values, infinite in zip(self.chosen, self.names, self.values, self.infinite, strict=True):
             try:
-                values.append(number(cells[index], separator, infinite))
+                cell = cells[index]
+                if self.comma:
+                    check_no_point(cell)
+                    cell = with_point(cell)
+                values.append(number(cell, separator, infinite))
             except ValueError as error:
                 raise TableError(f"{self.file}, line {line}, {name}: {error}") from None
 
@@ -272,34 +293,43 @@ def _in_type(labels: list[str]) -> np.ndarray:
 
 
 def _begin(
-    file: str, rows: _Rows, columns: Sequence[str | None], label: str | None, ends: Collection[int]
+    file: str, rows: _Rows, columns: Sequence[str | None], label: str | None, ends: Collection[int], comma: bool
 ) -> tuple[_Table, list[tuple[int, list[str]]]]:
     """Find the columns at the beginning of a table; return it, and the row of numbers read to find them, if any."""
     separator, column = rows.separator, columns[0]
-    names, begin, first = _beginning(file, iter(rows), column)
+
+    def is_data(cell: str) -> bool:
+        return is_number(with_point(cell) if comma else cell)
+
+    names, begin, first = _beginning(file, iter(rows), column, is_data)
     if not first:
         raise TableError(f"{file}: the file is empty")
     if first[0].lower().startswith("sep="):
         raise TableError(f"{file}, line {begin}: {shown(first[0])} tells a spreadsheet where to cut cells; remove it")
-    data = names is not None or all(map(is_number, first))  # whether the first row is, and no header
+    data = names is not None or all(map(is_data, first))  # whether the first row is, and no header
     named = names is not None or not data
     names = [cell.strip() for cell in names or first] if named else [str(i + 1) for i in range(len(first))]
     if not named and column is None and separator == "," and len(first) > 1:
         raise TableError(
-            f"{file}: {len(first)} cells in a line, and no header. Where that is a decimal comma, write points; where "
-            f"these are columns, say which with --column, a number from 1 to {len(first)}"
+            f"{file}: {len(first)} cells in a line, and no header. Where that is a decimal comma, --decimal comma "
+            f"reads it; where these are columns, say which with --column, a number from 1 to {len(first)}"
         )
     chosen = [column_index(file, names, column, named) for column in columns]
     where = [f"column {shown(names[index])}" if named else f"column {index + 1}" for index in chosen]
     for index, column in zip(chosen, columns, strict=True):
         if named:
-            _check_name(file, begin, names[index], column, alone=len(first) == 1)
+            _check_name(file, begin, names[index], column, len(first) == 1, comma)
     by = None if label is None else column_index(file, names, label, named)
-    return _Table(file, len(first), chosen, where, named, by, ends), [(begin, first)] if data else []
+    return _Table(file, len(first), chosen, where, named, by, ends, comma), [(begin, first)] if data else []
 
 
-def _check_name(file: str, line: int, name: str, column: str | None, alone: bool) -> None:
+def _check_name(file: str, line: int, name: str, column: str | None, alone: bool, comma: bool) -> None:
     """Refuse a first line that may be a header or data: to take the one for the other would lose a number."""
+    if comma and is_number(name) and column != name:
+        try:
+            check_no_point(name)
+        except ValueError as error:
+            raise TableError(f"{file}, line {line}: {error}") from None
     if is_number(name) and column != name:
         raise TableError(
             f"{file}, line {line}: {name} may be a number or the name of a column; add a header, or choose the column "

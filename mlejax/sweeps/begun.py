@@ -10,11 +10,11 @@ import numpy as np
 
 from ..ascent.back import Back
 from ..ascent.begin import found_start, found_starts
-from ..ascent.design import Design
+from ..ascent.design import Design, needs_care
 from ..ascent.looks import Ascend, stay_maxima
 from ..ascent.orthonormal import Designs
 from ..ascent.together import ROWS, Rowful, shared_form
-from ..ascent.uncertainty import Spread
+from ..ascent.uncertainty import SINGULAR, Spread, errors_of
 from ..ascent.units import Units, numbers_of
 from ..checks import InputError
 from ..devices import own_settings
@@ -27,6 +27,7 @@ from ..models.abilities import (
     HasLimits,
     HasSeveralStarts,
     HasStartInside,
+    has_one_top,
     starts_many,
 )
 from ..models.base import Model
@@ -39,8 +40,8 @@ from ..samples.members import Member, Members
 from ..samples.representation import summarize
 from ..samples.summary import Summary
 from ..status import Status
-from .rows import Call, RowMaker
-from .strange import IN_CACHE, units_beside, units_of_each
+from .rows import Call, RowMaker, columns_of, of_those
+from .strange import IN_CACHE, how_many, units_beside, units_of_each
 
 MOST = 100
 """Parameters up to which samples are climbed side by side: of more, a step costs more than a call."""
@@ -49,8 +50,8 @@ LOOKED_AT, LOOKED_AT_SOME, LOOKED_AT_FEW = 512, 128, 32
 """Observations of a sample, evenly spread, in which its start is looked for; of a model of at most two parameters, of
 which a step costs less than a better start; and of one that is climbed on by its statistics, where it costs least."""
 
-NEARLY = 1e3
-"""Times the rounding of an exact fit: where columns fit responses so nearly, `fit` looks at the sample itself."""
+NEARLY = 1e-6
+"""The deviation of responses about their predictor, beside their size, below which `fit` looks at the sample itself."""
 
 COLUMNS = ("log_likelihood", "distance", "count", "steps", "status")
 
@@ -221,13 +222,15 @@ class Begun:
         if self.given:
             starts = back.own(starts)
         sizes = rows.sizes[call.positions]
-        looked_at = _looked_at(sizes, LOOKED_AT)
+        looked_at = how_many(sizes, LOOKED_AT)
         for count in np.unique(looked_at).tolist():
             of = np.flatnonzero(looked_at == count)
             index = laid.firsts[of // ROWS, None] + np.arange(count) * sizes[of, None] // count
             some = jax.tree.map(lambda column, of=of, index=index: column[of[:, None] % ROWS, index], designs.values)
             found = like.starts_beside(some)
-            plain[of] &= ~like.fits_exactly(found, some, NEARLY)
+            if like.any_unit:
+                size = np.sqrt(np.mean(np.asarray(some[like.response], np.float64) ** 2, axis=-1))
+                plain[of] &= ~needs_care(np.sqrt(found["variance"]), size, NEARLY)
             if not self.given:
                 starts[of] = np.concatenate([found[name].reshape(len(of), -1) for name in self.table.names], axis=1)
         return Starts(starts, plain & self.inside(starts))
@@ -250,19 +253,25 @@ class Begun:
         return Starts(starts, plain & [not isinstance(each, Design) for each in own], units_of_each(own))
 
     def _starts_beside(self, rows: RowMaker, positions: np.ndarray) -> Starts:
-        starts, plain = np.tile(self.first, (len(positions), 1)), np.full(len(positions), True)
-        units = units_beside(self.table, self.like.support, rows, positions)
-        if self.given:
-            return Starts(starts if units is None else units.back.own(starts), plain, units)
+        plain = np.full(len(positions), True)
         # How many are looked at hangs on the size alone: a start has the same bits whatever else is in the table.
         most = LOOKED_AT_FEW if self.form is not None else LOOKED_AT_SOME if self.table.size <= 2 else LOOKED_AT
-        looked_at = _looked_at(rows.sizes[positions], most)
+        looked_at = how_many(rows.sizes[positions], most)
+        alike = most == LOOKED_AT_FEW and np.ptp(looked_at) == 0 and not self.given
+        few = columns_of(rows.spread(positions, int(looked_at[0]))) if alike else None
+        units = units_beside(self.table, self.like.support, rows, positions, few)
+        if self.given:
+            starts = np.tile(self.first, (len(positions), 1))
+            return Starts(starts if units is None else units.back.own(starts), plain, units)
+        starts = np.empty((len(positions), len(self.first)))
         for count in np.unique(looked_at).tolist():
-            alike, together = np.flatnonzero(looked_at == count), max(1, IN_CACHE // count)
-            for of in np.split(alike, range(together, len(alike), together)):
+            same, together = np.flatnonzero(looked_at == count), max(1, IN_CACHE // count)
+            for of in np.split(same, range(together, len(same), together)):
                 two = np.resize(of, max(2, len(of)))  # at least: NumPy adds up a single column in another order
-                some = rows.spread(positions[two], count)
-                some = jax.tree.map(functools.partial(_columns, contiguous=count <= LOOKED_AT_FEW), some)
+                if few is None or len(of) == 1:
+                    some = columns_of(rows.spread(positions[two], count))
+                else:
+                    some = jax.tree.map(lambda each, of=of: each[:, of[0] : of[-1] + 1], few)
                 found = self.family_or_model.start(some if units is None else units.of(two).of_observations(some))
                 leaves = [np.broadcast_to(leaf, len(two))[: len(of)] for leaf in jax.tree.leaves(found)]
                 starts[of] = np.stack(leaves, axis=1)
@@ -290,18 +299,23 @@ class Begun:
         arrived = plain & (found["status"] == int(Status.CONVERGED)) & found["sound"]
         spread = Spread.of(found["information"], found["count"])
         doubted = spread.doubtful(found["coordinates"], arrived, self.table.logarithmic)
-        if isinstance(self.like, HasLimits) and self.like.limits():
+        if has_one_top(type(self.like)):  # only where a domain ends may that be lost in rounding
+            near_the_end = np.any(doubted & self.table.logarithmic, axis=1) | (spread.least < SINGULAR)
+            doubted &= near_the_end[:, None]
+        if isinstance(self.like, HasLimits) and any(limit.apart for limit in self.like.limits()):
             arrived &= ~np.any(doubted, axis=1)  # what the family becomes at infinity may be higher
         if isinstance(self.like, HasStartInside):
             arrived &= ~(np.any(doubted, axis=1) & (found["count"] <= FEW))  # another maximum may be higher
         good = arrived & stay_maxima(ascend, found, doubted & arrived[:, None], self.table)
-        end = {name: each[good] for name, each in found.items()}
+        end = {name: of_those(good, each) for name, each in found.items()}
+        covariance = of_those(good, spread.covariance)
         jacobian, count, mean, reasons = end["jacobian"], end["count"], end["mean"], dict(known)
-        errors = np.sqrt(np.sum(jacobian @ spread.covariance[good] * jacobian, axis=2))
-        if back is not None:
+        if back is None:
+            errors = errors_of(jacobian, covariance)
+        else:
             back = back.of(np.flatnonzero(good))
             end["estimate"], mean = back.parameters(end["estimate"]), mean - back.log_scale
-            errors = back.errors(jacobian, spread.covariance[good])
+            errors = back.errors(jacobian, covariance)
         told = np.full(len(count), True) if back is None else self.inside(end["estimate"])
         for row in range(len(count)) if self.judges_each else ():
             model = self.table.to_model(end["estimate"][row])
@@ -312,23 +326,13 @@ class Begun:
             "log_likelihood": count * mean, "distance": end["distance"], "count": count, "steps": end["steps"],
             "status": end["status"],
         }  # fmt: skip
+        told_of = functools.partial(of_those, told)
         fits = Fits(
-            positions[good][told], end["estimate"][told], errors[told],
-            {name: each[told] for name, each in columns.items()}, reasons,
+            told_of(of_those(good, positions)), told_of(end["estimate"]), told_of(errors),
+            {name: told_of(each) for name, each in columns.items()}, reasons,
         )  # fmt: skip
         good[good] = told
         return Climbed(fits, positions[~good])
-
-
-def _looked_at(sizes: np.ndarray, most: int) -> np.ndarray:
-    """Return how many observations of samples of certain sizes are looked at for a start."""
-    return np.clip(1 << np.ceil(np.log2(np.maximum(sizes, 1))).astype(int), 32, most)
-
-
-def _columns(rows: np.ndarray, contiguous: bool) -> np.ndarray:
-    """Return samples (b, k, ...) as columns side by side; of short ones those are fast whose memory is contiguous."""
-    columns = rows.swapaxes(0, 1)
-    return np.ascontiguousarray(columns) if contiguous else columns
 
 
 def counted(member: Member) -> Member:

@@ -26,15 +26,19 @@ from .many import fit_many
 def bootstrap(result: FitResult[Any], count: int, seed: int, progress: bool) -> Bootstrap[Any]:
     """Fit resamples from the estimate on; see `FitResult.bootstrap`."""
     start, resamples = _resamples(result, count, seed)
-    return _of(result, fit_many(start, resamples, progress=progress))
+    table = fit_many(start, resamples, progress=progress)
+    if not np.any(table.converged):
+        raise InputValueError(f"bootstrap: no resample has a maximum: {table.summary()}")
+    return _of(result, table)
 
 
 def bootstraps(
     results: Iterable[FitResult[Any]], samples: int, count: int, what: str, progress: bool
-) -> Iterator[Bootstrap[Any]]:
+) -> Iterator[Bootstrap[Any] | None]:
     """Yield the bootstraps of fits, in their order: of the first with the seed 0, of the next with 1.
 
-    The resamples of several are climbed at the same time; each bootstrap is that of its fit by itself, bit by bit.
+    None of a fit of which no resample has a maximum. The resamples of several are climbed at the same time; each
+    bootstrap is that of its fit by itself, bit by bit.
 
     Args:
         results: the fits.
@@ -46,7 +50,8 @@ def bootstraps(
     with own_settings(), pool() as threads, bar(what, samples, progress) as shown:
         begun = (_Begun.of(result, count, seed, threads) for seed, result in enumerate(results))
         for each in in_turn(begun):
-            yield _of(each.result, each.table())
+            table = each.table()
+            yield _of(each.result, table) if np.any(table.converged) else None
             shown.update(1)
 
 
@@ -93,10 +98,8 @@ def _resamples(result: FitResult[Any], count: int, seed: int) -> tuple[Any, Resa
 
 
 def _of(result: FitResult[Any], table: FitTable[Any]) -> Bootstrap[Any]:
-    """Return what the fits of resamples say of the fit of the sample."""
+    """Return what the fits of resamples say of the fit of the sample; one at least has a maximum."""
     units, good, smooth = result.ground.units, table.converged, result.end is not None
-    if not np.any(good):
-        raise InputValueError(f"bootstrap: no resample has a maximum: {table.summary()}")
     found = np.stack([at[good] for at in table.parameters.values()], axis=1)
     if units is not None:
         found = units.back.parameters(found)
@@ -108,6 +111,15 @@ def _of(result: FitResult[Any], table: FitTable[Any]) -> Bootstrap[Any]:
         model=Parameters.of(result.model).to_model(found),
         count=len(table),
         acceleration=dict(zip(result.parameters, acceleration.tolist(), strict=True)),
-        why_not="" if np.all(good) else table.summary(),
+        why_not="" if np.all(good) else _left_out(table),
         fitted_errors={key: float(value) for key, value in entry_dict(result.standard_errors).items()},
+    )
+
+
+def _left_out(table: FitTable[Any]) -> str:
+    """Return how many resamples have no maximum, what that means for the others, and why they have none."""
+    lost, left = int(np.sum(~table.converged)), int(np.sum(table.converged))
+    return (
+        f"{lost:,} of {len(table):,} resamples have no maximum and are left out: errors and intervals rest on the "
+        f"other {left:,} alone, and may be too narrow\n{table.summary()}"
     )

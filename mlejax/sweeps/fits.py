@@ -3,10 +3,12 @@
 import contextlib
 import dataclasses
 import functools
+import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent import futures
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import jax
 import numpy as np
@@ -28,13 +30,16 @@ from ..samples.members import Members
 from ..status import Status
 from .begun import COLUMNS, Begun, Climbed, Fits, Starts, counted
 from .closed import closed_forms
-from .rows import RowMaker, merged
+from .equal import TOGETHER, Equal
+from .rows import CALLS, RowMaker, merged
 from .several import canonical, highest
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 REMEMBERED, MOST_REMEMBERED = 1 << 12, 1 << 12
-"""Bytes of the largest sample of which a fit alone is kept for others that are the same; and how many are kept."""
+"""Bytes of the largest sample, of those that are not constant, of which a fit alone is kept for others that are the
+same; and how many are kept."""
 
 
 class Work:
@@ -86,9 +91,12 @@ class Work:
             yield from self.told(positions, in_turn(self.climbs(positions, threads), Future.done), threads)
 
     def climbs(self, positions: np.ndarray, threads: Executor) -> Iterator["Future[Climbed]"]:
-        """Have the samples at some positions climbed side by side, a call of the program at a time, where they can."""
-        for call in self._rows.calls(self._apart(positions)[0]):
-            yield threads.submit(self._climbed, call.positions)
+        """Have the samples at some positions climbed side by side where they can, a share at a time; see `shares`."""
+        apart = self._apart(positions).beside
+        one_each = self.begun.shared is not None or self.begun.in_columns is not None or self.begun.several
+        calls = 1 if one_each else CALLS if self.begun.form is not None else 2
+        for share in self._rows.shares(apart, calls, devices.cores()):
+            yield threads.submit(self._climbed, share)
 
     def told(self, positions: np.ndarray, climbs: Iterable["Future[Climbed]"], threads: Executor) -> Iterator[Fits]:
         """Yield the fits of the samples at some positions, some at a time.
@@ -98,11 +106,15 @@ class Work:
             climbs: what `climbs` yields for them; `fit` takes those that are left.
             threads: for those.
         """
-        left = [self._apart(positions)[1]]
+        apart = self._apart(positions)
+        left = [apart.alone]
         for climb in climbs:
             climbed = climb.result()
             left.append(climbed.left)
             yield climbed.fits
+        for first in range(0, len(apart.equal), TOGETHER):
+            assert self._equal is not None
+            yield self._equal.fits(apart.equal[first : first + TOGETHER])
         alone = (self._alone(position, threads) for position in np.sort(np.concatenate(left)).tolist())
         for fit in in_turn(alone):
             yield fit.fits()
@@ -111,12 +123,20 @@ class Work:
     def _rows(self) -> RowMaker:
         return RowMaker(self.members, self.sizes, self.begun.observation, self.begun.shared)
 
-    def _apart(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return which samples are climbed side by side, the smallest first, and which are left to `fit`."""
+    @functools.cached_property
+    def _equal(self) -> Equal | None:
+        return Equal.of(self.begun, self.members)
+
+    def _apart(self, positions: np.ndarray) -> "_Apart":
+        equal = positions[:0]
+        if self._equal is not None:
+            which = self._equal.among(positions)
+            equal, positions = positions[which], positions[~which]
         if not self.begun.beside:
-            return positions[:0], positions
+            return _Apart(equal, positions[:0], positions)
         short = self._rows.fit(positions)
-        return positions[short][np.argsort(self.sizes[positions[short]], kind="stable")], positions[~short]
+        beside = positions[short][np.argsort(self.sizes[positions[short]], kind="stable")]
+        return _Apart(equal, beside, positions[~short])
 
     def _climbed(self, positions: np.ndarray) -> Climbed:
         """Climb on some samples, ordered by their sizes, and judge what they came to."""
@@ -173,14 +193,12 @@ class Work:
         return self.begun.starts_in_columns(like, self._rows, call, laid, designs, back), back
 
     def _alone(self, position: int, threads: Executor) -> "_Alone":
-        """Have a sample fitted by itself; one that is small and bit for bit another has its fit, as constant groups."""
+        """Have a sample fitted by itself; one that is small, or constant, and bit for bit another has its fit."""
         values, weights = counted(self.members.member(position))
-        columns = jax.tree.leaves((values, weights))
-        small = sum(column.nbytes for column in columns) <= REMEMBERED
-        key = tuple((column.shape, column.tobytes()) for column in columns) if small else None
+        key = _key(jax.tree.leaves((values, weights)))
         if (known := self._known.get(key)) is None:
             known = threads.submit(self._fitted, values, weights)
-            if small and len(self._known) < MOST_REMEMBERED:
+            if key is not None and len(self._known) < MOST_REMEMBERED:
                 self._known[key] = known
         return _Alone(position, known)
 
@@ -204,6 +222,15 @@ class Work:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
+class _Apart:
+    """The positions of some samples, by how they are fitted."""
+
+    equal: np.ndarray  # whose observations tell that there is no maximum
+    beside: np.ndarray  # climbed side by side, the smallest first
+    alone: np.ndarray  # left to `fit`
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class _Alone:
     """A sample that is fitted by itself."""
 
@@ -217,14 +244,45 @@ class _Alone:
         return dataclasses.replace(found, positions=np.array([self.position]), reasons=reasons)
 
 
+class _Pool(Executor):
+    """What one caller has done by threads that others use as well."""
+
+    def __init__(self, threads: Executor):
+        self._threads = threads
+        self._begun: set[Future[Any]] = set()
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> "Future[T]":
+        future = self._threads.submit(fn, *args, **kwargs)
+        self._begun.add(future)
+        future.add_done_callback(self._begun.discard)
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        left = list(self._begun)
+        if cancel_futures:
+            left = [future for future in left if not future.cancel()]
+        if wait:
+            futures.wait(left)
+
+
 @contextlib.contextmanager
-def pool() -> Iterator[ThreadPoolExecutor]:
+def pool() -> Iterator[Executor]:
     """Have threads for all cores, within whose context what is under way comes to its end, and nothing else begins."""
-    threads = ThreadPoolExecutor(devices.cores(), thread_name_prefix="mlejax")
+    threads = _Pool(_threads(devices.cores()))
     try:
         yield threads
     finally:
         threads.shutdown(cancel_futures=True)
+
+
+@functools.cache
+def _threads(count: int) -> Executor:
+    """Return threads that stay: new ones would be given fresh memory, page by page, which costs as much as a start."""
+    return ThreadPoolExecutor(count, thread_name_prefix="fits of mlejax")
+
+
+if hasattr(os, "register_at_fork"):  # a process that is forked has none of the threads
+    os.register_at_fork(after_in_child=_threads.cache_clear)
 
 
 def in_turn(begun: Iterable[T], ended: Callable[[T], bool] = lambda _: False) -> Iterator[T]:
@@ -240,6 +298,15 @@ def in_turn(begun: Iterable[T], ended: Callable[[T], bool] = lambda _: False) ->
         while len(under_way) > 2 * devices.cores() or (under_way and ended(under_way[0])):
             yield under_way.popleft()
     yield from under_way
+
+
+def _key(columns: Sequence[np.ndarray]) -> tuple[Any, ...] | None:
+    """Return what is the same of samples that are bit for bit the same; None of a large one that is not constant."""
+    if sum(column.nbytes for column in columns) <= REMEMBERED:
+        return tuple((column.shape, column.tobytes()) for column in columns)
+    rows = [column[:1].tobytes() for column in columns]
+    constant = all(column.tobytes() == row * len(column) for column, row in zip(columns, rows, strict=True))
+    return tuple(zip((column.shape for column in columns), rows, strict=True)) if constant else None
 
 
 def _columns(known: Sequence[float | int]) -> dict[str, np.ndarray]:

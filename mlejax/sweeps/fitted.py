@@ -7,7 +7,6 @@ from typing import Any, Generic
 
 import numpy as np
 
-from ..checks import InputValueError
 from ..models.base import M, Model, name_of
 from ..models.digest import formula_digest
 from ..models.parameters import parameter_dict, with_dtype
@@ -64,14 +63,11 @@ class Fitted(Generic[M]):
 
         Raises:
             StoreError: the directory cannot be used, or holds fits to other observations.
-            ValueError: labels are of a type that cannot be stored.
         """
         kept = fit_variables(self.model, self.members.axis)
         axes = {self.members.axis: self.members.labels}
         if out is None:
             return Collector.of(Layout.of(axes, kept), Description({}, [], dict(attributes or {}), {}, FITS))
-        if self.members.labels.dtype.kind == "S":
-            raise InputValueError("labels that are bytes cannot be stored: give text, such as labels.astype(str)")
         layout = Layout.of(axes, (*kept, DIGEST))
         description = Description(self.settings(), [dict(computed_by)], dict(attributes or {}), {}, FITS)
         known = {DIGEST.name: digests_of(self.members)}

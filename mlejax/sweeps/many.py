@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import checks, devices
+from ..ascent.begin import check_fitted
 from ..models.abilities import HasStart
 from ..models.base import M
 from ..progress import bar
@@ -62,7 +63,8 @@ def fit_many(
         [ True  True] [1.08 0.22]
     """
     devices.start()
-    members, own = members_of(source), checks.attributes(attributes or {})
+    check_fitted("fit_many", family_or_model)
+    members, own = members_of(source, family_or_model), checks.attributes(attributes or {})
     work, count = Work(family_or_model, members), len(members.labels)
     fitted: Fitted[Any] = Fitted(family_or_model, members, work.begun.like, work.begun.observation)
     here = devices.computed_by()

@@ -45,7 +45,7 @@ def verify_fits(
         raise StoreError(f"{path} holds no fit yet")
     settings = there.description.settings
     given = _family_recorded(settings, fitted_shapes(there.layout)) if family_or_model is None else family_or_model
-    members = members_of(_source_recorded(settings, labels) if source is None else source)
+    members = members_of(_source_recorded(settings, labels) if source is None else source, given)
     devices.start()
     work = Work(given, members)
     fitted: Fitted[Any] = Fitted(given, members, work.begun.like, work.begun.observation)

@@ -19,6 +19,17 @@ WEIGHTS = 1 << 19
 """Weights that one call takes, about, of samples that share their observations."""
 
 
+SHORT = 32
+"""Observations up to which samples side by side are short."""
+
+CALLS = 8
+"""Calls, on statistics, whose samples are made ready and judged together: what NumPy does for many at once is dear for
+few, and threads wait for each other there."""
+
+WORTHWHILE = 512
+"""Tiles that are worth a thread of their own."""
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Call:
     """Samples that are climbed by one call of a program, `ROWS` to a block."""
@@ -52,16 +63,36 @@ class RowMaker:
                 some = positions[first : first + together]
                 yield Call(some, np.full(-(-len(some) // ROWS), -(-row_count(self.shared) // WIDTH)), together // ROWS)
             return
-        # A block has as many tiles as its largest sample, the last one, takes.
-        last = np.minimum(np.arange(ROWS, len(positions) + ROWS, ROWS), len(positions)) - 1
-        tiles = -(-self.sizes[positions[last]] // WIDTH)
-        first = 0
+        tiles, first = self._tiles_of_blocks(positions), 0
         while first < len(tiles):
             some = tiles[first : first + BLOCKS]
             some = some[np.cumsum(some) <= self._tiles]
             end = first + len(some)
             yield Call(positions[first * ROWS : end * ROWS], some, BLOCKS)
             first = end
+
+    def shares(self, positions: np.ndarray, calls: int, threads: int) -> Iterator[np.ndarray]:
+        """Yield samples that are ordered by their sizes in shares of a few calls, of as much work for every thread.
+
+        Args:
+            positions: of the samples.
+            calls: that a share has, about; 1 has none of more.
+            threads: that take shares.
+        """
+        every = [call.positions for call in self.calls(positions)]
+        if calls == 1 or not every:
+            yield from every
+            return
+        work = np.cumsum(self._tiles_of_blocks(positions))
+        count = max(-(-len(every) // calls), min(threads, int(work[-1]) // WORTHWHILE))
+        count = -(-count // threads) * threads if count > threads else count
+        ends = np.searchsorted(work, np.arange(1, count) * (work[-1] / count)) if count > 1 else []
+        yield from (some for some in np.split(positions, np.unique(ends) * ROWS) if len(some))
+
+    def _tiles_of_blocks(self, positions: np.ndarray) -> np.ndarray:
+        """Return how many tiles each block has: as many as its largest sample, the last one, takes."""
+        last = np.minimum(np.arange(ROWS, len(positions) + ROWS, ROWS), len(positions)) - 1
+        return -(-self.sizes[positions[last]] // WIDTH)
 
     @functools.cached_property
     def _most(self) -> int:
@@ -84,8 +115,10 @@ class RowMaker:
         blocks, room, positions = len(call.tiles), call.room, call.positions
 
         def filled(column: np.ndarray, rest: float | int) -> np.ndarray:
-            full = np.full((room * ROWS, *column.shape[1:]), rest, column.dtype)
-            full[: len(column)] = column
+            full = column
+            if len(column) < room * ROWS:
+                full = np.full((room * ROWS, *column.shape[1:]), rest, column.dtype)
+                full[: len(column)] = column
             return full.reshape(room, ROWS, *column.shape[1:])
 
         tiles, firsts = np.zeros((2, room), np.int64)
@@ -159,8 +192,25 @@ class RowMaker:
         return weights
 
 
+def columns_of(samples: Rows) -> Rows:
+    """Return samples (b, k, ...) as columns side by side; of short ones those are fast whose memory is contiguous."""
+
+    def columns(rows: np.ndarray) -> np.ndarray:
+        side_by_side = rows.swapaxes(0, 1)
+        return np.ascontiguousarray(side_by_side) if len(side_by_side) <= SHORT else side_by_side
+
+    return jax.tree.map(columns, samples)
+
+
+def of_those(which: np.ndarray, each: np.ndarray) -> np.ndarray:
+    """Return those (b,) of many that are marked; all without a copy."""
+    return each if which.all() else each[which]
+
+
 def merged(found: list[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
     """Return what several calls found as what one would have."""
+    if len(found) == 1:
+        return dict(found[0])
     return {name: np.concatenate([each[name] for each in found]) for name in found[0]}
 
 
@@ -173,13 +223,13 @@ class _Columns(threading.local):
     def of_length(self, length: int, observation: Observation) -> Rows:
         """Return columns (ROWS, length, ...) of finite numbers; they may be those of the call before."""
         if length not in self.kept:
-            self.kept[length] = jax.tree.map(lambda one: _ones((ROWS, length, *one.shape), one.dtype), observation)
+            self.kept[length] = jax.tree.map(lambda one: _zeros((ROWS, length, *one.shape), one.dtype), observation)
         return self.kept[length]
 
     def weights(self, shape: tuple[int, ...]) -> np.ndarray:
         """Return numbers of this shape, which may be those of the call before."""
         if shape not in self.kept:
-            self.kept[shape] = _ones(shape, np.dtype(np.float64))
+            self.kept[shape] = _zeros(shape, np.dtype(np.float64))
         return self.kept[shape]
 
 
@@ -187,14 +237,12 @@ ALIGNED = 64
 """Bytes: what begins at a multiple of these is read by a program where it is; of anything else a copy is made."""
 
 
-def _ones(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    """Return an array of ones whose memory is aligned."""
+def _zeros(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """Return an array of zeros whose memory is aligned; it is not touched before it is used."""
     size = math.prod(shape) * dtype.itemsize
-    memory = np.empty(size + ALIGNED, np.uint8)
+    memory = np.zeros(size + ALIGNED, np.uint8)
     first = -memory.ctypes.data % ALIGNED
-    ones = memory[first : first + size].view(dtype).reshape(shape)
-    ones[...] = 1
-    return ones
+    return memory[first : first + size].view(dtype).reshape(shape)
 
 
 def _lay(part: slice, length: int, columns: np.ndarray, rows: np.ndarray) -> None:

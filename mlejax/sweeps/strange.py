@@ -20,7 +20,18 @@ IN_CACHE = 1 << 18
 """Observations that are looked at together: what is computed of them stays in a core's cache."""
 
 
-def units_beside(table: Parameters[Any], support: Supports, rows: RowMaker, positions: np.ndarray) -> Units | None:
+def how_many(sizes: np.ndarray, most: int) -> np.ndarray:
+    """Return how many observations of samples of certain sizes are looked at for a start."""
+    return np.clip(1 << np.ceil(np.log2(np.maximum(sizes, 1))).astype(int), ENOUGH, most)
+
+
+def units_beside(
+    table: Parameters[Any],
+    support: Supports,
+    rows: RowMaker,
+    positions: np.ndarray,
+    looked_at: np.ndarray | None = None,
+) -> Units | None:
     """Return the units of samples, as `ascent.units.units_for` finds them; None where all have the data's.
 
     Args:
@@ -28,10 +39,12 @@ def units_beside(table: Parameters[Any], support: Supports, rows: RowMaker, posi
         support: of the family.
         rows: the samples.
         positions: of some, (b,).
+        looked_at: a multiple of `ENOUGH` observations, evenly spread, side by side (k, b), where they are at hand.
     """
     if not (is_number(rows.observation) and isinstance(support, Support)) or support.whole:
         return None
-    strange = np.flatnonzero(extraordinary(rows.spread(positions, ENOUGH).T))  # type: ignore[union-attr]
+    some: Any = rows.spread(positions, ENOUGH).T if looked_at is None else looked_at[:: len(looked_at) // ENOUGH]  # type: ignore[union-attr]
+    strange = np.flatnonzero(extraordinary(some))
     if not len(strange):
         return None
     sizes, of_all = rows.sizes[positions], []

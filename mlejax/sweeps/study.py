@@ -47,10 +47,12 @@ def study(
         progress: show progress bars on standard error.
 
     Returns:
-        A `Study`: bias, standard deviation, root mean square error and coverage, with their Monte Carlo errors.
+        A `Study`: bias, standard deviation, root mean square error and coverage, with their Monte Carlo errors. All
+        of them are of the samples that have a maximum; `converged` is their share. Coverage is of those among them
+        that have such an interval; `lacking` is the share that has none.
 
     Raises:
-        TypeError, ValueError: an argument is not as described; no sample has a maximum.
+        TypeError, ValueError: an argument is not as described; no count has two samples with a maximum.
 
     Reference: T. Morris, I. White and M. Crowther, Using simulation studies to evaluate statistical methods, Statistics
     in Medicine 38 (2019) 2074-2102.
@@ -68,19 +70,18 @@ def study(
     runs = int(checks.counts("samples", samples, at_least=2))
     truths = {name: float(value) for name, value in entry_dict(with_dtype(target, np.float64, "target")).items()}
     family = family_of(target) if family is None else family
-    shares, found = [], []
+    shares, found, why = [], [], []
     for size in sizes.tolist():
         source = Draws(target, size, base_seed=base_seed, seeds=np.arange(runs))
         table = fit_many(family, source, progress=progress)
         if set(table.parameters) != set(truths):
-            raise InputTypeError(
-                f"family: it has the parameters {', '.join(table.parameters)}; got a target with others"
-            )
+            wanted, got = ", ".join(truths), ", ".join(table.parameters)
+            raise InputTypeError(f"family: its parameters must be those of the target, {wanted}; got {got}")
         good = np.flatnonzero(table.converged)
+        held: dict[str, dict[str, np.ndarray]] = {method: {name: np.zeros(0) for name in truths} for method in methods}
         if len(good) < 2:
-            raise InputValueError(f"study: {len(good)} of {runs} samples of {size} have a maximum: {table.summary()}")
-        held = {}
-        if methods:
+            why.append(f"{len(good)} of {runs} samples of {size} have a maximum: {table.summary()}")
+        elif methods:
             parts = (source.cut(int(table.labels[i]), 0) for i in good.tolist())
             results = (fit(family, part.train, progress=False) for part in parts)
             what = f"bootstrap of {size:,} observations"
@@ -88,11 +89,13 @@ def study(
             held = _held_by_bootstrap(found_by, truths, level, methods)
         shares.append(len(good) / runs)
         found.append(_figures(table, good, truths, level, held))
+    if len(why) == len(sizes):
+        raise InputValueError(f"study: {why[0]}")
     parameters = {}
     for name, truth in truths.items():
         columns = {key: np.array([at[name][key] for at in found]) for key in found[0][name]}
         figures = {key: columns[key] for key in FIGURES}
-        bootstrap = {method: Coverage(columns[method], columns[f"{method} error"]) for method in methods}
+        bootstrap = {method: Coverage(*(columns[f"{method} {of}"] for of in Coverage._fields)) for method in methods}
         parameters[name] = Scatter(truth, **figures, bootstrap=bootstrap)
     return Study(name_of(target), level, runs, sizes, np.array(shares), parameters)
 
@@ -118,37 +121,45 @@ def _figures(
     held: Mapping[str, Mapping[str, np.ndarray]],
 ) -> dict[str, dict[str, float]]:
     """Return the figures of `Scatter` for each parameter, of the samples that have a maximum."""
-    half, made = float(ndtri((1 + level) / 2)), {}
+    half, made, n = float(ndtri((1 + level) / 2)), {}, len(good)
+    if n < 2:
+        names = [*FIGURES, *(f"{method} {of}" for method in held for of in Coverage._fields)]
+        return {name: dict.fromkeys(names, np.nan) for name in truths}
     for name, truth in truths.items():
         away, errors = table.parameters[name][good] - truth, table.errors[name][good]
-        told = np.isfinite(errors)
-        wald = np.abs(away[told]) <= half * errors[told]
-        deviation = float(np.std(away, ddof=1))
+        wald = np.where(np.isfinite(errors), np.abs(away) <= half * errors, np.nan)
+        deviation, square = float(np.std(away, ddof=1)), float(np.mean(away**2))
+        square_error = float(np.std(away**2, ddof=1)) / np.sqrt(n)
+        coverage, coverage_error, lacking = _coverage(wald)
         made[name] = {
             "bias": float(np.mean(away)),
-            "bias_error": deviation / np.sqrt(len(away)),
+            "bias_error": deviation / np.sqrt(n),
             "standard_deviation": deviation,
-            "root_mean_square_error": float(np.sqrt(np.mean(away**2))),
-            "mean_standard_error": _mean(errors[told]),
-            "coverage": _mean(wald),
-            "coverage_error": _share_error(wald),
+            "standard_deviation_error": deviation / np.sqrt(2 * (n - 1)),
+            "root_mean_square_error": np.sqrt(square),
+            "root_mean_square_error_error": square_error / (2 * np.sqrt(square)) if square else 0.0,
+            "mean_standard_error": _mean(errors[np.isfinite(errors)]),
+            "coverage": coverage,
+            "coverage_error": coverage_error,
+            "coverage_lacking": lacking,
         }
         for method, by_name in held.items():
-            made[name] |= {method: _mean(by_name[name]), f"{method} error": _share_error(by_name[name])}
+            of = zip(Coverage._fields, _coverage(by_name[name]), strict=True)
+            made[name] |= {f"{method} {figure}": value for figure, value in of}
     return made
 
 
 def _held_by_bootstrap(
-    found: Iterable[Bootstrap[Any]], truths: Mapping[str, float], level: float, methods: Sequence[str]
+    found: Iterable[Bootstrap[Any] | None], truths: Mapping[str, float], level: float, methods: Sequence[str]
 ) -> dict[str, dict[str, np.ndarray]]:
-    """Return whether the intervals of each sample hold the truth, by method and parameter."""
-    held: dict[str, dict[str, list[bool]]] = {method: {name: [] for name in truths} for method in methods}
+    """Return by method and parameter whether the interval of each sample holds the truth; NaN where there is none."""
+    held: dict[str, dict[str, list[float]]] = {method: {name: [] for name in truths} for method in methods}
     for each in found:
-        intervals = each.all_intervals(level)
+        intervals = None if each is None else each.all_intervals(level)
         for method, by_name in held.items():
             for name, truth in truths.items():
-                low, high = intervals[name][method]
-                by_name[name].append(low <= truth <= high)
+                low, high = (np.nan, np.nan) if intervals is None else intervals[name][method]
+                by_name[name].append(np.nan if np.isnan(low) or np.isnan(high) else float(low <= truth <= high))
     return {method: {name: np.array(each) for name, each in by_name.items()} for method, by_name in held.items()}
 
 
@@ -156,6 +167,12 @@ def _mean(values: np.ndarray) -> float:
     return float(np.mean(values)) if len(values) else float("nan")
 
 
-def _share_error(held: np.ndarray) -> float:
-    """Return the Monte Carlo standard error of a share."""
-    return float(np.sqrt(np.mean(held) * (1 - np.mean(held)) / len(held))) if len(held) else float("nan")
+def _coverage(held: np.ndarray) -> tuple[float, float, float]:
+    """Return the share of intervals that hold the truth, its Monte Carlo error, and the share of samples without one.
+
+    Args:
+        held: 1 where the interval of a sample holds the truth, 0 where not, NaN where there is none.
+    """
+    told = held[~np.isnan(held)]
+    share = _mean(told)
+    return share, float(np.sqrt(share * (1 - share) / max(len(told), 1))), 1 - len(told) / len(held)

@@ -1,10 +1,12 @@
 """Starts, their units, and what a start is where a family finds one on the border of its domain."""
 
+import re
+
 import numpy as np
 import pytest
 
 import mlejax
-from mlejax.ascent.begin import found_start, given_start, off_the_border
+from mlejax.ascent.begin import check_fitted, found_start, given_start, off_the_border
 
 WAITS = np.array([0.5, 1.5, 4.0, 0.7])
 
@@ -38,3 +40,13 @@ def test_what_finds_no_start_says_what_to_give():
 def test_a_family_with_arguments_says_so():
     with pytest.raises(TypeError, match=r"or mlejax.Mixture.of\(...\) in its place"):
         mlejax.fit(mlejax.Mixture, [1.0, 2.0])
+
+
+@pytest.mark.parametrize("thing", ["gamma", 3, dict, None])
+def test_what_is_neither_a_family_nor_a_model_is_refused_for_its_caller(thing):
+    for good in (mlejax.Gamma, mlejax.Gamma(1.0, 1.0), mlejax.Mixture.of(mlejax.Gamma, 2)):
+        check_fitted("fit_many", good)
+    with pytest.raises(
+        TypeError, match=rf"fit_many needs a family, such as mlejax.Gamma, .*; got {re.escape(repr(thing))}"
+    ):
+        check_fitted("fit_many", thing)

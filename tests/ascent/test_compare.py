@@ -47,6 +47,33 @@ def test_a_probability_and_a_density_are_not_compared():
         mlejax.compare([mlejax.Normal, mlejax.Poisson], CALLS)
 
 
+def test_regressions_of_counts_and_of_any_number_are_not_compared():
+    table = {"calls": CALLS, "age": WAITS}
+    families = [each.of(["age"], response="calls") for each in (mlejax.PoissonRegression, mlejax.LinearRegression)]
+    with pytest.raises(ValueError, match="PoissonRegression gives probabilities of whole numbers, LinearRegression a"):
+        mlejax.compare(families, table, progress=False)
+    two = {name: mlejax.LinearRegression.of([name], response="calls") for name in ("age", "week")}
+    assert set(mlejax.compare(two, table | {"week": np.arange(60)}, progress=False).fits) == {"age", "week"}
+
+
+@pytest.mark.slow
+def test_by_default_observations_of_no_weight_rule_no_family_out():
+    weights = np.append(np.ones(60), 0.0)
+    found = mlejax.compare(None, np.append(CALLS, -0.5), weights=weights, progress=False)
+    alone = mlejax.compare(None, CALLS, progress=False)
+    assert found.fits.keys() == alone.fits.keys()
+    assert found.best.aic == pytest.approx(alone.best.aic, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("observations", "said"),
+    [(np.ones((5, 2)), r"an array of shape \(2,\)"), ({"x": CALLS, "y": WAITS}, "a record of x, y")],
+)
+def test_by_default_observations_must_be_numbers(observations, said):
+    with pytest.raises(TypeError, match=f"where an observation is not a number: .* each of which is {said}"):
+        mlejax.compare(None, observations)
+
+
 @pytest.mark.slow
 def test_by_default_counts_are_compared_with_families_of_counts():
     found = mlejax.compare(None, CALLS, progress=False)

@@ -1,10 +1,12 @@
 """Regressions on orthonormal columns: certified values, any unit, and columns that cannot be told apart."""
 
+import re
 import warnings
 
 import nist
 import numpy as np
 import pytest
+from oracles import least_squares_exactly
 
 import mlejax
 from mlejax import Fixed, LinearRegression, LogisticRegression, NegativeBinomialRegression, PoissonRegression, fit
@@ -65,9 +67,10 @@ def test_units_of_columns_decide_nothing():
 
 
 def test_the_way_there_and_back():
-    start = LinearRegression.of(("a", "b")).start({"features": X + 5, "response": X[:, 0]})
+    sample = {"features": X + 5, "response": X[:, 0] + np.cos(np.arange(30))}
+    start = LinearRegression.of(("a", "b")).start(sample)
     weights = RANDOM.uniform(1, 2, 30)
-    units = design_for(start, {"features": X + 5, "response": X[:, 0]}, weights)
+    units = design_for(start, sample, weights)
     own = units.given["features"]
     np.testing.assert_allclose((own * weights[:, None]).T @ own / weights.sum(), np.eye(2), atol=1e-14)
     np.testing.assert_allclose(units.to_data(units.from_data(start)).coefficients, start.coefficients, atol=1e-14)
@@ -177,3 +180,91 @@ def test_profiles_are_those_of_the_coefficients():
     for end in (low, high):
         assert result.log_likelihood - height(end) == pytest.approx(1.6448536269514722**2 / 2, rel=1e-6)
     assert result.covariance("sandwich").shape == (3, 3)
+
+
+CASES = {
+    "far from zero": (1e15 + np.arange(30) % 3, None),
+    "in a small unit": (1e-140 * (X[:, 0] + np.cos(np.arange(30))), None),
+    "in a large unit": (1e140 * (X[:, 0] + np.cos(np.arange(30))), None),
+    "near the line": (1.0 + X @ [1e6, -1e7] + 1e-6 * np.cos(np.arange(30)), None),
+    "one weight for all": (X[:, 0] + np.cos(np.arange(30)), np.where(np.arange(30) == 3, 1e9, 1.0)),
+}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("intercept", [True, False], ids=["with an intercept", "without"])
+@pytest.mark.parametrize(("response", "weights"), CASES.values(), ids=CASES)
+def test_responses_of_any_size_lose_no_digits(response, weights, intercept):
+    columns = X if intercept else np.column_stack([np.ones(30), X])
+    sample = {"features": columns, "response": response}
+    result = fit(LinearRegression.of(["a", "b", "c"][: columns.shape[1]], intercept=intercept), sample, weights=weights)
+    known = least_squares_exactly(np.column_stack([np.ones(30), X]), response, weights)
+    assert result.converged
+    limit = 1e-11 * known.errors + 4e-16 * np.abs(known.coefficients)  # and the last digit
+    assert np.all(np.abs(result.model.coefficients - known.coefficients) <= limit)
+    np.testing.assert_allclose(result.standard_errors.coefficients, known.errors, rtol=1e-11)
+    assert result.model.variance == pytest.approx(known.variance, rel=1e-11)
+    assert result.log_likelihood == pytest.approx(known.log_likelihood, rel=1e-11)
+
+
+def test_an_exact_fit_is_told_from_one_that_is_nearly_exact():
+    line = 1.0 + X @ [0.1, 7.0]
+    for noise, status in ((0.0, Status.UNBOUNDED), (1e-14, Status.CONVERGED)):
+        response = line + noise * np.cos(np.arange(30))
+        assert quietly(LinearRegression, {"features": X, "response": response}).status is status
+    # the variance of a model to start at says nothing of the data
+    start = LinearRegression(np.zeros(3), 1e-30)
+    assert design_for(start, {"features": X, "response": line + np.cos(np.arange(30))}, None).known is None
+    assert design_for(start, {"features": X, "response": line}, None).known.status is Status.UNBOUNDED
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shift", [0.0, 1e8])
+def test_no_more_rows_than_columns_are_fitted_exactly_or_by_many(shift):
+    sample = {"a": X[:3, 0] + shift, "b": X[:3, 1] + shift, "c": X[3:6, 0] + shift, "y": np.array([1.0, 0.0, 4.0])}
+    exact = quietly(LinearRegression.of(["a", "b", "c"], response="y"), sample)
+    assert (exact.status, exact.reason.split(":")[0]) == (Status.UNBOUNDED, "the columns fit the responses exactly")
+    many = quietly(PoissonRegression.of(["a", "b", "c"], response="y"), sample)
+    assert many.status is Status.NOT_IDENTIFIED
+    changes = dict(re.findall(r"coefficients\[(\w+)\] by (\S+?),? ", many.reason))
+    design = {"intercept": np.ones(3)} | sample
+    moved = sum(float(change) * design[name] for name, change in changes.items())
+    largest = max(np.max(np.abs(float(change) * design[name])) for name, change in changes.items())
+    np.testing.assert_allclose(moved, 0, atol=0.01 * largest)  # of which three digits are said
+
+
+def test_a_variance_that_float64_does_not_hold_is_refused():
+    for unit, value in ((1e160, "inf"), (1e-200, "0.0")):
+        with pytest.raises(
+            mlejax.InputError, match=f"LinearRegression.variance of these observations would be {value}"
+        ):
+            fit(LinearRegression, {"features": X, "response": unit * np.cos(np.arange(30))})
+
+
+@pytest.mark.slow
+def test_intervals_and_functions_of_a_response_in_another_unit():
+    near = {"features": X + np.array([1e3, 0.0]), "response": X[:, 0] + np.cos(np.arange(30))}
+    far = near | {"response": 1e-140 * near["response"], "offset": np.full(30, 1e-130)}
+    one, other = (fit(LinearRegression, sample, progress=False) for sample in (near, far))
+    for name in ("coefficients[0]", "coefficients[1]"):
+        for method in ("wald", "profile"):
+            plain, scaled = (result.confidence_intervals(method=method)[name] for result in (one, other))
+            np.testing.assert_allclose(scaled, 1e-140 * np.array(plain), rtol=1e-7)
+    ratio = other.estimate_of(lambda model: model.coefficients[1] / model.coefficients[2])
+    expected = one.estimate_of(lambda model: model.coefficients[1] / model.coefficients[2])
+    np.testing.assert_allclose(ratio.standard_error, expected.standard_error, rtol=1e-6)
+
+
+@pytest.mark.slow
+def test_separated_responses_of_few_rows_leave_no_column_undecided():
+    columns = [
+        [-2.1361961, 1.64027081],
+        [-1.79343559, -0.84174737],
+        [-1.05795222, -0.90900761],
+        [0.04153939, -1.11792545],
+    ]
+    sample = {"features": np.array(columns), "response": [1, 0, 0, 0]}
+    # with these weights the log-likelihood is as flat both ways along every coefficient where the climb ends
+    result = quietly(LogisticRegression, sample, weights=np.full(4, 2.0))
+    assert result.status is Status.AT_INFINITY
+    assert result.reason.endswith("its supremum, 0.0000 at infinity, is no maximum")

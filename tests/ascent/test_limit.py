@@ -7,13 +7,13 @@ from scipy import stats
 import mlejax
 from benchmarks.highest import highest
 from mlejax.ascent.limit import beside_limits, height_of
-from mlejax.ascent.outward import Verdict
+from mlejax.ascent.verdict import Verdict
 from mlejax.models.abilities import Limit
 from mlejax.status import Status
 
 X = np.array([1.0, 2.0, 4.0, 9.0])
 HEIGHT = float(np.sum(stats.norm.logpdf(X, X.mean(), X.std())))
-LIMIT = Limit(mlejax.Normal, "location falls")
+LIMIT = Limit(mlejax.Normal, "location falls", apart=True)
 
 
 def test_the_height_of_a_family_is_that_of_its_maximum():
@@ -39,7 +39,7 @@ def test_the_higher_of_both_decides(status, above, expected):
     if status is expected:
         assert verdict.reason == "before"
     else:
-        assert f"as location falls; its supremum, {HEIGHT:.4f} at infinity, where the distribution is" in verdict.reason
+        assert f"as location falls; its supremum, {HEIGHT:.4f} at infinity, where the model is Normal" in verdict.reason
         assert verdict.reason.startswith("it has a maximum") == (status is Status.CONVERGED)
 
 
@@ -60,7 +60,7 @@ def test_a_burr_distribution_whose_body_vanishes_is_a_pareto_distribution(x):
     assert result.status is Status.AT_INFINITY
     assert result.reason == (
         "the log-likelihood keeps rising as shape1 approaches 0 and shape2 grows; its supremum, "
-        f"{supremum:.4f} at infinity, where the distribution is Pareto, is no maximum"
+        f"{supremum:.4f} at infinity, where the model is Pareto, is no maximum: fit Pareto instead"
     )
     assert np.isnan(result.standard_errors.shape1)
 

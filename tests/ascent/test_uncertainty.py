@@ -34,6 +34,20 @@ def test_one_has_what_it_has_among_many():
         np.testing.assert_allclose(Spread.of(matrix, 7.0).uncertainty, among, rtol=1e-9)
 
 
+@pytest.mark.parametrize("size", [1, 4, 5, 12])
+def test_one_of_any_units_is_inverted_to_rounding_and_bounded(size):
+    """Among many all but the small ones are inverted by eigenvalues: another way than that of one."""
+    matrices = informations(size)
+    among = Spread.of(matrices, np.ones(20))
+    for i, matrix in enumerate(matrices):
+        one, unit = Spread.of(matrix, 1.0), np.sqrt(np.diagonal(among.inverse[i]))
+        np.testing.assert_allclose(
+            one.inverse / np.outer(unit, unit), among.inverse[i] / np.outer(unit, unit), atol=1e-9
+        )
+        scale = 1 / np.sqrt(np.diagonal(matrix))
+        assert 0 < one.least <= np.linalg.eigvalsh(matrix * np.outer(scale, scale))[0] * (1 + 1e-9)
+
+
 def test_what_is_not_told_apart_is_left_very_uncertain_and_has_no_covariance():
     singular, indefinite = np.ones((2, 2)), np.array([[1.0, 2.0], [2.0, 1.0]])
     good = np.array([[2.0, 0.5], [0.5, 1.0]])

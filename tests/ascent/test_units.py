@@ -5,6 +5,7 @@ import zoo
 
 import mlejax
 from mlejax import LogNormal, Normal, Poisson
+from mlejax.ascent import units as module
 from mlejax.ascent.units import FEWEST, _laws, _surely_ordinary, extraordinary, some_of, suggested, that_hold, units_for
 from mlejax.models.parameters import Parameters
 
@@ -127,3 +128,19 @@ DRAWN = {
 def test_counting_shows_that_numbers_are_ordinary_only_where_they_are(values, shown):
     assert _surely_ordinary(values) == shown
     assert not (shown and extraordinary(values[:, None]).any())
+
+
+@pytest.mark.parametrize("count", [16, 15])
+def test_pairs_call_no_sample_ordinary_that_medians_do_not(count):
+    random = np.random.RandomState(0)
+    kinds = (
+        random.normal(size=(4000, count)), random.normal(7.2, 2.8, (4000, count)),
+        random.standard_cauchy((4000, count)),
+        random.normal(1000.0, 1.0, (4000, count)), random.gamma(0.05, 1.0, (4000, count)),
+        random.poisson(3.0, (4000, count)).astype(float), np.full((1, count), 3.0), np.zeros((1, count)),
+    )  # fmt: skip
+    samples = np.concatenate([scale * kind for kind in kinds for scale in (1.0, -1.0, 2.0**-41, 2.0**41, 1e-300)]).T
+    exact, shown = module._Sizes.of(samples).extraordinary, module._ordinary_by_pairs(samples)
+    assert not np.any(shown & exact)
+    assert np.mean(shown[:8000]) > 0.9 if count == 16 else not np.any(shown)
+    np.testing.assert_array_equal(extraordinary(samples), exact)

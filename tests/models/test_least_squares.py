@@ -32,3 +32,7 @@ def test_features_may_be_one_number_each_or_named_columns(shape):
     expected = np.stack([np.ones(shape), x], axis=-1)
     for sample in ({"features": x, "y": y}, {"features": x[..., None], "y": y}, {"x": x, "y": y}):
         np.testing.assert_array_equal(design_matrix(sample, ("x",), True, "y"), expected)
+
+
+def test_without_columns_the_ones_are_left():
+    np.testing.assert_array_equal(design_matrix({"y": np.zeros(4)}, (), True, "y"), np.ones((4, 1)))

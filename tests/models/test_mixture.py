@@ -5,6 +5,7 @@ import mpmath
 import numpy as np
 import pytest
 import scipy.stats
+from helpers import as_made
 
 import mlejax
 from mlejax import ConvergenceWarning, Exponential, Gamma, Mixture, Normal, Poisson, fit
@@ -133,3 +134,9 @@ def test_starts_are_inside_and_differ():
 def test_what_is_no_mixture_is_refused(arguments, error, message):
     with pytest.raises(error, match=message):
         Mixture.of(*arguments)
+
+
+@pytest.mark.parametrize("base", [Normal, Normal(0.0, 1.0)], ids=["family", "model"])
+def test_a_number_of_components_is_for_a_family(base):
+    with pytest.raises(TypeError, match=r"got weights=2: Mixture.of\(Normal, 2\) is a family, Mixture.of"):
+        as_made(Mixture, base=base, weights=2)

@@ -121,3 +121,38 @@ def test_a_table_may_have_columns_that_are_not_used():
     assert list(found.observations) == ["age", "pulse"]
     with pytest.raises(InputError, match="needs a column 'weight'; the sample has age, pulse"):
         mlejax.fit(mlejax.LinearRegression.of(["weight"], response="pulse"), table)
+
+
+@pytest.mark.slow
+def test_an_intercept_alone_is_the_distribution_without_columns():
+    numbers, counts = ETA + 1e6, np.arange(20) % 7
+    linear = mlejax.fit(LinearRegression.of([], response="y"), {"y": numbers, "town": ["Rome"] * 20}, progress=False)
+    normal = mlejax.fit(mlejax.Normal, numbers, progress=False)
+    assert list(linear.parameters) == ["coefficients[intercept]", "variance"]
+    np.testing.assert_allclose(list(linear.parameters.values()), list(normal.parameters.values()), rtol=1e-14)
+    np.testing.assert_allclose(linear.standard_errors.coefficients[0], normal.standard_errors.mean, rtol=1e-12)
+    assert linear.log_likelihood == pytest.approx(normal.log_likelihood, rel=1e-14)
+    exposure = np.linspace(0, 1, 20)
+    poisson = mlejax.fit(PoissonRegression.of([]), {"response": counts, "offset": exposure}, progress=False)
+    assert poisson.model.coefficients[0] == pytest.approx(np.log(counts.sum() / np.exp(exposure).sum()), rel=1e-12)
+    odds = mlejax.fit(LogisticRegression.of([]), {"response": counts > 1}, progress=False)
+    assert odds.model.coefficients[0] == pytest.approx(np.log(np.sum(counts > 1) / np.sum(counts <= 1)), rel=1e-12)
+
+
+@pytest.mark.slow
+def test_one_observation_of_many_columns_has_no_maximum():
+    with pytest.warns(mlejax.ConvergenceWarning, match="there is one observation: the columns fit the response"):
+        mlejax.fit(LinearRegression, {"features": X[:1], "response": [3.0]})
+
+
+def test_without_columns_and_intercept_there_is_no_predictor():
+    with pytest.raises(InputError, match="LinearRegression needs an intercept or columns; it has neither"):
+        LinearRegression.of([], intercept=False)
+
+
+@pytest.mark.parametrize("eta", [-40.0, -20.0, 0.1, 20.0, 40.0])
+def test_a_response_that_was_nearly_certain_keeps_the_digits_of_its_score(eta, x64):
+    model = LogisticRegression(np.array([eta, 0.0]))
+    for y, slope in ((0, -1 / (1 + np.exp(-eta))), (1, 1 / (1 + np.exp(eta)))):
+        found = jax.grad(lambda model, y=y: model.log_prob({"features": np.zeros(1), "response": float(y)}))(model)
+        np.testing.assert_allclose(found.coefficients[0], slope, rtol=1e-14)

@@ -10,6 +10,7 @@ import zoo
 
 import mlejax
 from mlejax import Normal, positive
+from mlejax.models import tracing
 from mlejax.models.tracing import check_formula
 
 BRANCH = r"Family.log_prob decides by a value .* as `if x > 0` does: write jnp.where\(x > 0, ..., ...\)"
@@ -150,3 +151,20 @@ def test_no_function_goes_on_with_an_old_value(monkeypatch, function):
     for model in (one, other):
         with pytest.raises(ValueError, match=r"log_prob reads a value that has changed .* or an element of a list"):
             print(function(model))
+
+
+def test_a_model_of_models_of_the_library_is_traced_once_and_one_of_a_persons_own_every_time(monkeypatch):
+    class Own(mlejax.Model):
+        rate: float = mlejax.parameter(positive)
+        support = mlejax.Support(lower=0.0)
+
+        def log_prob(self, x):
+            return jnp.log(self.rate) - self.rate * x
+
+    traced, trace = [], tracing._traced
+    monkeypatch.setattr(tracing, "_traced", lambda model, x: traced.append(type(model.base)) or trace(model, x))
+    for base in (mlejax.Weibull(1.5, 2.0), Own(1.0)):
+        for location in (3.0, 4.0, 5.0):
+            check_formula(mlejax.Shifted(base, location))
+    assert traced[traced.index(Own) :] == [Own] * 3
+    assert traced.count(mlejax.Weibull) <= 1

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import scipy.stats
 import zoo
+from helpers import as_made
 
 import mlejax
 from mlejax.models.parameters import Parameters, parameter_dict
@@ -91,6 +92,42 @@ def test_two_models_with_other_fixed_numbers_are_other_models(x64):
 def test_what_cannot_be_fixed_is_refused(make, said):
     with pytest.raises(mlejax.InputError, match=said):
         make()
+
+
+@pytest.mark.parametrize(
+    ("wrapper", "base", "said"),
+    [
+        (mlejax.RightCensored, mlejax.Weibull, "got Weibull: RightCensored.of takes a family"),
+        (mlejax.RightCensored, mlejax.Shifted.of(mlejax.Gamma), "got ShiftedFamily.*: RightCensored.of takes"),
+        (mlejax.ZeroInflated, [mlejax.Poisson(1.0)], r"got \[Poisson\(.*: ZeroInflated.of takes a family"),
+    ],
+)
+def test_a_family_is_no_model_to_hold(wrapper, base, said):
+    with pytest.raises(TypeError, match=rf"{wrapper.__name__} holds a model, .*; {said}"):
+        as_made(wrapper, base=base)
+
+
+CENSORED = mlejax.RightCensored.of(mlejax.Weibull)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: mlejax.Truncated.of(CENSORED, 0.5),
+        lambda: mlejax.Shifted.of(CENSORED),
+        lambda: mlejax.Mixture.of(CENSORED, 2),
+        lambda: mlejax.ZeroInflated.of(CENSORED),
+        lambda: mlejax.IntervalCensored.of(CENSORED),
+    ],
+    ids=["truncated", "shifted", "mixture", "zero inflated", "censored"],
+)
+def test_a_family_of_records_is_held_by_none_that_needs_numbers(make):
+    said = r"needs a family of numbers; RightCensored\(Weibull\) is of records of time and event; RightCensored.of goes"
+    with pytest.raises(TypeError, match=said):
+        make()
+    with pytest.raises(TypeError, match="LinearRegression is of records of a response and features"):
+        mlejax.Truncated.of(mlejax.LinearRegression, 0.0)
+    assert mlejax.Fixed.of(CENSORED, shape=1.0).start((np.array([1.0, 2.0]), np.ones(2))).shape == 1.0
 
 
 @pytest.mark.slow

@@ -39,6 +39,36 @@ def test_what_is_no_interval_is_refused(found, level, method, message):
         found.confidence_intervals(level, method)
 
 
+def of_rates(rates, acceleration=0.0):
+    rates = np.asarray(rates, float)
+    return Bootstrap(Exponential(2.0), Exponential(rates), len(rates), {"rate": acceleration}, "", {"rate": 0.5})
+
+
+def test_so_many_resamples_as_a_level_needs_are_enough():
+    found = of_rates(np.linspace(1.0, 3.0, 20))
+    low, high = found.confidence_intervals(0.9, "percentile")["rate"]  # 2 / (1 - 0.9) is above 20 by rounding
+    assert (low, high) == pytest.approx((1.1, 2.9), rel=1e-12)
+    with pytest.raises(ValueError, match=r"level 0\.9 needs 20 resamples with a maximum at least; got 19"):
+        of_rates(np.linspace(1.0, 3.0, 19)).confidence_intervals(0.9, "percentile")
+
+
+@pytest.mark.parametrize("count", [1, 10])
+def test_few_resamples_are_printed_with_what_is_lacking(count):
+    few = of_rates(np.linspace(1.0, 3.0, count))
+    assert few.confidence_intervals(0.95, "wald")["rate"] == pytest.approx((2.0 - 0.98, 2.0 + 0.98), abs=1e-4)
+    intervals = few.all_intervals()["rate"]
+    assert np.isnan([intervals[method] for method in ("percentile", "basic", "bca")]).all()
+    assert str(few).splitlines()[-2].split()[-2:] == ["-", "-"]
+    assert str(few).endswith(f"level 0.95 needs 40 resamples with a maximum at least; got {count}")
+
+
+def test_an_end_that_the_acceleration_moves_beyond_all_resamples_is_the_last_of_them():
+    rates = np.append(np.linspace(1.0, 1.99, 190), np.linspace(2.01, 3.0, 10))  # z0 = 1.645
+    low, high = of_rates(rates, 0.3).confidence_intervals(0.95)["rate"]  # 1 - 0.3 (1.645 + 1.960) < 0
+    assert high == 3.0
+    assert 1.0 < low < high
+
+
 def test_estimates_on_one_side_have_no_corrected_interval(found):
     aside = Bootstrap(Exponential(5.0), found.model, 201, {"rate": 0.0}, "")
     with pytest.raises(ValueError, match="rate: all estimates of resamples lie on one side of the estimate"):
@@ -58,7 +88,7 @@ def test_all_intervals_stand_beside_each_other(found):
     assert intervals["wald"] == pytest.approx((5.0 - 1.6448536269514722 * 0.5, 5.0 + 1.6448536269514722 * 0.5))
     assert intervals["percentile"] == aside.confidence_intervals(0.9, "percentile")["rate"]
     assert np.isnan(intervals["bca"]).all()  # all estimates lie on one side
-    assert "nan" in str(aside)
+    assert str(aside).splitlines()[-1].split()[-2:] == ["-", "-"]
     assert np.isnan(found.confidence_intervals(0.9, "wald")["rate"]).all()  # the fit has told no standard error
 
 

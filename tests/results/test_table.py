@@ -115,5 +115,11 @@ def test_many_rows_are_shown_evenly_spread(table):
 
 
 def test_labels_are_written_as_json_has_them():
-    labels = [np.bytes_(b"a\xff"), np.str_("b"), np.int64(3), np.datetime64("2020-01-01")]
-    assert [plain(label) for label in labels] == ["a\\xff", "b", 3, "2020-01-01"]
+    labels = [np.str_("b"), np.int64(3), np.datetime64("2020-01-01")]
+    assert [plain(label) for label in labels] == ["b", 3, "2020-01-01"]
+
+
+def test_what_was_reached_where_there_is_no_bound_is_not_shown(table):
+    endless = dataclasses.replace(table, status=np.array([Status.CONVERGED, Status.UNBOUNDED, Status.CONVERGED]))
+    assert "b         20     -    -         -    -  UNBOUNDED" in str(endless)
+    assert endless["b"]["mean"] == 2.0

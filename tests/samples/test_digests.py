@@ -64,5 +64,5 @@ def test_resamples_have_that_of_the_data_and_draws_none():
     one, more = (digests_of(mlejax.Resamples(X, count)) for count in (3, 5))
     assert len({*one.tolist(), *more.tolist()}) == 1
     assert digests_of(mlejax.Resamples(X + 1, 3))[0] != one[0]
-    draws = members_of(mlejax.Draws(mlejax.Normal(0.0, 1.0), 10, seeds=range(3)))
+    draws = members_of(mlejax.Draws(mlejax.Normal(0.0, 1.0), 10, seeds=range(3)), mlejax.Normal)
     assert digests_of(draws).tolist() == [0, 0, 0]

@@ -61,9 +61,13 @@ BAD = {
     "one number": (b"1.5\n", None, "one number in column 1; an estimate needs at least two"),
     "all equal": (b"2\n2.0\n2e0\n", None, "all 3 numbers in column 1 equal 2; there is nothing to estimate"),
     "a word": (b"cm\n1.5\nhigh\n", None, "line 3, column 'cm': 'high' is not a number"),
-    "a decimal comma in quotes": (b'cm\n"1,5"\n"2,5"\n', None, "line 2, column 'cm': '1,5' is .*write a decimal point"),
+    "a decimal comma in quotes": (
+        b'cm\n"1,5"\n"2,5"\n',
+        None,
+        "line 2, column 'cm': '1,5' is .*--decimal comma",
+    ),
     "a decimal comma": (b"y\n1,5\n2,7\n", None, "line 2: 2 cells where the header has 1; is this a decimal comma"),
-    "decimal commas, semicolons": (b"a;b\n1,5;2\n", "a", "line 2, column 'a': '1,5' is .*write a decimal point"),
+    "decimal commas, semicolons": (b"a;b\n1,5;2\n", "a", "line 2, column 'a': '1,5' is .*--decimal comma"),
     "commas or semicolons": (b"1,5;2,7\n3,1;4,2\n", "1", "may be cut at comma and semicolon; say which .*--delimiter"),
     "semicolons in one column": (b"cm\n1;2\n3;4\n", None, "'1;2' is not a number; are cells cut at the semicolon"),
     "more cells than the header": (
@@ -101,7 +105,7 @@ BAD = {
     "which of two numbers": (
         b"1,2\n3,4\n",
         None,
-        "2 cells in a line, and no header. Where that is a decimal comma, write points; .* a number from 1 to 2",
+        "2 cells in a line, and no header. Where .* decimal comma, --decimal comma reads it; .* a number from 1 to 2",
     ),
     "columns cut at semicolons": (b"1;2\n3;4\n", None, r"2 columns \(1, 2\); say which with --column"),
     "a title": (b"Report\n\nname,cm\na,1.5\n", None, r"line 3: 2 cells where the header has 1 \(cells are cut"),
@@ -119,6 +123,7 @@ BAD = {
     ),
     "a long name": (b"a" * 500 + b",b\n1,2\n", None, r"\(a{40}\.\.\. \(500 characters\), b\)"),
     "no such name": (b"a,b\n1,2\n3,4\n", "c", "no column 'c'; the columns are a, b"),
+    "a name among others not cut": (b"a|b\n1|2\n", "b", r"the columns are a\|b; are cells cut at the pipe"),
     "no such number": (b"1,2\n3,4\n", "3", "no column '3'; the columns have no names and are numbered 1, 2"),
     "column nought": (b"a,b\n1,2\n3,4\n", "0", "no column '0'"),
     "an odd digit": (b"a,b\n1,2\n3,4\n", "\u00b2", "no column"),
@@ -191,6 +196,28 @@ def test_a_delimiter_that_is_asked_for(tmp_path, asked):
     assert read_column(str(tmp_path / "a.csv"), "2", asked).values.tolist() == [2.5, 4.5]
     with pytest.raises(TableError, match=r"--delimiter must be one of comma, semicolon, tab, pipe, .* got 'x'"):
         read_column(str(tmp_path / "a.csv"), "2", "x")
+
+
+COMMAS = {
+    "a column": ("1,5\n2,5\n", None, [1.5, 2.5]),
+    "semicolons": ("id;cm\n1;1,5\n2;-2,5e-3\n", "cm", [1.5, -0.0025]),
+    "tabs": ("1,5\t3\n2,5\t4\n", "1", [1.5, 2.5]),
+    "points beside them": ("day;cm\n1.2.2024;1,5\n2.2.2024;2,5\n", "cm", [1.5, 2.5]),
+    "an end of lines of two cells": ("cm\n1,5\n2\n", None, [1.5, 2.0]),
+}
+
+
+@pytest.mark.parametrize(("text", "column", "values"), COMMAS.values(), ids=COMMAS)
+def test_numbers_with_a_decimal_comma(tmp_path, text, column, values):
+    (tmp_path / "a.csv").write_text(text)
+    assert read_column(str(tmp_path / "a.csv"), column, comma=True).values.tolist() == values
+
+
+@pytest.mark.parametrize("text", ["cm\n1.5\n2,5\n", "1.234\n2.345\n", "cm\n1,5\n1.234,5\n"])
+def test_a_point_among_decimal_commas_is_refused(tmp_path, text):
+    (tmp_path / "a.csv").write_text(text)
+    with pytest.raises(TableError, match=r"'1\.[\d,]*' has a point beside --decimal comma; write nothing where"):
+        read_column(str(tmp_path / "a.csv"), comma=True)
 
 
 def test_standard_input(monkeypatch):

@@ -21,7 +21,9 @@ from mlejax.samples.labels import as_labels
         (np.array([1, 2.5], object), [1.0, 2.5]),
         (np.array(["a", "bc"], np.dtypes.StringDType()), ["a", "bc"]),
         ([True, False], [True, False]),
-        ([b"a", b"b"], [b"a", b"b"]),
+        ([b"a", b"b"], ["a", "b"]),
+        (np.array(["ä".encode(), b"b"]), ["ä", "b"]),
+        (np.array([b"a", b"bc"], object), ["a", "bc"]),
     ],
 )
 def test_labels_are_kept(labels, expected):
@@ -56,6 +58,8 @@ def test_dates_are_kept():
         ([decimal.Decimal(1), 2], r"labels must be text or numbers; got Decimal\('1'\) at index 0"),
         (np.array([2**60, 0.5], object), "or numbers that float64 holds; got 1152921504606846976"),
         (np.array([2**70, 1], object), "whole numbers of 64 bits, .*; got 1180591620717411303424"),
+        ([b"a", b"\xff"], r"labels that are bytes must be text in UTF-8; got b'\\xff' at index 1: decode them"),
+        (np.array([b"a", "a"], object), "labels must be text or numbers; got b'a' at index 0"),
         ([[1, 2]], r"labels must be one-dimensional; got shape \(1, 2\)"),
         ([["a"], ["b", "c"]], "labels must be one-dimensional; got sequences of different lengths"),
         ([1j, 2j], "labels must be text or numbers; got an array of complex128"),

@@ -152,7 +152,7 @@ BAD = {
     "rows of nothing": (
         np.zeros((3, 0)),
         ValueError,
-        r"observations must have an axis of observations; got shape \(3, 0\)",
+        r"observations must have numbers in each observation; got shape \(3, 0\)",
     ),
     "no columns": ({}, ValueError, "observations must have a column at least; got {}"),
     "nan in a row": (

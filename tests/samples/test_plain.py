@@ -24,6 +24,7 @@ ONE = Shape(",", 1, (0,))
         (b'"1.5"\n"2.5"\n', ONE, [[1.5, 2.5]]),
         ("Zoë;1.5;3\nBob;2.5;4\n".encode(), Shape(";", 3, (2, 1)), [[3.0, 4.0], [1.5, 2.5]]),
         (b'"An, n",1.5\nBob,2.5\n', Shape(",", 2, (1,)), [[1.5, 2.5]]),
+        (b"1,5;2\n-,5e3;4\n", Shape(";", 2, (0, 1), comma=True), [[1.5, -500.0], [2.0, 4.0]]),
         (b"1\t2\n3\t4\n", Shape("\t", 2, (0, 0)), [[1.0, 3.0]] * 2),
         (b"9007199254740993\n179769313486231570000e288\n4.9e-324\n", ONE, [[2.0**53, np.finfo(float).max, 5e-324]]),
     ],
@@ -55,6 +56,7 @@ NOT_PLAIN = {
     "a comment": (b"1\n#2\n", ONE),
     "a longer line": (b"1\n2,3\n", ONE),
     "a longer and a shorter line": (b"1,2\n3\n4,5,6\n", Shape(",", 2, (0,))),
+    "a point beside decimal commas": (b"1,5\n1.234\n", Shape(";", 1, (0,), comma=True)),
     "a decimal comma": (b"1,5;2\n3;4\n", Shape(";", 2, (0,))),
     "another delimiter": (b"1;2\n", Shape(",", 2, (0,))),
     "old line ends": (b"1\r2\r", ONE),
@@ -97,14 +99,15 @@ def test_lines_are_cut_where_they_end(content, size):
 # Against the careful reader -------------------------------------------------------------------------------------------
 
 
-def outcome(content, size, columns, drop, fast=True):
+def outcome(content, size, columns, drop, fast=True, comma=False):
     """What is read of a table in pieces, or why it is refused."""
     with pytest.MonkeyPatch.context() as patch:
         if not fast:
             patch.setattr(text, "plain_numbers", lambda *_: None)
         source = io.BytesIO(content)
         try:
-            found = text.read_text("a.csv", iter(lambda: source.read(size), b""), columns, ",", drop)
+            pieces, separator = iter(lambda: source.read(size), b""), ";" if comma else ","
+            found = text.read_text("a.csv", pieces, columns, separator, drop, comma=comma)
         except TableError as refused:
             return str(refused)
     return [
@@ -143,6 +146,18 @@ def tables(draw):
 @hypothesis.settings(max_examples=200)
 def test_the_same_is_read_or_refused(content, size, columns, drop):
     assert outcome(content, size, columns, drop) == outcome(content, size, columns, drop, fast=False)
+
+
+@hypothesis.given(tables(), st.integers(1, 60), st.booleans())
+def test_a_decimal_comma_is_read_as_a_point_is(content, size, fast):
+    commas = content.translate(bytes.maketrans(b",.", b";,"))
+    pointed = outcome(content, size, ["2"], drop=False)
+    read = outcome(commas, size, ["2"], drop=False, fast=fast, comma=True)
+    assert read == pointed if isinstance(pointed, list) else isinstance(read, str)
+    if isinstance(pointed, list) and b"." in content and b"," in content:
+        # with a point in it no number is read
+        points = outcome(content.translate(bytes.maketrans(b",", b";")), size, ["1", "2"], drop=False, comma=True)
+        assert "has a point beside --decimal comma" in points
 
 
 def test_plain_tables_are_not_read_a_cell_at_a_time(monkeypatch):

@@ -180,3 +180,9 @@ def test_devices_are_started_before_data_are_evaluated(small_normal, monkeypatch
     monkeypatch.setattr(sources, "check_support", lambda *_, **__: called.append("check"))
     source_of(small_normal).check(mlejax.Normal(0.0, 1.0), (), 0.2)
     assert called == ["start", "check"]
+
+
+def test_one_number_is_no_sequence_of_seeds():
+    with pytest.raises(TypeError, match=r"seeds must be a sequence: range\(200\) for 200 seeds, or \[200\] for one"):
+        Draws(TARGET, 100, seeds=np.int64(200))
+    assert Draws(TARGET, 100, seeds=[200]).seeds.tolist() == [200]

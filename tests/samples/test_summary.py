@@ -1,6 +1,9 @@
+import contextlib
 import functools
+import gc
 import itertools
 import math
+import weakref
 from fractions import Fraction
 
 import equinox as eqx
@@ -217,6 +220,19 @@ def test_guards_of_the_support_need_no_form_of_their_own(x64):
         find_form(Guarded(1.0), outside)
     for part, holds in ((sample, True), (outside, False), (sample[:2], False)):
         assert bool(summarize_with(find_form(Guarded(1.0), sample), jnp.asarray(part))[1]) is holds
+
+
+def test_a_sample_without_statistics_is_not_kept(x64):
+    """The reason is found once for a formula, and is no way back to the samples of those who asked."""
+    sample = np.array([1.0, 2.0, 4.0])
+    kept = weakref.ref(sample)
+    with contextlib.suppress(NotApplicable):
+        find_form(mlejax.Weibull(1.0, 1.0), sample)
+        raise AssertionError("there are statistics")
+    assert kept() is sample
+    del sample
+    gc.collect()
+    assert kept() is None
 
 
 @pytest.mark.slow

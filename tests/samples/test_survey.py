@@ -45,6 +45,15 @@ def test_one_observation_that_is_not_looked_at_elsewhere_counts(x64):
     assert float(survey(NORMAL, x, None).sample.averages[0]) == pytest.approx(float(other.averages[0]), rel=1e-14)
 
 
+def test_the_extremes_are_among_those_that_are_looked_at_elsewhere():
+    x = drawn()
+    x[[5, 6]] = -1e3, 1e3
+    some = surveys._some(x, None)
+    assert len(some) == LOOKED_AT
+    assert np.isin([-1e3, 1e3], some).all()
+    assert np.isin(x[surveys._places(MANY)][2:], some).all()
+
+
 @pytest.mark.slow
 def test_statistics_that_are_not_those_of_the_data_are_seen(x64, monkeypatch):
     right = surveys.recentered

@@ -8,7 +8,7 @@ import mlejax
 from mlejax.models.abilities import starts_many
 from mlejax.samples.members import Groups, Resamples
 from mlejax.samples.raw import Observations
-from mlejax.sweeps import begun
+from mlejax.sweeps import begun, fits
 from mlejax.sweeps.fits import Work
 
 X = np.random.RandomState(0).gamma(2.0, 3.0, 60)
@@ -127,3 +127,25 @@ def test_of_no_samples_none_is_outside(family):
     size = found.table.size
     assert found.inside(np.empty((0, size))).shape == (0,)
     assert not found.inside(np.full((2, size), -1.0)).any()
+
+
+class Own(mlejax.Normal):
+    pass
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("family", "looks"), [(mlejax.Normal, False), (Own, True)])
+def test_the_only_maximum_of_a_closed_form_is_not_looked_at_from_further_away(family, looks, monkeypatch):
+    climbed, climb = [], fits.climb_rows
+    monkeypatch.setattr(fits, "climb_rows", lambda *given, **named: climbed.append(given) or climb(*given, **named))
+    around = np.random.RandomState(0).normal(size=30)  # the mean may be far out on either side of 0, as far as it knows
+    table = mlejax.fit_many(family, Groups(around - np.mean(around), np.zeros(30)), progress=False)
+    assert table.converged.all()
+    assert (len(climbed) > 1) == looks
+
+
+@pytest.mark.slow
+def test_a_closed_form_that_nearly_ends_is_looked_at_all_the_same():
+    """A probability of which nearly nothing is seen may be lost at 0."""
+    table = mlejax.fit_many(mlejax.Poisson, Groups([0.0, 0.0, 0.0, 1.0, 2.0], [0, 0, 0, 1, 1]), progress=False)
+    assert [mlejax.Status(status).name for status in table.status] == ["AT_BOUNDARY", "CONVERGED"]

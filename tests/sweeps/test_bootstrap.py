@@ -72,6 +72,17 @@ def test_the_bootstraps_of_many_fits_are_those_of_each_by_itself():
             assert np.ptp(at) > 0  # so that another order would be seen
 
 
+@pytest.mark.slow
+def test_resamples_without_a_maximum_are_told_to_be_left_out():
+    found = mlejax.fit(mlejax.Poisson, [0, 0, 0, 1, 0]).bootstrap(200, progress=False)
+    source = mlejax.Resamples([0, 0, 0, 1, 0], 200)
+    ones = np.array([source.member(i).weights[3] for i in range(200)])
+    assert found.converged == np.sum(ones > 0) < 200  # of zeros alone the likelihood has no maximum
+    np.testing.assert_allclose(found.estimates["rate"], ones[ones > 0] / 5, rtol=1e-9)
+    lost = 200 - found.converged
+    assert f"{lost} of 200 resamples have no maximum and are left out: errors and intervals rest on" in str(found)
+
+
 def test_what_cannot_be_drawn_again_is_refused():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", mlejax.ConvergenceWarning)

@@ -1,5 +1,6 @@
 """The fitting of many samples: which are climbed side by side, and that all come out."""
 
+import os
 import threading
 import warnings
 
@@ -16,8 +17,8 @@ from mlejax.sweeps.fits import Work
 def test_those_side_by_side_are_ordered_by_their_sizes():
     sizes = [40, 3, 100, 17]
     work = Work(mlejax.Gamma, Groups(np.random.RandomState(0).gamma(2.0, 3.0, 160), np.repeat(np.arange(4), sizes)))
-    beside, alone = work._apart(np.array([0, 1, 2]))
-    assert (beside.tolist(), alone.tolist()) == ([1, 0, 2], [])
+    apart = work._apart(np.array([0, 1, 2]))
+    assert (apart.beside.tolist(), apart.alone.tolist()) == ([1, 0, 2], [])
 
 
 def test_where_no_sample_has_a_start_the_first_and_why_are_named():
@@ -58,6 +59,19 @@ def test_samples_that_are_the_same_are_fitted_alone_once(monkeypatch):
     np.testing.assert_array_equal(each[1].estimate, each[0].estimate)
 
 
+def test_samples_that_are_small_or_constant_are_known_again():
+    large, other = np.full(1000, 2.0), np.full(1000, 2.0)
+    other[500] = 3.0
+    assert module._key([other]) is None
+    keys = [
+        module._key([column]) for column in (large, np.full(1001, 2.0), np.full(1000, 3.0), large[:9], other[496:505])
+    ]
+    assert None not in keys
+    assert len(set(keys)) == 5
+    assert module._key([large.copy()]) == keys[0]
+    assert module._key([large, np.arange(1000.0)]) is None  # whose weights differ
+
+
 @pytest.mark.slow
 def test_what_is_left_to_fit_is_fitted_by_several_threads_and_none_of_them_warns(monkeypatch):
     found, both = module.fitted, threading.Barrier(2)
@@ -71,6 +85,35 @@ def test_what_is_left_to_fit_is_fitted_by_several_threads_and_none_of_them_warns
     data = np.concatenate([np.full(10, value) for value in (2.0, 3.0, 4.0, 5.0)])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        table = mlejax.fit_many(mlejax.Gamma, Groups(data, np.repeat(np.arange(4), 10)), progress=False)
-    assert table.status.tolist() == [int(Status.UNBOUNDED)] * 4
+        table = mlejax.fit_many(mlejax.NegativeBinomial, Groups(data, np.repeat(np.arange(4), 10)), progress=False)
+    assert table.status.tolist() == [int(Status.AT_INFINITY)] * 4
     assert [f"equal {value:g}:" in table.reasons[row] for row, value in enumerate((2.0, 3.0, 4.0, 5.0))] == [True] * 4
+
+
+def test_callers_share_threads_and_end_what_is_their_own_alone(monkeypatch):
+    monkeypatch.setattr(module.devices, "cores", lambda: 1)
+    held, begun = threading.Event(), threading.Event()
+    with module.pool() as others:
+        with module.pool() as threads:
+            running = threads.submit(lambda: (begun.set(), held.wait(60)))
+            own, other = threads.submit(int), others.submit(threading.current_thread)
+            begun.wait(60)
+            threading.Timer(0.05, held.set).start()
+        assert running.done()
+        assert own.cancelled()
+        assert other.result(60).name.startswith("fits")
+    with module.pool() as later:
+        assert later.submit(threading.current_thread).result(60) is other.result()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_process_has_threads_of_its_own():
+    before = module._threads(1)
+    before.submit(int).result()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # JAX and Python warn of forks
+        child = os.fork()
+    if not child:
+        os._exit(0 if module._threads(1) is not before and module._threads(1).submit(int).result(60) == 0 else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert module._threads(1) is before

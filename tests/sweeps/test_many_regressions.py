@@ -102,3 +102,13 @@ def test_the_bootstrap_of_a_regression_is_about_its_standard_errors():
     np.testing.assert_allclose(list(found.standard_errors.values()), expected, rtol=0.2)
     np.testing.assert_allclose([each.mean() for each in found.estimates.values()],
                                list(result.parameters.values()), atol=0.2 * expected.max(), rtol=0.1)  # fmt: skip
+
+
+@pytest.mark.slow
+def test_groups_may_have_an_intercept_alone():
+    counts, labels = np.random.RandomState(0).poisson(3.0, size=60), np.repeat([0, 1], 30)
+    table = mlejax.fit_many(
+        mlejax.PoissonRegression.of([], response="y"), mlejax.Groups({"y": counts}, labels), progress=False
+    )
+    expected = np.log([counts[:30].mean(), counts[30:].mean()])
+    np.testing.assert_allclose(table.model.coefficients[:, 0], expected, rtol=1e-12)

@@ -37,6 +37,21 @@ def test_every_sample_is_in_one_call_that_has_room_for_it(sizes):
             assert np.max(rows.sizes[within]) <= tiles * WIDTH
 
 
+@pytest.mark.parametrize("sizes", [[5] * 3, [5] * 9000, [5] * 30 + [70] * 4000 + [1000] * 3000, [64 * TILES] * 5])
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_shares_hold_every_sample_once_and_give_every_thread_as_much(sizes, threads):
+    members = Groups(np.zeros(sum(sizes)), np.repeat(np.arange(len(sizes)), sizes))
+    rows, positions = RowMaker(members, members.sizes, NUMBER, None), np.arange(len(sizes))
+    shares = list(rows.shares(positions, 2, threads))
+    np.testing.assert_array_equal(np.concatenate(shares), positions)
+    tiles = np.array([rows._tiles_of_blocks(share).sum() for share in shares])
+    assert np.ptp(tiles) <= 2 * np.max(rows._tiles_of_blocks(positions))
+    assert all(share[0] % ROWS == 0 for share in shares)  # whole blocks
+    alone = [call.positions for call in rows.calls(positions)]
+    for share, call in zip(rows.shares(positions, 1, threads), alone, strict=True):
+        np.testing.assert_array_equal(share, call)
+
+
 def test_a_sample_longer_than_a_call_does_not_fit():
     rows, _ = rows_for([10, TILES * WIDTH + 1])
     assert rows.fit(np.arange(2)).tolist() == [True, False]
@@ -79,7 +94,7 @@ def test_columns_are_read_where_they_are(dtype):
     for laid in (columns.of_length(WIDTH + 1, jax.ShapeDtypeStruct((3,), dtype)), columns.weights((2, 3, 5))):
         assert laid.ctypes.data % 64 == 0  # bytes: of anything else JAX makes a copy on a CPU
         assert laid.flags.c_contiguous
-        assert np.all(laid == 1)
+        assert np.all(laid == 0)
 
 
 @pytest.mark.parametrize("sizes", [[40, 40, 40], [40, 50, 60]])
