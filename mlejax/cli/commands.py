@@ -138,7 +138,7 @@ def verify(options: argparse.Namespace) -> Answer:
     from ..sweeps.verify import verify as recompute
     from .options import parse
 
-    for name in ("column", "delimiter", "missing"):
+    for name in ("column", "delimiter", "decimal", "missing"):
         if getattr(options, name) is not None and not options.file:
             raise UsageError(f"--{name} is of a --file, and none is given")
     machine.use_compilation_cache()

@@ -16,7 +16,11 @@ def compare(options: argparse.Namespace) -> Answer:
     """Fit families to a column of a file, and order them by Akaike's criterion."""
     from ..ascent.compare import compare as compare_families
 
-    families = None if options.models is None else {name: family_of(name) for name in listed(options.models)}
+    families = (
+        None
+        if options.models is None
+        else {name: family_of(name, option="--models") for name in listed(options.models)}
+    )
     names = [options.column, *([] if options.weights is None else [options.weights])]
     column, *others = columns_of(options, names, options.progress)
     out = folder(options.out)

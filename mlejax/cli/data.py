@@ -13,7 +13,8 @@ def column_of(options: argparse.Namespace, progress: bool = False, label: str | 
     if label is not None:
         return columns_of(options, [options.column], progress, label)[0]
     drop = options.missing == "drop"
-    return read_column(options.file, options.column, options.delimiter, drop=drop, progress=progress)
+    comma = options.decimal == "comma"
+    return read_column(options.file, options.column, options.delimiter, drop=drop, progress=progress, comma=comma)
 
 
 def columns_of(
@@ -28,7 +29,8 @@ def columns_of(
     Those at the places `ends` may hold `inf`.
     """
     drop = options.missing == "drop"
-    return read_columns(options.file, names, options.delimiter, drop=drop, progress=progress, label=label, ends=ends)
+    comma = options.decimal == "comma"
+    return read_columns(options.file, names, options.delimiter, drop, progress, label, ends, comma)
 
 
 def read_from(column: Column) -> str:

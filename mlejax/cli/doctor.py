@@ -13,9 +13,9 @@ def check(options: argparse.Namespace) -> Answer:
     """Look at a model, at the numbers of a file where one is given, for what would spoil a long run."""
     from ..ascent.check import check as look_at
 
-    model = family_of(options.model)
+    model = family_of(options.model, option="MODEL")
     if options.file is None:
-        for name in ("column", "delimiter"):
+        for name in ("column", "delimiter", "decimal"):
             if getattr(options, name) is not None:
                 raise UsageError(f"--{name} is of a file, and none is given")
     column = None if options.file is None else column_of(options, options.progress)

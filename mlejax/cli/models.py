@@ -64,6 +64,8 @@ def family_of(
     fixed: Sequence[FixedValue] = (),
     limits: Mapping[str, float | None] = MappingProxyType({}),
     censored: Sequence[str] = (),
+    option: str = "--model",
+    drawn: bool = False,
 ) -> Family | Model:
     """Return the family, or the model to start at, that `--model` names.
 
@@ -73,17 +75,26 @@ def family_of(
         fixed: parameters that are not estimated.
         limits: `lower` and `upper` of what is truncated; None of one that is not given.
         censored: names of wrappers, one of which the sample is for: a family without any is put into the first.
+        option: what it is given by, for messages.
+        drawn: whether observations are drawn from it, which may be vectors, and not read.
 
     Raises:
         UsageError: there is none.
     """
     if name not in FAMILIES and name.removesuffix("_regression") in REGRESSIONS:
-        raise UsageError(f"--model {name}: a regression; `mlejax fit` takes its columns, --response NAME --columns A,B")
+        raise UsageError(
+            f"{option} {name}: a regression; `mlejax fit` takes its columns, --response NAME --columns A,B"
+        )
+    if name == "binomial":
+        raise UsageError(f"{option} {name}: it needs its number of trials, as in 'binomial(10)'")
+    if name == "multivariate_normal" and option != "MODEL" and not drawn:
+        python = "in Python, mlejax.fit(mlejax.MultivariateNormal, x) takes an array (n, d)"
+        raise UsageError(f"{option} {name}: of vectors, which a command does not read; {python}")
     try:
         said = _limited(parsed(name), limits)
         found = family_named(_censored(said, censored), _in_a_module)
     except InputError as error:
-        raise UsageError(f"--model {name}: {error}") from None
+        raise UsageError(f"{option} {name}: {error}") from None
     try:
         return Fixed.of(found, **{each.name: each.value for each in fixed}) if fixed else found
     except InputError as error:

@@ -18,7 +18,7 @@ MOST_SEEDS, MOST_RATES, MOST_RUNS = 100_000_000, 1_000_000, 10_000_000_000
 def number(text: str) -> float:
     """Read a finite number."""
     try:
-        return cells.number(text)
+        return cells.number(text, "")
     except ValueError:
         raise argparse.ArgumentTypeError(f"expected a finite number; got {shown(text)}") from None
 
@@ -149,6 +149,14 @@ class FixedValue(NamedTuple):
 
     name: str
     value: float
+
+
+def decimal_mark(text: str) -> str:
+    """Read what stands before the decimals of a number, by its name or itself: point or comma."""
+    mark = {".": "point", ",": "comma"}.get(text, text.lower())
+    if mark not in ("point", "comma"):
+        raise argparse.ArgumentTypeError(f"expected point or comma; got {cells.shown(text)}")
+    return mark
 
 
 def fixed_value(text: str) -> FixedValue:

@@ -5,7 +5,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .numbers import number, path, whole
+from .numbers import decimal_mark, number, path, whole
 
 FORMATS = ("png", "svg", "pdf")
 
@@ -68,6 +68,7 @@ HELD_OUT = Option("--validation-fraction", "fraction held out for early stopping
 COLUMN = (
     Option("--column", "the column, by name or number from 1; needed when there are several", metavar="NAME"),
     Option("--delimiter", "comma, semicolon, tab or pipe; default what the first lines show", metavar="NAME"),
+    Option("--decimal", "what stands before the decimals of a number; default point", decimal_mark, "point|comma"),
     Option("--missing", "rows that lack a value, such as NA: default refuse", choices=("refuse", "drop")),
 )
 STOPPING = (

@@ -1,6 +1,7 @@
 """From the words of a command line to its options, and from the sentences of the library back to them."""
 
 import argparse
+import difflib
 import re
 import textwrap
 from collections.abc import Sequence
@@ -39,6 +40,7 @@ def in_options(text: str, command: str) -> str:
 
     forms = r"`(?P<quoted>[a-z_]+)`", r"`?\b(?P<set>[a-z_]+)=(?P<value>[\w.]+)`?", r"^(?P<first>[a-z_.]+)(?= must )"
     said = re.sub("|".join(forms), option, text)
+    said = re.sub("^Fixed: ", "--fixed: ", said) if "fixed" in known else said
     return f"{said}; --missing drop leaves out all such" if "missing" in known and said.endswith(LEFT_OUT) else said
 
 
@@ -65,7 +67,18 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         training = {option.name for option in TRAIN} - {option.name for option in FIT}
         if asked := [word.split("=")[0] for word in words if word.split("=")[0] in training]:
             parser.exit(2, f"mlejax fit: fit finds the maximum; train takes {asked[0]}\n")
-    return parser.parse_args(words)
+    options, unknown = parser.parse_known_args(words)
+    if unknown:
+        parser.prog = f"mlejax {options.name}"
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}{_perhaps(unknown[0], options.name)}")
+    return options
+
+
+def _perhaps(word: str, command: str) -> str:
+    """Return a question whether an option like this word is meant; nothing where there is none."""
+    known = [option.name for option in COMMANDS[command].options if option.name.startswith("--")]
+    near = difflib.get_close_matches(word.split("=")[0], known, 1) if word.startswith("--") else []
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def make_parser() -> argparse.ArgumentParser:

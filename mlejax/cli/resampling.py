@@ -54,10 +54,10 @@ def bootstrap_text(found: Bootstrap[Any], level: float) -> str:
     errors, bias, intervals = found.standard_errors, found.bias, found.all_intervals(level)
     told = {name: found.fitted_errors.get(name, math.nan) for name in found.estimate}
     first = [
-        [name, *(_number(x) for x in (value, told[name], errors[name], bias[name]))]
-        for name, value in found.estimate.items()
+        [name, *(_number(x) for x in (found.estimate[name], told[name], errors[name], bias[name]))]
+        for name in found.shown
     ]
-    second = [[name, *(_between(*by[method]) for method in ALL_METHODS)] for name, by in intervals.items()]
+    second = [[name, *(_between(*intervals[name][method]) for method in ALL_METHODS)] for name in found.shown]
     head = ["parameter", "estimate", "standard error", "bootstrap error", "bias"]
     return "\n".join([
         f"{found.family}, {found.count:,} resamples\n",
@@ -75,17 +75,16 @@ def bootstrap_record(result: FitResult[Any], found: Bootstrap[Any], options: arg
         name: {
             "estimate": value,
             "standard_error": _known(found.fitted_errors.get(name, math.nan)),
-            "bootstrap_standard_error": errors[name],
+            "bootstrap_standard_error": _known(errors[name]),
             "bias": bias[name],
             "intervals": {method: [_known(low), _known(high)] for method, (low, high) in intervals[name].items()},
         }
         for name, value in found.estimate.items()
     }
-    converged = len(next(iter(found.estimates.values())))
     return {
         "model": found.family, "parameters": parameters, "count": result.count, "converged": result.converged,
         "status": result.status.name, "reason": result.reason, "level": options.level, "resamples": found.count,
-        "resamples_converged": converged, "seed": options.seed, "why_not": found.why_not,
+        "resamples_converged": found.converged, "seed": options.seed, "why_not": found.why_not,
     }  # fmt: skip
 
 
@@ -93,7 +92,8 @@ def study(options: argparse.Namespace) -> Answer:
     """Fit samples drawn from a known model: bias, scatter and coverage of the estimates."""
     from ..sweeps.study import study as run_study
 
-    family = family_of(options.model, options.fixed or (), {"lower": options.lower, "upper": options.upper})
+    limits = {"lower": options.lower, "upper": options.upper}
+    family = family_of(options.model, options.fixed or (), limits, drawn=True)
     target = target_of(family, options.true)
     out = folder(options.out)
     machine.use_compilation_cache()

@@ -50,7 +50,7 @@ def check_sweep(options: argparse.Namespace) -> None:
     for wrong, what, other in together:
         if wrong:
             raise UsageError(f"{what} cannot go with {other}")
-    for name in ("column", "delimiter", "missing", "by"):
+    for name in ("column", "delimiter", "decimal", "missing", "by"):
         if getattr(options, name) is not None and not options.file:
             raise UsageError(f"--{name} is of a --file, and none is given")
     machine.check_cluster(options)

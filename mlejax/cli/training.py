@@ -22,7 +22,8 @@ OTHERS = 0.1
 
 def family_asked(options: argparse.Namespace) -> Any:
     """Return the family, or the model, that `--model` and what goes with it name."""
-    return family_of(options.model, options.fixed or (), {"lower": options.lower, "upper": options.upper})
+    limits = {"lower": options.lower, "upper": options.upper}
+    return family_of(options.model, options.fixed or (), limits, drawn=bool(getattr(options, "true", None)))
 
 
 def start_of(options: argparse.Namespace, column: Column | None = None) -> Model:

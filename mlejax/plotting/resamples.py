@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from .. import __version__
 from ..results.bootstrap import ALL_METHODS, Bootstrap, Interval
-from ..results.study import Study
+from ..results.study import Coverage, Study
 from .style import BLUE, GREEN, LINES, ORANGE, RED, legend_above, new_axes, new_figure, plain_ticks
 
 WORDS = {"wald": "Wald", "percentile": "percentile", "basic": "basic", "bca": "BCa"}
@@ -20,6 +20,9 @@ MARKERS: dict[str, str] = dict(zip(ALL_METHODS, "osD^", strict=True))
 
 MOST_TICKS = 5
 """Counts that are each a tick."""
+
+MARGIN = 0.03
+"""Beside what is drawn, of its width: so that no end of an interval lies in the frame."""
 
 BINS = 60
 """Bars of a histogram, at most."""
@@ -36,12 +39,15 @@ def bootstrap_figure(found: Bootstrap[Any], level: float = 0.95) -> Figure:
         A figure with two panels for each parameter.
 
     Raises:
-        ValueError: the level is not as described, or there are too few resamples for it.
+        TypeError, ValueError: the level is not as described.
     """
-    names, intervals = list(found.estimates), found.all_intervals(level)
+    names, intervals = found.shown, found.all_intervals(level)
     columns = min(2, len(names))
     rows = -(-len(names) // columns)
-    said = f"{found.family}, {found.count:,} resamples; intervals of {level:.3g}; mlejax {__version__}"
+    drawn = f"{found.count:,} resamples"
+    if found.converged < found.count:
+        drawn += f", of which the {found.converged:,} with a maximum are shown"
+    said = f"{found.family}, {drawn}; intervals of {level:.3g}; mlejax {__version__}"
     figure = new_figure(3.9 * rows, said)
     panels = figure.subplots(2 * rows, columns, squeeze=False, height_ratios=[3, 1.3] * rows)
     for i, name in enumerate(names):
@@ -49,6 +55,8 @@ def bootstrap_figure(found: Bootstrap[Any], level: float = 0.95) -> Figure:
         _draw_estimates(upper, found, name, intervals[name])
         _draw_intervals(lower, intervals[name], found.estimate[name], name)
         lower.set_xlim(upper.get_xlim())
+        for ax in (upper, lower):
+            ax.xaxis.set_major_locator(MaxNLocator(4))
     for i in range(len(names), rows * columns):
         for ax in panels[2 * (i // columns) : 2 * (i // columns) + 2, i % columns]:
             ax.set_visible(False)
@@ -60,9 +68,9 @@ def _draw_estimates(ax: Axes, found: Bootstrap[Any], name: str, intervals: dict[
     ax.hist(at, bins=min(BINS, max(8, round(len(at) ** 0.5))), color="0.8")
     ax.axvline(found.estimate[name], color="black", linewidth=1.2, label="estimate")
     ax.axvline(float(np.mean(at)), color=BLUE, linewidth=1.2, linestyle="--", label="mean of resamples")
-    ends = [end for pair in intervals.values() for end in pair if np.isfinite(end)]
-    low, high = np.quantile(at, [0.0, 1.0])
-    ax.set_xlim(min(low, *ends), max(high, *ends))
+    shown = [*at, found.estimate[name], *(end for pair in intervals.values() for end in pair if np.isfinite(end))]
+    if (margin := MARGIN * (max(shown) - min(shown))) > 0:
+        ax.set_xlim(min(shown) - margin, max(shown) + margin)
     ax.set(ylabel="resamples", xticklabels=[])
     legend_above(ax, columns=2, letters=44)
 
@@ -103,12 +111,12 @@ def study_figure(found: Study) -> Figure:
         for (label, values), (color, line), marker in zip(figures.items(), LINES, "osD", strict=False):
             scatter.plot(found.counts, values, linestyle=line, color=color, marker=marker, markersize=4, label=label)
         scatter.set(ylabel=f"scatter of {name}", yscale="log")
-        shares: dict[str, Any] = {"wald": (at.coverage, at.coverage_error), **at.bootstrap}
-        for i, (method, (share, error)) in enumerate(shares.items()):
+        shares = {"wald": Coverage(at.coverage, at.coverage_error, at.coverage_lacking), **at.bootstrap}
+        for i, (method, held) in enumerate(shares.items()):
             aside = 1.06 ** (i - (len(shares) - 1) / 2)  # so that bars do not hide each other
             coverage.errorbar(
-                found.counts * aside, share, 2 * error, fmt=f"{MARKERS[method]}-", color=COLORS[method], markersize=4,
-                capsize=3, label=WORDS[method],
+                found.counts * aside, held.share, 2 * held.error, fmt=f"{MARKERS[method]}-", color=COLORS[method],
+                markersize=4, capsize=3, label=WORDS[method],
             )  # fmt: skip
         coverage.axhline(found.level, color="0.4", linewidth=1)
         coverage.set(ylabel=f"coverage of {name}")
@@ -120,7 +128,7 @@ def study_figure(found: Study) -> Figure:
             if len(found.counts) <= MOST_TICKS:
                 ax.set_xticks(found.counts, [f"{count:,}" for count in found.counts.tolist()])
                 ax.set_xticks([], minor=True)
-        if np.nanmax(at.root_mean_square_error) > 0:
+        if np.any(at.root_mean_square_error > 0):
             plain_ticks(scatter.yaxis)
         if row == 0:
             legend_above(scatter, columns=2, letters=30)

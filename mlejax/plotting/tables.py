@@ -149,7 +149,7 @@ def table_figure(table: FitTable[Any]) -> Figure:
     Returns:
         A figure with a row for each parameter.
     """
-    names = list(table.parameters)
+    names = table.shown
     figure = new_figure(3.2 * len(names), small_print(table))
     figure.set_figwidth(11.0)
     for name, (left, middle, right) in zip(names, figure.subplots(len(names), 3, squeeze=False), strict=True):

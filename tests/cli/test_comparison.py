@@ -34,7 +34,7 @@ def test_no_maximum_at_all_exits_with_one(run, tmp_path):
     ("models", "said"),
     [
         ("normal,poisson", "poisson gives probabilities of whole numbers, normal a density"),
-        ("normal,gaussian", "there is no family gaussian"),
+        ("normal,gaussian", "--models gaussian: there is no family gaussian"),
     ],
 )
 def test_what_cannot_be_compared_is_refused(run, heights, models, said):

@@ -29,7 +29,10 @@ def test_a_finding_exits_with_one(run, tmp_path):
 
 
 def test_what_cannot_be_looked_at_is_refused(run):
-    assert run("check", "gaussian")[0] == 2
+    status, _, err = run("check", "gaussian")
+    assert status == 2
+    assert "MODEL gaussian: there is no family gaussian" in err
+    assert "--model" not in err
     status, _, err = run("check", "normal", "--column", "cm")
     assert status == 2
     assert "--column is of a file, and none is given" in err

@@ -94,6 +94,7 @@ BAD = {
     "data and draws": (["sweep", "--file", "good.csv", "--draw", "jax"], "--file cannot go with --draw"),
     "a column of no file": (["sweep", "--column", "cm"], "--column is of a --file, and none is given"),
     "a delimiter of no file": (["sweep", "--delimiter", "tab"], "--delimiter is of a --file, and none is given"),
+    "a decimal of no file": (["sweep", "--decimal", "comma"], "--decimal is of a --file, and none is given"),
     "too many runs": (
         ["sweep", "--seeds", "0:100000000", "--learning-rates", "1:2:100", "--observations", "20:10000:10"],
         "100,000,000,000 runs are asked for; at most 10,000,000,000 are possible in one sweep",

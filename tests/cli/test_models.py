@@ -85,6 +85,9 @@ def test_a_fit_with_a_parameter_fixed(run, heights):
         (["--fixed", "mean"], "expected NAME=VALUE, such as shape=2; got 'mean'"),
         (["--model", "fixed(normal"], "--model fixed(normal: expected ')' at its end"),
         (["--model", "linear"], "--model linear: a regression; `mlejax fit` takes its columns, --response NAME"),
+        (["--model", "binomial"], "--model binomial: it needs its number of trials, as in 'binomial(10)'"),
+        (["--model", "multivariate_normal"], "--model multivariate_normal: of vectors, which a command does not read"),
+        (["--fixed", "variance=-1"], "--fixed: Normal.variance must be positive; got -1.0"),
         (["--model", "fixed(gaussian,a=1)"], "--model fixed(gaussian,a=1): there is no family gaussian"),
     ],
 )

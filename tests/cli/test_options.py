@@ -72,3 +72,23 @@ def test_several_numbers_of_observations_are_an_axis():
     for words, count in (([], 100_000), (["--observations", "50"], 50)):
         one = commands.sweep_arguments(options.parse(["sweep", *words]), None)["observations"]
         assert (one.size, one.axes()) == (count, {})
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["models", "nope"], "mlejax models: unrecognized arguments: nope (see mlejax models --help)"),
+        (["fit", "a.csv", "--wieghts", "z"], "--wieghts z; did you mean --weights? (see mlejax fit --help)"),
+        (["fit", "a.csv", "--decimal", ";"], "argument --decimal: expected point or comma; got ';'"),
+    ],
+    ids=["argument", "option", "decimal mark"],
+)
+def test_what_a_command_does_not_know_is_said_by_the_command(words, said, capsys):
+    with pytest.raises(SystemExit):
+        options.parse(words)
+    assert said in capsys.readouterr().err
+
+
+def test_a_decimal_mark_by_its_name_or_itself():
+    found = [options.parse(["fit", "a.csv", "--decimal", mark]).decimal for mark in (",", "comma", ".")]
+    assert found == ["comma", "comma", "point"]
