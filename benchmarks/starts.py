@@ -4,12 +4,13 @@ import argparse
 import collections
 import concurrent.futures
 import dataclasses
+import functools
 import math
 import multiprocessing
 import re
 import sys
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -23,7 +24,7 @@ from mlejax.models.constraints import positive, unit_interval
 from mlejax.models.parameters import Parameters
 from mlejax.status import Status
 
-from . import common, highest
+from . import common, highest, shaped
 
 COUNTS = "5,20,100,10000,1000000"
 MOST = 4_000_000
@@ -132,40 +133,86 @@ class Fit:
         return named and not known.excess > 0
 
 
-def fits_of(name: str, rows: np.ndarray, unit: float) -> tuple[list[Fit], np.ndarray]:
-    """Return what fits say of samples (m, count) in a unit, and after how many steps."""
-    family: Any = mlejax.Binomial.of(TRIALS) if name == "binomial" else FAMILIES[name]
-    groups = mlejax.Groups((unit * rows).ravel(), np.repeat(np.arange(len(rows)), rows.shape[1]))
+def fits_of(family: Any, members: Sequence[Any], unit: float, each_has_unit: int) -> tuple[list[Fit], np.ndarray]:
+    """Return what fits say of samples in a unit, and after how many steps.
+
+    Args:
+        family: of the fits.
+        members: samples of one size.
+        unit: of the observations.
+        each_has_unit: the numbers of an observation that are in this unit.
+    """
+    given = [shaped.in_unit(member, unit) for member in members]
+    rows = jax.tree.map(lambda *parts: np.concatenate(parts), *given)
+    count = len(jax.tree.leaves(given[0])[0])
+    groups = mlejax.Groups(rows, np.repeat(np.arange(len(given)), count))
     table = mlejax.fit_many(family, groups, progress=False)
-    shift = rows.shape[1] * math.log(unit)
+    shift = each_has_unit * count * math.log(unit)
     heights = (table.log_likelihood + shift).tolist()
     ended = zip(table.status.tolist(), heights, strict=True)
     said = [Fit(Status(status), height, table.reasons.get(i, ""), shift) for i, (status, height) in enumerate(ended)]
     return said, table.steps
 
 
-def fates(name: str, shapes: int, each: int, count: int) -> dict[str, Any]:
-    """Return how fits of one family at one size of sample ended, in every unit."""
+@dataclasses.dataclass(frozen=True)
+class Drawn:
+    """Samples of one size, and what is known of them."""
+
+    family: Any
+    rows: Sequence[Any]  # observations, those of each sample
+    truth: Sequence[float]  # the log-likelihood of the model that drew each
+    units: tuple[float, ...]  # in which they are fitted
+    each_has_unit: int  # numbers of an observation that have a unit
+    known: Callable[[Sequence[int]], dict[int, highest.Highest]]  # of the maxima of some of them
+    left_out: int = 0  # samples that were drawn besides
+
+
+def drawn_of(name: str, shapes: int, each: int, count: int) -> Drawn:
+    """Return samples of a family of single numbers."""
     models = drawn_models(name, shapes)
     drawn = samples(models, each, count)
     # Rounding may have drawn an end of the support, or one number n times.
     good = np.array([[bool(np.all(model.support.contains(x)) and np.any(x != x[0])) for x in some]
                      for model, some in zip(models, drawn, strict=True)])  # fmt: skip
-    truth, rows = heights(models, drawn)[good], drawn[good]
+    rows = drawn[good]
+    family: Any = mlejax.Binomial.of(TRIALS) if name == "binomial" else FAMILIES[name]
+    known = functools.partial(maxima, name, rows)
+    units = (1.0,) if name in UNITLESS else UNITS
+    return Drawn(family, list(rows), heights(models, drawn)[good].tolist(), units, 1, known, int(np.sum(~good)))
+
+
+def drawn_of_case(name: str, shapes: int, each: int, count: int) -> Drawn:
+    """Return samples of a family of vectors, outcomes, a mixture or a regression."""
+    case, random = shaped.CASES[name], np.random.RandomState(0)
+    pairs = [case.draw(random, count) for _ in range(shapes * each)]
+    truth = [float(mlejax.log_likelihood(model, rows)) for model, rows in pairs]
+
+    def known(of: Sequence[int]) -> dict[int, highest.Highest]:
+        found = case.known
+        return {} if found is None or count > LOOKED_AT else {i: found(pairs[i][1]) for i in of}
+
+    units = UNITS if case.dimensions else (1.0,)
+    return Drawn(case.family, [rows for _, rows in pairs], truth, units, case.dimensions, known)
+
+
+def fates(name: str, shapes: int, each: int, count: int) -> dict[str, Any]:
+    """Return how fits of one family at one size of sample ended, in every unit."""
+    drawn = (drawn_of if name in FAMILIES else drawn_of_case)(name, shapes, each, count)
+    rows = drawn.rows
     ends: collections.Counter[str] = collections.Counter()
     steps, below, fits = 0, 0, []
-    for unit in ((1.0,) if name in UNITLESS else UNITS) if len(rows) else ():
-        said, tried = fits_of(name, rows, unit)
+    for unit in drawn.units if len(rows) else ():
+        said, tried = fits_of(drawn.family, rows, unit, drawn.each_has_unit)
         fits.append(said)
         ends.update(fit.status.name for fit in said)
         steps = max(steps, int(np.max(tried)))
-        below += sum(fit.log_likelihood < least - 1e-6 for fit, least in zip(said, truth, strict=True))
+        below += sum(fit.log_likelihood < least - 1e-6 for fit, least in zip(said, drawn.truth, strict=True))
     declined = [
         i for i, of in enumerate(zip(*fits, strict=True)) if any(fit.status is not Status.CONVERGED for fit in of)
     ]
     controls = np.setdiff1d(np.arange(len(rows)), declined)
     controls = controls[:: max(1, len(controls) // CONTROLS)][:CONTROLS].tolist()
-    known = maxima(name, rows, [*declined, *controls])
+    known = drawn.known([*declined, *controls])
     judged = [(fit, fit.agrees(known[i]), rows[i], known[i]) for i in known for fit in (said[i] for said in fits)]
     right = collections.Counter(fit.status is Status.CONVERGED for fit, agrees, *_ in judged if agrees)
     return {
@@ -175,13 +222,13 @@ def fates(name: str, shapes: int, each: int, count: int) -> dict[str, Any]:
         "ends": dict(ends),
         "steps": steps,
         "below": int(below),
-        "left_out": int(np.sum(~good)),
+        "left_out": drawn.left_out,
         "confirmed": right[False],
         "controls": right[True],
         "contradicted": len(judged) - right.total(),
         "contradictions": [
             {
-                "sample": row.tolist(),
+                "sample": listed(row),
                 "status": fit.status.name,
                 "reason": fit.reason,
                 "log_likelihood": fit.log_likelihood,
@@ -190,10 +237,13 @@ def fates(name: str, shapes: int, each: int, count: int) -> dict[str, Any]:
             for fit, agrees, row, of in judged
             if not agrees
         ],
-        "examples": [
-            {"sample": rows[i].tolist() if count <= FEW else i, "reason": fits[0][i].reason} for i in declined
-        ],
+        "examples": [{"sample": listed(rows[i]) if count <= FEW else i, "reason": fits[0][i].reason} for i in declined],
     }
+
+
+def listed(rows: Any) -> Any:
+    """Return the observations of a sample as lists."""
+    return jax.tree.map(np.ndarray.tolist, rows)
 
 
 def maxima(name: str, rows: np.ndarray, of: Sequence[int]) -> dict[int, highest.Highest]:
@@ -234,7 +284,9 @@ def report(record: Mapping[str, Any]) -> str:
         f"{arguments['samples']} samples from each of {arguments['shapes']} random shapes (of very many observations",
         f"fewer: {MOST:,} observations of a family in all), in units of 1e-9, 1 and 1e9 where a family has units.",
         "confirmed: declined fits whose sample has, in mpmath with fifty digits, no regular maximum above the supremum",
-        "that is named, or none at all where the likelihood grows without bound. controls: of some converged fits,",
+        "that is named, or none at all where the likelihood grows without bound; of vectors, outcomes and regressions",
+        "by an argument of their own: the rank of the scatter in fractions, an outcome that was not seen, a linear",
+        "program that separates the responses. controls: of some converged fits,",
         f"those whose log-likelihood is that of the highest maximum there, within {SAME:g} of it. contradicted: others",
         f"of both. Families and samples (of more than {LOOKED_AT:,} observations) that show - were not looked at so.",
         "below the truth: fits whose log-likelihood is below that of the model that drew the data.",
@@ -245,7 +297,9 @@ def report(record: Mapping[str, Any]) -> str:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this benchmark."""
-    parser.add_argument("--families", default=",".join(FAMILIES), help="names, with commas (default all)")
+    parser.add_argument(
+        "--families", default=",".join([*FAMILIES, *shaped.CASES]), help="names, with commas (default all)"
+    )
     parser.add_argument("--counts", default=COUNTS, help=f"observations of a sample (default {COUNTS})")
     parser.add_argument("--shapes", type=int, default=20, help="members of each family (default 20)")
     parser.add_argument("--samples", type=int, default=20, help="samples of each (default 20)")
