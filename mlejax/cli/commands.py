@@ -15,9 +15,9 @@ from . import machine
 from .comparison import compare
 from .data import check_density, column_of
 from .doctor import check
-from .fits import fit, train
+from .fits import fit, read_sample, train
 from .many import plot_table
-from .models import family_of, models
+from .models import models
 from .options import in_options
 from .output import Answer, UsageError, folder
 from .pictures import draw_sweep, pictures_text, standing_pictures, unfinished
@@ -149,15 +149,20 @@ def verify(options: argparse.Namespace) -> Answer:
     if given.file == "-" and not options.file:
         raise UsageError(f"{options.directory} was made of standard input; --file says where the numbers are now")
     try:
-        file = column_of(given, options.progress, getattr(made, "by", None)) if given.file else None
+        if fits:
+            where = {name: getattr(given, name) for name in ("file", "column", "delimiter", "decimal", "missing")}
+            read = read_sample(argparse.Namespace(**{**vars(made), **where, "progress": options.progress}))
+            family, data = read.family, read.source
+        else:
+            file = column_of(given, options.progress, getattr(made, "by", None)) if given.file else None
+            family, data = None, None if file is None else observations_of(file)
     except TableError as error:
         raise UsageError(str(error) if options.file else f"{error}; --file says where the numbers are now") from None
     mine = ":" in getattr(made, "model", "")  # of another's making, which no store can give back
-    family = family_of(made.model, made.fixed or (), {"lower": made.lower, "upper": made.upper}) if fits else None
     found = recompute(
         options.directory,
         start_of(made) if mine and not fits else family,
-        observations=None if file is None else observations_of(file),
+        observations=data,
         runs=None if options.runs == "all" else options.runs,
         progress=options.progress,
     )

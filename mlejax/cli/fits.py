@@ -20,6 +20,7 @@ from ..results import record, text
 from ..results.fit import FitResult
 from ..results.schema import ARRIVED
 from ..samples.files import Column, TableError
+from ..samples.members import Groups
 from ..samples.observations import check_inside
 from . import machine
 from .data import check_density, column_of, columns_of, read_from
@@ -127,6 +128,12 @@ class Read:
         names = IntervalCensored.names if self.interval else RightCensored.names
         return dict(zip(names, (self.column.values, self.second.values), strict=True))
 
+    @property
+    def source(self) -> np.ndarray | dict[str, np.ndarray] | Groups:
+        """The sample, in groups where the rows have labels."""
+        labels = self.column.labels
+        return self.observations if labels is None else Groups(self.observations, labels)
+
     def check(self) -> None:
         """Refuse a number that no model of the family gives a density, naming its line."""
         support = getattr(self.family, "support", None)
@@ -152,7 +159,7 @@ class Read:
 
 
 def read_sample(options: argparse.Namespace) -> Read:
-    """Return the sample that options name.
+    """Return the sample that options name; with the labels of its rows where `--by` names their column.
 
     Raises:
         UsageError: they do not go together.
@@ -166,7 +173,7 @@ def read_sample(options: argparse.Namespace) -> Read:
     family = family_of(options.model, options.fixed or (), limits, censored)
     columns = [options.column, *(name for name in (options.weights, second) if name is not None)]
     ends = (len(columns) - 1,) if interval else ()
-    column, *others = columns_of(options, columns, options.progress, ends=ends)
+    column, *others = columns_of(options, columns, options.progress, getattr(options, "by", None), ends)
     weights = others[0].values if options.weights is not None else None
     return Read(family, column, None if second is None else others[-1], interval, weights)
 

@@ -9,8 +9,7 @@ from ..checks import InputError
 from ..results.table import FitTable
 from ..store.files import StoreError
 from . import machine
-from .data import columns_of, read_from
-from .models import family_of
+from .data import read_from
 from .output import Answer, UsageError, folder
 from .pictures import draw_table, pictures_text, unfinished
 from .signals import INTERRUPTS
@@ -18,25 +17,23 @@ from .signals import INTERRUPTS
 
 def fit_by(options: argparse.Namespace) -> Answer:
     """Find the maximum of the likelihood for each group of a column of a file."""
-    from ..samples.members import Groups
     from ..sweeps.many import fit_many
+    from .fits import read_sample
 
     if not options.stores and (options.repair or options.allow_mixed):
         raise UsageError(f"--{'repair' if options.repair else 'allow-mixed'} is of a directory that --out names")
-    for name in ("weights", "starts", "event", "upper_column"):
+    for name in ("weights", "starts"):
         if getattr(options, name) is not None:
             raise UsageError(f"--by cannot go with --{name.replace('_', '-')}")
-    family = family_of(options.model, options.fixed or (), {"lower": options.lower, "upper": options.upper})
-    (column,) = columns_of(options, [options.column], options.progress, label=options.by)
-    assert column.labels is not None
+    read = read_sample(options)
     out = folder(options.out)
     first = machine.start_devices(options)
     kept = f"Fits that had ended are safe in {out}; the same command goes on from there." if options.stores else ""
     try:
         with INTERRUPTS.keeping(kept):
             found = fit_many(
-                family,
-                Groups(column.values, column.labels),
+                read.family,
+                read.source,
                 out=out if options.stores else None,
                 repair=options.repair,
                 allow_mixed=options.allow_mixed,
@@ -46,13 +43,13 @@ def fit_by(options: argparse.Namespace) -> Answer:
     except StoreError:
         raise
     except InputError as error:
-        raise UsageError(f"{column.file}: {error}") from None
+        raise UsageError(f"{read.column.file}: {error}") from None
     if not first:  # of several processes the first speaks
         devices.leave()
         return Answer("", dict)
     found.to_csv(Path(out, "fits.csv"))
     lines = [
-        read_from(column),
+        read_from(read.column),
         str(found),
         *([f"\nresults: {out} (xarray.open_zarr opens it)"] if options.stores else [""]),
         f"table: {Path(out, 'fits.csv')}",

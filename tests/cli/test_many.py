@@ -69,6 +69,32 @@ def test_what_cannot_be_grouped_is_refused_in_a_line(tmp_path, capsys, text, mor
 
 
 @pytest.mark.slow
+def test_groups_of_times_that_did_not_end_and_of_intervals_are_those_of_fit_many_and_are_verified(tmp_path, capsys):
+    random = np.random.RandomState(1)
+    kind, life, watch = np.repeat(["old", "new"], 60), random.weibull(2.0, 120) * 40, random.uniform(10, 60, 120)
+    time, died = np.minimum(life, watch), (life <= watch).astype(int)
+    path = tmp_path / "lives.csv"
+    rows = zip(kind, time.tolist(), died, np.floor(time), np.ceil(time), strict=True)
+    path.write_text("kind,months,died,from,to\n" + "".join(f"{k},{t!r},{d},{a},{b}\n" for k, t, d, a, b in rows))
+    options = {
+        "--event": ("months", "died", mlejax.RightCensored),
+        "--upper-column": ("from", "to", mlejax.IntervalCensored),
+    }
+    columns = {"months": time, "died": died, "from": np.floor(time), "to": np.ceil(time)}
+    for option, (first, second, wrapper) in options.items():
+        out = tmp_path / first
+        said = [str(path), "--column", first, option, second, "--model", "weibull", "--by", "kind", "--out", str(out)]
+        assert main(["fit", *said]) == 0
+        capsys.readouterr()
+        found = {row["group"]: row for row in csv.DictReader((out / "fits.csv").read_text().splitlines())}
+        source = mlejax.Groups((columns[first], columns[second]), kind)
+        for row in mlejax.fit_many(wrapper.of(mlejax.Weibull), source, progress=False).rows():
+            assert float(found[row["group"]]["shape"]) == pytest.approx(row["shape"], rel=1e-12)
+        assert main(["verify", str(out)]) == 0
+        assert "2 of 2" in capsys.readouterr().out
+
+
+@pytest.mark.slow
 def test_fits_in_a_directory_are_gone_on_with_verified_and_exported(demand, tmp_path, capsys, monkeypatch):
     arguments = ["fit", str(demand), "--column", "units", "--by", "store", "--model", "gamma", "--out", "kept"]
     assert main(arguments) == 1
