@@ -1,6 +1,7 @@
 """The pictures that commands draw."""
 
 import argparse
+import ast
 import contextlib
 import hashlib
 import re
@@ -82,7 +83,11 @@ def draw_comparison(found: Comparison, column: Column, folder: Path, options: ar
 
 
 def _name_of(column: Column) -> str:
-    return column.name.split("'")[1] if "'" in column.name else "observation"
+    """Return what a column is called on an axis."""
+    from ..plotting.style import as_written
+
+    quoted = re.fullmatch("column ('.*'|\".*\")", column.name, re.DOTALL)
+    return "observation" if quoted is None else as_written(ast.literal_eval(quoted[1]))
 
 
 def draw_table(table: FitTable[Any], folder: Path, options: argparse.Namespace) -> list[Path]:

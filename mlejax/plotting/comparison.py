@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from ..results.comparison import Comparison
 from ..results.diagnostics import density_on, distribution_of
 from .estimates import shares_up_to
-from .style import LINES, new_axes, new_figure
+from .style import HALF, LINES, in_lines, new_axes, new_figure
 
 MOST = 4
 """Families that a picture shows."""
@@ -52,7 +52,8 @@ def comparison_figure(comparison: Comparison, name: str = "observation") -> Figu
         left.plot(grid, density_on(fit.model, grid), **look)
         if (found := distribution_of(fit.model, values)) is not None:
             right.plot(grid, found.at(grid), **look)
-    left.set(xlabel=name, ylabel="probability" if whole else f"density (per unit of {name})")
+    name = in_lines(name, HALF)
+    left.set(xlabel=name, ylabel="probability" if whole else in_lines(f"density (per unit of {name})", HALF))
     left.set_ylim(0, min(left.get_ylim()[1], HIGHEST * float(np.max(counted / (total * np.diff(edges))))))
     right.set(xlabel=name, ylabel="share up to this value")
     handles, _ = left.get_legend_handles_labels()

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from ..checks import InputValueError
 from ..results.diagnostics import Distribution, distribution_of, uncut
 from ..results.fit import FitResult
-from .style import BLUE, legend_above, new_axes, new_figure
+from .style import BLUE, HALF, in_lines, legend_above, new_axes, new_figure
 
 MOST_POINTS = 1000
 """Observations that a picture shows; of more, evenly spread ones and the extremes."""
@@ -40,7 +40,10 @@ def distribution_function(result: FitResult[Any], ax: Axes | None = None, name: 
     else:
         grid = np.linspace(values[0], values[-1], 500)
         ax.plot(grid, found.at(grid), color=BLUE, linewidth=1.8, label="estimate")
-    ax.set(xlabel=name, ylabel=f"share up to this {name}" if name == "observation" else "share up to this value")
+    ax.set(
+        xlabel=in_lines(name, HALF),
+        ylabel=f"share up to this {name}" if name == "observation" else "share up to this value",
+    )
     legend_above(ax, columns=2)
     return ax
 
@@ -65,7 +68,7 @@ def quantiles(result: FitResult[Any], ax: Axes | None = None, name: str = "obser
     ends = [min(values[0], expected[0]), max(values[-1], expected[-1])]
     ax.plot(ends, ends, color="0.4", linewidth=1, label="equal")
     ax.plot(expected, values, "o", color=BLUE, markersize=3.5, label="observations")
-    ax.set(xlabel="quantile of the estimate", ylabel=name)
+    ax.set(xlabel="quantile of the estimate", ylabel=in_lines(name, HALF))
     legend_above(ax, columns=2)
     return ax
 

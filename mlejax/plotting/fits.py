@@ -10,7 +10,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
-from matplotlib.ticker import NullLocator
+from matplotlib.ticker import MaxNLocator, NullLocator
 from numpy.typing import ArrayLike
 
 from ..ascent.step import RESOLUTION
@@ -27,11 +27,14 @@ from .style import (
     BLUE,
     GAP,
     GAP_FROM_BEST,
+    HALF,
     LINES,
     LOOKS,
     ORANGE,
     RED,
+    in_lines,
     legend_above,
+    listed,
     new_axes,
     new_figure,
     plain_ticks,
@@ -152,6 +155,7 @@ def distribution(
     shares = np.histogram(values, edges, weights=weights)[0] / (np.sum(weights) * np.diff(edges))
     if few:
         ax.bar(grid, shares, width=0.8, color="0.85")
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     else:
         ax.stairs(shares, edges, fill=True, color="0.85")
     curves: list[Any] = [("start", result.start, ORANGE, (0, (1, 1)), "^")] if isinstance(result, TrainResult) else []
@@ -171,8 +175,8 @@ def distribution(
         tallest = max(tallest, peak)
         style: dict[str, Any] = {"linewidth": 1, "marker": marker, "markersize": 5} if few else {"linewidth": 2}
         handles += ax.plot(grid, density, color=color, linestyle=line, label=label, **style)
-    ax.set(xlabel=name, ylim=(0, 1.08 * min(tallest, ceiling)))
-    ax.set_ylabel("probability" if few else f"density (per unit of {name})")
+    ax.set(xlabel=in_lines(name, 88), ylim=(0, 1.08 * min(tallest, ceiling)))
+    ax.set_ylabel("probability" if few else in_lines(f"density (per unit of {name})", HALF))
     legend_above(ax, 2, handles)
     return ax
 
@@ -256,8 +260,7 @@ def fit_figure(result: TrainResult[Any]) -> Figure:
 
 def _values(model: Model, names: Sequence[str] | None = None) -> str:
     values = entry_dict(model)
-    shown = [f"{name} = {float(values[name]):.5g}" for name in names or values]
-    return ", ".join(shown if len(shown) <= 4 else [*shown[:4], f"and {len(shown) - 4} more"])
+    return listed([f"{name} = {float(values[name]):.5g}" for name in names or values])
 
 
 def _ring(ax: Axes, x: Any, y: Any, color: str) -> None:

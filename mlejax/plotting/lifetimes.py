@@ -14,10 +14,7 @@ from ..results.diagnostics import Distribution, distribution_of
 from ..results.fit import FitResult
 from ..results.lifetimes import Stairs, interval_bounds, kaplan_meier
 from .estimates import some_of
-from .style import BLUE, ORANGE, legend_above, new_axes, new_figure
-
-HALF = 44
-"""The width of one of two panels, in letters of a legend."""
+from .style import BLUE, HALF, ORANGE, in_lines, legend_above, new_axes, new_figure
 
 
 def survival(result: FitResult[Any], ax: Axes | None = None, name: str = "time") -> Axes:
@@ -60,7 +57,7 @@ def survival(result: FitResult[Any], ax: Axes | None = None, name: str = "time")
             )
     grid = np.linspace(*ends, 500)
     ax.plot(grid, 1 - _distribution(result).at(grid), color=BLUE, linewidth=1.8, label="estimate")
-    ax.set(xlabel=name, ylabel="share beyond this value", ylim=(-0.02, 1.02))
+    ax.set(xlabel=in_lines(name, HALF), ylabel="share beyond this value", ylim=(-0.02, 1.02))
     legend_above(ax, columns=2, letters=HALF)
     return ax
 
@@ -89,7 +86,7 @@ def survival_quantiles(result: FitResult[Any], ax: Axes | None = None, name: str
     ends = [min(values[0], expected[0]), max(values[-1], expected[-1])]
     ax.plot(ends, ends, color="0.4", linewidth=1, label="equal")
     ax.plot(expected, values, "o", color=BLUE, markersize=3.5, label="seen")
-    ax.set(xlabel="quantile of the estimate", ylabel=name)
+    ax.set(xlabel="quantile of the estimate", ylabel=in_lines(name, HALF))
     legend_above(ax, columns=2, letters=HALF)
     return ax
 

@@ -11,7 +11,7 @@ from ..checks import InputTypeError, shown
 from ..models.regression import Regression
 from ..results.fit import FitResult
 from .estimates import some_of
-from .style import BLUE, legend_above, new_axes, new_figure
+from .style import BLUE, HALF, in_lines, legend_above, new_axes, new_figure
 
 Vector = Float[np.ndarray, " n"]
 
@@ -35,7 +35,7 @@ def residuals(result: FitResult[Any], ax: Axes | None = None, name: str = "respo
     some = _some(np.argsort(expected, kind="stable"))
     ax.axhline(0.0, color="0.4", linewidth=1)
     ax.plot(expected[some], standardized[some], "o", color=BLUE, markersize=3.5)
-    ax.set(xlabel=f"expected {name}", ylabel="residual / standard deviation")
+    ax.set(xlabel=in_lines(f"expected {name}", HALF), ylabel="residual / standard deviation")
     return ax
 
 

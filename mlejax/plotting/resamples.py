@@ -10,7 +10,20 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from .. import __version__
 from ..results.bootstrap import ALL_METHODS, Bootstrap, Interval
 from ..results.study import Coverage, Study
-from .style import BLUE, GREEN, LINES, ORANGE, RED, legend_above, new_axes, new_figure, plain_ticks
+from .style import (
+    BLUE,
+    GREEN,
+    HALF,
+    LINES,
+    ORANGE,
+    RED,
+    as_written,
+    in_lines,
+    legend_above,
+    new_axes,
+    new_figure,
+    plain_ticks,
+)
 
 WORDS = {"wald": "Wald", "percentile": "percentile", "basic": "basic", "bca": "BCa"}
 """How intervals are called."""
@@ -23,6 +36,9 @@ MOST_TICKS = 5
 
 MARGIN = 0.03
 """Beside what is drawn, of its width: so that no end of an interval lies in the frame."""
+
+THIRD = 30
+"""The width of one of three panels, in letters."""
 
 BINS = 60
 """Bars of a histogram, at most."""
@@ -85,7 +101,7 @@ def _draw_intervals(ax: Axes, intervals: dict[str, Interval], estimate: float, n
             ax.text(0.5, place, "none", transform=ax.get_yaxis_transform(), ha="center", va="center", fontsize="small")
     ax.axvline(estimate, color="black", linewidth=1.2)
     ax.set_yticks(range(len(intervals)), [WORDS[method] for method in intervals])
-    ax.set(ylim=(len(intervals) - 0.5, -0.5), xlabel=name)
+    ax.set(ylim=(len(intervals) - 0.5, -0.5), xlabel=as_written(in_lines(name, HALF)))
 
 
 def study_figure(found: Study) -> Figure:
@@ -100,17 +116,18 @@ def study_figure(found: Study) -> Figure:
     names = list(found.parameters)
     said = f"{found.family}, {found.samples:,} samples of each size; mlejax {__version__}"
     figure = new_figure(max(3.0, 2.7 * len(names)), said)
-    for row, name in enumerate(names):
-        at, panels = found.parameters[name], [figure.add_subplot(len(names), 3, 3 * row + i) for i in (1, 2, 3)]
+    for row, each in enumerate(names):
+        name = as_written(each)
+        at, panels = found.parameters[each], [figure.add_subplot(len(names), 3, 3 * row + i) for i in (1, 2, 3)]
         bias, scatter, coverage = map(new_axes, panels)
         bias.errorbar(found.counts, at.bias, 2 * at.bias_error, fmt="o-", color=BLUE, markersize=4, capsize=3)
         bias.axhline(0, color="0.4", linewidth=1)
-        bias.set(ylabel=f"bias of {name}")
+        bias.set(ylabel=in_lines(f"bias of {name}", THIRD))
         figures = {"deviation": at.standard_deviation, "rmse": at.root_mean_square_error}
         figures["s.e."] = at.mean_standard_error
         for (label, values), (color, line), marker in zip(figures.items(), LINES, "osD", strict=False):
             scatter.plot(found.counts, values, linestyle=line, color=color, marker=marker, markersize=4, label=label)
-        scatter.set(ylabel=f"scatter of {name}", yscale="log")
+        scatter.set(ylabel=in_lines(f"scatter of {name}", THIRD), yscale="log")
         shares = {"wald": Coverage(at.coverage, at.coverage_error, at.coverage_lacking), **at.bootstrap}
         for i, (method, held) in enumerate(shares.items()):
             aside = 1.06 ** (i - (len(shares) - 1) / 2)  # so that bars do not hide each other
@@ -119,7 +136,7 @@ def study_figure(found: Study) -> Figure:
                 markersize=4, capsize=3, label=WORDS[method],
             )  # fmt: skip
         coverage.axhline(found.level, color="0.4", linewidth=1)
-        coverage.set(ylabel=f"coverage of {name}")
+        coverage.set(ylabel=in_lines(f"coverage of {name}", THIRD))
         coverage.yaxis.set_major_formatter(PercentFormatter(1))
         for ax in (bias, scatter, coverage):
             ax.set(xscale="log", xlabel="observations" if row == len(names) - 1 else "")
@@ -131,6 +148,6 @@ def study_figure(found: Study) -> Figure:
         if np.any(at.root_mean_square_error > 0):
             plain_ticks(scatter.yaxis)
         if row == 0:
-            legend_above(scatter, columns=2, letters=30)
-            legend_above(coverage, columns=2, letters=30)
+            legend_above(scatter, columns=2, letters=THIRD)
+            legend_above(coverage, columns=2, letters=THIRD)
     return figure

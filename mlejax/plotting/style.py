@@ -1,5 +1,7 @@
 """What all pictures share: colors, words, ticks, the small print, a figure that touches nothing global, files."""
 
+import textwrap
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
@@ -65,6 +67,12 @@ GAP_FROM_BEST = r"$\sqrt{2\,(L_{\mathrm{best}}-L)}$"
 WRITTEN_OUT = (-3, 6)
 """The powers of ten between which the ticks of an axis are written out."""
 
+HALF = 44
+"""The width of one of two panels, in letters."""
+
+MOST_LETTERS = 68
+"""Of the values of parameters in a legend, which then fits above its axes."""
+
 BESIDE_A_BAR = 78
 """The width of axes beside a color bar, in letters of a legend; without a bar it is 88."""
 
@@ -103,6 +111,23 @@ def legend_above(ax: Axes, columns: int, handles: Sequence[Artist] | None = None
     fitting = (n for n in range(most, 1, -1) if sum(max(part) for part in np.array_split(widths, n)) <= letters)
     columns = next(fitting, 1)
     ax.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, frameon=False, borderaxespad=0.2)
+
+
+def in_lines(words: str, letters: int) -> str:
+    """Return words in lines of so many letters at most, and in no more than three of them."""
+    return "\n".join(textwrap.wrap(words, letters, max_lines=3, placeholder=" ..."))
+
+
+def listed(words: Sequence[str]) -> str:
+    """Return as many of some words as a legend holds, with commas, and how many more there are."""
+    fitting = int(np.sum(np.cumsum([len(each) + 2 for each in words[:4]]) <= MOST_LETTERS))
+    some = words[: max(1, fitting)]
+    return ", ".join(some if len(some) == len(words) else [*some, f"and {len(words) - len(some)} more"])
+
+
+def as_written(words: str) -> str:
+    """Return words of a person's data as Matplotlib writes them letter by letter: a dollar sign begins no formula."""
+    return words.replace("$", r"\$")
 
 
 def with_share(fate: Status, status: np.ndarray) -> str:
@@ -151,6 +176,12 @@ def save(drawing: Figure | Axes, path: str | Path, description: str = "") -> Non
     figure = drawing if isinstance(drawing, Figure) else drawing.get_figure(root=True)
     assert figure is not None
     bears = {"Description": description} if description and Path(path).suffix == ".png" else None
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from")  # a name that the font lacks is drawn as boxes
+        _write(figure, path, bears)
+
+
+def _write(figure: Figure, path: str | Path, bears: dict[str, str] | None) -> None:
     canvas = figure.canvas
     if Path(path).suffix != ".png" or type(canvas) is not FigureCanvasAgg:
         figure.savefig(path, dpi=PIXELS, metadata=bears)

@@ -78,3 +78,14 @@ def test_drawing_is_said_where_somebody_watches(tmp_path, capsys, monkeypatch):
     result = mlejax.SweepResult({"seed": np.arange(2)}, mlejax.Normal(0.0, 1.0), status, Provenance({}, []))
     assert pictures.draw_sweep(result, tmp_path, options(progress=True)) == []
     assert "drawing pictures" in capsys.readouterr().err
+
+
+def test_a_column_is_called_on_an_axis_as_in_its_file_whatever_its_name():
+    def called(name):
+        return pictures._name_of(Column(np.zeros(2), "a.csv", name))
+
+    assert called("column 'cm'") == "cm"
+    assert called('column "driver\'s age"') == "driver's age"
+    assert called("column '$a_and_$'") == r"\$a_and_\$"
+    assert called("column 'x\\\\y'") == "x\\y"
+    assert called("column 3") == "observation"

@@ -177,3 +177,14 @@ def test_ascents_reach_the_edge_where_they_leave_the_picture():
     assert 0 < below[2] < ax.get_ylim()[0] < ARRIVED
     assert legend(ax)[:2] == ["newton, rate 1: 3 epochs", "slow, rate 0.01: never arrives"]
     assert ax.figure.get_supxlabel() == "2 runs; n = 10"
+
+
+def test_the_legend_of_many_parameters_fits_above_the_axes():
+    x = np.random.RandomState(0).choice(6, 60)
+    result = mlejax.fit(mlejax.Categorical, x, progress=False)
+    axes = plotting.distribution(result, x)
+    axes.figure.draw_without_rendering()
+    (legend, box) = axes.get_legend().get_window_extent(), axes.figure.bbox
+    assert legend.x1 <= box.x1
+    assert all(tick == round(tick) for tick in axes.get_xticks())  # no category lies between two
+    assert axes.get_legend().get_texts()[1].get_text().endswith("more")

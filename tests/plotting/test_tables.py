@@ -56,7 +56,8 @@ def test_the_distribution_stands_beside_what_errors_alone_would_scatter():
     assert counted == 4000 - 2 * 4  # a thousandth left out at either end
     (curve,) = axes.lines
     grid, heights = curve.get_data()
-    assert grid[np.argmax(heights)] == pytest.approx(np.median(table.model.rate), abs=grid[1] - grid[0])
+    top = np.argmax(heights)
+    assert grid[top] == pytest.approx(np.median(table.model.rate), abs=grid[top + 1] - grid[top])
     assert "standard errors alone" in axes.get_xlabel()
 
 
@@ -70,7 +71,7 @@ def test_bars_of_a_positive_parameter_do_not_reach_below_zero():
     expected = rates[:, None] * np.exp(np.array([-1, 1]) / rates[:, None])
     np.testing.assert_allclose(bars, expected, rtol=1e-12, atol=1e-15)
     assert axes.get_yscale() == "log"
-    assert "2 standard errors of its logarithm" in axes.get_ylabel()
+    assert "2 standard errors of its logarithm" in axes.get_ylabel().replace("\n", " ")
     certain = dataclasses.replace(table, standard_errors=mlejax.Exponential(np.full(30, 1e-3)))
     assert plotting.estimates(certain, "rate").get_yscale() == "linear"
 
@@ -79,3 +80,28 @@ def test_samples_of_one_size_are_said_and_drawn_to_be():
     table = dataclasses.replace(table_of(20), count=np.full(20, 30.0))
     assert "; n = 30; " in plotting.table_figure(table).get_supxlabel()
     assert [tick.get_text() for tick in plotting.funnel(table, "rate").get_xticklabels()] == ["30"]
+
+
+def test_names_with_dollar_signs_and_long_ones_are_drawn_as_they_are_written(tmp_path):
+    table = dataclasses.replace(table_of(3), labels=np.array(["$a$_$b_$", "x" * 80, "质量"]))
+    figure = plotting.table_figure(table)
+    plotting.save(figure, tmp_path / "table.png")
+    labels = [tick.get_text() for tick in figure.axes[0].get_xticklabels()]
+    assert sorted(labels, key=len)[1:] == [r"\$a\$_\$b_\$", "x" * 29 + "..."]
+
+
+def test_the_scatter_of_a_positive_parameter_is_drawn_on_a_logarithmic_axis_where_errors_reach_beyond_0():
+    table = table_of(200)
+    axes = plotting.spread(table, "rate")
+    assert axes.get_xscale() == "log"
+    assert plotting.funnel(table, "rate").get_yscale() == "log"
+    heights = [bar.get_height() for bar in axes.patches]
+    assert sum(heights) == 200
+    # The curve holds as many samples as the bars, in the logarithm, in units of a bar.
+    x, y = map(np.asarray, axes.lines[0].get_data())
+    width = np.log(axes.patches[0].get_x() + axes.patches[0].get_width()) - np.log(axes.patches[0].get_x())
+    center = np.log(np.median(table.model.rate))
+    top = y[np.argmin(np.abs(np.log(x) - center))]
+    errors = 0.5 / table.model.rate
+    expected = 200 * width * np.mean(1 / (errors * np.sqrt(2 * np.pi)))
+    assert top == pytest.approx(expected, rel=0.02)
