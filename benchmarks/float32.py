@@ -13,13 +13,14 @@ import mlejax
 from mlejax import devices
 from mlejax.models import parameters
 
-from . import common, reference
+from . import common
+from .reference_programs import Problem, jax_summarize, start_of
 
 DTYPES = ("float64", "float32")
 SEEDS = (0, 1, 2, 3, 7, 42, 123)
 
 
-def fates(seeds: Sequence[int], problem: reference.Problem) -> list[dict[str, Any]]:
+def fates(seeds: Sequence[int], problem: Problem) -> list[dict[str, Any]]:
     """For every seed of the data and both types: how the run ended, and how far from the maximum."""
     records = []
     for seed in seeds:
@@ -42,10 +43,10 @@ def fates(seeds: Sequence[int], problem: reference.Problem) -> list[dict[str, An
     return records
 
 
-def batch(problem: reference.Problem, dtype: str, lanes: int, epochs: int) -> common.Case:
+def batch(problem: Problem, dtype: str, lanes: int, epochs: int) -> common.Case:
     """`epochs` of `train_step` in a `scan`, vmapped over runs that each have a learning rate and a sample."""
-    start = reference.start_of(problem)
-    samples = common.once(reference.jax_summarize(problem, True))[1]
+    start = start_of(problem)
+    samples = common.once(jax_summarize(problem, True))[1]
     limits = {"patience": problem.patience, "tolerance": problem.tolerance, "max_epochs": problem.max_epochs}
 
     @jax.jit
@@ -65,7 +66,7 @@ def batch(problem: reference.Problem, dtype: str, lanes: int, epochs: int) -> co
     return common.Case(run)
 
 
-def speed(problem: reference.Problem, lanes: int, epochs: int, rounds: int, seconds: float = 0.5) -> dict[str, Any]:
+def speed(problem: Problem, lanes: int, epochs: int, rounds: int, seconds: float = 0.5) -> dict[str, Any]:
     """Seconds per run and epoch of both types, measured in turn."""
     cases = {dtype: batch(problem, dtype, lanes, epochs) for dtype in DTYPES}
     measured = common.measure(cases, rounds=rounds, seconds=seconds)
@@ -122,7 +123,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> None:
     devices.start()
-    problem = reference.Problem()
+    problem = Problem()
     record = {
         "benchmark": "float32",
         "environment": common.environment(),

@@ -16,7 +16,7 @@ import numpy as np
 import mlejax
 from mlejax import devices
 
-from . import common, fits, newton, raw, workers
+from . import common, fit_programs, newton, raw, workers
 
 SIZE = 1000
 """Observations of a group, and of a sample that is drawn again."""
@@ -27,7 +27,7 @@ FEW, SOME = 20, 200
 APART = 1e-4
 """Standard errors by which a peer's estimates may differ: their own stopping rules leave that."""
 
-PROBLEMS = {problem.name: problem for problem in fits.PROBLEMS if problem.name != "regression"}
+PROBLEMS = {problem.name: problem for problem in fit_programs.PROBLEMS if problem.name != "regression"}
 
 
 def draws(name: str, groups: int, size: int = SIZE) -> np.ndarray:
@@ -128,13 +128,13 @@ class Peer:
     def fit(self) -> dict[str, float]:
         began, spent = time.perf_counter(), time.process_time()
         if self.program == "scipy":
-            self.estimates = np.stack([fits.scipy_fit(self.problem, row).estimates for row in self.values])
+            self.estimates = np.stack([fit_programs.scipy_fit(self.problem, row).estimates for row in self.values])
         else:
             with jax.enable_x64(True):
                 starts = [self.problem.start(row) for row in self.values]
-                table = fits.Parameters.of(starts[0])
+                table = fit_programs.Parameters.of(starts[0])
                 first = jnp.stack([table.to_real(jax.tree.map(np.float64, start)) for start in starts])
-                program = jax.vmap(fits.optimistix_program(table), (0, 0, None))
+                program = jax.vmap(fit_programs.optimistix_program(table), (0, 0, None))
                 self.estimates = np.asarray(jax.block_until_ready(program(first, self.values, SIZE))[0])
         return {"seconds": time.perf_counter() - began, "processor": time.process_time() - spent}
 

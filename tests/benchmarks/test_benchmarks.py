@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import common, durability, float32, reference, sweep
+from benchmarks import common, durability, float32, reference, reference_programs, sweep
 
-SHORT = reference.Problem(observations=2_000, max_epochs=500)
+SHORT = reference_programs.Problem(observations=2_000, max_epochs=500)
 # The best validation log-likelihood, at epoch 118, exceeds its neighbours' by 3e-6 and 2e-5: rounding cannot move it.
 TURNING = dataclasses.replace(SHORT, seed=5, start=(7.0, 7.0), learning_rate=0.5)
 PROBLEMS = [
@@ -21,10 +21,10 @@ PROBLEMS = [
 ]
 
 
-@pytest.fixture(scope="module", params=[("-O3",), reference.FAST], ids=["-O3", "fast-math"])
+@pytest.fixture(scope="module", params=[("-O3",), reference_programs.FAST], ids=["-O3", "fast-math"])
 def library(request):
     try:
-        return common.compile_library(reference.SOURCE, request.param)[0]
+        return common.compile_library(reference_programs.SOURCE, request.param)[0]
     except common.NoCompilerError as reason:
         pytest.skip(str(reason))
 
@@ -41,29 +41,29 @@ def assert_same(answer, expected):
 @pytest.mark.slow
 @pytest.mark.parametrize(("problem", "status"), PROBLEMS)
 def test_numpy_program_and_mlejax_agree(problem, status):
-    expected = reference.numpy_program(problem)
+    expected = reference_programs.numpy_program(problem)
     assert expected.status == status
-    assert_same(reference.fit_answer(common.once(reference.jax_fit(problem, True))[1]), expected)
+    assert_same(reference_programs.fit_answer(common.once(reference_programs.jax_fit(problem, True))[1]), expected)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("factored", [True, False], ids=["statistics", "raw data"])
-@pytest.mark.parametrize("make", [reference.jax_compiled, reference.jax_run])
+@pytest.mark.parametrize("make", [reference_programs.jax_compiled, reference_programs.jax_run])
 def test_what_is_timed_is_what_fit_does(make, factored):
-    answer = reference.jax_answer(common.once(make(SHORT, factored))[1])
-    assert_same(answer, reference.fit_answer(common.once(reference.jax_fit(SHORT, factored))[1]))
+    answer = reference_programs.jax_answer(common.once(make(SHORT, factored))[1])
+    assert_same(answer, reference_programs.fit_answer(common.once(reference_programs.jax_fit(SHORT, factored))[1]))
 
 
-@pytest.mark.parametrize("make", [reference.cpp_observations, reference.cpp_statistics])
+@pytest.mark.parametrize("make", [reference_programs.cpp_observations, reference_programs.cpp_statistics])
 @pytest.mark.parametrize(("problem", "status"), PROBLEMS)
 def test_cpp_and_numpy_program_agree(library, make, problem, status):
-    answer = reference.cpp_answer(common.once(make(library, problem))[1])
+    answer = reference_programs.cpp_answer(common.once(make(library, problem))[1])
     assert answer.status == status
-    assert_same(answer, reference.numpy_program(problem))
+    assert_same(answer, reference_programs.numpy_program(problem))
 
 
 def test_the_estimate_is_the_best_measured():
-    answer = reference.numpy_program(TURNING)
+    answer = reference_programs.numpy_program(TURNING)
     assert answer.best_epoch == 1 + np.argmax(answer.validation_history) == answer.epochs - 50
     assert answer.validation_log_likelihood == np.max(answer.validation_history)
 
@@ -115,7 +115,7 @@ def test_report_and_chart(record):
 
 def test_rows_without_compiler_say_why(monkeypatch):
     monkeypatch.setattr(common.shutil, "which", lambda name: None)
-    row = reference.cpp(SHORT, ("-O3",), reference.cpp_observations)
+    row = reference.cpp(SHORT, ("-O3",), reference_programs.cpp_observations)
     assert row.case is None
     assert reference.cells({"program": "C++", "missing": row.note})["status"] == "no c++, g++ or clang++ found"
     assert common.compiler_version() is None

@@ -6,13 +6,13 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks import common, fits
+from benchmarks import common, fit_programs, fits
 
-OWN = (fits.mlejax_fit, fits.scipy_fit, fits.scipy_minimize)
+OWN = (fit_programs.mlejax_fit, fit_programs.scipy_fit, fit_programs.scipy_minimize)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("problem", fits.PROBLEMS, ids=lambda problem: problem.name)
+@pytest.mark.parametrize("problem", fit_programs.PROBLEMS, ids=lambda problem: problem.name)
 def test_programs_agree(problem):
     data = problem.draw(np.random.RandomState(0), 300)
     ours, *others = (program(problem, data) for program in OWN)
@@ -23,15 +23,15 @@ def test_programs_agree(problem):
         np.testing.assert_allclose(found.standard_errors, ours.standard_errors, rtol=1e-2)
     # The other way round: half the data has other estimates.
     half = problem.draw(np.random.RandomState(1), 150)
-    assert np.any(np.abs(fits.scipy_fit(problem, half).estimates - ours.estimates) > 0.1 * ours.standard_errors)
+    assert np.any(np.abs(fit_programs.scipy_fit(problem, half).estimates - ours.estimates) > 0.1 * ours.standard_errors)
 
 
 @pytest.mark.slow
 def test_record_and_report():
-    rows = fits.results([40], 2, fits.PROBLEMS[1:2])
-    assert [row["program"] for row in rows] == list(fits.PROGRAMS)
+    rows = fits.results([40], 2, fit_programs.PROBLEMS[1:2])
+    assert [row["program"] for row in rows] == list(fit_programs.PROGRAMS)
     for row in rows:
-        absent = [name for name in fits.PROGRAMS[row["program"]][1] if importlib.util.find_spec(name) is None]
+        absent = [name for name in fit_programs.PROGRAMS[row["program"]][1] if importlib.util.find_spec(name) is None]
         assert ("missing" in row) == bool(absent)
         assert absent or 0 < row["seconds"]["minimum"] <= row["seconds"]["median"]
     record = {"environment": common.environment(), "results": rows, "commands": []}
@@ -42,9 +42,9 @@ def test_record_and_report():
 @pytest.mark.slow
 def test_an_estimate_below_the_others_is_refused(monkeypatch):
     def short(problem, data):
-        found = fits.scipy_fit(problem, data)
-        return fits.Fit(found.estimates * 1.05, found.standard_errors)
+        found = fit_programs.scipy_fit(problem, data)
+        return fit_programs.Fit(found.estimates * 1.05, found.standard_errors)
 
-    monkeypatch.setattr(fits, "PROGRAMS", {fits.OURS: (short, ()), "SciPy": (fits.scipy_fit, ())})
+    monkeypatch.setattr(fits, "PROGRAMS", {fit_programs.OURS: (short, ()), "SciPy": (fit_programs.scipy_fit, ())})
     with pytest.raises(ArithmeticError, match="nats below the highest for gamma"):
-        fits.results([200], 1, fits.PROBLEMS[1:2])
+        fits.results([200], 1, fit_programs.PROBLEMS[1:2])
