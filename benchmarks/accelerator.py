@@ -16,12 +16,12 @@ from mlejax import devices
 from mlejax.models.parameters import cast
 from mlejax.sweeps import lanes
 
-from . import batches, common, epochs
+from . import batches, common, epochs, jax_batches
 
 DTYPES = ("float64", "float32")
 
 
-class Filled(batches.Lanes):
+class Filled(jax_batches.Lanes):
     """The lane program on a device, with a tuning of its own, all of whose lanes are busy."""
 
     clock = staticmethod(time.perf_counter)  # of a device that is not the processor
@@ -163,11 +163,11 @@ def _fastest(function: Any, seconds: float) -> float:
     return min(taken)
 
 
-@batches.wide
+@jax_batches.wide
 def work(dtype: str) -> dict[str, float]:
     """Return what one epoch of one run takes: operations as XLA counts them, and the bytes of its run and its state."""
     width = 1024
-    runs = cast(batches.lane_runs(batches.batch(width)), np.dtype(dtype))
+    runs = cast(jax_batches.lane_runs(batches.batch(width)), np.dtype(dtype))
     lane = jax.vmap(lambda run: lanes.begin_lane(run, None))(runs)
     step = jax.jit(jax.vmap(lambda lane: lanes.advance_lane(lane, (None, None), None).state))
     cost = step.lower(lane).compile().cost_analysis()

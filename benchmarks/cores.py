@@ -13,7 +13,7 @@ import mlejax
 from mlejax import devices
 from mlejax.article import ARTICLE_TARGET
 
-from . import batches, common, lanes, peers, workers
+from . import batches, common, lanes, peer_programs, workers
 
 PROBLEM = lanes.problem_of(400, 400)
 
@@ -23,7 +23,7 @@ class Sweep:
 
     def __init__(self, problem: Mapping[str, Any], cores: int):
         devices.start(cores)
-        self.problem = peers.Problem(**problem)
+        self.problem = peer_programs.Problem(**problem)
 
     def run(self) -> dict[str, Any]:
         """Seconds, and the epochs of all runs."""
@@ -44,8 +44,8 @@ class Cpp:
     """epochs.cpp: threads take run after run from a common queue into the lanes of their tiles; made in a worker."""
 
     def __init__(self, problem: Mapping[str, Any], cores: int):
-        runs, counts = lanes.runs_of(peers.Problem(**problem))
-        self.peer = peers.Cpp({"max_epochs": problem["max_epochs"]}, runs.varying, counts, cores)
+        runs, counts = lanes.runs_of(peer_programs.Problem(**problem))
+        self.peer = peer_programs.Cpp({"max_epochs": problem["max_epochs"]}, runs.varying, counts, cores)
 
     def run(self) -> dict[str, Any]:
         found = self.peer.timed()
@@ -56,7 +56,7 @@ PROGRAMS = {"C++ fast-math": Cpp, "mlejax.sweep": Sweep}
 """The yardstick first."""
 
 
-def results(problem: peers.Problem, cores: Sequence[int], rounds: int) -> list[dict[str, Any]]:
+def results(problem: peer_programs.Problem, cores: Sequence[int], rounds: int) -> list[dict[str, Any]]:
     """Measure all programs in turn, each on each number of cores in a process of its own."""
     records: list[dict[str, Any]] = [
         {"program": program, "cores": count, "samples": []} for count in cores for program in PROGRAMS
@@ -65,8 +65,7 @@ def results(problem: peers.Problem, cores: Sequence[int], rounds: int) -> list[d
         running = []
         for record in records:
             arguments = {"problem": dataclasses.asdict(problem), "cores": record["cores"]}
-            make = PROGRAMS[record["program"]].__name__
-            worker = workers.Worker(f"{__package__}.cores", make, arguments, cores=record["cores"])
+            worker = workers.Worker(PROGRAMS[record["program"]], arguments, cores=record["cores"])
             running.append(stack.enter_context(worker))
             worker.call("run")  # compiles
         for turn in range(rounds):

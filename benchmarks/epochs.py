@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from . import common, workers
-from .batches import ANSWER_RATES, ENDLESS, FAST, SCAN, STRETCH, Runs, batch
+from .batches import ANSWER_RATES, ENDLESS, FAST, SCAN, STRETCH, Cpp, NumPy, Program, Runs, batch
+from .jax_batches import Lanes, OtherLanes, Scan
 
 # Measuring -----------------------------------------------------------------------------------------------------------
 
@@ -21,7 +22,7 @@ class Row:
     """One line of the table."""
 
     program: str
-    make: str
+    make: type[Program]
     dtype: str = "float64"
     width: int = 4096
     arguments: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -49,15 +50,15 @@ def table_rows(widths: Sequence[int], dtypes: Sequence[str], limit: Limit = LIMI
         row
         for dtype in dtypes
         for row in (
-            Row(YARDSTICK, "Cpp", dtype, middle, arguments={"flags": limit.flags}),
-            Row("C++ -O3", "Cpp", dtype, middle, arguments={"flags": ("-O3",)}),
-            *(Row("mlejax, lanes", "Lanes", dtype, width) for width in widths),
+            Row(YARDSTICK, Cpp, dtype, middle, arguments={"flags": limit.flags}),
+            Row("C++ -O3", Cpp, dtype, middle, arguments={"flags": ("-O3",)}),
+            *(Row("mlejax, lanes", Lanes, dtype, width) for width in widths),
             *(
-                Row(name, "OtherLanes", dtype, width, arguments={"family": family, "observations": n})
+                Row(name, OtherLanes, dtype, width, arguments={"family": family, "observations": n})
                 for name, family, n, width in OTHERS
             ),
-            Row("JAX, vmap and scan", "Scan", dtype, middle),
-            *([] if limit.environment else [Row("NumPy", "NumPy", dtype, middle)]),
+            Row("JAX, vmap and scan", Scan, dtype, middle),
+            *([] if limit.environment else [Row("NumPy", NumPy, dtype, middle)]),
         )
     ]
 
@@ -101,13 +102,13 @@ def measure(
 
 def _fastest(row: Row, arguments: Mapping[str, Any], seconds: float, environment: Mapping[str, str] | None) -> Any:
     """Return a worker that is ready to be timed: of a C++ program, the fastest of some."""
-    worker: Any = workers.Worker(f"{__package__}.batches", row.make, arguments, environment=environment)
-    if row.make != "Cpp":
+    worker: Any = workers.Worker(row.make, arguments, environment=environment)
+    if row.make is not Cpp:
         return worker
     epochs = _warm(worker, seconds)
     best = min(worker.call("seconds", epochs=epochs) for _ in range(3))
     for _ in range(STARTS - 1):
-        other: Any = workers.Worker(f"{__package__}.batches", row.make, arguments)
+        other: Any = workers.Worker(row.make, arguments)
         other.call("seconds", epochs=SCAN)
         taken = min(other.call("seconds", epochs=epochs) for _ in range(3))
         (worker if taken < best else other).close()
@@ -148,11 +149,11 @@ def add_ratios(records: list[dict[str, Any]]) -> None:
 
 
 ANSWERING = {
-    YARDSTICK: ("Cpp", {}),
-    "C++ -O3": ("Cpp", {"flags": ("-O3",)}),
-    "mlejax, lanes": ("Lanes", {}),
-    "JAX, vmap and scan": ("Scan", {}),
-    "NumPy": ("NumPy", {}),
+    YARDSTICK: (Cpp, {}),
+    "C++ -O3": (Cpp, {"flags": ("-O3",)}),
+    "mlejax, lanes": (Lanes, {}),
+    "JAX, vmap and scan": (Scan, {}),
+    "NumPy": (NumPy, {}),
 }
 
 
@@ -162,9 +163,9 @@ def answers(runs: Runs, limit: Limit) -> dict[str, dict[str, np.ndarray]]:
     found = {}
     for name, (make, more) in ANSWERING.items():
         try:
-            flags = {"flags": limit.flags} if make == "Cpp" else {}
+            flags = {"flags": limit.flags} if make is Cpp else {}
             arguments = {"runs": runs.varying, **limits, **flags, **more}
-            with workers.Worker(f"{__package__}.batches", make, arguments, environment=limit.environment) as worker:
+            with workers.Worker(make, arguments, environment=limit.environment) as worker:
                 worker.call("advance", epochs=runs.max_epochs)
                 found[name] = {key: np.array(values) for key, values in worker.call("answer").items()}
         except workers.WorkerError as reason:

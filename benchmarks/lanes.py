@@ -14,12 +14,12 @@ import mlejax
 from mlejax import devices
 from mlejax.article import ARTICLE_TARGET
 
-from . import batches, common, peers, workers
+from . import batches, common, jax_batches, peer_frameworks, peer_programs, workers
 
 
-def problem_of(seeds: int, learning_rates: int) -> peers.Problem:
+def problem_of(seeds: int, learning_rates: int) -> peer_programs.Problem:
     """Return runs of very different length."""
-    return peers.Problem(seeds=seeds, learning_rates=learning_rates, slowest=0.2)
+    return peer_programs.Problem(seeds=seeds, learning_rates=learning_rates, slowest=0.2)
 
 
 class Sweep:
@@ -27,14 +27,14 @@ class Sweep:
 
     def __init__(self, problem: Mapping[str, Any], cores: int):
         devices.start(cores)
-        self.problem = peers.Problem(**problem)
+        self.problem = peer_programs.Problem(**problem)
 
     def run(self) -> dict[str, Any]:
         """Seconds without drawing, the epochs of all runs, and what the lanes executed."""
         problem, seconds = self.problem, 0.0
         for _ in range(2):
             began = time.perf_counter()
-            with peers.preparations() as prepared:
+            with peer_programs.preparations() as prepared:
                 result = mlejax.sweep(
                     mlejax.Normal(*batches.START),
                     seeds=range(problem.seeds),
@@ -58,10 +58,10 @@ class WhileLoop:
     def __init__(self, runs: Mapping[str, Any], counts: Mapping[str, Any], max_epochs: int):
         self.runs = batches.Runs.of(runs, **counts)
         limits = {"max_epochs": max_epochs, "patience": self.runs.patience, "tolerance": self.runs.tolerance}
-        loop = functools.partial(peers.while_loop, limits, self.runs.held_out_count)
+        loop = functools.partial(peer_frameworks.while_loop, limits, self.runs.held_out_count)
         self.function = jax.jit(jax.vmap(loop))
 
-    @batches.wide
+    @jax_batches.wide
     def run(self, width: int, order: list[int]) -> dict[str, Any]:
         """Seconds, once compiled, and the epochs of all runs."""
         rows = np.stack(list(self.runs.varying.values()))[:, order]
@@ -74,7 +74,7 @@ class WhileLoop:
         return {"seconds": time.perf_counter() - began, "epochs": ended}
 
 
-def runs_of(problem: peers.Problem) -> tuple[batches.Runs, dict[str, int]]:
+def runs_of(problem: peer_programs.Problem) -> tuple[batches.Runs, dict[str, int]]:
     """Other draws of the same distribution, the statistics of normal samples drawn directly; and counts."""
     held_out = -(-problem.observations // 5)
     counts = {"train_count": problem.observations - held_out, "held_out_count": held_out}
@@ -89,17 +89,17 @@ def executed_by_batches(ended: np.ndarray, width: int) -> int:
     return sum(int(ended[first : first + width].max()) * width for first in range(0, len(ended), width))
 
 
-def results(problem: peers.Problem, cores: int, widths: tuple[int, ...]) -> list[dict[str, Any]]:
+def results(problem: peer_programs.Problem, cores: int, widths: tuple[int, ...]) -> list[dict[str, Any]]:
     """Return records: useful and executed run-epochs, and the time."""
     arguments = {"problem": dataclasses.asdict(problem), "cores": cores}
-    with workers.Worker(f"{__package__}.lanes", "Sweep", arguments, cores=cores) as worker:
+    with workers.Worker(Sweep, arguments, cores=cores) as worker:
         swept = worker.call("run")
     records = [record("mlejax.sweep", None, swept["useful"], swept["executed"], swept["seconds"])]
     drawn, counts = runs_of(problem)
     count, varying = len(drawn), drawn.varying
     arguments = {"runs": varying, "counts": counts, "max_epochs": problem.max_epochs}
     orders = {"in order": np.arange(count), "by learning rate": np.argsort(varying["learning_rate"], kind="stable")}
-    with workers.Worker(f"{__package__}.lanes", "WhileLoop", arguments, cores=cores) as worker:
+    with workers.Worker(WhileLoop, arguments, cores=cores) as worker:
         for width in widths:
             for name, order in orders.items():
                 found = worker.call("run", width=width, order=order)

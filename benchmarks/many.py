@@ -149,15 +149,15 @@ def _peak() -> int:
 # Measuring ------------------------------------------------------------------------------------------------------------
 
 
-def timed(make: str, arguments: Mapping[str, Any], cores: int, rounds: int) -> tuple[dict[str, Any], Any]:
+def timed(make: type, arguments: Mapping[str, Any], cores: int, rounds: int) -> tuple[dict[str, Any], Any]:
     """Return what a program needs, warm, in a process of its own on so many cores: medians; and what it found."""
-    with workers.Worker(f"{__package__}.many", make, arguments, cores=cores) as worker:
+    with workers.Worker(make, arguments, cores=cores) as worker:
         first = worker.call("fit")["seconds"]
         taken = [worker.call("fit") for _ in range(rounds)]
         found = None
-        if make == "Many":
+        if make is Many:
             found = worker.call("found", count=SOME)
-        elif make == "Peer":
+        elif make is Peer:
             found = worker.call("found")
     numbers = {name: statistics.median(each[name] for each in taken) for name in taken[0]}
     return {**numbers, "first": first, "cores": cores}, found
@@ -172,7 +172,7 @@ def of_groups(name: str, groups: int, rounds: int) -> list[dict[str, Any]]:
     cores = devices.cores()
     records: list[dict[str, Any]] = []
 
-    def add(program: str, make: str, arguments: Mapping[str, Any], count: int, cores: int, rounds: int) -> Any:
+    def add(program: str, make: type, arguments: Mapping[str, Any], count: int, cores: int, rounds: int) -> Any:
         print(f"{name}: {program}, {cores} cores", file=sys.stderr)
         taken, found = timed(make, arguments, cores, rounds)
         times = {key: 1e6 * taken[key] / count for key in ("seconds", "processor")}
@@ -180,14 +180,14 @@ def of_groups(name: str, groups: int, rounds: int) -> list[dict[str, Any]]:
         return found
 
     ours = {"name": name, "groups": groups}
-    found = add("mlejax", "Many", ours, groups, 1, rounds)
+    found = add("mlejax", Many, ours, groups, 1, rounds)
     if cores > 1:
-        add("mlejax", "Many", ours, groups, cores, rounds)
-    add("log and formula, one pass", "Pass", ours, groups, 1, rounds)
+        add("mlejax", Many, ours, groups, cores, rounds)
+    add("log and formula, one pass", Pass, ours, groups, 1, rounds)
     if name in ("weibull", "student_t") and common.compiler():
         add(
             "C++ fast-math, Newton passes",
-            "Cpp",
+            Cpp,
             {"name": name, "steps": found["steps"]},
             len(found["steps"]),
             1,
@@ -197,7 +197,7 @@ def of_groups(name: str, groups: int, rounds: int) -> list[dict[str, Any]]:
     if importlib.util.find_spec("optimistix"):
         peers["Optimistix, BFGS, vmap"] = ("optimistix", min(SOME, groups), cores)
     for program, (kind, count, on) in peers.items():
-        estimates = add(program, "Peer", {"name": name, "program": kind, "groups": count}, count, on, 1)
+        estimates = add(program, Peer, {"name": name, "program": kind, "groups": count}, count, on, 1)
         here, errors = (np.array(found[key])[:count] for key in ("estimates", "errors"))
         apart = float(np.max(np.abs(np.array(estimates) - here) / errors))
         records[-1]["apart"] = apart
@@ -212,14 +212,14 @@ def results(groups: int, resamples: int, small: int, rounds: int) -> dict[str, A
     bootstraps = []
     for observations, count in ((SIZE, resamples), (100 * SIZE, max(1, resamples // 50))):
         print(f"{count} resamples of {observations}", file=sys.stderr)
-        taken, _ = timed("Bootstrap", {"observations": observations, "count": count}, devices.cores(), rounds)
+        taken, _ = timed(Bootstrap, {"observations": observations, "count": count}, devices.cores(), rounds)
         draw = 1e9 * taken["processor"] / (observations * count)
         bootstraps.append({"observations": observations, "resamples": count, **taken, "nanoseconds_a_draw": draw})
     smalls = []
     for count in (small // 4, small):
         for cores in sorted({1, devices.cores()}):
             print(f"{count} groups of 10, {cores} cores", file=sys.stderr)
-            taken, found = timed("Many", {"name": "gamma", "groups": count, "size": 10}, cores, 1)
+            taken, found = timed(Many, {"name": "gamma", "groups": count, "size": 10}, cores, 1)
             smalls.append({"groups": count, "converged": found["converged"], **taken})
     return {"groups": of_many, "bootstraps": bootstraps, "small": smalls}
 

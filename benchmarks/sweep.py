@@ -12,7 +12,7 @@ import mlejax
 from mlejax import devices
 from mlejax.article import ARTICLE_TARGET
 
-from . import batches, common, workers
+from . import batches, common, jax_batches, workers
 
 
 class Sweep:
@@ -26,7 +26,7 @@ class Sweep:
             "observations": mlejax.Draws(ARTICLE_TARGET, observations, by="statistics"),
         }
         lanes = min(devices.CPU.lanes, seeds * learning_rates)
-        self.loop = batches.Lanes(lanes, **batches.ENDLESS)
+        self.loop = jax_batches.Lanes(lanes, **batches.ENDLESS)
         self.sweep()  # compiles
         self.nanoseconds(1)
 
@@ -60,7 +60,7 @@ def parts(sweep: Mapping[str, float], nanoseconds: float) -> dict[str, float]:
 def measure(seeds: int, learning_rates: int, observations: int, rounds: int) -> dict[str, Any]:
     """Run the sweep and the loop in turn."""
     arguments = {"seeds": seeds, "learning_rates": learning_rates, "observations": observations}
-    with workers.Worker(__name__, "Sweep", arguments) as worker:
+    with workers.Worker(Sweep, arguments) as worker:
         found = []
         for _ in range(rounds):
             nanoseconds = worker.call("nanoseconds", repetitions=3)

@@ -20,15 +20,14 @@ class WorkerError(Exception):
 
 
 class Worker:
-    """One object, made by `module.name(**arguments)` in a process that may use so many cores.
+    """One object, made by `make(**arguments)` of a class in a process of its own that may use so many cores.
 
     Its methods are called by name; arguments and results are plain values, and arrays become lists.
     """
 
     def __init__(
         self,
-        module: str,
-        name: str,
+        make: type,
         arguments: Mapping[str, Any],
         *,
         cores: int = 1,
@@ -43,7 +42,7 @@ class Worker:
             text=True,
         )
         try:
-            self._ask({"module": module, "name": name, "arguments": dict(arguments)})
+            self._ask({"module": make.__module__, "name": make.__qualname__, "arguments": dict(arguments)})
         except WorkerError:
             self.close()
             raise

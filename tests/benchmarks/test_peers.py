@@ -1,18 +1,30 @@
 """The programs that are compared do the same work: here they must give the same answers. Nothing is timed."""
 
+import collections
 import dataclasses
 import functools
-import importlib
 import json
 
+import jax
 import numpy as np
 import pytest
 
 import mlejax
-from benchmarks import batches, common, cores, epochs, lanes, peers, workers
+from benchmarks import (
+    batches,
+    common,
+    cores,
+    epochs,
+    jax_batches,
+    lanes,
+    peer_frameworks,
+    peer_programs,
+    peers,
+    workers,
+)
 
 FEW = {"patience": 20, "tolerance": 1e-6, "max_epochs": 1_000}
-SMALL = peers.Problem(seeds=2, learning_rates=3, observations=1_000, **FEW)
+SMALL = peer_programs.Problem(seeds=2, learning_rates=3, observations=1_000, **FEW)
 COUNTS = (800, 200)
 RUNS = 512  # more than a chunk of lanes
 
@@ -20,9 +32,8 @@ RUNS = 512  # more than a chunk of lanes
 class Inside:
     """A worker in this process."""
 
-    def __init__(self, module, name, arguments, **_):
-        made = getattr(importlib.import_module(module), name)
-        self.target = made(**json.loads(json.dumps(arguments, default=workers._plain)))
+    def __init__(self, make, arguments, **_):
+        self.target = make(**json.loads(json.dumps(arguments, default=workers._plain)))
 
     def close(self):
         pass
@@ -75,8 +86,8 @@ def cpp(*arguments, **settings):
 PROGRAMS = {
     "C++ fast-math": cpp,
     "C++": lambda **settings: cpp(flags=("-O3",), **settings),
-    "lanes": batches.Lanes,
-    "scan": batches.Scan,
+    "lanes": jax_batches.Lanes,
+    "scan": jax_batches.Scan,
 }
 
 
@@ -101,7 +112,7 @@ def test_programs_end_alike(ends, name):
 @pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize(
-    "make", [cpp, batches.Lanes, batches.Scan, batches.NumPy], ids=["C++", "lanes", "scan", "NumPy"]
+    "make", [cpp, jax_batches.Lanes, jax_batches.Scan, batches.NumPy], ids=["C++", "lanes", "scan", "NumPy"]
 )
 def test_a_measurement_begins_at_the_start_and_keeps_all_lanes_busy(make, dtype):
     program = make(64, dtype, **batches.ENDLESS)
@@ -145,7 +156,7 @@ def test_programs_are_held_to_instructions():
 def test_cores_record_and_report(inside):
     if common.compiler() is None:
         pytest.skip("no C++ compiler")
-    problem = peers.Problem(seeds=4, learning_rates=5, observations=1_000, max_epochs=300)
+    problem = peer_programs.Problem(seeds=4, learning_rates=5, observations=1_000, max_epochs=300)
     record = {"benchmark": "cores", "environment": common.environment(), "problem": dataclasses.asdict(problem)}
     record["results"] = cores.results(problem, [1, 2], rounds=2)
     assert json.loads(json.dumps(record, allow_nan=False)) == record
@@ -191,14 +202,14 @@ def test_torch_step_follows_every_rule(ends):
     zeros = torch.zeros(RUNS, dtype=torch.float64)
     state = (zeros, zeros + 1, zeros, zeros + 1, zeros - torch.inf, zeros, zeros, zeros)
     for _ in range(FEW["max_epochs"]):
-        state = peers.torch_step(FEW, COUNTS[1], data, state)
+        state = peer_frameworks.torch_step(FEW, COUNTS[1], data, state)
     np.testing.assert_array_equal(state[-1], ends.answer()["status"])
 
 
 @pytest.mark.slow
 def test_while_loop_follows_every_rule(ends):
     columns = ends.runs.varying.values()
-    *_, status = batches.wide(peers.jax.vmap(lambda *one: peers.while_loop(FEW, COUNTS[1], *one)))(*columns)
+    *_, status = jax_batches.wide(jax.vmap(lambda *one: peer_frameworks.while_loop(FEW, COUNTS[1], *one)))(*columns)
     np.testing.assert_array_equal(status, ends.answer()["status"])
 
 
@@ -217,10 +228,10 @@ def test_optimisers_arrive_at_the_maximum(name, tolerance):
 @pytest.mark.slow
 def test_peers_record_report_and_chart(inside, monkeypatch):
     rows = [
-        peers.Row("mlejax.sweep", "Sweep", 1, note="draws"),
-        peers.Row("NumPy", "NumPy", 1, part=3),
-        peers.Row("SciPy", "SciPy", 1),
-        peers.Row("absent", "Torch", 1, ("no_such_package",)),
+        peers.Row("mlejax.sweep", peer_programs.Sweep, 1, note="draws"),
+        peers.Row("NumPy", peer_programs.NumPy, 1, part=3),
+        peers.Row("SciPy", peer_programs.SciPy, 1),
+        peers.Row("absent", peer_frameworks.Torch, 1, ("no_such_package",)),
     ]
     monkeypatch.setattr(peers, "table_rows", lambda cores: rows)
     found = peers.results(SMALL, cores=1, rounds=1)
@@ -248,7 +259,7 @@ def test_a_while_loop_waits_for_the_slowest_of_its_batch():
 
 @pytest.mark.slow
 def test_lanes_record_and_report(inside):
-    problem = peers.Problem(seeds=2, learning_rates=4, observations=1_000, max_epochs=100)
+    problem = peer_programs.Problem(seeds=2, learning_rates=4, observations=1_000, max_epochs=100)
     rows = lanes.results(problem, 1, (4,))
     assert [row["width"] for row in rows] == [None, 4, 4]
     assert all(0 < row["useful"] <= 1 for row in rows)
@@ -266,10 +277,10 @@ def test_lanes_record_and_report(inside):
 
 
 def test_workers_answer_and_say_what_failed():
-    with workers.Worker("collections", "Counter", {"a": 2}, environment={"XLA_FLAGS": "--x"}) as worker:
+    with workers.Worker(collections.Counter, {"a": 2}, environment={"XLA_FLAGS": "--x"}) as worker:
         assert worker.call("most_common", n=1) == [["a", 2]]
         with pytest.raises(workers.WorkerError, match=r"AttributeError: .*nothing"):
             worker.call("nothing")
         assert worker.call("total") == 2
     with pytest.raises(workers.WorkerError, match="ModuleNotFoundError"):
-        workers.Worker("no_such_module", "x", {})
+        workers.Worker(type("Nothing", (), {"__module__": "no_such_module"}), {})
