@@ -22,7 +22,7 @@ def heights_of(table: Parameters[Any], rows: Rowful) -> tuple[np.ndarray, np.nda
 
     Args:
         table: of the parameters.
-        rows: the samples; in place of the coordinates where they begin, parameters.
+        rows: the samples, which begin at the parameters.
     """
     means, contained = jax.device_get(_program()(table, rows))
     return means.ravel(), contained.ravel()
@@ -44,7 +44,7 @@ def _heights(table: Parameters[Any], rows: Rowful) -> tuple[Array, Array]:
 
         weights = None if rows.weights is None else rows.weights[index]
         axes = (own, None if weights is None else 0, 0, 0)
-        these = jax.vmap(one, axes)(rows.values, weights, rows.sizes[index], rows.begin.coordinates[index])
+        these = jax.vmap(one, axes)(rows.values, weights, rows.sizes[index], rows.begin.at[index])
         return tuple(all_.at[index].set(each) for all_, each in zip(found, these, strict=True))  # type: ignore[return-value]
 
     none = jnp.zeros(rows.sizes.shape), jnp.zeros(rows.sizes.shape, bool)

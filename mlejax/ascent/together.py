@@ -42,9 +42,29 @@ TILES = 8192
 class Begin(eqx.Module):
     """Where climbs begin, a row for each along the axes in front."""
 
-    coordinates: Any  # (..., p)
+    at: Any  # (..., k): the k parameters; or, in the first p places, the p coordinates, of which there are no more
+    parameters: Any  # (...): whether it is the parameters
     free: Any  # (..., p): 1 for a coordinate that may move, 0 for one that is held
     most: Any  # (...): steps
+
+    @classmethod
+    def at_parameters(cls, table: Parameters[Any], vectors: Float[np.ndarray, "b k"], most: int) -> "Begin":
+        """Begin at parameters, all free."""
+        count = len(vectors)
+        return cls(vectors, np.full(count, True), np.ones((count, table.real_size)), np.full(count, most))
+
+    @classmethod
+    def at_coordinates(
+        cls, table: Parameters[Any], coordinates: Float[np.ndarray, "b p"], free: Float[np.ndarray, "b p"], most: int
+    ) -> "Begin":
+        """Begin at unconstrained coordinates."""
+        count, rest = len(coordinates), table.size - table.real_size
+        at = np.pad(coordinates, ((0, 0), (0, rest))) if rest else coordinates
+        return cls(at, np.full(count, False), free, np.full(count, most))
+
+    def coordinates(self, table: Parameters[Any]) -> Float[Array, " p"]:
+        """Return where one climb begins."""
+        return jnp.where(self.parameters, table.to_real(table.to_model(self.at)), self.at[: table.real_size])
 
 
 class Rowful(eqx.Module):
@@ -65,21 +85,6 @@ def shared_form(model: Model, observation: Observation) -> Form | None:
         return form_of_any(model, observation)
     except NotApplicable:
         return None
-
-
-def coordinates_of(table: Parameters[Any], vectors: Float[np.ndarray, "b p"]) -> Float[np.ndarray, "b q"]:
-    """Return the unconstrained coordinates of the parameters of many models."""
-    found = []
-    for first in range(0, len(vectors), BLOCKS * ROWS):  # so many always: one compilation serves all
-        some = vectors[first : first + BLOCKS * ROWS]
-        full = np.resize(some, (BLOCKS * ROWS, some.shape[1]))
-        found.append(np.asarray(_to_real(table, full))[: len(some)])
-    return np.concatenate(found)
-
-
-@functools.partial(jax.jit, static_argnums=0)
-def _to_real(table: Parameters[Any], vectors: Any) -> Any:
-    return table.to_real(table.to_model(vectors))
 
 
 def climb_rows(table: Parameters[Any], form: Form | None, rows: Rowful, near: bool = False) -> dict[str, np.ndarray]:
@@ -121,7 +126,7 @@ def _climb_blocks(
     table: Parameters[Any], form: Form | None, near: bool, rows: Rowful
 ) -> Float[Array, "numbers blocks rows"]:
     shared = rows.weights is not None
-    derive = functools.partial(derived_of, table.from_real(rows.begin.coordinates[0, 0]))
+    derive = functools.partial(derived_of, table.to_model(rows.begin.at[0, 0]))
     derived = [] if form is not None else (derive if shared else jax.vmap(derive))(rows.values)
     own = None if shared else 0
 
@@ -153,15 +158,15 @@ def _climb(
     begin: Begin,
 ) -> dict[str, Any]:
     """Climb on one sample, and see whether its statistics agree with it."""
-    span = Span(first, tiles, size)
+    span, start = Span(first, tiles, size), begin.coordinates(table)
     sample: Any = Section(values, derived, span, weights)
     looked = None
     if form is not None and weights is None and near:
-        looked = looked_at(form, table.from_real, begin.coordinates, values, span)
+        looked = looked_at(form, table.from_real, start, values, span)
         sample = looked.summary
     elif form is not None:  # those with weights are of observations that were held against the form
         sample = summary_of(form, values, span, weights)
-    end = dict(end_of(Climb(sample, begin.coordinates, begin.free, begin.most, table)))
+    end = dict(end_of(Climb(sample, start, begin.free, begin.most, table)))
     at, count = end["coordinates"], sample.count
     scale = scale_of(end["information"], jnp)
     if form is not None and weights is None and not near:

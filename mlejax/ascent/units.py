@@ -7,6 +7,7 @@ import math
 from typing import Any, Generic
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
@@ -22,7 +23,7 @@ ORDINARY = 2.0**40
 MEAN_BESIDE_SPREAD = 1e3
 """A center so many times the spread is taken off."""
 
-LOOKED_AT, AT_ONCE = 256, 64
+LOOKED_AT, AT_ONCE = 256, 16
 """Observations, evenly spread, on which the formula is held against itself in other units; samples of one call."""
 
 FEWEST, SUGGEST, IN_CACHE = 32, 1 << 10, 1 << 16
@@ -123,7 +124,7 @@ def units_for(table: Parameters[M], support: Supports, values: Rows) -> Units[M]
     if _surely_ordinary(values):
         return None
     one = values[:, None]
-    units = that_hold(suggested(table, support, one), some_of(one)).of(0)
+    units = that_hold(suggested(table, support, one), support, some_of(one)).of(0)
     return units if units.changed else None
 
 
@@ -237,18 +238,27 @@ def _typical(values: np.ndarray) -> Any:
     return np.where(middle == 0, np.max(sizes, axis=0), middle)[()]
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Points:
+    """Some parameters in the domain of a family, of ordinary size, and an observation for each."""
+
+    theta: np.ndarray  # (k, p)
+    x: np.ndarray  # (k,)
+    value: np.ndarray  # (k,) of the log-density
+    slopes: np.ndarray  # (k, p) by the parameters
+    by_x: np.ndarray  # (k,)
+
+
 @functools.lru_cache(maxsize=64)
-def _points(table: Parameters[Any]) -> np.ndarray:
-    """Return some parameters (k, p) in the domain, of ordinary size, the same ones every time."""
+def _points(table: Parameters[Any], support: Support) -> _Points:
+    """Return the same points every time; observations are positive where the support has a lower end."""
     random = np.random.RandomState(0)
     reals = random.normal(size=(16 * table.size + 16, table.real_size))
+    x = 2 * np.random.RandomState(1).normal(size=len(reals))
+    x = x if math.isinf(support.lower) else np.exp(x)
     with jax.enable_x64(True):
-        return np.asarray(_in_domain(table, reals))
-
-
-@functools.partial(jax.jit, static_argnums=0)
-def _in_domain(table: Parameters[Any], reals: Any) -> Any:
-    return table.to_vector(table.from_real(reals))
+        theta, value, (slopes, by_x) = jax.device_get(_slopes(table, reals, x))
+    return _Points(theta, x, value, slopes, by_x)
 
 
 @functools.lru_cache(maxsize=64)
@@ -261,13 +271,9 @@ def _laws(table: Parameters[Any], support: Support) -> tuple[Numbers | None, Num
     open_below, open_above = math.isinf(support.lower), math.isinf(support.upper)
     if not open_above or not (open_below or support.lower == 0):
         return None, None, None
-    theta = _points(table)
-    x = 2 * np.random.RandomState(1).normal(size=len(theta))
-    x = x if open_below else np.exp(x)
-    with jax.enable_x64(True):
-        value, (slopes, by_x) = jax.device_get(_slopes(table, theta, x))
-    good = np.isfinite(value) & np.isfinite(by_x) & np.all(np.isfinite(slopes), axis=1)
-    theta, x, slopes, by_x = theta[good], x[good], slopes[good], by_x[good]
+    at = _points(table, support)
+    good = np.isfinite(at.value) & np.isfinite(at.by_x) & np.all(np.isfinite(at.slopes), axis=1)
+    theta, x, slopes, by_x = at.theta[good], at.x[good], at.slopes[good], at.by_x[good]
     if np.count_nonzero(good) < 4 * table.size:
         return None, None, None
     scaled = _solved(np.concatenate([theta * slopes, slopes], axis=1), -1 - x * by_x, halves=2)
@@ -277,8 +283,11 @@ def _laws(table: Parameters[Any], support: Support) -> tuple[Numbers | None, Num
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _slopes(table: Parameters[Any], theta: Any, x: Any) -> Any:
-    return jax.vmap(jax.value_and_grad(lambda vector, x: table.to_model(vector).log_prob(x), argnums=(0, 1)))(theta, x)
+def _slopes(table: Parameters[Any], reals: Any, x: Any) -> Any:
+    """Return the parameters (k, p) at coordinates, the log-densities of observations (k,) there, and their slopes."""
+    theta = table.to_vector(table.from_real(reals))
+    found = jax.vmap(jax.value_and_grad(lambda vector, x: table.to_model(vector).log_prob(x), argnums=(0, 1)))(theta, x)
+    return theta, *found
 
 
 def _solved(matrix: np.ndarray, wanted: np.ndarray, halves: int) -> Numbers | None:
@@ -288,45 +297,54 @@ def _solved(matrix: np.ndarray, wanted: np.ndarray, halves: int) -> Numbers | No
     return found if np.all(np.abs(matrix @ found - wanted) <= EXACT * size) else None
 
 
-def that_hold(units: Units[M], some: Float[np.ndarray, "k m"]) -> Units[M]:
+def that_hold(units: Units[M], support: Support, some: Float[np.ndarray, "k m"]) -> Units[M]:
     """Return units where the formula gives observations the same density in them, at a few points; else the data's.
 
     Parameters that move with a shift are taken there themselves, so that nothing is rounded.
 
     Args:
         units: of m samples.
+        support: of the family.
         some: observations (k, m) of each, see `some_of`.
     """
-    points = np.where(units.moves != 0, 0.0, _points(units.table)[:3])
-    good = np.full(some.shape[1], False)
-    changed = np.flatnonzero(units.changed)
-    together = AT_ONCE if len(changed) > 1 else 1
-    for first in range(0, len(changed), together):
-        of = changed[first : first + together]
-        full = np.resize(of, together)
+    good, changed = np.full(some.shape[1], False), np.flatnonzero(units.changed)
+    for first in range(0, len(changed), AT_ONCE):
+        of = changed[first : first + AT_ONCE]
+        full = np.resize(of, AT_ONCE)
+        points = np.where(units.moves != 0, 0.0, _points(units.table, support).theta[:3])
         each, x = units.of(full), some[:, full]
         with np.errstate(over="ignore", under="ignore"):
             raw = points[:, None] * each.factors + each._moved
+        own = each.of_observations(x)
         with jax.enable_x64(True):
-            found = _in_both(units.table, points, raw, each.of_observations(x).T, x.T)
-            here, there, inside = map(np.asarray, found)
-        both = np.isfinite(here) & np.isfinite(there) & inside[..., None]
-        expected = np.where(both, here, 0.0) - np.log(each.scale)[:, None]
-        apart = np.abs(np.where(both, there, expected) - expected)
-        good[of] = np.all(apart <= EXACT * (1 + np.abs(expected)), axis=(0, 2))[: len(of)]
+            found = _hold(units.table, points, raw, own.T, x.T, np.log(each.scale), np.asarray(len(of)))
+        good[of] = np.asarray(found)[: len(of)]
     return dataclasses.replace(units, shift=np.where(good, units.shift, 0.0), scale=np.where(good, units.scale, 1.0))
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _in_both(table: Parameters[Any], points: Any, raw: Any, own: Any, values: Any) -> Any:
-    """Return the log-densities of samples (m, k) at points (q, p), in units of theirs and in the data's, (q, m, k).
+def _hold(table: Parameters[Any], points: Any, raw: Any, own: Any, values: Any, log_scales: Any, count: Any) -> Any:
+    """Return for which samples, of the first few, the log-densities are the same in units of theirs and in the data's.
 
-    And which of the points (q, m, p) in the data's units are inside the domain.
+    Args:
+        table: of the parameters.
+        points: (q, p), in units of theirs.
+        raw: the same (q, m, p) in those of the data.
+        own: samples (m, k) in units of theirs.
+        values: the same in those of the data.
+        log_scales: (m,) of their units.
+        count: how many are looked at: one program serves one sample and many.
     """
 
-    def heights(vector: Any, x: Any) -> Any:
-        return jax.vmap(table.to_model(vector).log_prob)(x)
+    def heights(vectors: Any, x: Any) -> Any:
+        return jax.vmap(lambda vector: jax.vmap(table.to_model(vector).log_prob)(x))(vectors)
 
-    here = jax.vmap(jax.vmap(heights, (None, 0)), (0, None))(points, own)
-    there = jax.vmap(jax.vmap(heights), (0, None))(raw, values)
-    return here, there, jax.vmap(jax.vmap(lambda vector: table.inside(table.to_model(vector))))(raw)
+    def look(index: Any, good: Any) -> Any:
+        here, there = heights(points, own[index]), heights(raw[:, index], values[index])
+        inside = jax.vmap(lambda vector: table.inside(table.to_model(vector)))(raw[:, index])
+        both = jnp.isfinite(here) & jnp.isfinite(there) & inside[:, None]
+        expected = jnp.where(both, here, 0.0) - log_scales[index]
+        apart = jnp.abs(jnp.where(both, there, expected) - expected)
+        return good.at[index].set(jnp.all(apart <= EXACT * (1 + jnp.abs(expected))))
+
+    return jax.lax.fori_loop(0, count, look, jnp.zeros(len(values), bool))

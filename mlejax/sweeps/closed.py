@@ -47,7 +47,7 @@ def closed_forms(begun: Begun, like: HasIrregularMaximum, rows: RowMaker, positi
     for call in rows.calls(positions):
         of = slice(len(means), len(means) + len(call.positions))
         at = np.where(inside[of, None], estimates[of], begun.first)
-        begin = Begin(at, np.ones_like(at), np.zeros(len(at), int))
+        begin = Begin.at_parameters(begun.table, at, 0)
         found = heights_of(begun.table, rows.rows(call, begin, None if units is None else units.of(of)))
         for all_, each in zip((means, contained), found, strict=True):
             all_.extend(each[: len(at)].tolist())

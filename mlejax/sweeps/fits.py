@@ -5,7 +5,7 @@ import dataclasses
 import functools
 import os
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent import futures
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Any, ParamSpec, TypeVar
@@ -19,7 +19,7 @@ from ..ascent.begin import found_start, given_start
 from ..ascent.fit import fitted
 from ..ascent.newton import MAX_STEPS
 from ..ascent.orthonormal import orthonormal
-from ..ascent.together import Begin, climb_rows, coordinates_of
+from ..ascent.together import Begin, climb_rows
 from ..ascent.units import numbers_of
 from ..checks import InputError, InputValueError
 from ..models.abilities import HasCanonicalForm, HasIrregularMaximum
@@ -32,7 +32,7 @@ from .begun import COLUMNS, Begun, Climbed, Fits, Starts, counted
 from .closed import closed_forms
 from .equal import TOGETHER, Equal
 from .rows import CALLS, RowMaker, merged
-from .several import canonical, highest
+from .several import Ends, canonical, highest
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -148,10 +148,8 @@ class Work:
             begun, back = self._begin(positions)
             units, q = begun.units, begun.at.size // (len(positions) * table.size)
 
-            def ascend(
-                rows: np.ndarray, coordinates: np.ndarray, free: np.ndarray, most: int
-            ) -> Mapping[str, np.ndarray]:
-                begin, found, done = Begin(coordinates, free, np.full(len(rows), most)), [], 0
+            def climb(rows: np.ndarray, begin: Begin) -> Ends:
+                found, done = [], 0
                 for call in self._rows.calls(positions[rows]):
                     of = slice(done, done := done + len(call.positions))
                     own = None if units is None else units.of(rows[of])
@@ -162,17 +160,23 @@ class Work:
                     found.append({name: each[: len(call.positions)] for name, each in ends.items()})
                 return merged(found)
 
+            def ascend(rows: np.ndarray, coordinates: np.ndarray, free: np.ndarray, most: int) -> Ends:
+                return climb(rows, Begin.at_coordinates(table, coordinates, free, most))
+
+            def measure(rows: np.ndarray, parameters: np.ndarray) -> Ends:
+                return climb(rows, Begin.at_parameters(table, parameters, 0))
+
             every, plain = np.arange(len(positions)), begun.plain
-            begin = coordinates_of(table, begun.at.reshape(len(positions) * q, -1))
-            found = ascend(np.repeat(every, q), begin, np.ones_like(begin), MAX_STEPS)
+            starts = begun.at.reshape(len(positions) * q, -1)
+            found = climb(np.repeat(every, q), Begin.at_parameters(table, starts, MAX_STEPS))
             reasons: dict[int, str] = {}
             if q > 1:
-                top = highest(found, plain, ascend, table)
+                top = highest(found, plain, ascend, measure, table)
                 found, plain = top.ends, top.sure
                 said = (f"{agreed} of {q} starts led to this height" for agreed in top.agreed.tolist())
                 reasons = dict(zip(positions.tolist(), said, strict=True))
             if isinstance(self.begun.like, HasCanonicalForm):
-                found = canonical(found, every, ascend, table)
+                found = canonical(found, every, measure, table)
             return self.begun.judged(positions, found, plain, ascend, back, reasons)
 
     def _begin(self, positions: np.ndarray) -> tuple[Starts, Back | None]:
@@ -186,8 +190,8 @@ class Work:
     def _in_columns(self, like: Regression, positions: np.ndarray) -> tuple[Starts, Back]:
         """Return where regressions start on columns of their own, and the ways back."""
         (call,) = self._rows.calls(positions)
-        nowhere = np.zeros((len(positions), self.begun.table.real_size))
-        laid = self._rows.rows(call, Begin(nowhere, nowhere, np.zeros(len(positions), int)))
+        nowhere = np.zeros((len(positions), self.begun.table.size))
+        laid = self._rows.rows(call, Begin.at_parameters(self.begun.table, nowhere, 0))
         designs = orthonormal(like, laid)
         back = designs.back(self.begun.table.size).of(np.arange(len(positions)))
         return self.begun.starts_in_columns(like, self._rows, call, laid, designs, back), back

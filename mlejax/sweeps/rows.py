@@ -125,7 +125,8 @@ class RowMaker:
         tiles[:blocks] = call.tiles
         sizes = filled(self.sizes[positions], 1)
         # A row without a sample ends at once.
-        begin = Begin(filled(begin.coordinates, 0.0), filled(begin.free, 1.0), filled(begin.most, 0))
+        most, parameters = filled(begin.most, 0), filled(begin.parameters, False)
+        begin = Begin(filled(begin.at, 0.0), parameters, filled(begin.free, 1.0), most)
         if (shared := self.shared) is not None:
             length = _length_of_shared(row_count(shared))
             values = jax.tree.map(functools.partial(_longer, length), in_types(shared, self.observation))

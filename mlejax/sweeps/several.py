@@ -1,14 +1,13 @@
 """Samples with several starts each: all are climbed side by side, and the highest end that is a maximum is taken."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 
 from ..ascent.fit import AGREE
 from ..ascent.looks import Ascend, stay_maxima
-from ..ascent.together import coordinates_of
 from ..ascent.uncertainty import Spread
 from ..ascent.units import numbers_of
 from ..models.parameters import Parameters
@@ -27,13 +26,18 @@ class Highest:
     agreed: Int[np.ndarray, " b"]  # how many starts led to this height
 
 
-def highest(ends: Ends, plain: Bool[np.ndarray, " b"], ascend: Ascend, table: Parameters) -> Highest:
+Measure = Callable[[Int[np.ndarray, " k"], Float[np.ndarray, "k p"]], Ends]
+"""Returns, of samples by their numbers, the ends that parameters are, without a step."""
+
+
+def highest(ends: Ends, plain: Bool[np.ndarray, " b"], ascend: Ascend, measure: Measure, table: Parameters) -> Highest:
     """Return the highest ends of samples, of as many starts each.
 
     Args:
         ends: of all starts, those of a sample one after the other.
         plain: which samples may be climbed as they are.
         ascend: climbs on samples again, by their numbers.
+        measure: tells what ends parameters are.
         table: of the parameters.
     """
     b = len(plain)
@@ -47,7 +51,7 @@ def highest(ends: Ends, plain: Bool[np.ndarray, " b"], ascend: Ascend, table: Pa
     lower = np.flatnonzero(~alike & sure[:, None])  # other maxima, which have to be looked at as well
     if len(lower):
         of = lower // each.shape[1]
-        there = canonical({name: part[lower] for name, part in ends.items()}, of, ascend, table)
+        there = canonical({name: part[lower] for name, part in ends.items()}, of, measure, table)
         doubted = Spread.of(there["information"], there["count"]).doubtful(
             there["coordinates"], np.full(len(of), True), table.logarithmic
         )
@@ -60,21 +64,20 @@ def highest(ends: Ends, plain: Bool[np.ndarray, " b"], ascend: Ascend, table: Pa
     return Highest({name: part[top] for name, part in ends.items()}, sure, np.sum(alike, axis=1))
 
 
-def canonical(ends: Ends, of: Int[np.ndarray, " k"], ascend: Ascend, table: Parameters) -> Ends:
+def canonical(ends: Ends, of: Int[np.ndarray, " k"], measure: Measure, table: Parameters) -> Ends:
     """Return the same ends by the parameters that are shown, of all that describe the same distributions.
 
     Args:
         ends: of climbs.
         of: the number of the sample of each.
-        ascend: climbs on samples again, by their numbers.
+        measure: tells what ends parameters are.
         table: of the parameters.
     """
     shown = np.stack([numbers_of(table.to_model(each).canonical()) for each in ends["estimate"]])
     other = np.flatnonzero(np.any(shown != ends["estimate"], axis=1) & np.all(np.isfinite(shown), axis=1))
     if not len(other):
         return ends
-    coordinates = coordinates_of(table, shown[other])
-    there = ascend(of[other], coordinates, np.ones_like(coordinates), 0)
+    there = measure(of[other], shown[other])
     moved = {name: part.copy() for name, part in ends.items()}
     for name in ("coordinates", "estimate", "mean", "information", "jacobian", "distance"):
         moved[name][other] = there[name]

@@ -54,7 +54,7 @@ def units_beside(
             x: Any = rows.at(positions[of], np.broadcast_to(np.arange(size), (len(of), size)))
             of_all.append((of, suggested(table, support, x.T), some_of(x.T)))
     where, found, seen = zip(*of_all, strict=True)
-    units = that_hold(_joined(found), np.concatenate(seen, axis=1))
+    units = that_hold(_joined(found), support, np.concatenate(seen, axis=1))
     places, shift, scale = np.concatenate(where), np.zeros(len(positions)), np.ones(len(positions))
     shift[places], scale[places] = units.shift, units.scale
     return dataclasses.replace(units, shift=shift, scale=scale)

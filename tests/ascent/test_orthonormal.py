@@ -11,7 +11,7 @@ from mlejax.ascent.together import ROWS, Begin, Rowful
 from mlejax.samples.spans import WIDTH
 
 START = mlejax.LinearRegression(np.zeros(3), 1.0)
-NOWHERE = Begin(np.zeros((1, ROWS, 4)), np.ones((1, ROWS, 4)), np.zeros((1, ROWS), int))
+NOWHERE = Begin(np.zeros((1, ROWS, 4)), np.full((1, ROWS), True), np.ones((1, ROWS, 4)), np.zeros((1, ROWS), int))
 
 
 def laid(samples, first, tiles):

@@ -1,15 +1,18 @@
 """Samples climbed side by side: none knows of the others, of what lies behind it, or of its block."""
 
+import dataclasses
+
 import jax
 import numpy as np
 import pytest
 
 import mlejax
-from mlejax.ascent.together import ROWS, Begin, Rowful, climb_rows, coordinates_of, shared_form
+from mlejax.ascent.together import ROWS, Begin, Rowful, climb_rows, shared_form
 from mlejax.models.parameters import Parameters
 from mlejax.samples.spans import WIDTH
 
-BEGIN = Begin(np.tile(np.log([1.0, 0.2]), (1, ROWS, 1)), np.ones((1, ROWS, 2)), np.full((1, ROWS), 100))
+AT, NONE = np.tile(np.log([1.0, 0.2]), (1, ROWS, 1)), np.full((1, ROWS), False)
+BEGIN = Begin(AT, NONE, np.ones((1, ROWS, 2)), np.full((1, ROWS), 100))
 
 
 @pytest.mark.slow
@@ -71,12 +74,14 @@ def test_what_is_held_stays_and_steps_are_limited(x64):
     free, most = np.ones((1, ROWS, 2)), np.full((1, ROWS), 100)
     free[0, 1, 0], most[0, 2] = 0.0, 0
     rows = Rowful(
-        values, None, np.array([0]), np.array([1]), np.full((1, ROWS), WIDTH), Begin(BEGIN.coordinates, free, most),
+        values, None, np.array([0]), np.array([1]), np.full((1, ROWS), WIDTH), Begin(AT, NONE, free, most),
         np.int64(1),
     )  # fmt: skip
     form = shared_form(mlejax.Gamma(1.0, 1.0), jax.ShapeDtypeStruct((), np.float64))
     found = climb_rows(table, form, rows)
     assert found["coordinates"][1, 0] == 0.0
     assert found["estimate"][1, 1] == pytest.approx(1 / values[1].mean(), rel=1e-9)  # of an exponential distribution
-    assert found["coordinates"][2].tolist() == BEGIN.coordinates[0, 2].tolist()
-    np.testing.assert_allclose(coordinates_of(table, found["estimate"]), found["coordinates"], atol=1e-14)
+    assert found["coordinates"][2].tolist() == AT[0, 2].tolist()
+    at_estimates = Begin(found["estimate"][None], ~NONE, free, np.zeros((1, ROWS), int))
+    again = climb_rows(table, form, dataclasses.replace(rows, begin=at_estimates))
+    np.testing.assert_allclose(again["coordinates"], found["coordinates"], atol=1e-14)

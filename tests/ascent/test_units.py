@@ -94,7 +94,7 @@ def test_units_of_many_samples_are_those_of_each(x64):
     near = np.array([1.0, 2.0, 5.0])
     for model, samples in ((Normal(0.0, 1.0), [near, 1e15 + near, 1e-20 * near]), (threshold, [near, 1e-20 * near])):
         side_by_side, table = np.stack([*samples, 1e40 * near], axis=1), Parameters.of(model)
-        found = that_hold(suggested(table, model.support, side_by_side), some_of(side_by_side))
+        found = that_hold(suggested(table, model.support, side_by_side), model.support, some_of(side_by_side))
         alone = [units(model, column) for column in side_by_side.T]
         assert found.shift.tolist() == [0.0 if each is None else each.shift for each in alone]
         assert found.scale.tolist() == [1.0 if each is None else each.scale for each in alone]

@@ -19,7 +19,9 @@ def rows_for(sizes):
 
 
 def begin_for(count):
-    return Begin(np.arange(2.0 * count).reshape(count, 2), np.ones((count, 2)), np.full(count, 7))
+    return Begin(
+        np.arange(2.0 * count).reshape(count, 2), np.full(count, False), np.ones((count, 2)), np.full(count, 7)
+    )
 
 
 @pytest.mark.parametrize("sizes", [[5] * 3, [5] * 30 + [70] * 30 + [1000] * 30, [2, 3, TILES * WIDTH], [1000] * 600])
@@ -84,7 +86,7 @@ def test_rows_hold_their_samples():
         own = x[ends[row] : ends[row + 1]]
         assert laid.sizes[0, row] == len(own)
         np.testing.assert_array_equal(laid.values[row, : len(own)], own)
-        assert laid.begin.coordinates[0, row].tolist() == [2 * row, 2 * row + 1]
+        assert laid.begin.at[0, row].tolist() == [2 * row, 2 * row + 1]
     assert laid.begin.most[0].tolist() == [7] * 4 + [0] * (ROWS - 4)  # a row without a sample ends at once
 
 
