@@ -45,7 +45,13 @@ class Survey:
     coordinates: Float[np.ndarray, " p"] | None  # of the start, unconstrained; None where they were not computed
 
 
-def survey(model: Model, values: Rows, weights: np.ndarray | None, extremes: Extremes | None = None) -> Survey:
+def survey(
+    model: Model,
+    values: Rows,
+    weights: np.ndarray | None,
+    extremes: Extremes | None = None,
+    length: int | None = None,
+) -> Survey:
     """Summarize observations as `summarize` does, and see whether each has a finite log-density at the start.
 
     Args:
@@ -53,6 +59,7 @@ def survey(model: Model, values: Rows, weights: np.ndarray | None, extremes: Ext
         values: observations inside its support.
         weights: how often each counts, (n,), not negative; None: once.
         extremes: of observations that are numbers, where they are known.
+        length: to which they are filled up, where they are not very many; None: one of few.
 
     Returns:
         A record; `finite` is false too where that was not looked at.
@@ -70,7 +77,7 @@ def survey(model: Model, values: Rows, weights: np.ndarray | None, extremes: Ext
             form = find_form(model, taken)
         except NotApplicable as reason:
             return _as_they_are(model, taken, f": {reason}", extremes)
-        longer, count = with_copies(taken), np.asarray(n)
+        longer, count = with_copies(taken) if length is None else Filled.of(taken, length).values, np.asarray(n)
         some = _some(taken, extremes) if n > LOOKED_AT else None
         found, numbers = _program()(form, model, longer, count, some)
         apart, holds, finite, enough, *coordinates = np.asarray(numbers).tolist()

@@ -33,14 +33,14 @@ from ..models.abilities import (
 from ..models.base import Model
 from ..models.parameters import Parameters, with_dtype
 from ..models.regression import Regression
-from ..models.rows import Observation, Rows, is_number, one_of, take
+from ..models.rows import Observation, Rows, is_number, one_of, row_count, take
 from ..models.shifted import Shifted
 from ..results.schema import ERROR
 from ..samples.members import Member, Members
-from ..samples.representation import summarize
 from ..samples.summary import Summary
+from ..samples.survey import survey
 from ..status import Status
-from .rows import Call, RowMaker, columns_of, of_those
+from .rows import Call, RowMaker, columns_of, length_of_shared, of_those
 from .strange import IN_CACHE, how_many, units_beside, units_of_each
 
 MOST = 100
@@ -143,7 +143,8 @@ class Begun:
             # The moments of columns are dearer than some passes over them.
             form = shared_form(start, one_of(climbed)) if beside and not isinstance(start, Regression) else None
             if shares and form is not None:
-                form = form if isinstance(summarize(start, shared)[0], Summary) else None
+                looked_at = survey(start, shared, None, length=length_of_shared(row_count(shared)))
+                form = form if isinstance(looked_at.sample, Summary) else None
         model = family_or_model if isinstance(family_or_model, Model) and not shares else start
         first = np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(with_dtype(model, np.float64))])
         asks = isinstance(start, CanBeIrregular)

@@ -57,7 +57,7 @@ class RowMaker:
     def calls(self, positions: np.ndarray) -> Iterator[Call]:
         """Yield calls for samples that are ordered by their sizes; a sample may be there several times."""
         if self.shared is not None:
-            length = _length_of_shared(row_count(self.shared))
+            length = length_of_shared(row_count(self.shared))
             together = ROWS * int(np.clip(WEIGHTS // (ROWS * length), 1, BLOCKS))
             for first in range(0, len(positions), together):
                 some = positions[first : first + together]
@@ -128,7 +128,7 @@ class RowMaker:
         most, parameters = filled(begin.most, 0), filled(begin.parameters, False)
         begin = Begin(filled(begin.at, 0.0), parameters, filled(begin.free, 1.0), most)
         if (shared := self.shared) is not None:
-            length = _length_of_shared(row_count(shared))
+            length = length_of_shared(row_count(shared))
             values = jax.tree.map(functools.partial(_longer, length), in_types(shared, self.observation))
             return Rowful(values, self._weights(call, length), firsts, tiles, sizes, begin, np.int64(blocks))
         firsts[1:blocks] = np.cumsum(call.tiles)[:-1] * WIDTH
@@ -262,6 +262,6 @@ def _longer(length: int, column: np.ndarray) -> np.ndarray:
     return np.concatenate([column, np.broadcast_to(column[:1], (length - len(column), *column.shape[1:]))])
 
 
-def _length_of_shared(n: int) -> int:
+def length_of_shared(n: int) -> int:
     """Return to what length observations that samples share are filled up: there are few, so little is compiled."""
     return max(16 * WIDTH, 1 << (n - 1).bit_length())
