@@ -40,7 +40,8 @@ def _heights(table: Parameters[Any], rows: Rowful) -> tuple[Array, Array]:
     def block(index: Any, found: tuple[Array, Array]) -> tuple[Array, Array]:
         def one(values: Rows, weights: Any, size: Array, vector: Array) -> tuple[Array, Array]:
             model, span = table.to_model(vector), Span(rows.firsts[index], rows.tiles[index], size)
-            return Section(values, [], span, weights).mean_log_prob(model), all_contained(model, values, span)
+            height = Section(values, [], span, weights).mean_log_prob(model)
+            return height, all_contained(model, values, span, weights)
 
         weights = None if rows.weights is None else rows.weights[index]
         axes = (own, None if weights is None else 0, 0, 0)

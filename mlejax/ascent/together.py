@@ -179,5 +179,5 @@ def _climb(
     if looked is not None:
         sound &= looked.contained & (1 + jnp.abs(looked.value) <= FAR * (1 + jnp.abs(end["mean"])))
     if looked is None or isinstance(getattr(type(model), "support", None), property):
-        sound &= all_contained(model, values, span)
+        sound &= all_contained(model, values, span, weights)
     return end | {"estimate": estimate, "count": count, "sound": sound}

@@ -40,7 +40,14 @@ class Section(eqx.Module):
 
     def mean_log_prob(self, model: Model) -> Array:
         """Return the mean log-density per observation, in nats; without derivatives."""
-        return _means(lambda x: [jax.vmap(model.log_prob)(x)], self.values, self.span, self.weights)[0]
+        if self.weights is None:
+            return _means(lambda x: [jax.vmap(model.log_prob)(x)], self.values, self.span, None)[0]
+
+        def counted(both: Any) -> Sequence[Array]:
+            x, often = both
+            return [jnp.where(often > 0, jax.vmap(model.log_prob)(x), 0.0)]  # others may have no density
+
+        return _means(counted, (self.values, self.weights), self.span, self.weights)[0]
 
     def second_order(self, model_at: Callable[[Array], Model], vector: Array) -> LocalQuadratic:
         """Return the mean log-density about a vector (p,) to second order; `model_at` makes parameters of it."""
@@ -212,7 +219,12 @@ def _moments(expansion: Expansion, form: Form, values: Rows, span: Span, weights
     return Summary(centers, residuals, root, count, form)
 
 
-def all_contained(model: Model, values: Rows, span: Span) -> Array:
-    """Return whether the support of a model holds all observations of a section."""
-    (outside,) = sums(lambda x: [jnp.where(contains(model.support, x), 0, 1)], values, span)
-    return outside == 0
+def all_contained(model: Model, values: Rows, span: Span, weights: Any = None) -> Array:
+    """Return whether the support of a model holds all observations of a section that count."""
+
+    def outside(both: Any) -> Sequence[Array]:
+        x, often = both
+        good = contains(model.support, x)
+        return [jnp.where(good if often is None else good | (often == 0), 0, 1)]
+
+    return sums(outside, (values, weights), span)[0] == 0

@@ -51,3 +51,19 @@ def test_a_closed_form_that_was_written_for_one_sample_is_found_one_by_one():
     x = np.random.RandomState(0).normal(size=20)
     table = mlejax.fit_many(Mixed, mlejax.Groups(x, np.repeat([0, 1], 10)), progress=False)
     np.testing.assert_allclose(table.model.scale, [x[:10].std(), x[10:].std()], rtol=1e-14)
+
+
+@pytest.mark.slow
+def test_a_resample_without_the_smallest_observation_is_told_beside_the_others(monkeypatch):
+    def never(*_):
+        raise AssertionError("a sample was left to fit")
+
+    x = np.sort(1 + np.random.RandomState(0).pareto(3.0, 50))
+    source = mlejax.Resamples(x, 8, seed=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(Work, "_alone", never)
+        table = mlejax.fit_many(mlejax.Pareto, source, progress=False)
+    without = [position for position in range(8) if source.member(position).weights[0] == 0]
+    assert 0 < len(without) < 8
+    for position in range(8):
+        check_fit(table, position, alone(mlejax.Pareto, x, source.member(position).weights))
