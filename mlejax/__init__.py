@@ -298,7 +298,12 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name not in _MODULE_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        import difflib
+
+        plain = {each.replace("_", "").lower(): each for each in _MODULE_OF}
+        near = difflib.get_close_matches(name.replace("_", "").lower(), plain, 1)
+        perhaps = f"; did you mean {plain[near[0]]!r}?" if near else ""
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{perhaps}")
     value = getattr(importlib.import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
     globals()[name] = value
     return value

@@ -68,6 +68,9 @@ def test_what_type_checkers_see_is_what_is_loaded():
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="'mlejax' has no attribute 'maximise'"):
         _ = mlejax.maximise
+    for said, meant in {"negative_binomial": "NegativeBinomial", "student": "StudentT", "fitmany": "fit_many"}.items():
+        with pytest.raises(AttributeError, match=f"did you mean '{meant}'"):
+            getattr(mlejax, said)
 
 
 @pytest.mark.parametrize("name", sorted(PUBLIC))

@@ -1,5 +1,6 @@
 """Where a fit begins: a start, and units in which the observations are ordinary numbers."""
 
+import contextlib
 from typing import Any
 
 import jax
@@ -9,6 +10,7 @@ from ..checks import InputError, InputTypeError, shown
 from ..models.abilities import HasSeveralStarts, HasStart
 from ..models.base import M, Model, name_of
 from ..models.constraints import Domain
+from ..models.named import family_named
 from ..models.parameters import Parameters, with_dtype
 from ..models.rows import Extremes, Rows, described, is_number, one_of
 from ..models.start import start_of, starts_of
@@ -31,8 +33,18 @@ def check_fitted(caller: str, thing: object) -> None:
     if not family and not isinstance(thing, Model):
         raise InputTypeError(
             f"{caller} needs a family, such as mlejax.Gamma, or a model to start at, such as mlejax.Gamma(1.0, 1.0); "
-            f"got {shown(thing)}"
+            f"got {shown(thing)}{_meant(thing)}"
         )
+
+
+def _meant(thing: object) -> str:
+    """Return what was perhaps meant by what is neither a family nor a model, as the end of a message."""
+    if isinstance(thing, str):
+        with contextlib.suppress(InputError):
+            if isinstance(family := family_named(thing), type):
+                return f": the family of this name is mlejax.{family.__name__}"
+        return ""
+    return ": the family comes before the observations" if np.ndim(thing) else ""  # type: ignore[arg-type]
 
 
 def given_start(
@@ -71,7 +83,8 @@ def found_start(
     except TypeError as error:
         if isinstance(error, InputError) or is_number(one := one_of(wide)):
             raise
-        remedy = "give a column of it alone, or several as an array" if isinstance(wide, dict) else error
+        named = f"such as table[{next(iter(wide))!r}], " if isinstance(wide, dict) else ""
+        remedy = f"give a column alone, {named}or several as an array" if isinstance(wide, dict) else error
         raise InputTypeError(f"{name} finds no start in these observations, each {described(one)}: {remedy}") from error
     if isinstance(support, property | None):
         check_inside(name, first.support, values, extremes=extremes)

@@ -78,8 +78,10 @@ def _names(options: argparse.Namespace) -> list[str]:
         if getattr(options, other):
             raise UsageError(f"--response cannot go with --{other.replace('_', '-')}")
     names = [name.strip() for name in (options.columns or "").split(",") if name.strip()]
-    if not names:
-        raise UsageError("--response needs the columns that it depends on: --columns a,b")
+    if options.columns is None:
+        raise UsageError("--response needs the columns that it depends on: --columns a,b, or '' for a constant alone")
+    if not names and options.no_intercept:
+        raise UsageError("--columns '' leaves the constant alone, and --no-intercept takes it away")
     used = [options.response, *filter(None, (options.offset, options.weights))]
     for i, name in enumerate(names):
         if name in names[:i]:

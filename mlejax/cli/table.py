@@ -54,7 +54,7 @@ FIT = (
         "the column that a regression explains: --model linear, logistic, poisson or negative_binomial",
         metavar="NAME",
     ),
-    Option("--columns", "the columns that explain it", metavar="A,B"),
+    Option("--columns", "the columns that explain it; '' for a constant alone", metavar="A,B"),
     Option("--no-intercept", "no constant among the coefficients", flag=True),
     Option("--offset", "the column that is added to what explains it, such as a log-exposure", metavar="NAME"),
     Option("--by", "the column that names the group of each row: a fit for each group", metavar="NAME"),

@@ -266,7 +266,8 @@ def pair_of(pair: Pair, names: tuple[str, str]) -> tuple[Any, Any]:
     if isinstance(pair, tuple) and len(pair) == 2:
         return pair
     given = f"it has {', '.join(map(str, pair))}" if isinstance(pair, Mapping) else "it has other parts"
-    raise InputValueError(f"a record of {' and '.join(names)} is needed; {given}")
+    remedy = "name its columns so, or give a tuple of arrays in this order"
+    raise InputValueError(f"a record of {' and '.join(names)} is needed; {given}: {remedy}")
 
 
 def _columns(observations: Any, names: tuple[str, str]) -> tuple[Values, Values]:

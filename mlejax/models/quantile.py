@@ -74,7 +74,11 @@ def quantile(model: Model, probability: ArrayLike | Sequence[float]) -> Float[Ar
 
 def _of_each(model: Model, probabilities: Array) -> Array:
     if not isinstance(model.support, Support):
-        raise InputValueError(f"quantile: the observations of {name_of(model)} are no single numbers")
+        inner = "; take that of the model that it holds, model.base" if hasattr(model, "base") else ""
+        raise InputValueError(f"quantile: the observations of {name_of(model)} are no single numbers{inner}")
+    if jax.eval_shape(lambda model: model.log_prob(jnp.zeros(())), model).shape:
+        several = "jax.vmap(lambda model: mlejax.quantile(model, 0.9))(models)"
+        raise InputValueError(f"quantile takes one model; of several, such as those of a table of fits, {several}")
     found = jax.vmap(lambda probability: _of_one(model, probability))(probabilities.ravel())
     return found.reshape(probabilities.shape)
 

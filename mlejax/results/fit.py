@@ -16,7 +16,7 @@ from ..models.parameters import Parameters, entry_dict
 from ..models.rows import Rows
 from ..models.wrappers import fixed_parameters
 from ..status import Status
-from .bootstrap import Bootstrap
+from .bootstrap import METHODS, Bootstrap
 from .estimate import Estimate
 
 Interval = tuple[float, float]
@@ -150,7 +150,8 @@ class FitResult(Generic[M]):
         """
         checks.level(level)
         if method not in ("wald", "profile"):
-            raise InputValueError(f"method must be wald or profile; got {shown(method)}")
+            resampled = ": those from resamples are of result.bootstrap()" if method in METHODS else ""
+            raise InputValueError(f"method must be wald or profile; got {shown(method)}{resampled}")
         estimates, errors = self.parameters, entry_dict(self.standard_errors)
         if method == "profile" and self.converged:
             self._require_smooth("profile intervals")

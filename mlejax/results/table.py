@@ -103,6 +103,10 @@ class FitTable(Generic[M]):
     def __len__(self) -> int:
         return len(self.labels)
 
+    def __iter__(self) -> Iterator[Any]:
+        """Yield the labels, as a mapping does; `rows()` are the rows."""
+        return iter(self.labels)
+
     @property
     def converged(self) -> Bool[np.ndarray, " m"]:
         """Whether each estimate is a maximum, and stays one when looked at from further away."""

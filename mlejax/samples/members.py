@@ -299,7 +299,7 @@ class Drawn(Members):
                 "fit_many needs to know which samples to draw: Draws(target, count, seeds=range(1000))"
             )
         if draws.axes():
-            raise InputValueError("fit_many takes Draws of one count; got several")
+            raise InputValueError("fit_many takes Draws of one count; got several, which `study` takes")
         if draws.by == "statistics":
             raise InputValueError("fit_many looks at observations; by='statistics' draws none")
         self.draws, self.seeds = draws, np.asarray(draws.seeds)

@@ -50,3 +50,18 @@ def test_what_is_neither_a_family_nor_a_model_is_refused_for_its_caller(thing):
         TypeError, match=rf"fit_many needs a family, such as mlejax.Gamma, .*; got {re.escape(repr(thing))}"
     ):
         check_fitted("fit_many", thing)
+
+
+@pytest.mark.parametrize(
+    ("thing", "meant"),
+    [
+        ("negative_binomial", "the family of this name is mlejax.NegativeBinomial"),
+        ([1.0, 2.0], "the family comes before the observations"),
+        (np.ones(3), "the family comes before the observations"),
+    ],
+)
+def test_what_was_perhaps_meant_is_said(thing, meant):
+    with pytest.raises(TypeError, match=f"; got .*: {meant}$"):
+        check_fitted("fit", thing)
+    with pytest.raises(TypeError, match=r"got 'mixture\(gamma,2\)'$"):  # which is no class of mlejax
+        check_fitted("fit", "mixture(gamma,2)")

@@ -56,8 +56,31 @@ def test_other_regressions_with_weights_an_offset_and_no_intercept(run, file, mo
     assert "coefficients[intercept]" not in out
 
 
+@pytest.mark.slow
+def test_a_constant_alone_is_the_mean_of_counts(run, file, tmp_path, monkeypatch):
+    monkeypatch.setattr(regressions, "_draw", lambda *_: [])
+    words = (
+        "fit",
+        file,
+        "--response",
+        "visits",
+        "--columns",
+        "",
+        "--model",
+        "poisson",
+        "--json",
+        tmp_path / "fit.json",
+    )
+    status, _, _ = run(*words)
+    assert status == 0
+    parameters = json.loads((tmp_path / "fit.json").read_text())["parameters"]
+    assert list(parameters) == ["coefficients[intercept]"]
+    assert parameters["coefficients[intercept]"]["estimate"] == pytest.approx(np.log(2.0), rel=1e-9)
+
+
 WRONG = {
-    "no columns": (["--response", "pulse"], "--response needs the columns that it depends on: --columns a,b"),
+    "no columns": (["--response", "pulse"], "--response needs the columns that it depends on: --columns a,b, or ''"),
+    "nothing at all": (["--response", "pulse", "--columns", "", "--no-intercept"], "--no-intercept takes it away"),
     "no response": (["--columns", "age"], "--columns is of a regression: give --response"),
     "twice": (["--response", "pulse", "--columns", "age,age"], "--columns names 'age' twice"),
     "itself": (["--response", "pulse", "--columns", "age,pulse"], "--columns names 'pulse', which has another use"),

@@ -127,7 +127,10 @@ def test_intervals_without_an_upper_end_are_censored_on_the_right():
 @pytest.mark.parametrize(
     ("pair", "said"),
     [
-        ({"t": DAYS, "event": DIED}, "a record of time and event is needed; it has event, t"),
+        (
+            {"t": DAYS, "event": DIED},
+            "a record of time and event is needed; it has event, t: name its columns so, or give a tuple",
+        ),
         (
             (list(DAYS), list(DIED)),
             "an observation is a record of time, event: give a dict of columns, or a tuple of arrays",

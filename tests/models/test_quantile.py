@@ -138,3 +138,23 @@ def test_what_has_no_quantile_is_refused():
         mlejax.quantile(mlejax.VonMises(0.0, 1.0), 0.5)
     with pytest.raises(ValueError, match=r"rate must be positive; got -1\.0"):
         mlejax.quantile(mlejax.Exponential(-1.0), 0.5)
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (
+            mlejax.RightCensored(mlejax.Weibull(1.0, 2.0)),
+            "no single numbers; take that of the model that it holds, model",
+        ),
+        (mlejax.Weibull(np.ones(3), np.ones(3)), "takes one model; of several, .* jax.vmap"),
+    ],
+)
+def test_models_of_pairs_and_several_models_are_refused(model, message):
+    with pytest.raises(ValueError, match=message):
+        mlejax.quantile(model, 0.5)
+
+
+def test_the_quantile_of_a_lifetime_is_that_of_the_model_inside():
+    model = mlejax.RightCensored(mlejax.Weibull(1.0, 2.0))
+    assert mlejax.quantile(model.base, 0.5) == pytest.approx(2.0 * np.log(2.0), rel=1e-13)

@@ -116,8 +116,9 @@ def test_a_row_of_a_table(fitted):
         (lambda fitted: fitted.covariance("robust"), "kind must be observed or sandwich; got 'robust'"),
         (lambda fitted: fitted.confidence_intervals(95), "level must be between 0 and 1; got 95"),
         (lambda fitted: fitted.confidence_intervals(method="bayes"), "method must be wald or profile; got 'bayes'"),
+        (lambda fitted: fitted.confidence_intervals(method="bca"), r"got 'bca': those .* of result.bootstrap\(\)"),
     ],
-    ids=["kind", "level", "method"],
+    ids=["kind", "level", "method", "resamples"],
 )
 def test_questions_are_refused_by_value_and_rule(fitted, ask, message):
     with pytest.raises(ValueError, match=message):

@@ -44,6 +44,12 @@ def test_a_row_by_what_is_no_position_names_it_and_the_way_to_labels(table):
             table.row(wrong)
 
 
+def test_it_goes_over_its_labels_as_it_is_asked_by_them(table):
+    assert list(table) == table.labels.tolist()
+    assert [table[label] for label in table] == list(table.rows())
+    assert table.labels[0] in table
+
+
 def test_a_label_that_is_misspelled_is_told_what_is_near(table):
     cities = dataclasses.replace(table, labels=np.array(["berlin", "bern", "rome"]))
     with pytest.raises(KeyError, match=r"there is no group 'berlim' among 3; near it are berlin, bern$"):
