@@ -261,9 +261,10 @@ class Tuning(NamedTuple):
     # need not ask the host; "registers": a kernel of its own, which needs a GPU. See `sweeps.advance`.
     advance: Literal["loop", "fixed", "registers"] = "loop"
     queue: int = 16  # waiting runs that a call may take, per lane
-    chunk_raw: int = (
-        16  # lanes that are advanced together where each has raw observations, which are to stay in a cache
-    )
+    # Likewise on raw observations, which are to stay in a cache; as many numbers as one vector register holds, since a
+    # compiler that takes several for them may round in the one otherwise than in the other.
+    chunk_raw: int = 8
+    lanes_raw: int = 64  # per device, at most, where each has raw observations of its own, which take memory
     smallest: int = 64  # lanes per device at least: enough for the vector units
     smallest_raw: int = 16  # likewise on raw observations, where an empty lane costs as much as one that is busy
     fillings: int = 8  # runs per lane: with fewer, many lanes stand empty while the last runs end
@@ -278,7 +279,9 @@ class Tuning(NamedTuple):
 # one loop are given so many operands that the compiler makes more kernels of each.
 CPU = Tuning(lanes=256, chunk=256, epochs=256, unroll=1)
 # On an accelerator an epoch costs its launches, whatever the width: many lanes, and many epochs in one kernel.
-ACCELERATOR = Tuning(lanes=262_144, chunk=262_144, epochs=256, unroll=16, advance="fixed", queue=1, chunk_raw=262_144)
+ACCELERATOR = Tuning(
+    lanes=262_144, chunk=262_144, epochs=256, unroll=16, advance="fixed", queue=1, chunk_raw=262_144, lanes_raw=4096
+)
 
 
 def tuning(device: Device) -> Tuning:

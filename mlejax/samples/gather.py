@@ -5,7 +5,6 @@ draws by JAX are drawn and summarized on all devices at once, and each says whet
 """
 
 import dataclasses
-import functools
 from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple, cast
 
@@ -15,48 +14,19 @@ from jax.sharding import Mesh
 
 from ..checks import InputValueError
 from ..formula.jaxpr import NotApplicable
-from ..models.base import Model
 from ..models.rows import concatenate, row_count
 from ..models.support import contains
 from .beside import AT_ONCE, made_ready, rows_for
 from .drawn import Drawn, Forms, draw_summaries
 from .filled import coarse_lengths
 from .representation import Sample, found_in, summarize_each, why_raw
-from .sources import Draws, Parts, Source
+from .request import MOST_BESIDE, Request
+from .sources import Draws
 from .split import validation_count
 from .summary import Form, Summary, form_of_any
 
-LARGEST_BESIDE = 4096
-"""Numbers of a raw sample that lies beside others, at most: every run that is under way has a copy of its own."""
-
 LOOKED_AT = 10_000
 """Observations that show whether a model factors, where its statistics are drawn in their place."""
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Request:
-    """What the samples of a sweep are to be."""
-
-    start: Model  # float64: the formula is checked here and around it
-    source: Source
-    seeds: np.ndarray  # all of them, or labels, along the source's axis; samples are numbered along it, then its counts
-    validation_fraction: float | int
-    summarize: bool
-
-    @functools.cached_property
-    def sources(self) -> tuple[Source, ...]:
-        """The source of each count of observations."""
-        return self.source.by_count()
-
-    @property
-    def ragged(self) -> bool:
-        """Whether samples are of many sizes: raw ones are filled up to few, so that those of one lie side by side."""
-        return self.source.labels is not None
-
-    def cut(self, position: int) -> Parts | None:
-        """Return the observations of a sample, by its number; None where it is too small to be cut in two."""
-        seed, place = divmod(position, len(self.sources))
-        return self.sources[place].cut(self.seeds[seed].item(), self.validation_fraction)
 
 
 class Pair(NamedTuple):
@@ -74,13 +44,20 @@ class Pair(NamedTuple):
             return self.train.form, None if self.validation is None else self.validation.form
         return None
 
-    def kind(self, ragged: bool) -> Hashable:
-        """Return what samples that lie side by side have in common; None of one that lies alone."""
-        if self.forms is not None or not ragged:
+    @property
+    def size(self) -> int:
+        """How many numbers it is."""
+        return sum(leaf.size for leaf in jax.tree.leaves((self.train, self.validation)))
+
+    def kind(self, largest: int) -> Hashable:
+        """Return what samples that lie side by side have in common; None of one that lies alone.
+
+        Args:
+            largest: how many numbers a raw sample may be that lies beside others.
+        """
+        if self.forms is not None or self.size > largest:
             return self.forms
         leaves, structure = jax.tree.flatten((self.train, self.validation))
-        if sum(leaf.size for leaf in leaves) > LARGEST_BESIDE:
-            return None
         return structure, *((leaf.shape, leaf.dtype) for leaf in leaves)
 
 
@@ -181,7 +158,7 @@ def _joined(request: Request, parts: list[Samples]) -> Samples:
 
 
 def _one_by_one(request: Request, positions: np.ndarray, progress: Callable[[int], None]) -> Samples:
-    found = _Found()
+    found = _Found(request)
     for position in positions.tolist():
         pair = represent(request, position)
         found.add(position, pair)
@@ -191,7 +168,7 @@ def _one_by_one(request: Request, positions: np.ndarray, progress: Callable[[int
 
 def _ragged(request: Request, positions: np.ndarray, progress: Callable[[int], None]) -> Samples:
     """Make samples of many sizes ready, those of one class of sizes together."""
-    found, waiting, (form, why) = _Found(ragged=True), {}, _form_of_many(request)
+    found, waiting, (form, why) = _Found(request), {}, _form_of_many(request)
 
     def ready(lengths: tuple[int, ...]) -> None:
         places, parts = zip(*waiting.pop(lengths), strict=True)
@@ -236,8 +213,8 @@ def _form_of_many(request: Request) -> tuple[Form | None, str]:
 class _Found:
     """What is known of samples so far."""
 
-    def __init__(self, ragged: bool = False) -> None:
-        self.ragged = ragged
+    def __init__(self, request: Request) -> None:
+        self.request, self.room = request, MOST_BESIDE
         self.alike: dict[Hashable, tuple[list[int], list[Any]]] = {}
         self.alone: list[int] = []
         self.outside: list[int] = []
@@ -249,9 +226,11 @@ class _Found:
             self.outside.append(position)
             return
         self.sentences[pair.representation] = None
-        if (kind := pair.kind(self.ragged)) is None:
+        if (kind := pair.kind(self.request.largest_beside(self.room))) is None:
             self.alone.append(position)
             return
+        if pair.forms is None:
+            self.room -= pair.size
         where, pairs = self.alike.setdefault(kind, ([], []))
         where.append(position)
         pairs.append((pair.train, pair.validation))
@@ -276,7 +255,7 @@ def _drawn_together(
     request: Request, source: Draws, positions: np.ndarray, mesh: Mesh, progress: Callable[[int], None]
 ) -> Samples:
     """Try the form of the first seed on all of them; those that it is not the form of go on to the next."""
-    found, stacks, tried, left = _Found(), [], set(), positions
+    found, stacks, tried, left = _Found(request), [], set(), positions
     while len(left):
         first, rest = int(left[0]), left[1:]
         forms = _forms_of_any(request, source)

@@ -122,6 +122,8 @@ class Engine:
 
     optimizer: Optimizer | Making | None
     dtype: np.dtype  # of the ascent, and of the rows
+    own: bool  # whether each run has raw observations of its own, which take memory
+    raw: bool  # whether runs pass over raw observations, their own or shared ones
     chunk: int  # lanes that are visited together
     plain: bool  # whether runs go `onward` until they end in the next epoch
     unroll: int  # epochs per turn
@@ -144,11 +146,12 @@ class Engine:
     ):
         self.optimizer, self.dtype = optimizer, dtype
         self.plain = optimizer is None and goes_onward(run)
-        own = isinstance(run.train, Observations)  # each run has raw observations of its own, which take memory
-        self.chunk, self.queue = (setting.chunk_raw, 2) if own else (setting.chunk, setting.queue)
+        self.own = isinstance(run.train, Observations)
+        self.raw = self.own or shared[0] is not None
+        self.chunk = setting.chunk_raw if self.raw else setting.chunk
+        self.queue = 2 if self.own else setting.queue
         # Passes over raw observations would only be compiled twice, and a call takes as long as it takes.
-        raw = own or shared[0] is not None
-        self.unroll, self.way = (1, "loop") if raw else (setting.unroll, setting.advance)
+        self.unroll, self.way = (1, "loop") if self.raw else (setting.unroll, setting.advance)
         self.turns = max(1, setting.epochs // self.unroll)
         self.run_layout = Layout(run)
         self.lane = jax.eval_shape(functools.partial(begin_lane, optimizer=optimizer), run)

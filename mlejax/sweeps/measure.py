@@ -58,7 +58,8 @@ def samples_for(spec: SweepSpec[Any], wanted: np.ndarray, mesh: Mesh, told: Prog
     """
     positions = np.flatnonzero(np.any(wanted.reshape(spec.sample_count, -1), axis=1))
     told.draw(len(positions))
-    request = Request(spec.start, spec.source, spec.axes[spec.source.axis], spec.validation_fraction, spec.summarize)
+    axis, runs = spec.axes[spec.source.axis], spec.run_count // spec.sample_count
+    request = Request(spec.start, spec.source, axis, spec.validation_fraction, spec.summarize, runs)
     return gather(request, positions, mesh, told.samples_done)
 
 

@@ -48,9 +48,10 @@ def run_all(
         early: each device then stops at the end of its call.
     """
     setting = tuning(devices[0])
-    smallest = setting.smallest if shared[0] is None else setting.smallest_raw
+    smallest = setting.smallest_raw if engine.raw else setting.smallest
     devices = _one_for_each_thread(devices[: -(-count // smallest)])
-    width = lanes_per_device(count, len(devices), setting, smallest)
+    most = setting.lanes_raw if engine.own else setting.lanes
+    width = lanes_per_device(count, len(devices), setting._replace(lanes=most), smallest)
     line = Waiting(count, portions, len(devices), least=width // 8)
     mailbox = Mailbox(len(devices), setting.reports)
     new = any((width, device) not in engine.programs for device in devices)

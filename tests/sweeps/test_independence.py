@@ -5,10 +5,11 @@ import functools
 import jax
 import numpy as np
 import pytest
-from helpers import assert_same_bits, draws
+from helpers import arrays, assert_same_bits, draws
 
 import mlejax
 from mlejax import devices
+from mlejax.samples import request
 
 pytestmark = pytest.mark.slow
 
@@ -96,3 +97,40 @@ def test_other_data_give_other_bits():
         for base in (0, 1)
     )
     assert first.model.mean != second.model.mean
+
+
+# Raw samples of many groups, side by side or one after another -------------------------------------------------------
+
+X = np.random.RandomState(3).gamma(2.0, 1.5, (512, 300))
+GROUPS = (63, 335, 349, 394, 463)
+"""Groups on which the last digits of Student's t are sensitive to the rounding of a single epoch."""
+START = mlejax.StudentT(2.0, 2.0, 5.0)
+LIMITS = {"learning_rates": [0.05], "max_epochs": 100, "progress": False}
+
+
+def groups(*places):
+    return mlejax.Groups(np.concatenate([X[place] for place in places]), np.repeat(np.arange(len(places)), 300))
+
+
+@pytest.mark.parametrize("beside", [True, False])
+def test_a_run_has_the_same_bits_in_every_lane(beside):
+    many = {"patience": range(1000, 1064)}  # none of which is waited for: 64 runs that are the same
+    for place in GROUPS[:3]:
+        where = groups(*[place] * 64) if beside else groups(place)
+        found = mlejax.sweep(START, observations=where, **LIMITS | ({} if beside else many))
+        for name, values in arrays(found).items():
+            assert len(set(np.ravel(values).tolist())) == 1, name
+
+
+@pytest.mark.parametrize("start", [START, mlejax.Weibull(1.0, 2.0)], ids=["student_t", "weibull"])
+def test_side_by_side_and_one_after_another_have_the_same_bits(start, monkeypatch):
+    def swept(largest):
+        for name in ("LARGEST_BESIDE", "LARGEST_OF_FEW_RUNS"):
+            monkeypatch.setattr(request, name, largest)
+        found = mlejax.sweep(start, observations=groups(*GROUPS, *range(20)), **LIMITS)
+        return arrays(found)
+
+    beside, after = swept(1 << 16), swept(0)
+    assert beside
+    for name, values in beside.items():
+        np.testing.assert_array_equal(values, after[name], err_msg=name)
