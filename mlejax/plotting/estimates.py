@@ -51,6 +51,8 @@ def distribution_function(result: FitResult[Any], ax: Axes | None = None, name: 
 def quantiles(result: FitResult[Any], ax: Axes | None = None, name: str = "observation") -> Axes:
     """Draw every observation against the quantile of the estimate that it should be near: a Q-Q plot.
 
+    A whole number k counts as the numbers from k - 1/2 to k + 1/2, over which it is spread.
+
     Args:
         result: of `fit`.
         ax: where to draw; None for a new figure.
@@ -65,6 +67,9 @@ def quantiles(result: FitResult[Any], ax: Axes | None = None, name: str = "obser
     ax, found = new_axes(ax, result=result), _distribution(result)
     values, middles, _ = shares_up_to(result)
     expected = found.quantiles(middles)
+    if result.model.support.whole:  # of which each stands for the half before it and the half behind it
+        ends_of = np.append(found.points[0], found.points + 1) - 0.5
+        expected = np.interp(middles, np.append(0.0, found.below), ends_of)
     ends = [min(values[0], expected[0]), max(values[-1], expected[-1])]
     ax.plot(ends, ends, color="0.4", linewidth=1, label="equal")
     ax.plot(expected, values, "o", color=BLUE, markersize=3.5, label="observations")

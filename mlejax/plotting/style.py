@@ -97,6 +97,8 @@ def new_axes(ax: Axes | None, height: float = 4.8, result: Shown = "") -> Axes:
     if isinstance(ticks := ax.xaxis.get_major_formatter(), ScalarFormatter):
         ticks.set_powerlimits(WRITTEN_OUT)
         ticks.set_useMathText(True)
+    if isinstance(upright := ax.yaxis.get_major_formatter(), ScalarFormatter):
+        upright.set_useMathText(True)
     return ax
 
 
@@ -110,7 +112,12 @@ def legend_above(ax: Axes, columns: int, handles: Sequence[Artist] | None = None
     most = len(handles) if sum(widths) <= letters - 3 else min(columns, len(handles))
     fitting = (n for n in range(most, 1, -1) if sum(max(part) for part in np.array_split(widths, n)) <= letters)
     columns = next(fitting, 1)
-    ax.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, frameon=False, borderaxespad=0.2)
+    ticks = ax.yaxis.get_major_formatter()
+    ticks.format_ticks(list(ax.get_yticks()))
+    above = 1.06 if ticks.get_offset() else 1.0  # of the power of ten that the ticks bear
+    ax.legend(
+        handles=handles, loc="lower left", bbox_to_anchor=(0, above), ncols=columns, frameon=False, borderaxespad=0.2
+    )
 
 
 def in_lines(words: str, letters: int) -> str:

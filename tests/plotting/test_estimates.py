@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
+import scipy.stats
 
-from mlejax import Exponential, VonMises, fit, plotting
+from mlejax import Exponential, Gamma, Poisson, VonMises, fit, plotting
 
 WAITS = np.random.RandomState(0).exponential(2.0, 30)
 
@@ -54,3 +55,23 @@ def test_angles_are_drawn_about_where_they_lie():
     assert np.max(np.abs(share - np.interp(x, *curve.get_data()))) < 0.1  # three standard errors of 200
     expected, drawn = plotting.quantiles(result).lines[1].get_data()
     assert np.corrcoef(expected, drawn)[0, 1] > 0.99
+
+
+def test_quantiles_of_whole_numbers_lie_about_the_line_and_not_beside_it():
+    x = scipy.stats.poisson(3.0).ppf((np.arange(500) + 0.5) / 500)  # as near to a Poisson distribution as can be
+    drawn = plotting.quantiles(fit(Poisson, x, progress=False)).lines[1]
+    expected, seen = map(np.asarray, drawn.get_data())
+    assert np.max(np.abs(seen - expected)) < 0.6
+    assert abs(np.mean(seen - expected)) < 0.02
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e-9, 1e9])
+def test_the_power_of_ten_of_an_axis_stands_below_the_legend(unit):
+    x = unit * np.random.RandomState(0).gamma(2.0, 3.0, 50)
+    result = fit(Gamma, x, progress=False)
+    for axes in (plotting.distribution(result, x), plotting.quantiles(result)):
+        axes.figure.draw_without_rendering()
+        power, legend = axes.yaxis.get_offset_text(), axes.get_legend().get_window_extent()
+        assert (power.get_text() != "") == (unit != 1.0)
+        if power.get_text():
+            assert power.get_window_extent().y1 <= legend.y0 + 1  # pixel
