@@ -17,7 +17,7 @@ from ..checks import InputTypeError
 from .abilities import Limit
 from .base import Model, Parameter
 from .constraints import Number, parameter, positive, unit_interval
-from .moments import Weights, as_values, count, inside, mean, moments, plain, unless_zero
+from .moments import Numbers, Weights, as_values, count, inside, mean, moments, plain, unless_zero
 from .special import log1p_minus, log_gamma_ratio
 from .support import Support, counts
 
@@ -235,6 +235,6 @@ class BinomialTrials:
         )
 
 
-def half_of_one(observations: ArrayLike, weights: Weights) -> float:
+def half_of_one(observations: ArrayLike, weights: Weights) -> Numbers:
     """Return the mean of a sample in which half an event was counted in all."""
-    return 0.5 / max(count(as_values(observations), weights), 1.0)
+    return plain(0.5 / np.maximum(count(as_values(observations), weights), 1.0))

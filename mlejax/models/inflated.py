@@ -12,8 +12,9 @@ from numpy.typing import ArrayLike
 from ..checks import InputValueError
 from .base import M, name_of
 from .constraints import Number, parameter, unit_interval
+from .discrete import BinomialTrials, Geometric, NegativeBinomial, Poisson
 from .distribution import shares
-from .moments import Weights, as_values, inside
+from .moments import Weights, as_values, inside, plain
 from .support import Support
 from .wrappers import Family, Wrapper, family_of_numbers, support_of
 
@@ -95,14 +96,19 @@ class ZeroInflatedFamily:
         """That of the family inside."""
         return support_of(self.inner)
 
+    @property
+    def starts_side_by_side(self) -> bool:
+        """Whether the family inside starts many samples side by side whose observations have weights."""
+        return self.inner in (Geometric, NegativeBinomial, Poisson) or isinstance(self.inner, BinomialTrials)
+
     def start(self, observations: ArrayLike, weights: Weights = None) -> ZeroInflated[Any]:
         """Return half of the zeros as further ones, and the start of the family inside for the rest."""
         x = as_values(observations)
-        counts = np.ones(len(x)) if weights is None else weights
+        counts = np.ones_like(x) if weights is None else weights
         further = np.where(x == 0, counts / 2, 0.0)
         base: Any = self.inner.start(x, counts - further)  # type: ignore[union-attr]
         _check_counts(name_of(self.inner), base.support)
-        return ZeroInflated(base, inside(float(np.sum(further) / np.sum(counts)), 0.0, 1.0))
+        return ZeroInflated(base, inside(plain(np.sum(further, axis=0) / np.sum(counts, axis=0)), 0.0, 1.0))
 
 
 def _check_counts(family: str, support: Support) -> None:

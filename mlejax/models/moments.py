@@ -22,8 +22,9 @@ Values: TypeAlias = Float[np.ndarray, "n ..."]
 Numbers: TypeAlias = float | Float[np.ndarray, "..."]
 """A number for each sample: a plain one where there is one sample."""
 
-Weights: TypeAlias = Float[np.ndarray, " n"] | None
-"""How many times each observation counts, a non-negative number; None: once."""
+Weights: TypeAlias = Float[np.ndarray, "n ..."] | None
+"""How many times each observation counts, a non-negative number; None: once. Of many samples side by side, (n, m), the
+means, moments and counts take those of each."""
 
 SMALLEST, LARGEST = float(np.finfo(np.float64).tiny), float(np.finfo(np.float64).max)
 
@@ -56,9 +57,9 @@ class Moments:
     deviation: Numbers
 
 
-def count(values: Values, weights: Weights = None) -> float:
+def count(values: Values, weights: Weights = None) -> Numbers:
     """Return how many observations a sample has: the sum of the weights."""
-    return float(len(values) if weights is None else np.sum(weights))
+    return float(len(values)) if weights is None else plain(np.sum(weights, axis=0))
 
 
 def mean(values: Values, weights: Weights = None) -> Numbers:

@@ -7,6 +7,7 @@ import scipy.stats
 import zoo
 
 import mlejax
+from mlejax.models.abilities import starts_many
 from mlejax.models.parameters import parameter_dict
 from mlejax.status import Status
 
@@ -72,3 +73,23 @@ def test_draws(x64):
 def test_what_does_not_count_from_zero_is_refused(family):
     with pytest.raises(ValueError, match="needs a family of counts from 0"):
         mlejax.ZeroInflated.of(family)
+
+
+@pytest.mark.parametrize(
+    "inner", [mlejax.Poisson, mlejax.NegativeBinomial, mlejax.Geometric, mlejax.Binomial.of(12)], ids=str
+)
+def test_samples_side_by_side_start_as_each_does_alone(inner):
+    family = mlejax.ZeroInflated.of(inner)
+    samples = np.stack([counts()[:60], np.zeros(60), np.full(60, 3), 1 + counts()[60:120]]).astype(float)
+    found = parameter_dict(family.start(samples.T))
+    for i, sample in enumerate(samples):
+        alone = parameter_dict(family.start(sample))
+        np.testing.assert_allclose([at[i] for at in found.values()], list(alone.values()), rtol=1e-13)
+
+
+def test_only_families_whose_starts_take_weights_of_many_samples_start_them_side_by_side():
+    class Own(mlejax.Poisson):
+        pass
+
+    assert starts_many(mlejax.ZeroInflated.of(mlejax.Poisson))
+    assert not starts_many(mlejax.ZeroInflated.of(Own))
