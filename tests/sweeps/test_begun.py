@@ -8,6 +8,7 @@ import mlejax
 from mlejax.models.abilities import starts_many
 from mlejax.samples.members import Groups, Resamples
 from mlejax.samples.raw import Observations
+from mlejax.samples.survey import Survey
 from mlejax.sweeps import begun, fits
 from mlejax.sweeps.fits import Work
 
@@ -117,7 +118,7 @@ def test_a_family_that_starts_one_sample_at_a_time_starts_each(x64):
 def test_a_form_that_shared_observations_do_not_bear_out_is_not_used(monkeypatch):
     family, source = mlejax.Gamma(2.0, 0.3), Resamples(X, 3)
     assert Work(family, source).begun.form is not None
-    monkeypatch.setattr(begun, "summarize", lambda model, values: (Observations(values), "raw"))
+    monkeypatch.setattr(begun, "survey", lambda *_, length: Survey(Observations(X), "raw", True, None))
     assert Work(family, source).begun.form is None
 
 
