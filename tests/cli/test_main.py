@@ -34,6 +34,7 @@ def test_a_damaged_cache_costs_time_and_no_words(tmp_path, monkeypatch):
     (tmp_path / "a.csv").write_text("1\n2\n4\n")
     monkeypatch.setenv("MPLCONFIGDIR", str(tmp_path / "matplotlib"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
     words = ("train", "a.csv", "--validation-fraction", "0")
     program = "import sys\nfrom mlejax.cli import run\nsys.exit(run())"
     first = alone(program, *words, cwd=tmp_path)

@@ -56,7 +56,8 @@ signals.AGAIN = 0.001
 
 
 def run(program, *words, cwd=None):
-    environment = {k: v for k, v in os.environ.items() if k not in ("XLA_FLAGS", "JAX_NUM_CPU_DEVICES")}
+    unset = ("XLA_FLAGS", "JAX_NUM_CPU_DEVICES", "JAX_COMPILATION_CACHE_DIR")
+    environment = {k: v for k, v in os.environ.items() if k not in unset}
     environment |= {"PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu", "XDG_CACHE_HOME": str(cwd or "/nonexistent")}
     heard = "import signal\nsignal.signal(signal.SIGHUP, signal.SIG_DFL)\n"  # though the tests run under nohup
     command = [sys.executable, "-c", heard + program, *words]

@@ -42,7 +42,7 @@ def cache(tmp_path_factory):
 
 def start(folder, name, cache, *arguments, **variables):
     """`mlejax sweep`, slowed down, in a process of its own."""
-    unset = ("XLA_FLAGS", "JAX_NUM_CPU_DEVICES")
+    unset = ("XLA_FLAGS", "JAX_NUM_CPU_DEVICES", "JAX_COMPILATION_CACHE_DIR")
     environment = {k: v for k, v in os.environ.items() if k not in unset}
     environment |= {"XDG_CACHE_HOME": str(cache), "JAX_PLATFORMS": "cpu"} | variables
     with open(folder / f"{name}.out", "w") as out, open(folder / f"{name}.err", "w") as err:

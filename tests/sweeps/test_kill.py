@@ -79,9 +79,10 @@ class Nursery:
     """Runs the command until it ends, or until a delay is over."""
 
     def __init__(self, cache):
+        environment = {k: v for k, v in os.environ.items() if k != "JAX_COMPILATION_CACHE_DIR"}
         self.process = subprocess.Popen(
             [sys.executable, "-c", NURSERY, *ARGUMENTS],
-            env=os.environ | {"XDG_CACHE_HOME": str(cache), "JAX_PLATFORMS": "cpu", "PYTHONPATH": str(ROOT / "tests")},
+            env=environment | {"XDG_CACHE_HOME": str(cache), "JAX_PLATFORMS": "cpu", "PYTHONPATH": str(ROOT / "tests")},
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -25,7 +25,8 @@ def started(folder):
     command += ["--devices", "2", "--out", str(folder)]
     for name, value in LASTING.items():
         command += ["--" + name.replace("_", "-"), str(getattr(value, "count", value))]
-    kept = {k: v for k, v in os.environ.items() if k not in ("XLA_FLAGS", "JAX_NUM_CPU_DEVICES")}
+    unset = ("XLA_FLAGS", "JAX_NUM_CPU_DEVICES", "JAX_COMPILATION_CACHE_DIR")
+    kept = {k: v for k, v in os.environ.items() if k not in unset}
     kept["XDG_CACHE_HOME"] = str(folder.parent / "cache")
     return subprocess.Popen(command, env=kept, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
