@@ -98,7 +98,9 @@ def _standardized(result: FitResult[Any]) -> tuple[Vector, Vector]:
     if not isinstance(model, Regression):
         raise InputTypeError(f"residuals are those of a regression; got a fit of {shown(model)}")
     found = model.fitted(result.observations)
-    return found.mean, (np.asarray(result.observations[model.response], float) - found.mean) / found.deviation
+    away = np.asarray(result.observations[model.response], float) - found.mean
+    # A response that is certain, as where responses are separated, is no way off and has no deviation.
+    return found.mean, np.divide(away, found.deviation, out=np.zeros_like(away), where=away != 0)
 
 
 def _some(order: np.ndarray) -> np.ndarray:

@@ -282,7 +282,7 @@ def _between(low: float, high: float) -> str:
 def _facts(result: FitResult[Any]) -> dict[str, str]:
     """Return what is known besides the parameters, by name."""
     weighted = "" if result.weights is None else ", by weight"
-    facts = {"log-likelihood": f"{result.log_likelihood:.4f} over {result.count:,.10g} observations{weighted}"}
+    facts = {"log-likelihood": f"{result.log_likelihood:z.4f} over {result.count:,.10g} observations{weighted}"}
     if result.converged:
         facts |= {"AIC": f"{result.aic:.4f}", "BIC": f"{result.bic:.4f}"}
         steps = f"{result.steps} step{'s' * (result.steps != 1)}"

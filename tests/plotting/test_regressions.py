@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mlejax import Exponential, InputError, LinearRegression, LogisticRegression, fit, plotting
+from mlejax import ConvergenceWarning, Exponential, InputError, LinearRegression, LogisticRegression, fit, plotting
 
 X = np.random.RandomState(0).normal(size=(30, 1))
 Y = 3 + 2 * X[:, 0] + np.random.RandomState(1).normal(size=30)
@@ -43,3 +43,12 @@ def test_a_regression_has_a_figure(fitted):
     np.testing.assert_allclose(np.sort(drawn), np.sort(expected), rtol=1e-9)
     with pytest.raises(InputError, match="residuals are those of a regression"):
         plotting.residuals(fit(Exponential, [1.0, 2.0, 4.0], progress=False))
+
+
+def test_a_response_that_is_certain_has_no_residual():
+    x = np.arange(6.0)[:, None]
+    with pytest.warns(ConvergenceWarning):  # the responses are separated
+        certain = fit(LogisticRegression, {"features": x, "response": x[:, 0] > 2.5}, progress=False)
+    drawn = plotting.residuals(certain).lines[1].get_ydata()
+    assert len(drawn) == 6
+    np.testing.assert_allclose(drawn, 0.0, atol=1e-3)

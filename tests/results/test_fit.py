@@ -123,3 +123,7 @@ def test_a_row_of_a_table(fitted):
 def test_questions_are_refused_by_value_and_rule(fitted, ask, message):
     with pytest.raises(ValueError, match=message):
         ask(fitted)
+
+
+def test_a_log_likelihood_that_is_0_to_its_digits_has_no_sign(fitted):
+    assert "log-likelihood  0.0000 over" in str(dataclasses.replace(fitted, log_likelihood=-1e-9))
