@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int
 
+from ..formula.mesh import varying_as
 from ..likelihood import LocalQuadratic, Matrix, Nats, Vector
 from ..models.base import M
 from ..models.parameters import Parameters
@@ -169,7 +170,8 @@ def step(climb: Climb[M], state: ClimbState) -> ClimbState:
 
 def climbed(climb: Climb[M]) -> ClimbState:
     """Return the state in which a climb ends."""
-    return jax.lax.while_loop(lambda state: state.status == Status.RUNNING, functools.partial(step, climb), init(climb))
+    began = varying_as(init(climb), *jax.tree.leaves((climb.sample, climb.start)))
+    return jax.lax.while_loop(lambda state: state.status == Status.RUNNING, functools.partial(step, climb), began)
 
 
 def newton_step(state: ClimbState) -> tuple[Vector, Array]:

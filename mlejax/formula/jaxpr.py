@@ -98,12 +98,6 @@ def structure_of(model: Model, observation: Any, dtype: np.dtype | None = None) 
     return Structure(tree, tuple(parameters), Parameters.of(model).domains, numbers, record, x64)
 
 
-def varies_over_a_mesh(*values: Any) -> bool:
-    """Return whether a value differs between the devices of a `shard_map`, which refuses to repeat its operations."""
-    types = (getattr(jax.typeof(value), "manual_axis_type", None) for value in values)
-    return any(getattr(of, "varying", ()) for of in types)
-
-
 EXACT = 2**53
 """Whole numbers below this size are floating-point numbers without rounding."""
 

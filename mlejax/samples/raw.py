@@ -14,7 +14,8 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from ..formula.divide import Division, divide
-from ..formula.jaxpr import NotApplicable, Structure, as_formula_takes, structure_of, varies_over_a_mesh
+from ..formula.jaxpr import NotApplicable, Structure, as_formula_takes, structure_of
+from ..formula.mesh import spread_over_a_mesh
 from ..models.base import Model
 from ..models.rows import Rows, row_count
 from .second import MOST, LocalQuadratic, in_one_pass, second_order
@@ -90,10 +91,10 @@ def divided(model: Model, values: Rows) -> tuple[Structure, Division]:
     columns = jax.tree.leaves(values)
     if any(column.ndim == 0 or len(column) == 0 for column in columns):
         raise NotApplicable("there are no observations")
+    if spread_over_a_mesh(*jax.tree.leaves(model), *columns):
+        raise NotApplicable("a value is spread over the devices of a mesh")
     one = jax.tree.map(lambda column: jax.typeof(column).update(shape=column.shape[1:]), values)
     structure = structure_of(model, one)
-    if varies_over_a_mesh(*jax.tree.leaves(model), *columns):
-        raise NotApplicable("a value varies over the devices of a mesh")
     return structure, divide(structure)
 
 
