@@ -158,27 +158,33 @@ _GIVEN: list[tuple[int, int]] = []
 """Which process this is, and of how many, where the user has said it."""
 
 
-def join(coordinator: str | None = None, processes: int | None = None, process: int | None = None) -> None:
+SAID_BY = {"SLURM_NTASKS": "SLURM_PROCID", "OMPI_COMM_WORLD_SIZE": "OMPI_COMM_WORLD_RANK"}
+"""Variables in which SLURM and Open MPI say how many processes there are, each with that of which one this is."""
+
+
+def join(processes: int | None = None, process: int | None = None) -> None:
     """Make this process one of several that share a sweep.
 
     Processes meet in the result directory and nowhere else: where it is said which of how many this is, none has to
-    wait for another. Under SLURM, Open MPI, Kubernetes and on Cloud TPU JAX finds out by itself, before anything is
-    computed.
+    wait for another. SLURM and Open MPI say so in variables; elsewhere, such as on Cloud TPU, JAX connects them before
+    anything is computed.
 
     Args:
-        coordinator: `HOST:PORT` of the first process; not needed where the others are given.
         processes: how many there are.
         process: which of them this is, from 0.
 
     Raises:
         ValueError: no cluster was found, and none given; or only a part of it, or a process that it does not have.
     """
+    if processes is None and process is None:
+        given = [names for names in SAID_BY.items() if all(name in os.environ for name in names)]
+        processes, process = (int(os.environ[name]) for name in given[0]) if given else (None, None)
     if processes is not None and process is not None:
         if not 0 <= process < processes:
             raise InputValueError(f"process must be from 0 to {processes - 1}, one below processes; got {process}")
         _GIVEN[:] = [(process, processes)]
         return
-    if any(each is not None for each in (coordinator, processes, process)):
+    if processes is not None or process is not None:
         raise InputValueError("a cluster is given by the number of processes and process together, or found by JAX")
     jax.config.update("jax_enable_recoverability", True)
     try:

@@ -29,7 +29,7 @@ def check_cluster(options: argparse.Namespace) -> bool:
         UsageError: saying what is lacking, or out of range.
     """
     cluster = (options.num_processes, options.process_id)
-    if any(part is not None for part in (options.coordinator, *cluster)) and None in cluster:
+    if len({part is None for part in cluster}) > 1:
         raise UsageError("--num-processes and --process-id must be given together")
     if options.process_id is not None and not 0 <= options.process_id < options.num_processes:
         raise UsageError(
@@ -43,10 +43,9 @@ def start_devices(options: argparse.Namespace) -> bool:
     """Start JAX's devices, join the other processes where there are any; whether this is the first of them."""
     use_compilation_cache()
     devices.start(getattr(options, "devices", None))
-    cluster = (options.coordinator, options.num_processes, options.process_id)
-    if options.distributed or any(part is not None for part in cluster):
+    if options.distributed or options.process_id is not None:
         try:
-            devices.join(*cluster)
+            devices.join(options.num_processes, options.process_id)
         except RuntimeError as error:
             raise UsageError(f"cannot join the cluster that JAX finds: {str(error).splitlines()[0]}") from None
         if INTERRUPTS.watching:  # JAX has taken SIGTERM

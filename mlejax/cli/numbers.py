@@ -185,14 +185,6 @@ def share(text: str) -> float:
     return found
 
 
-def address(text: str) -> str:
-    """Read HOST:PORT."""
-    host, _, port = text.rpartition(":")
-    if not host or not re.fullmatch("[0-9]{1,5}", port) or not 0 < int(port) < 65536:
-        raise argparse.ArgumentTypeError(f"expected HOST:PORT; got {shown(text)}")
-    return text
-
-
 def path(text: str) -> str:
     """Read the name of a file or directory."""
     if not text or "\0" in text:

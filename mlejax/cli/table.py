@@ -5,7 +5,6 @@ import dataclasses
 
 from ..samples.cells import shown
 from .numbers import (
-    address,
     at_least_one,
     at_least_one_or_all,
     axis_values,
@@ -71,12 +70,11 @@ KEEPS = (
 CLUSTER = (
     Option(
         "--distributed",
-        "share the runs with the other processes of the cluster that JAX finds: SLURM, Open MPI, Kubernetes, TPU",
+        "share the runs with the other processes that SLURM or Open MPI has started, or that JAX finds",
         flag=True,
     ),
-    Option("--num-processes", "how many processes share the runs, where JAX finds no cluster", at_least_one, "N"),
+    Option("--num-processes", "how many processes share the runs, where nothing else says it", at_least_one, "N"),
     Option("--process-id", "with --num-processes: which of them this is, from 0", whole, "I"),
-    Option("--coordinator", "the address of the first process; not needed", address, "HOST:PORT"),
 )
 KNOWN = {option.name: option for option in FIT}
 LEVEL = Option("--level", "of the intervals; default 0.95", share, "LEVEL", 0.95)

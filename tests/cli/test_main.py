@@ -102,10 +102,9 @@ BAD = {
     ),
     "explain and repair": (["sweep", "--explain", "--repair"], "--explain cannot go with --repair"),
     "explain and mix": (["sweep", "--explain", "--allow-mixed"], "--explain cannot go with --allow-mixed"),
-    "nonsense for a host": (["sweep", "--coordinator", "nonsense"], "expected HOST:PORT; got 'nonsense'"),
     "a part of a cluster": (["sweep", "--num-processes", "2"], "must be given together"),
     "a process too many": (
-        ["sweep", "--coordinator", "a:1", "--num-processes", "2", "--process-id", "3"],
+        ["sweep", "--num-processes", "2", "--process-id", "3"],
         "--process-id must be from 0 to 1",
     ),
     "no epochs": (["sweep", "--max-epochs", "0", "--out", "o"], "--max-epochs must be a whole number"),

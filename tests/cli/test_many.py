@@ -4,7 +4,6 @@ import csv
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 
@@ -184,14 +183,11 @@ def test_two_processes_share_the_fits_and_one_is_killed_and_started_again(tmp_pa
     x = np.random.RandomState(0).gamma(2.0, 1.0, 300 * 6)  # 300 groups: a batch for each process
     file.write_text("shop,x\n" + "".join(f"s{i % 300},{value!r}\n" for i, value in enumerate(x.tolist())))
     arguments = ["fit", str(file), "--column", "x", "--by", "shop", "--model", "gamma", "--out"]
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
     started, unset = [], ("XLA_FLAGS", "JAX_NUM_CPU_DEVICES")
     environment = {k: v for k, v in os.environ.items() if k not in unset} | {"PYTHONPATH": str(ROOT)}
 
     def member(index, *command):
-        cluster = ["--coordinator", address, "--num-processes", "2", "--process-id", str(index)]
+        cluster = ["--num-processes", "2", "--process-id", str(index)]
         words = [sys.executable, *command, *arguments, str(tmp_path / "shared"), *cluster]
         with open(tmp_path / f"{len(started)}.err", "w") as err:
             process = subprocess.Popen(
@@ -222,7 +218,7 @@ def test_two_processes_share_the_fits_and_one_is_killed_and_started_again(tmp_pa
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["--coordinator", "a:1"], "--num-processes and --process-id must be given together"),
+        (["--process-id", "1"], "--num-processes and --process-id must be given together"),
         (["--distributed"], "several processes share the fits of groups: give --by, and --out"),
         (["--distributed", "--by", "store"], "several processes share the fits of groups: give --by, and --out"),
     ],

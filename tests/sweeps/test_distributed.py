@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -69,15 +68,12 @@ def alone(tmp_path_factory, cache):
 @pytest.fixture
 def cluster(tmp_path, cache):
     """A function that starts one of the processes; none outlives the test."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
     started = []
 
     def member(index, name, **variables):
         process = start(
             tmp_path, name, cache, "--devices", 1, "--out", tmp_path / "shared",
-            "--coordinator", address, "--num-processes", PROCESSES, "--process-id", index, **variables,
+            "--num-processes", PROCESSES, "--process-id", index, **variables,
         )  # fmt: skip
         started.append(process)
         return process
@@ -164,9 +160,6 @@ def test_the_first_process_is_killed(tmp_path, cluster, alone):
 # What is refused --------------------------------------------------------------------------------------------------
 
 INCOMPLETE = {
-    "coordinator alone": ["--coordinator", "127.0.0.1:1"],
-    "no process": ["--coordinator", "127.0.0.1:1", "--num-processes", "3"],
-    "no number of processes": ["--coordinator", "127.0.0.1:1", "--process-id", "0"],
     "a number alone": ["--num-processes", "3"],
     "a process alone": ["--process-id", "1"],
     "a number, and no cluster": ["--distributed", "--num-processes", "3"],
@@ -185,6 +178,18 @@ def test_a_part_of_a_cluster_is_refused(tmp_path, capsys, monkeypatch, arguments
     assert err.count("\n") == 1
     assert "--num-processes and --process-id must be given together" in err
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("names", devices.SAID_BY.items(), ids=["SLURM", "Open MPI"])
+def test_what_started_the_processes_says_which_this_is(monkeypatch, names):
+    monkeypatch.setattr(devices, "_GIVEN", [])
+    monkeypatch.setattr(jax.distributed, "initialize", lambda *_: pytest.fail("joined a cluster"))
+    for name, value in zip(names, "52", strict=True):
+        monkeypatch.setenv(name, value)
+    devices.join()
+    assert (devices.process_index(), devices.process_count(), devices.connected()) == (2, 5, False)
+    devices.join(3, 1)  # what is given wins
+    assert (devices.process_index(), devices.process_count()) == (1, 3)
 
 
 @pytest.mark.slow
