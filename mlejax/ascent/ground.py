@@ -186,7 +186,10 @@ def climb_and_look(ground: Ground[Any], start: np.ndarray) -> Climbed:
     else:
         end = climb_profile(ground.ascend_each, start, held, ground.table, count)
     stuck = held is None and end.status is Status.MAX_STEPS and len(start) <= MOST_ON_A_RIDGE
-    if stuck and (top := follow(ground.ascend_each, end, ground.table, count)) is not None:
+    top = follow(ground.ascend_each, end, ground.table, count) if stuck else None
+    if isinstance(top, View):
+        return Climbed(end, [top], edge=False, ridge=False, invariant=False)
+    if top is not None:
         again = ground.ascend(top.coordinates, everywhere, MAX_STEPS)
         end = _canonical(ground, dataclasses.replace(again, steps=top.steps + again.steps))
     one_top = has_one_top(type(ground.table.tree.unflatten(ground.table.names)))

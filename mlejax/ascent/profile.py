@@ -8,7 +8,7 @@ import numpy as np
 from ..models.parameters import Parameters
 from ..status import Status
 from .newton import MAX_STEPS
-from .outward import FLAT, Ascend, Coordinates, End, gains_of
+from .outward import FLAT, Ascend, Coordinates, End, View, gains_of
 from .ridge import follow
 from .uncertainty import Spread
 
@@ -99,12 +99,12 @@ class _Profile:
 
     def _maximum(self, top: End) -> End:
         """Return the maximum beside the top of the profile; the top itself where none is reached."""
-        ways: tuple[Callable[[], End | None], ...] = (
+        ways: tuple[Callable[[], End | View | None], ...] = (
             lambda: top,
             lambda: follow(self.ascend, top, self.table, self.count),
         )
         for way in ways:
-            if (begin := way()) is not None:
+            if isinstance(begin := way(), End):
                 (end,) = self.ascend([begin.coordinates], np.ones(len(top.coordinates)), MAX_STEPS)
                 end = dataclasses.replace(end, steps=begin.steps + end.steps)
                 if end.arrived and abs(end.coordinates[self.held] - top.coordinates[self.held]) < NEAR:
