@@ -51,8 +51,6 @@ def reproduce(options: argparse.Namespace) -> Answer:
         told.say("comparing ways of ascending")
         ascents = article.compare_ascents(observations)
         found = article.Reproduction(observations, run, figures, separate, ascents)
-        told.say("drawing pictures")
-        pictures = article.draw(found, out, options.format)
     lines = [
         "The reference problem: N(7.2, 2.8^2), 100,000 draws, gradient ascent from (0, 1), learning rate 0.1.\n",
         article.figures_text(figures),
@@ -63,9 +61,14 @@ def reproduce(options: argparse.Namespace) -> Answer:
         article.separate_rates_text(separate),
         "\nAdaptive learning rates, all observations, each at its best rate\n",
         article.ascents_text(ascents),
-        pictures_text(pictures),
     ]
-    return Answer("\n".join(lines), lambda: article.record(found))
+
+    def pictures() -> str:
+        with Progress(options.progress) as told:
+            told.say("drawing pictures")
+            return pictures_text(article.draw(found, out, options.format))
+
+    return Answer("\n".join(lines), lambda: article.record(found), pictures=pictures)
 
 
 def sweep(options: argparse.Namespace) -> Answer:
@@ -100,10 +103,14 @@ def sweep(options: argparse.Namespace) -> Answer:
         devices.leave()
         return Answer("", dict)
     recorded = record_runs(runs, spec.start, None if column is None else observations_of(column), options)
-    pictures = f"pictures: none, {options.out} may not be written to; mlejax plot {options.out} --out FOLDER draws them"
-    if os.access(options.out, os.W_OK | os.X_OK):
-        standing = [] if runs else standing_pictures(result, Path(options.out), options.format)
-        pictures = pictures_text(standing or draw_sweep(result, Path(options.out), options, recorded.histories))
+
+    def pictures() -> str:
+        out = Path(options.out)
+        if not os.access(out, os.W_OK | os.X_OK):
+            return f"pictures: none, {out} may not be written to; mlejax plot {out} --out FOLDER draws them"
+        standing = [] if runs else standing_pictures(result, out, options.format)
+        return pictures_text(standing or draw_sweep(result, out, options, recorded.histories))
+
     # Where progress is shown, the sweep has said it already.
     spent = [] if options.progress or result.spent is None else [f"\n{result.spent}"]
     lines = [
@@ -112,11 +119,10 @@ def sweep(options: argparse.Namespace) -> Answer:
         *spent,
         f"\nresults: {options.out} (xarray.open_zarr opens it)",
         *recorded.lines(options.out),
-        pictures,
     ]
     machine.wait_for_followers(options)
     complaint = recorded.complaint
-    return Answer("\n".join(lines), lambda: record.sweep_record(result), 1 if complaint else 0, complaint)
+    return Answer("\n".join(lines), lambda: record.sweep_record(result), 1 if complaint else 0, complaint, pictures)
 
 
 def plot(options: argparse.Namespace) -> Answer:
@@ -127,9 +133,14 @@ def plot(options: argparse.Namespace) -> Answer:
     if isinstance(result, FitTable):
         return plot_table(result, options)
     stored = stored_histories(options.directory)
-    pictures = draw_sweep(result, folder(options.out or options.directory), options, stored.histories)
-    said, status = unfinished(result.status) + pictures_text(pictures), 1 if stored.complaint else 0
-    return Answer(said, lambda: record.sweep_record(result), status, stored.complaint)
+    out = folder(options.out or options.directory)
+    return Answer(
+        unfinished(result.status).strip(),
+        lambda: record.sweep_record(result),
+        1 if stored.complaint else 0,
+        stored.complaint,
+        lambda: pictures_text(draw_sweep(result, out, options, stored.histories)),
+    )
 
 
 def verify(options: argparse.Namespace) -> Answer:

@@ -31,7 +31,9 @@ def compare(options: argparse.Namespace) -> Answer:
         found = compare_families(families, column.values, weights=weights, progress=options.progress)
     except InputError as refusal:
         raise UsageError(str(refusal)) from None
-    pictures = draw_comparison(found, column, out, options) if found.converged else []
-    lines = [read_from(column), str(found), *(["", pictures_text(pictures)] if pictures else [])]
-    complaint = "" if found.converged else "no family has a maximum of the likelihood"
-    return Answer("\n".join(lines), found.to_record, int(not found.converged), complaint)
+    said = f"{read_from(column)}\n{found}"
+    if not found.converged:
+        return Answer(said, found.to_record, 1, "no family has a maximum of the likelihood")
+    return Answer(
+        said, found.to_record, pictures=lambda: pictures_text(draw_comparison(found, column, out, options), "\n")
+    )

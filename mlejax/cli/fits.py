@@ -56,16 +56,20 @@ def train(options: argparse.Namespace) -> Answer:
         dtype=options.dtype,
         progress=options.progress,
     )
-    pictures = draw_training(result, column, out, options)
     lines = [
         read_from(column),
         in_options(text.train_report(result, text.closed_form_of(result, column.values)), options.name),
         *([rates.said] if rates.said else []),
-        pictures_text(pictures),
     ]
     arrived = result.distance <= ARRIVED
     complaint = "" if arrived else f"the estimate has not arrived: {text.how_far(result.distance)}"
-    return Answer("\n".join(lines), lambda: record.train_record(result), 0 if arrived else 1, complaint)
+    return Answer(
+        "\n".join(lines),
+        lambda: record.train_record(result),
+        0 if arrived else 1,
+        complaint,
+        lambda: pictures_text(draw_training(result, column, out, options)),
+    )
 
 
 def fit(options: argparse.Namespace) -> Answer:
@@ -100,14 +104,15 @@ def fit(options: argparse.Namespace) -> Answer:
         result = find_maximum(
             read.family, read.observations, weights=read.weights, starts=options.starts, progress=options.progress
         )
-    pictures = _pictures(result, read, out, options)
-    lines = [
-        read_from(read.column),
-        in_options(str(result), options.name),
-        *(["", pictures_text(pictures)] if pictures else []),
-    ]
+    lines = [read_from(read.column), in_options(str(result), options.name)]
     complaint = "" if result.converged else f"no maximum: {result.reason}"
-    return Answer("\n".join(lines), lambda: record.fit_record(result), int(not result.converged), complaint)
+    return Answer(
+        "\n".join(lines),
+        lambda: record.fit_record(result),
+        int(not result.converged),
+        complaint,
+        lambda: pictures_text(_pictures(result, read, out, options), "\n"),
+    )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

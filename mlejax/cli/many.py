@@ -53,15 +53,21 @@ def fit_by(options: argparse.Namespace) -> Answer:
         str(found),
         *([f"\nresults: {out} (xarray.open_zarr opens it)"] if options.stores else [""]),
         f"table: {Path(out, 'fits.csv')}",
-        pictures_text(draw_table(found, out, options)),
     ]
     machine.wait_for_followers(options)
     several = int((~found.converged).sum())
     complaint = f"{several:,} of {len(found):,} groups have no maximum" if several else ""
-    return Answer("\n".join(lines), found.to_record, int(several > 0), complaint)
+    return Answer(
+        "\n".join(lines),
+        found.to_record,
+        int(several > 0),
+        complaint,
+        lambda: pictures_text(draw_table(found, out, options)),
+    )
 
 
 def plot_table(table: FitTable[Any], options: argparse.Namespace) -> Answer:
     """Draw a table of fits that was stored."""
-    paths = draw_table(table, folder(options.out or options.directory), options)
-    return Answer(unfinished(table.status, "fits") + pictures_text(paths), table.to_record)
+    out = folder(options.out or options.directory)
+    said = unfinished(table.status, "fits").strip()
+    return Answer(said, table.to_record, pictures=lambda: pictures_text(draw_table(table, out, options)))

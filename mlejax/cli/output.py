@@ -1,6 +1,7 @@
 """What a command has to say, and where it goes: checked before the work, written before a word is printed."""
 
 import dataclasses
+import functools
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -20,6 +21,7 @@ class Answer:
     record: Callable[[], Mapping[str, Any]]  # the results for `--json`; called only where they are asked for
     status: int = 0  # the exit status
     complaint: str = ""  # one line for standard error
+    pictures: Callable[[], str] | None = None  # draws them, once the text is out, and says where they are
 
 
 def check_json(file: str | None, closed: bool) -> None:
@@ -66,7 +68,7 @@ def folder(name: str, make: bool = True) -> Path:
 
 
 def write(answer: Answer, json: str | None, closed: bool = False) -> str:
-    """Write the JSON and print the text of an answer.
+    """Write the JSON and print the text of an answer, then draw its pictures: a fault in these costs no answer.
 
     Args:
         answer: what to write.
@@ -78,13 +80,23 @@ def write(answer: Answer, json: str | None, closed: bool = False) -> str:
     """
     if json not in (None, "-"):
         _write_json(answer, json)
-    if closed and answer.text:
-        return "standard output is closed"
+    printed = functools.partial(_write_json, answer, "-") if json == "-" else functools.partial(_print, answer.text)
+    unsaid = "standard output is closed" if closed and answer.text else _unsaid(printed)
+    if answer.pictures is None:
+        return unsaid
+    said = answer.pictures()
+    return unsaid if unsaid or json == "-" else _unsaid(functools.partial(_print, said))
+
+
+def _print(text: str) -> None:
+    if text:
+        print(text)
+
+
+def _unsaid(printed: Callable[[], None]) -> str:
+    """Return why not all of what is printed could be."""
     try:
-        if json == "-":
-            _write_json(answer, json)
-        elif answer.text:
-            print(answer.text)
+        printed()
         sys.stdout.flush()
     except OSError as error:
         # What is left in the buffer would be tried again when Python ends.

@@ -158,9 +158,9 @@ def _whole_png(path: Path) -> bytes:
     return data if data.endswith(b"IEND\xaeB`\x82") else b""
 
 
-def pictures_text(paths: Sequence[Path]) -> str:
-    """Return a line that names the files."""
-    return "pictures: " + ", ".join(str(path) for path in paths)
+def pictures_text(paths: Sequence[Path], before: str = "") -> str:
+    """Return a line that names the files, after something; nothing of none."""
+    return f"{before}pictures: {', '.join(map(str, paths))}" if paths else ""
 
 
 def unfinished(status: np.ndarray, what: str = "runs", left_out: bool = False) -> str:

@@ -59,10 +59,15 @@ def fit_regression(options: argparse.Namespace) -> Answer:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the last line says it
         result = find_maximum(family, sample, weights=weights, progress=options.progress)
-    pictures = _draw(result, response, out, options)
-    lines = [read_from(by_use["response"]), in_options(str(result), options.name), "", pictures_text(pictures)]
+    lines = [read_from(by_use["response"]), in_options(str(result), options.name)]
     complaint = "" if result.converged else f"no maximum: {result.reason}"
-    return Answer("\n".join(lines), lambda: record.fit_record(result), int(not result.converged), complaint)
+    return Answer(
+        "\n".join(lines),
+        lambda: record.fit_record(result),
+        int(not result.converged),
+        complaint,
+        lambda: pictures_text(_draw(result, response, out, options), "\n"),
+    )
 
 
 def _kind_of(options: argparse.Namespace) -> type[Regression]:

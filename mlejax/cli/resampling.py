@@ -44,9 +44,11 @@ def bootstrap(options: argparse.Namespace) -> Answer:
         made = {**record.fit_record(result), "resamples": 0}
         return Answer("\n".join(lines), lambda: made, 1, f"no maximum, so nothing is drawn again: {result.reason}")
     found = result.bootstrap(options.resamples, seed=options.seed, progress=options.progress)
-    paths = draw_bootstrap(found, options.level, out, options)
-    lines = [read_from(read.column), bootstrap_text(found, options.level), "", pictures_text(paths)]
-    return Answer("\n".join(lines), lambda: bootstrap_record(result, found, options))
+    return Answer(
+        f"{read_from(read.column)}\n{bootstrap_text(found, options.level)}",
+        lambda: bootstrap_record(result, found, options),
+        pictures=lambda: pictures_text(draw_bootstrap(found, options.level, out, options), "\n"),
+    )
 
 
 def bootstrap_text(found: Bootstrap[Any], level: float) -> str:
@@ -110,8 +112,8 @@ def study(options: argparse.Namespace) -> Answer:
         progress=options.progress,
     )
     found.to_csv(Path(out, "study.csv"))
-    lines = [str(found), f"\ntable: {Path(out, 'study.csv')}", pictures_text(draw_study(found, out, options))]
-    return Answer("\n".join(lines), found.to_record)
+    said = f"{found}\n\ntable: {Path(out, 'study.csv')}"
+    return Answer(said, found.to_record, pictures=lambda: pictures_text(draw_study(found, out, options)))
 
 
 def _number(value: float) -> str:

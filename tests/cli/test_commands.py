@@ -46,6 +46,19 @@ def test_fit_finds_the_maximum(run, heights, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_picture_that_cannot_be_drawn_costs_no_answer(run, tmp_path, monkeypatch):
+    def fault(*_):
+        raise RuntimeError("the axes are gone")
+
+    (tmp_path / "x.csv").write_text("x\n" + "".join(f"{value}\n" for value in range(20)))
+    monkeypatch.setattr(fits, "draw_fit", fault)
+    status, out, err = run("fit", tmp_path / "x.csv", "--out", tmp_path / "f")
+    assert status == cli.FAULT
+    assert "converged" in out
+    assert [line.split()[1] for line in out.splitlines() if line.startswith("mean")] == ["9.500000"]
+    assert "the axes are gone" in err
+
+
 def test_fit_by_weight_and_without_what_is_missing(run, tmp_path, monkeypatch):
     monkeypatch.setattr(fits, "draw_fit", lambda *_: [])
     file = tmp_path / "waits.csv"

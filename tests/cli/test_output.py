@@ -95,6 +95,26 @@ def test_json_is_written_whole_or_not_at_all(tmp_path):
     assert json.loads(file.read_text()) == {"runs": [{"mean": 1.0}]}
 
 
+def test_an_answer_is_out_before_its_pictures_are_drawn(tmp_path, capsys):
+    file = tmp_path / "r.json"
+
+    def pictures():
+        assert capsys.readouterr().out == "the answer\n"
+        assert json.loads(file.read_text()) == {"runs": []}
+        return "pictures: a.png"
+
+    assert output.write(output.Answer("the answer", lambda: {"runs": []}, pictures=pictures), str(file)) == ""
+    assert capsys.readouterr().out == "pictures: a.png\n"
+
+
+def test_json_on_standard_output_has_no_pictures_behind_it(capsys):
+    drawn = []
+    answer = output.Answer("the answer", lambda: {"runs": []}, pictures=lambda: drawn.append(1) or "pictures: a.png")
+    assert output.write(answer, "-") == ""
+    assert drawn
+    assert json.loads(capsys.readouterr().out) == {"runs": []}
+
+
 def test_json_is_alone_on_standard_output(tmp_path):
     assert shell("mlejax plot x --json - 0", tmp_path) == (0, "{}\n", "")
 
