@@ -311,10 +311,10 @@ def _peak_jvp(table: Parameters[M], primals: Any, tangents: Any) -> tuple[_Peak,
         mean = sample.plain_mean_log_prob if isinstance(sample, Observations) else sample.mean_log_prob
         return jax.value_and_grad(lambda vector: mean(table.from_real(vector)))(found.end)
 
-    _, (rise, change) = jax.jvp(slope, (sample,), (move,))
+    known = jnp.where(found.status == Status.CONVERGED, 1.0, jnp.nan)  # a factor, which is not lost backwards
+    rise, change = (known * moved for moved in jax.jvp(slope, (sample,), (move,))[1])
     information = Climb(sample, start, np.ones(table.real_size), MAX_STEPS, table).about(found.end).information
     scale = 1 / jnp.sqrt(jnp.diagonal(information))
     shift, _ = solve_positive(information * scale[:, None] * scale[None, :], change * scale)
-    there = found.status == Status.CONVERGED
     still = (jnp.zeros_like(part) for part in (found.distance, found.steps, found.status))
-    return found, _Peak(jnp.where(there, shift * scale, jnp.nan), jnp.where(there, rise, jnp.nan), *still)
+    return found, _Peak(shift * scale, rise, *still)

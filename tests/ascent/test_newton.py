@@ -5,7 +5,7 @@ import pytest
 import zoo
 
 import mlejax
-from mlejax import Exponential, Gamma, Observations, StudentT, Weibull, maximize
+from mlejax import Exponential, Gamma, Normal, Observations, StudentT, Weibull, maximize
 from mlejax.ascent import newton
 from mlejax.models.parameters import Parameters
 from mlejax.status import Status
@@ -121,6 +121,23 @@ def test_the_maximum_is_differentiated_by_data_and_weights(x64):
 def test_derivatives_of_a_maximum_that_was_not_reached_are_undefined(x64):
     slope = jax.grad(lambda x: maximize(Gamma(1.0, 1.0), x).model.shape)(jnp.array([1.0, -2.0]))
     assert np.isnan(slope).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "model", [Gamma(1.0, 1.0), Normal(0.0, 1.0), Weibull(1.0, 1.0)], ids=lambda m: type(m).__name__
+)
+def test_backwards_too_where_observations_are_all_equal(x64, model):
+    """What is chosen with `where` is a zero backwards, and not NaN."""
+
+    def found(x):
+        top = maximize(model, x)
+        return jnp.array([*jax.tree.leaves(top.model), top.log_likelihood])
+
+    x = jnp.ones(5)
+    assert not maximize(model, x).converged
+    for derivative in (jax.jacfwd, jax.jacrev):
+        assert np.isnan(derivative(found)(x)).all()
 
 
 @pytest.mark.slow
