@@ -40,9 +40,6 @@ BESIDE = 1e-7
 ROUNDED = 10.0
 """A gain is told from the rounding of the formula where it is so many times as large."""
 
-AROUND = (0.3e-4, 0.7e-4, 1.1e-4, 1.9e-4)
-"""How far on both sides, and twice as far, it is evaluated where little is gained: nearer, rounding may be the same."""
-
 REFIT_STEPS = 10
 """Steps for the other coordinates, wherever one of them is held."""
 
@@ -200,18 +197,10 @@ def look_outward(
         ) -> list[View]:
             ways = [sign * reach for sign in (1, -1) for reach in reaches]
             ends = ascend([end.coordinates + way * along for way in ways], free, REFIT_STEPS, beside=True)
-            found = gains_of(ends, end, count)
-            if any(-HIGHER < gain < 0 for gain in found):  # a maximum may be one of the rounding
-                own = rounding_around(ascend, end, table, count)
-                around = [max(own, rounding_around(ascend, there, table, count)) for there in ends]
-                found = [told(gain, rounding) for gain, rounding in zip(found, around, strict=True)]
-                for near in (0, 2):  # beyond a place where rounding hides as much as is looked for, nothing is told
-                    if ROUNDED * around[near] > HIGHER:
-                        found[near + 1] = found[near]
             gains = [
                 # A parameter that is no longer told from the end of its domain has the value that it has there.
                 gain if is_told(table, j, end.coordinates[j] + way) else 0.0
-                for way, gain in zip(ways, found, strict=True)
+                for way, gain in zip(ways, gains_of(ends, end, count), strict=True)
             ]
             if lowest is not None:
                 beyond = [np.any(there.coordinates < lowest) for there in ends]
@@ -248,21 +237,12 @@ def gains_of(ends: Sequence[End], end: End, count: float) -> list[float]:
     for there in ends:
         gain = count * (there.mean_log_likelihood - end.mean_log_likelihood)
         rounding = count * max(abs(height - there.mean_log_likelihood) for height in there.beside)
-        found.append(told(gain, rounding) if math.isfinite(gain) else -math.inf)
+        if not math.isfinite(gain):
+            gain = -math.inf
+        elif math.isfinite(rounding):
+            gain = math.copysign(max(abs(gain) - ROUNDED * rounding, 0.0), gain)
+        found.append(gain)
     return found
-
-
-def told(gain: float, rounding: float) -> float:
-    """Return how much of a gain is told from rounding, as far as that is known."""
-    return math.copysign(max(abs(gain) - ROUNDED * rounding, 0.0), gain) if math.isfinite(rounding) else gain
-
-
-def rounding_around(ascend: Ascend, end: End, table: Parameters, count: float) -> float:
-    """Return how far a log-likelihood, in nats, is from the cubics through four places around it."""
-    ways = [way * reach * table.logarithmic for reach in AROUND for way in (1, -1, 2, -2)]
-    around = ascend([end.coordinates + way for way in ways], np.zeros(len(end.coordinates)), 0)
-    heights = np.array([there.mean_log_likelihood for there in around]).reshape(-1, 4)
-    return count * float(np.max(np.abs(heights @ np.array([4, 4, -1, -1]) / 6 - end.mean_log_likelihood)))
 
 
 def is_told(table: Parameters, index: int, coordinate: Any) -> Any:
