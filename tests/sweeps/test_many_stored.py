@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import socket
 import subprocess
 import sys
 
@@ -144,26 +143,23 @@ sys.path.insert(0, "tests/sweeps")
 from mlejax import devices
 from mlejax.store import batches, layout
 devices.start()
-devices.join(sys.argv[1], 2, int(sys.argv[2]))
+devices.join(2, int(sys.argv[1]))
 layout.SMALLEST_BATCH = 2
 import test_many_stored
-table = test_many_stored.stored(sys.argv[3])
+table = test_many_stored.stored(sys.argv[2])
 print(table.converged.sum())
 """
 
 
 @pytest.mark.slow
 def test_two_processes_share_a_table(tmp_path, plain):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
     environment = {k: v for k, v in os.environ.items() if k not in ("XLA_FLAGS", "JAX_NUM_CPU_DEVICES")}
     environment |= {"JAX_PLATFORMS": "cpu", "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
     said = []
     with contextlib.ExitStack() as started:
         processes = []
         for index in range(2):
-            command = [sys.executable, "-c", MEMBER, address, str(index), str(tmp_path / "shared")]
+            command = [sys.executable, "-c", MEMBER, str(index), str(tmp_path / "shared")]
             streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
             process = started.enter_context(subprocess.Popen(command, env=environment, cwd=ROOT, **streams))
             started.callback(process.kill)
