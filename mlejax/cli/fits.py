@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -104,14 +105,27 @@ def fit(options: argparse.Namespace) -> Answer:
         result = find_maximum(
             read.family, read.observations, weights=read.weights, starts=options.starts, progress=options.progress
         )
-    lines = [read_from(read.column), in_options(str(result), options.name)]
+    return answer_of(result, read.column, options, lambda: _pictures(result, read, out, options))
+
+
+def answer_of(
+    result: FitResult[Any], column: Column, options: argparse.Namespace, draw: Callable[[], list[Path]]
+) -> Answer:
+    """Return what a command has to say of a fit.
+
+    Args:
+        result: the fit.
+        column: the one that says where the observations are from.
+        options: of the command.
+        draw: draws the pictures, and returns the files written.
+    """
     complaint = "" if result.converged else f"no maximum: {result.reason}"
     return Answer(
-        "\n".join(lines),
+        f"{read_from(column)}\n{in_options(str(result), options.name)}",
         lambda: record.fit_record(result),
         int(not result.converged),
         complaint,
-        lambda: pictures_text(_pictures(result, read, out, options), "\n"),
+        lambda: pictures_text(draw(), "\n"),
     )
 
 

@@ -10,15 +10,13 @@ from ..checks import ConvergenceWarning
 from ..models import REGRESSIONS
 from ..models.regression import Regression
 from ..progress import Progress
-from ..results import record
 from ..results.fit import FitResult
 from ..samples.observations import check_inside
 from ..samples.table import TableError
 from . import machine
-from .data import columns_of, read_from
-from .options import in_options
+from .data import columns_of
+from .fits import answer_of
 from .output import Answer, UsageError, folder
-from .pictures import pictures_text
 
 NOT_OF_A_REGRESSION = ("column", "fixed", "lower", "upper", "event", "upper_column", "by", "starts")
 
@@ -59,15 +57,7 @@ def fit_regression(options: argparse.Namespace) -> Answer:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the last line says it
         result = find_maximum(family, sample, weights=weights, progress=options.progress)
-    lines = [read_from(by_use["response"]), in_options(str(result), options.name)]
-    complaint = "" if result.converged else f"no maximum: {result.reason}"
-    return Answer(
-        "\n".join(lines),
-        lambda: record.fit_record(result),
-        int(not result.converged),
-        complaint,
-        lambda: pictures_text(_draw(result, response, out, options), "\n"),
-    )
+    return answer_of(result, by_use["response"], options, lambda: _draw(result, response, out, options))
 
 
 def _kind_of(options: argparse.Namespace) -> type[Regression]:
